@@ -1,0 +1,10 @@
+import { defineConfig } from "vitest/config";
+
+/** `npm test`: unit tests beside the sources and the tests on the committed samples. No network, no root, nothing but npm packages. */
+export default defineConfig({
+  test: {
+    include: ["src/**/*.test.ts", "lab/**/*.test.ts", "test/**/*.test.ts"],
+    exclude: ["test/lab/**", "test/hostile/**", "node_modules/**", "dist/**"],
+    testTimeout: 60_000,
+  },
+});
