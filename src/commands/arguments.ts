@@ -1,0 +1,99 @@
+/**
+ * Parses a command's words by its spec, as crash users type them: single letters may be clustered (`-sx`), an option's argument may
+ * be attached or the next word, longer flags win over clusters (`-FF`, `-16`), `-N` with digits that is no flag is an operand.
+ */
+import { UsageError } from "../bytes/errors.ts";
+import type { CommandSpec } from "./command.ts";
+
+export class ParsedArguments {
+  /** Words that are not options, in order. */
+  readonly operands: readonly string[];
+  /** The text after the command's name, unparsed. */
+  readonly line: string;
+  readonly #options: ReadonlyMap<string, readonly string[]>;
+
+  constructor(options: ReadonlyMap<string, readonly string[]>, operands: readonly string[], line: string) {
+    this.#options = options;
+    this.operands = operands;
+    this.line = line;
+  }
+
+  /** True when the flag ("-a") was given. */
+  has(flag: string): boolean {
+    return this.#options.has(flag);
+  }
+
+  /** How often it was given. */
+  count(flag: string): number {
+    return this.#options.get(flag)?.length ?? 0;
+  }
+
+  /** The last argument given to it. */
+  value(flag: string): string | undefined {
+    return this.#options.get(flag)?.at(-1);
+  }
+
+  /** All arguments given to it, in order. */
+  values(flag: string): readonly string[] {
+    return this.#options.get(flag) ?? [];
+  }
+}
+
+/**
+ * @param words the words after the command's name
+ * @param line the same as one text
+ * @throws UsageError naming the unknown option and the command's synopsis
+ */
+export function parseArguments(spec: CommandSpec, words: readonly string[], line: string): ParsedArguments {
+  const options = new Map<string, string[]>();
+  const operands: string[] = [];
+  const flags = new Map(spec.options.map((option) => [option.flag, option]));
+  const record = (flag: string, value: string) => {
+    const list = options.get(flag);
+    if (list === undefined) options.set(flag, [value]);
+    else list.push(value);
+  };
+  for (let i = 0; i < words.length; i++) {
+    const word = words[i] as string;
+    if (word === "--") {
+      operands.push(...words.slice(i + 1));
+      break;
+    }
+    if (!word.startsWith("-") || word === "-") {
+      operands.push(word);
+      continue;
+    }
+    const whole = flags.get(word);
+    if (whole === undefined && /^-(\d+|0x[0-9a-f]+)$/i.test(word)) {
+      operands.push(word);
+      continue;
+    }
+    let rest = whole === undefined ? word.slice(1) : "";
+    let flag = whole?.flag;
+    do {
+      if (flag === undefined) {
+        flag = longestFlag(flags, rest);
+        if (flag === undefined) throw new UsageError(`${spec.name}: invalid option "${word}"; usage: ${spec.name} ${spec.synopsis.join(" | ")}`);
+        rest = rest.slice(flag.length - 1);
+      }
+      if (flags.get(flag)?.argument !== undefined) {
+        const value = rest !== "" ? rest : words[++i];
+        if (value === undefined) throw new UsageError(`${spec.name}: option ${flag} wants an argument: ${flags.get(flag)?.argument}`);
+        record(flag, value);
+        rest = "";
+      } else {
+        record(flag, "");
+      }
+      flag = undefined;
+    } while (rest !== "");
+  }
+  return new ParsedArguments(options, operands, line);
+}
+
+function longestFlag(flags: ReadonlyMap<string, unknown>, rest: string): string | undefined {
+  for (let length = rest.length; length > 0; length--) {
+    const flag = `-${rest.slice(0, length)}`;
+    if (flags.has(flag)) return flag;
+  }
+  return undefined;
+}

@@ -1,0 +1,123 @@
+/**
+ * What a command is: a spec that feeds the parser, the help, completion and the manual; run() which answers with data; text() which
+ * lays that data out as crash users expect.
+ *
+ *   line → parseArguments(spec) → run(session, arguments) → result ──► text(result) → lines
+ *                                                              └────► JSON (results/json.ts)
+ *
+ * In a result a bigint is an address or a raw word and is shown as hex ("0x…" in JSON); a number is a quantity. A result may hold lazy
+ * sequences (Iterable): text() pulls them and every line goes out as soon as it is known, so Ctrl-C keeps what was printed; JSON
+ * drains them into arrays.
+ */
+import type { Kernel } from "../kernel/kernel.ts";
+import type { VirtualAddress } from "../bytes/address.ts";
+import type { ParsedArguments } from "./arguments.ts";
+
+/** One option of a command. `flag` is written with its dash: "-a", "-FF", "-16". */
+export interface OptionSpec {
+  readonly flag: string;
+  /** Name of its argument; absent for a switch. */
+  readonly argument?: string;
+  /** One line for the help. */
+  readonly help: string;
+}
+
+/** What an operand may be; drives completion. */
+export type OperandKind = "symbol" | "type" | "member" | "task" | "command" | "file" | "number" | "module" | "text";
+
+export interface CommandSpec {
+  readonly name: string;
+  /** Other names that run the same command. */
+  readonly aliases?: readonly string[];
+  /** One line for the table of commands. */
+  readonly summary: string;
+  /** crash's synopsis, without the name: `[-a | -c cpus] [pid | task]…`. One entry a line. */
+  readonly synopsis: readonly string[];
+  /** Paragraphs of the help page. */
+  readonly description: readonly string[];
+  readonly options: readonly OptionSpec[];
+  readonly operands?: readonly OperandKind[];
+  /** Command lines worth trying, with a word on each. */
+  readonly examples?: readonly (readonly [line: string, what: string])[];
+  /** Where we differ from crash on purpose. */
+  readonly differences?: readonly string[];
+  /** Works with --minimal (no task table). */
+  readonly minimal?: boolean;
+  /** run() disassembles: the face must have awaited the disassembler before. */
+  readonly needsDisassembler?: boolean;
+  /**
+   * The command reads its own line: it gets the text after its name in `ParsedArguments.line` and nothing is parsed (`foreach`, `p`,
+   * `alias`, `repeat`).
+   */
+  readonly rawLine?: boolean;
+}
+
+export interface Command<Result = unknown> {
+  readonly spec: CommandSpec;
+  run(session: Session, args: ParsedArguments): Result;
+  /** Lines without line ends. */
+  text(result: Result, layout: Layout): Iterable<string>;
+}
+
+/** How text is laid out; everything a projection may depend on beside the result. */
+export interface Layout {
+  /** Output radix for numbers that crash prints by `set radix`. */
+  readonly radix: 10 | 16;
+}
+
+/** Variables of `set` (crash's §1.3 names). */
+export interface Settings {
+  radix: 10 | 16;
+  scroll: boolean;
+  silent: boolean;
+  printMax: number;
+  printArray: boolean;
+  zeroExcluded: boolean;
+  nullStop: boolean;
+  offline: "show" | "hide";
+  redzone: boolean;
+  hash: number;
+  debug: number;
+  console: string;
+  scope: string;
+  edit: "vi" | "emacs";
+  error: string;
+  refresh: boolean;
+  gdb: boolean;
+}
+
+/** One open dump and what the user has set: commands read and change it, faces own it. */
+export interface Session {
+  readonly kernel: Kernel;
+  readonly settings: Settings;
+  /** Address of the task_struct that commands apply to when none is named. */
+  context: VirtualAddress;
+  readonly registry: CommandRegistry;
+  readonly aliases: Map<string, { readonly line: string; readonly origin: "builtin" | "rc" | "runtime" }>;
+  /** Runs one command line (no pipes or redirection) and returns its outcome; used by `foreach` and `repeat`. */
+  execute(line: string): CommandOutcome;
+  /** File names as given on the command line: the dump(s) and, if any, the vmlinux. */
+  readonly files: { readonly dump: readonly string[]; readonly namelist: string | undefined };
+  /** Set by `exit`. */
+  finished: boolean;
+}
+
+/** A command that ran: its result and the text projection over it, not yet pulled. */
+export interface CommandOutcome {
+  readonly command: Command;
+  readonly args: readonly string[];
+  readonly result: unknown;
+  text(layout: Layout): Iterable<string>;
+}
+
+export interface CommandRegistry {
+  /** By name or alias. */
+  find(name: string): Command | undefined;
+  /** All commands, sorted by name. */
+  all(): readonly Command[];
+}
+
+/** Types a command: infers Result for its text(). */
+export function defineCommand<Result>(command: Command<Result>): Command<Result> {
+  return command;
+}

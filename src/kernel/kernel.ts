@@ -1,0 +1,142 @@
+/**
+ * The dead kernel as one object: memory, symbols, types, and how they fit together. Built by open.ts; read by everything above.
+ */
+import { add, type VirtualAddress } from "../bytes/address.ts";
+import { LookupError } from "../bytes/errors.ts";
+import type { Architecture } from "../arch/architecture.ts";
+import type { CType } from "../debug-info/c-type.ts";
+import type { SymbolTable } from "../debug-info/symbols.ts";
+import type { Dump } from "../dump/dump.ts";
+import type { PhysicalMemory } from "../dump/physical-memory.ts";
+import type { Vmcoreinfo } from "../dump/vmcoreinfo.ts";
+import type { AddressSpace } from "./address-space.ts";
+import { globalType } from "./globals.ts";
+import type { KernelModule } from "./modules.ts";
+import type { OrcTables } from "./orc-tables.ts";
+import type { Types } from "./types.ts";
+import { Value } from "./value.ts";
+
+export interface KernelParts {
+  readonly dump: Dump;
+  readonly physical: PhysicalMemory;
+  readonly memory: AddressSpace;
+  readonly arch: Architecture;
+  readonly vmcoreinfo: Vmcoreinfo | undefined;
+  readonly symbols: SymbolTable;
+  readonly types: Types;
+  readonly modules: () => readonly KernelModule[];
+  readonly orc: OrcTables;
+  readonly perCpuOffsets: () => readonly (VirtualAddress | undefined)[];
+  readonly notes: readonly string[];
+}
+
+export class Kernel {
+  readonly dump: Dump;
+  readonly physical: PhysicalMemory;
+  /** Kernel virtual memory through init_mm's page tables. */
+  readonly memory: AddressSpace;
+  readonly arch: Architecture;
+  readonly vmcoreinfo: Vmcoreinfo | undefined;
+  /** vmlinux and all modules. */
+  readonly symbols: SymbolTable;
+  readonly types: Types;
+  readonly orc: OrcTables;
+  /** What was learnt on opening and a user should know: one line each (no VMCOREINFO, no KALLSYMS_ALL, …). */
+  readonly notes: readonly string[];
+  readonly #modules: () => readonly KernelModule[];
+  readonly #perCpuOffsets: () => readonly (VirtualAddress | undefined)[];
+  /** Memo of answers that helpers settle once per dump; keyed by the helper's own object. */
+  readonly #memo = new Map<object, unknown>();
+
+  constructor(parts: KernelParts) {
+    this.dump = parts.dump;
+    this.physical = parts.physical;
+    this.memory = parts.memory;
+    this.arch = parts.arch;
+    this.vmcoreinfo = parts.vmcoreinfo;
+    this.symbols = parts.symbols;
+    this.types = parts.types;
+    this.orc = parts.orc;
+    this.notes = parts.notes;
+    this.#modules = parts.modules;
+    this.#perCpuOffsets = parts.perCpuOffsets;
+  }
+
+  /** Loaded modules in the kernel's order (newest first). Read on first use. */
+  get modules(): readonly KernelModule[] {
+    return this.#modules();
+  }
+
+  /** Address of a symbol; throws LookupError with the nearest names. */
+  address(name: string): VirtualAddress {
+    const symbol = this.symbols.byName(name);
+    if (symbol === undefined) throw new LookupError(`no symbol named "${name}" in this dump`, this.nearestSymbols(name));
+    return symbol.address;
+  }
+
+  /** Address of a symbol, or undefined. */
+  tryAddress(name: string): VirtualAddress | undefined {
+    return this.symbols.byName(name)?.address;
+  }
+
+  /** A global variable whose C declaration is known (globals.ts, or the BTF's VAR entries); throws LookupError. */
+  variable(name: string): Value {
+    const type = this.variableType(name);
+    if (type === undefined) throw new LookupError(`the type of "${name}" is not known without a vmlinux`);
+    return new Value(this.memory, type, this.address(name));
+  }
+
+  /** variable(), or undefined when the symbol or its type is missing. */
+  tryVariable(name: string): Value | undefined {
+    const type = this.variableType(name);
+    const address = this.tryAddress(name);
+    return type === undefined || address === undefined ? undefined : new Value(this.memory, type, address);
+  }
+
+  /** Declared type of a global variable (per-CPU ones: of one CPU's copy), or undefined. */
+  variableType(name: string): CType | undefined {
+    return this.types.find("variable", name, { modules: false }) ?? globalType(name, this.types);
+  }
+
+  /** One CPU's copy of a per-CPU variable. Throws LookupError (symbol, type, CPU). */
+  perCpu(name: string, cpu: number): Value {
+    const type = this.variableType(name);
+    if (type === undefined) throw new LookupError(`the type of per-CPU "${name}" is not known without a vmlinux`);
+    return new Value(this.memory, type, this.perCpuAddress(this.address(name), cpu));
+  }
+
+  /** Address of one CPU's copy, from the address of the per-CPU symbol (or an __percpu pointer). */
+  perCpuAddress(address: VirtualAddress, cpu: number): VirtualAddress {
+    const offset = this.#perCpuOffsets()[cpu];
+    if (offset === undefined) throw new LookupError(`CPU ${cpu} has no per-CPU area in this dump`);
+    return add(address, offset);
+  }
+
+  /** __per_cpu_offset[], index = CPU; undefined where the CPU is not possible. On a !SMP kernel one zero. */
+  get perCpuOffsets(): readonly (VirtualAddress | undefined)[] {
+    return this.#perCpuOffsets();
+  }
+
+  /** "symbol+0x12" or "symbol+0x12 [module]"; undefined when no symbol is near. */
+  symbolize(address: VirtualAddress): string | undefined {
+    const found = this.symbols.byAddress(address);
+    if (found === undefined) return undefined;
+    const suffix = found.symbol.module === undefined ? "" : ` [${found.symbol.module}]`;
+    return `${found.symbol.name}${found.offset === 0 ? "" : `+0x${found.offset.toString(16)}`}${suffix}`;
+  }
+
+  /** Computes once per dump: `kernel.memo(taskLayout, () => …)`; the key is an object or function that belongs to the caller. */
+  memo<T>(key: object, compute: () => T): T {
+    if (!this.#memo.has(key)) this.#memo.set(key, compute());
+    return this.#memo.get(key) as T;
+  }
+
+  /** Up to five symbol names that share the longest prefix with this one. */
+  nearestSymbols(name: string): readonly string[] {
+    for (let length = name.length - 1; length >= 3; length--) {
+      const found = this.symbols.prefix(name.slice(0, length), 5);
+      if (found.length > 0) return [...new Set(found)];
+    }
+    return [];
+  }
+}

@@ -1,0 +1,167 @@
+/**
+ * The types of the dead kernel: vmlinux and its modules asked in turn, structures wrapped with fields that read memory.
+ */
+import { LookupError } from "../bytes/errors.ts";
+import { parseTypeName } from "../debug-info/c-declaration.ts";
+import { type CType, type EnumType, findMember, type StructType, strip, type TypeKey, type TypeSource } from "../debug-info/c-type.ts";
+import type { Memory } from "./address-space.ts";
+import { Field } from "./field.ts";
+
+/** A structure or union with fields by path ("sched_info.run_delay", "comm", "wait_list.next"). */
+export class Struct {
+  readonly type: StructType;
+  readonly name: string;
+  readonly size: number;
+  readonly #memory: Memory;
+  readonly #fields = new Map<string, Field | undefined>();
+
+  constructor(memory: Memory, type: StructType) {
+    this.#memory = memory;
+    this.type = type;
+    this.name = type.name ?? "(anonymous)";
+    this.size = type.size;
+  }
+
+  /** The field at a dotted path; throws LookupError when a part is missing. */
+  field(path: string): Field {
+    const found = this.tryField(path);
+    if (found === undefined) throw new LookupError(`${this.type.kind} ${this.name} has no member "${path}"`);
+    return found;
+  }
+
+  /** The field at a dotted path (through embedded structures and anonymous members, not through pointers), or undefined. */
+  tryField(path: string): Field | undefined {
+    if (this.#fields.has(path)) return this.#fields.get(path);
+    const field = this.#resolve(path);
+    this.#fields.set(path, field);
+    return field;
+  }
+
+  /** The first of several paths that exists; newest kernel's name first. */
+  firstField(...paths: readonly string[]): Field | undefined {
+    for (const path of paths) {
+      const field = this.tryField(path);
+      if (field !== undefined) return field;
+    }
+    return undefined;
+  }
+
+  has(path: string): boolean {
+    return this.tryField(path) !== undefined;
+  }
+
+  #resolve(path: string): Field | undefined {
+    let type: CType = this.type;
+    let bits = 0;
+    let bitSize: number | undefined;
+    for (const part of path.split(".")) {
+      const plain = strip(type);
+      if (plain.kind !== "struct" && plain.kind !== "union") return undefined;
+      const found = findMember(plain, part);
+      if (found === undefined) return undefined;
+      bits += found.bitOffset;
+      bitSize = found.member.bitSize;
+      type = found.member.type;
+    }
+    return new Field(this.#memory, path, bits, bitSize, type);
+  }
+}
+
+export class Types {
+  /** Asked in order; vmlinux first. Modules are added when they are first wanted. */
+  readonly sources: TypeSource[];
+  readonly #memory: Memory;
+  readonly #structs = new Map<string, Struct | undefined>();
+  #loadModules: (() => readonly TypeSource[]) | undefined;
+
+  /** @param loadModules called once, when a name is not found in the first sources: modules' BTF is read only if needed */
+  constructor(memory: Memory, sources: TypeSource[], loadModules?: () => readonly TypeSource[]) {
+    this.#memory = memory;
+    this.sources = sources;
+    this.#loadModules = loadModules;
+  }
+
+  /** True when the dump carries any type information. */
+  get present(): boolean {
+    return this.sources.length > 0;
+  }
+
+  /** Reads the modules' types now (they are otherwise read when a name is missed). */
+  loadModules(): void {
+    const load = this.#loadModules;
+    if (load === undefined) return;
+    this.#loadModules = undefined;
+    this.sources.push(...load());
+    for (const [name, struct] of this.#structs) if (struct === undefined) this.#structs.delete(name);
+  }
+
+  /** First definition of a name; undefined when none of the sources has it. With `modules: false` only what is loaded is asked. */
+  find(key: TypeKey, name: string, options: { readonly modules?: boolean } = {}): CType | undefined {
+    for (const source of this.sources) {
+      const found = source.find(key, name);
+      if (found !== undefined) return found;
+    }
+    if (options.modules === false || this.#loadModules === undefined) return undefined;
+    const before = this.sources.length;
+    this.loadModules();
+    for (const source of this.sources.slice(before)) {
+      const found = source.find(key, name);
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  }
+
+  /** A structure or union of vmlinux by tag, or by a typedef of one; undefined when there is none. Does not look into modules. */
+  tryStruct(name: string, options: { readonly modules?: boolean } = { modules: false }): Struct | undefined {
+    const known = this.#structs.get(name);
+    if (known !== undefined || (this.#structs.has(name) && options.modules === false)) return known;
+    let type = this.find("struct", name, options) ?? this.find("union", name, options);
+    if (type === undefined) {
+      const alias = this.find("typedef", name, options);
+      type = alias === undefined ? undefined : strip(alias);
+    }
+    const struct = type !== undefined && (type.kind === "struct" || type.kind === "union") ? new Struct(this.#memory, type) : undefined;
+    this.#structs.set(name, struct);
+    return struct;
+  }
+
+  /** Like tryStruct, and also looks into modules; throws LookupError with the nearest names. */
+  struct(name: string): Struct {
+    const struct = this.tryStruct(name, { modules: true });
+    if (struct === undefined) throw new LookupError(`no structure named "${name}" in this dump`, this.nearest(["struct", "union"], name));
+    return struct;
+  }
+
+  /** Wraps a structure type that was reached through a member. */
+  wrap(type: CType): Struct | undefined {
+    const plain = strip(type);
+    return plain.kind === "struct" || plain.kind === "union" ? new Struct(this.#memory, plain) : undefined;
+  }
+
+  /** A type by C's spelling: "struct task_struct *", "unsigned long", "u8 [4]". Throws LookupError or UsageError. */
+  type(spelling: string): CType {
+    return parseTypeName(spelling, this.sources);
+  }
+
+  /** Value of an enum constant; undefined when there is none. */
+  constant(name: string): bigint | undefined {
+    return this.enumerator(name)?.value;
+  }
+
+  enumerator(name: string): { readonly value: bigint; readonly type: EnumType } | undefined {
+    for (const source of this.sources) {
+      const found = source.constant(name);
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  }
+
+  /** Up to five existing names that share the longest prefix with this one. */
+  nearest(keys: readonly TypeKey[], name: string): readonly string[] {
+    for (let length = name.length - 1; length >= 3; length--) {
+      const found = keys.flatMap((key) => this.sources.flatMap((source) => source.names(key, name.slice(0, length), 5)));
+      if (found.length > 0) return [...new Set(found)].slice(0, 5);
+    }
+    return [];
+  }
+}
