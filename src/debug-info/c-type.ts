@@ -3,7 +3,18 @@
  * resolved lazily by the reader behind getters, so asking for `struct task_struct` builds one object and not the whole graph.
  */
 
-export type CType = VoidType | IntType | FloatType | PointerType | ArrayType | StructType | EnumType | TypedefType | QualifiedType | FunctionType | ForwardType;
+export type CType =
+  | VoidType
+  | IntType
+  | FloatType
+  | PointerType
+  | ArrayType
+  | StructType
+  | EnumType
+  | TypedefType
+  | QualifiedType
+  | FunctionType
+  | ForwardType;
 
 export interface VoidType {
   readonly kind: "void";
