@@ -49,7 +49,9 @@ export class FaultError extends InquestError {
   /** More about the reason, e.g. the page-table level that ended the walk. */
   readonly detail: string | undefined;
   constructor(address: bigint, space: "virtual" | "physical", reason: FaultReason, detail?: string) {
-    super(`${space} address ${address.toString(16).padStart(16, "0")}: ${REASON_TEXT[reason]}${detail === undefined ? "" : ` (${detail})`}`);
+    super(
+      `${space} address ${address.toString(16).padStart(16, "0")}: ${REASON_TEXT[reason]}${detail === undefined ? "" : ` (${detail})`}`,
+    );
     this.address = address;
     this.space = space;
     this.reason = reason;

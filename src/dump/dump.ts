@@ -6,7 +6,22 @@
 import type { FaultReason } from "../bytes/errors.ts";
 
 /** Architectures named by the container's header. Only x86_64 and aarch64 can be analysed; the others can be named in errors. */
-export type Machine = "x86_64" | "aarch64" | "i386" | "arm" | "ppc64" | "ppc" | "s390x" | "s390" | "riscv64" | "loongarch64" | "mips" | "sparc64" | "ia64" | "alpha" | "unknown";
+export type Machine =
+  | "x86_64"
+  | "aarch64"
+  | "i386"
+  | "arm"
+  | "ppc64"
+  | "ppc"
+  | "s390x"
+  | "s390"
+  | "riscv64"
+  | "loongarch64"
+  | "mips"
+  | "sparc64"
+  | "ia64"
+  | "alpha"
+  | "unknown";
 
 /** One ELF note. `data` is the descriptor's bytes. */
 export interface Note {
