@@ -4,6 +4,7 @@
  */
 import { UsageError } from "../bytes/errors.ts";
 import type { CommandSpec } from "./command.ts";
+import type { Word } from "./support/words.ts";
 
 export class ParsedArguments {
   /** Words that are not options, in order. */
@@ -11,8 +12,16 @@ export class ParsedArguments {
   /** The text after the command's name, unparsed. */
   readonly line: string;
   readonly #options: ReadonlyMap<string, readonly string[]>;
+  readonly #quoted: ReadonlySet<number>;
 
-  constructor(options: ReadonlyMap<string, readonly string[]>, operands: readonly string[], line: string) {
+  /** @param quoted indices of the operands that stood in quotes */
+  constructor(
+    options: ReadonlyMap<string, readonly string[]>,
+    operands: readonly string[],
+    line: string,
+    quoted: ReadonlySet<number> = new Set(),
+  ) {
+    this.#quoted = quoted;
     this.#options = options;
     this.operands = operands;
     this.line = line;
@@ -33,6 +42,11 @@ export class ParsedArguments {
     return this.#options.get(flag)?.at(-1);
   }
 
+  /** True when the operand stood in quotes: `ps 'kworker.*'` means a regular expression. */
+  isQuoted(operand: number): boolean {
+    return this.#quoted.has(operand);
+  }
+
   /** All arguments given to it, in order. */
   values(flag: string): readonly string[] {
     return this.#options.get(flag) ?? [];
@@ -40,13 +54,14 @@ export class ParsedArguments {
 }
 
 /**
- * @param words the words after the command's name
+ * @param words the words after the command's name, plain or with the quotes they stood in; a quoted word is never an option
  * @param line the same as one text
  * @throws UsageError naming the unknown option and the command's synopsis
  */
-export function parseArguments(spec: CommandSpec, words: readonly string[], line: string): ParsedArguments {
+export function parseArguments(spec: CommandSpec, words: readonly (string | Word)[], line: string): ParsedArguments {
   const options = new Map<string, string[]>();
   const operands: string[] = [];
+  const quoted = new Set<number>();
   const flags = new Map(spec.options.map((option) => [option.flag, option]));
   const record = (flag: string, value: string) => {
     const list = options.get(flag);
@@ -54,9 +69,14 @@ export function parseArguments(spec: CommandSpec, words: readonly string[], line
     else list.push(value);
   };
   for (let i = 0; i < words.length; i++) {
-    const word = words[i] as string;
+    const word = textOf(words[i] as string | Word);
+    if (isQuotedWord(words[i])) {
+      quoted.add(operands.length);
+      operands.push(word);
+      continue;
+    }
     if (word === "--") {
-      operands.push(...words.slice(i + 1));
+      operands.push(...words.slice(i + 1).map(textOf));
       break;
     }
     if (!word.startsWith("-") || word === "-") {
@@ -73,11 +93,13 @@ export function parseArguments(spec: CommandSpec, words: readonly string[], line
     do {
       if (flag === undefined) {
         flag = longestFlag(flags, rest);
-        if (flag === undefined) throw new UsageError(`${spec.name}: invalid option "${word}"; usage: ${spec.name} ${spec.synopsis.join(" | ")}`);
+        if (flag === undefined)
+          throw new UsageError(`${spec.name}: invalid option "${word}"; usage: ${spec.name} ${spec.synopsis.join(" | ")}`);
         rest = rest.slice(flag.length - 1);
       }
       if (flags.get(flag)?.argument !== undefined) {
-        const value = rest !== "" ? rest : words[++i];
+        const next = rest !== "" ? rest : words[++i];
+        const value = next === undefined ? undefined : textOf(next);
         if (value === undefined) throw new UsageError(`${spec.name}: option ${flag} wants an argument: ${flags.get(flag)?.argument}`);
         record(flag, value);
         rest = "";
@@ -87,7 +109,15 @@ export function parseArguments(spec: CommandSpec, words: readonly string[], line
       flag = undefined;
     } while (rest !== "");
   }
-  return new ParsedArguments(options, operands, line);
+  return new ParsedArguments(options, operands, line, quoted);
+}
+
+function textOf(word: string | Word): string {
+  return typeof word === "string" ? word : word.text;
+}
+
+function isQuotedWord(word: string | Word | undefined): boolean {
+  return typeof word === "object" && word.quoted;
 }
 
 function longestFlag(flags: ReadonlyMap<string, unknown>, rest: string): string | undefined {

@@ -3,14 +3,15 @@
  * lays that data out as crash users expect.
  *
  *   line → parseArguments(spec) → run(session, arguments) → result ──► text(result) → lines
- *                                                              └────► JSON (results/json.ts)
+ *                                                              └────► JSON (json.ts)
  *
  * In a result a bigint is an address or a raw word and is shown as hex ("0x…" in JSON); a number is a quantity. A result may hold lazy
  * sequences (Iterable): text() pulls them and every line goes out as soon as it is known, so Ctrl-C keeps what was printed; JSON
  * drains them into arrays.
  */
-import type { Kernel } from "../kernel/kernel.ts";
+
 import type { VirtualAddress } from "../bytes/address.ts";
+import type { Kernel } from "../kernel/kernel.ts";
 import type { ParsedArguments } from "./arguments.ts";
 
 /** One option of a command. `flag` is written with its dash: "-a", "-FF", "-16". */
@@ -98,9 +99,16 @@ export interface Session {
   execute(line: string): CommandOutcome;
   /** File names as given on the command line: the dump(s) and, if any, the vmlinux. */
   readonly files: { readonly dump: readonly string[]; readonly namelist: string | undefined };
+  /** `--minimal`: only commands marked minimal may run. */
+  readonly minimal?: boolean;
+  /** Long work tells how far it is: `session.progress?.("scanning pages", done, total)`. Cheap to call; the face decides what to show. */
+  readonly progress?: Progress;
   /** Set by `exit`. */
   finished: boolean;
 }
+
+/** @param what present participle, e.g. "scanning pages"; @param total 0 when not known */
+export type Progress = (what: string, done: number, total: number) => void;
 
 /** A command that ran: its result and the text projection over it, not yet pulled. */
 export interface CommandOutcome {

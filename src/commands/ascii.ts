@@ -1,0 +1,57 @@
+/** `ascii`: the characters in a hexadecimal word, or a chart of ASCII. */
+import { defineCommand } from "./command.ts";
+import { parseHex } from "./support/numbers.ts";
+
+export interface AsciiResult {
+  /** One per operand; empty when the chart is wanted. */
+  readonly words: readonly { readonly value: bigint; readonly text: string }[];
+}
+
+const CONTROLS =
+  "NUL SOH STX ETX EOT ENQ ACK BEL BS HT LF VT FF CR SO SI DLE DC1 DC2 DC3 DC4 NAK SYN ETB CAN EM SUB ESC FS GS RS US SP".split(" ");
+
+export const ascii = defineCommand<AsciiResult>({
+  spec: {
+    name: "ascii",
+    summary: "translate a hexadecimal value to ASCII",
+    synopsis: ["[value]…"],
+    description: [
+      "Shows the characters that a little-endian word of memory holds, lowest byte first; a byte that is no printable character is shown as a dot. Without values, a chart of ASCII.",
+    ],
+    options: [],
+    operands: ["number"],
+    examples: [
+      ["ascii 62696c2f7273752f", "/usr/lib"],
+      ["ascii", "the chart: column is the high digit, row the low digit"],
+    ],
+    minimal: true,
+  },
+  run: (_session, { operands }) => ({
+    words: operands.map((operand) => ({ value: parseHex(operand), text: characters(parseHex(operand)) })),
+  }),
+  *text({ words }) {
+    if (words.length === 0) yield* chart();
+    for (const { value, text } of words) yield `${value.toString(16).padStart(16, "0")}: ${text}`;
+  },
+});
+
+function characters(value: bigint): string {
+  let text = "";
+  for (let rest = value; rest > 0n; rest >>= 8n) {
+    const code = Number(rest & 0xffn);
+    text += code >= 0x20 && code < 0x7f ? String.fromCharCode(code) : ".";
+  }
+  return text;
+}
+
+function* chart(): Iterable<string> {
+  yield `     ${Array.from({ length: 8 }, (_, column) => column.toString(16).padStart(4)).join("")}`;
+  yield `    +${"-".repeat(33)}`;
+  for (let row = 0; row < 16; row++) {
+    const cells = Array.from({ length: 8 }, (_, column) => {
+      const code = column * 16 + row;
+      return (CONTROLS[code] ?? (code === 0x7f ? "DEL" : String.fromCharCode(code))).padStart(4);
+    });
+    yield `  ${row.toString(16)} |${cells.join("")}`;
+  }
+}

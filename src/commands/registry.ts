@@ -1,0 +1,24 @@
+/** All commands of Inquest, by name. A new command is one import and one entry here. */
+import { ascii } from "./ascii.ts";
+import type { Command, CommandRegistry } from "./command.ts";
+import { evalCommand } from "./eval.ts";
+import { exit } from "./exit.ts";
+import { help } from "./help.ts";
+
+/** In any order; help sorts them. */
+const COMMANDS: readonly Command[] = [ascii, evalCommand, exit, help];
+
+/** Makes a registry of these commands. */
+export function createRegistry(commands: readonly Command[]): CommandRegistry {
+  const byName = new Map<string, Command>();
+  for (const command of commands) {
+    for (const name of [command.spec.name, ...(command.spec.aliases ?? [])]) {
+      if (byName.has(name)) throw new Error(`two commands are called ${name}`);
+      byName.set(name, command);
+    }
+  }
+  const sorted = [...commands].sort((a, b) => (a.spec.name < b.spec.name ? -1 : 1));
+  return { find: (name) => byName.get(name), all: () => sorted };
+}
+
+export const commandRegistry: CommandRegistry = createRegistry(COMMANDS);
