@@ -144,8 +144,8 @@ export function strip(type: CType): Exclude<CType, TypedefType | QualifiedType> 
   return { kind: "void" };
 }
 
-/** Size in bytes; 0 for void, functions, forward declarations and flexible arrays. */
-export function sizeOf(type: CType): number {
+/** Size in bytes; 0 for void, functions, forward declarations and flexible arrays (and for arrays nested beyond reason: they may be a ring). */
+export function sizeOf(type: CType, depth = 0): number {
   const t = strip(type);
   switch (t.kind) {
     case "int":
@@ -156,7 +156,7 @@ export function sizeOf(type: CType): number {
     case "enum":
       return t.size;
     case "array":
-      return t.length * sizeOf(t.element);
+      return depth > 64 ? 0 : t.length * sizeOf(t.element, depth + 1);
     case "void":
     case "function":
     case "forward":
@@ -171,16 +171,21 @@ export interface FoundMember {
 }
 
 /** Finds a member by name, also within anonymous structures and unions; undefined when there is none. */
-export function findMember(type: StructType, name: string, depth = 0): FoundMember | undefined {
+export function findMember(type: StructType, name: string): FoundMember | undefined {
+  return findWithin(type, name, new Set());
+}
+
+/** `seen` bounds the search: in C no structure contains itself, in a damaged type table it may. */
+function findWithin(type: StructType, name: string, seen: Set<StructType>): FoundMember | undefined {
   for (const member of type.members) {
     if (member.name === name) return { member, bitOffset: member.bitOffset };
   }
-  if (depth > 16) return undefined;
+  seen.add(type);
   for (const member of type.members) {
     if (member.name !== undefined) continue;
     const inner = strip(member.type);
-    if (inner.kind !== "struct" && inner.kind !== "union") continue;
-    const found = findMember(inner, name, depth + 1);
+    if ((inner.kind !== "struct" && inner.kind !== "union") || seen.has(inner)) continue;
+    const found = findWithin(inner, name, seen);
     if (found !== undefined) return { member: found.member, bitOffset: found.bitOffset + member.bitOffset };
   }
   return undefined;
