@@ -8,11 +8,11 @@ import type { CType } from "../debug-info/c-type.ts";
 import type { SymbolTable } from "../debug-info/symbols.ts";
 import type { Dump } from "../dump/dump.ts";
 import type { PhysicalMemory } from "../dump/physical-memory.ts";
-import type { Vmcoreinfo } from "../dump/vmcoreinfo.ts";
+import type { VmcoreInfo } from "../dump/vmcoreinfo.ts";
 import type { AddressSpace } from "./address-space.ts";
 import { globalType } from "./globals.ts";
 import type { KernelModule } from "./modules.ts";
-import type { OrcTables } from "./orc-tables.ts";
+import { OrcTables } from "./orc-tables.ts";
 import type { Types } from "./types.ts";
 import { Value } from "./value.ts";
 
@@ -21,11 +21,10 @@ export interface KernelParts {
   readonly physical: PhysicalMemory;
   readonly memory: AddressSpace;
   readonly arch: Architecture;
-  readonly vmcoreinfo: Vmcoreinfo | undefined;
+  readonly vmcoreinfo: VmcoreInfo | undefined;
   readonly symbols: SymbolTable;
   readonly types: Types;
   readonly modules: () => readonly KernelModule[];
-  readonly orc: OrcTables;
   readonly perCpuOffsets: () => readonly (VirtualAddress | undefined)[];
   readonly notes: readonly string[];
 }
@@ -36,11 +35,10 @@ export class Kernel {
   /** Kernel virtual memory through init_mm's page tables. */
   readonly memory: AddressSpace;
   readonly arch: Architecture;
-  readonly vmcoreinfo: Vmcoreinfo | undefined;
+  readonly vmcoreinfo: VmcoreInfo | undefined;
   /** vmlinux and all modules. */
   readonly symbols: SymbolTable;
   readonly types: Types;
-  readonly orc: OrcTables;
   /** What was learnt on opening and a user should know: one line each (no VMCOREINFO, no KALLSYMS_ALL, …). */
   readonly notes: readonly string[];
   readonly #modules: () => readonly KernelModule[];
@@ -56,7 +54,6 @@ export class Kernel {
     this.vmcoreinfo = parts.vmcoreinfo;
     this.symbols = parts.symbols;
     this.types = parts.types;
-    this.orc = parts.orc;
     this.notes = parts.notes;
     this.#modules = parts.modules;
     this.#perCpuOffsets = parts.perCpuOffsets;
@@ -65,6 +62,11 @@ export class Kernel {
   /** Loaded modules in the kernel's order (newest first). Read on first use. */
   get modules(): readonly KernelModule[] {
     return this.#modules();
+  }
+
+  /** ORC unwind tables of the kernel and its modules; empty on machines and kernels that have none. */
+  get orc(): OrcTables {
+    return this.memo(OrcTables, () => new OrcTables(this));
   }
 
   /** Address of a symbol; throws LookupError with the nearest names. */

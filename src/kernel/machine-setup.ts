@@ -1,0 +1,144 @@
+/**
+ * From an opened dump to an architecture with page tables: by VMCOREINFO in the container, else by the CPU state that a hypervisor
+ * recorded, else by the VMCOREINFO that lies somewhere in memory.
+ */
+import { Arm64, arm64SetupFromVmcoreinfo } from "../arch/arm64.ts";
+import type { PageTables } from "../arch/architecture.ts";
+import { START_KERNEL_MAP, X86_64, x86SetupFromRegisters, x86SetupFromVmcoreinfo } from "../arch/x86-64.ts";
+import { type VirtualAddress, virtual } from "../bytes/address.ts";
+import { FaultError, FormatError, InquestError, UnsupportedError } from "../bytes/errors.ts";
+import { qemuCpuStates } from "../dump/notes.ts";
+import type { PhysicalMemory } from "../dump/physical-memory.ts";
+import { VmcoreInfo } from "../dump/vmcoreinfo.ts";
+import { findVmcoreinfo, type Progress } from "./find-vmcoreinfo.ts";
+import { firstMapped } from "./kernel-image.ts";
+
+/** The machine of a dump, with page tables that are known to lead somewhere. */
+export interface MachineSetup {
+  readonly arch: X86_64 | Arm64;
+  /** From the container or from memory. */
+  readonly vmcoreinfo: VmcoreInfo | undefined;
+  /** An address in the kernel image to start a search from. */
+  readonly imageStart: VirtualAddress;
+}
+
+/** Finds the machine; throws FormatError or UnsupportedError in one line when it cannot. */
+export function setUpMachine(memory: PhysicalMemory, notes: string[], progress?: Progress): MachineSetup {
+  const { dump } = memory;
+  const file = dump.files[0] ?? "dump";
+  if (dump.vmcoreinfo !== undefined) {
+    const info = new VmcoreInfo(dump.vmcoreinfo);
+    const setup = fromVmcoreinfo(memory, info, file);
+    if (proved(memory, setup, info)) return setup;
+    notes.push("VMCOREINFO does not lead to the kernel's page tables; memory was searched for another");
+  }
+  const byRegisters = fromRegisters(memory);
+  if (byRegisters !== undefined) {
+    notes.push("no VMCOREINFO in the dump: page tables come from the CPU state that the hypervisor recorded");
+    return byRegisters;
+  }
+  for (const text of findVmcoreinfo(memory, progress)) {
+    const info = new VmcoreInfo(text);
+    try {
+      const setup = fromVmcoreinfo(memory, info, file);
+      if (!proved(memory, setup, info)) continue;
+      notes.push("no VMCOREINFO in the dump's header: it was found in memory");
+      return setup;
+    } catch (error) {
+      if (!(error instanceof InquestError)) throw error;
+    }
+  }
+  throw new FormatError(file, `no VMCOREINFO in the dump and none in its memory, and no CPU state to find page tables by${bannerText(memory)}`);
+}
+
+function fromVmcoreinfo(memory: PhysicalMemory, info: VmcoreInfo, file: string): MachineSetup {
+  const machine = memory.dump.machine === "unknown" ? (info.number("kimage_voffset") === undefined ? "x86_64" : "aarch64") : memory.dump.machine;
+  const start = info.symbol("_stext") ?? info.symbol("init_uts_ns");
+  if (start === undefined) throw new FormatError(file, "VMCOREINFO has neither SYMBOL(_stext) nor SYMBOL(init_uts_ns)");
+  const imageStart = virtual(start);
+  if (machine === "x86_64") return { arch: new X86_64(memory, x86SetupFromVmcoreinfo(info, file, memory.dump.physBase)), vmcoreinfo: info, imageStart };
+  if (machine === "aarch64") return { arch: new Arm64(memory, arm64SetupFromVmcoreinfo(info, file)), vmcoreinfo: info, imageStart };
+  throw new UnsupportedError(`${file}: the dump is of a ${machine} machine; Inquest reads x86_64 and aarch64`);
+}
+
+/** The release that VMCOREINFO names must stand in init_uts_ns, read through the page tables it leads to. */
+function proved(memory: PhysicalMemory, setup: MachineSetup, info: VmcoreInfo): boolean {
+  const uts = info.symbol("init_uts_ns");
+  const release = info.osrelease;
+  if (uts === undefined || release === undefined) return mapped(setup.arch.kernelTables, setup.imageStart);
+  try {
+    // new_utsname: sysname[65], nodename[65], release[65]; OFFSET(uts_namespace.name) says where it starts in init_uts_ns.
+    const at = virtual(uts + BigInt(info.offset("uts_namespace.name") ?? 4) + 130n);
+    const bytes = new Uint8Array(release.length);
+    for (let i = 0; i < bytes.length; i++) {
+      memory.readInto(bytes.subarray(i, i + 1), setup.arch.kernelTables.translate(virtual(at + BigInt(i))));
+    }
+    return String.fromCharCode(...bytes) === release;
+  } catch (error) {
+    if (error instanceof FaultError) return error.reason !== "unmapped" && error.reason !== "absent";
+    throw error;
+  }
+}
+
+function mapped(tables: PageTables, address: VirtualAddress): boolean {
+  try {
+    tables.translate(address);
+    return true;
+  } catch (error) {
+    if (error instanceof FaultError) return false;
+    throw error;
+  }
+}
+
+/**
+ * x86-64 only: CR3 of any CPU leads to page tables whose upper half is the kernel's. With page-table isolation a CPU in user mode has the
+ * user's table, the odd page of a pair, which maps only the entry code: the even page is tried first.
+ */
+function fromRegisters(memory: PhysicalMemory): MachineSetup | undefined {
+  if (memory.dump.machine !== "x86_64") return undefined;
+  for (const cpu of qemuCpuStates(memory.dump)) {
+    for (const isolation of [true, false]) {
+      const setup = x86SetupFromRegisters(cpu.cr3, cpu.cr4, isolation);
+      const arch = new X86_64(memory, setup);
+      const start = imageStart(arch);
+      if (start === undefined) continue;
+      return { arch: new X86_64(memory, { ...setup, kaslrOffset: BigInt.asUintN(64, start - START_KERNEL_MAP - 0x100_0000n) }), vmcoreinfo: undefined, imageStart: start };
+    }
+  }
+  return undefined;
+}
+
+/** The image is aligned to 2 MiB and its first 4 MiB are mapped; an isolated user table maps less. */
+function imageStart(arch: X86_64): VirtualAddress | undefined {
+  const start = firstMapped(arch.kernelTables, START_KERNEL_MAP, START_KERNEL_MAP + 0x4000_0000n, 2 << 20);
+  if (start === undefined) return undefined;
+  return mapped(arch.kernelTables, virtual(start + 0x20_0000n)) ? start : undefined;
+}
+
+/** What kernel it may have been, for the error: the first "Linux version " in memory. */
+function bannerText(memory: PhysicalMemory): string {
+  const pattern = new TextEncoder().encode("Linux version ");
+  for (const range of memory.dump.ranges) {
+    const last = Math.floor(Number(range.end) / memory.pageSize);
+    for (let pfn = Math.ceil(Number(range.start) / memory.pageSize); pfn < last; pfn++) {
+      const slot = memory.page(pfn);
+      if (typeof slot !== "number") continue;
+      const page = new Uint8Array(memory.view.buffer, slot, memory.pageSize);
+      const at = indexOfBytes(page, pattern);
+      if (at < 0) continue;
+      const text = String.fromCharCode(...page.subarray(at, Math.min(at + 80, page.length)));
+      const match = /^Linux version \d+\.\d+[\x20-\x7e]*/.exec(text);
+      if (match !== null) return `; memory holds the text "${match[0]}"`;
+    }
+  }
+  return "";
+}
+
+function indexOfBytes(haystack: Uint8Array, needle: Uint8Array): number {
+  for (let at = haystack.indexOf(needle[0] as number); at >= 0; at = haystack.indexOf(needle[0] as number, at + 1)) {
+    let i = 1;
+    while (i < needle.length && haystack[at + i] === needle[i]) i++;
+    if (i === needle.length) return at;
+  }
+  return -1;
+}

@@ -1,0 +1,147 @@
+/**
+ * Opens a dead kernel: container → page tables → symbols → types. Nothing else is needed than the dump.
+ *
+ *   openDump ─► PhysicalMemory ─► setUpMachine ─► AddressSpace ─► kallsyms ─► BTF ─► Kernel
+ */
+import { X86_64 } from "../arch/x86-64.ts";
+import { distance, type VirtualAddress, virtual } from "../bytes/address.ts";
+import { FaultError, InquestError } from "../bytes/errors.ts";
+import type { TypeSource } from "../debug-info/c-type.ts";
+import type { KernelSymbol } from "../debug-info/symbols.ts";
+import type { Dump } from "../dump/dump.ts";
+import { openDump } from "../dump/open.ts";
+import { PhysicalMemory } from "../dump/physical-memory.ts";
+import { VmcoreInfo } from "../dump/vmcoreinfo.ts";
+import { AddressSpace } from "./address-space.ts";
+import { findExtraSymbols } from "./extra-symbols.ts";
+import type { Progress } from "./find-vmcoreinfo.ts";
+import { vmcoreinfoAt } from "./find-vmcoreinfo.ts";
+import { Kernel } from "./kernel.ts";
+import { type ImageChunk, imageChunks } from "./kernel-image.ts";
+import { KernelSymbols } from "./kernel-symbols.ts";
+import { openBtf, openKallsyms } from "./kernel-tables.ts";
+import { setUpMachine } from "./machine-setup.ts";
+import { openModuleTypes } from "./module-types.ts";
+import { type KernelModule, readModules } from "./modules.ts";
+import { Types } from "./types.ts";
+
+export interface OpenOptions {
+  /** Excluded pages read as zeroes. */
+  readonly zeroExcluded?: boolean;
+  readonly progress?: Progress;
+}
+
+/** Opens dump files (one, or a split set) and the kernel in them. Throws an InquestError whose message is one line. */
+export async function openKernel(paths: readonly string[], options: OpenOptions = {}): Promise<Kernel> {
+  return openKernelOf(await openDump(paths), options);
+}
+
+/** Opens the kernel in a dump that is already open. */
+export function openKernelOf(dump: Dump, options: OpenOptions = {}): Kernel {
+  const file = dump.files[0] ?? "dump";
+  const notes: string[] = [];
+  const physical = new PhysicalMemory(dump, { zeroExcluded: options.zeroExcluded ?? false });
+  const machine = setUpMachine(physical, notes, options.progress);
+  const { arch } = machine;
+  const memory = new AddressSpace(physical, arch.kernelTables);
+  const image = (): Iterable<ImageChunk> => imageChunks(arch.kernelTables, physical, machine.imageStart);
+  const kallsyms = openKallsyms(memory, machine.vmcoreinfo, image, file, notes);
+  const vmcoreinfo = machine.vmcoreinfo ?? vmcoreinfoOfSymbol(memory, kallsyms.byName("vmcoreinfo_data")?.address);
+
+  let modules: readonly KernelModule[] = [];
+  let modulesRead = false;
+  const readAll = (): readonly KernelModule[] => {
+    if (modulesRead) return modules;
+    // Set before reading: looking up the head asks for symbols, which asks for modules.
+    modulesRead = true;
+    const head = symbols.byName("modules")?.address;
+    if (head === undefined) notes.push("the list of modules was not found: the kernel lists no data symbols");
+    else modules = readModules(memory, types, head, notes as string[]);
+    return modules;
+  };
+  const btf = openBtf(memory, kallsyms, image, notes);
+  const types = new Types(memory, btf === undefined ? [] : [btf], (): readonly TypeSource[] => (btf === undefined ? [] : openModuleTypes(memory, types, symbols, btf, notes)));
+  const extra = new Map<string, KernelSymbol>(vmcoreinfoSymbols(vmcoreinfo));
+  const symbols = new KernelSymbols(kallsyms, extra, readAll);
+  if (kallsyms.byName("init_task") === undefined) findExtraSymbols({ memory, types, kallsyms, extra, image, notes });
+  if (arch instanceof X86_64) {
+    arch.pageOffsetBase = () => {
+      const at = symbols.byName("page_offset_base")?.address;
+      return at === undefined ? undefined : memory.tryU64(at);
+    };
+  }
+  return new Kernel({ dump, physical, memory, arch, vmcoreinfo, symbols, types, modules: readAll, perCpuOffsets: perCpuOffsets(memory, symbols), notes });
+}
+
+/** SYMBOL(name) lines as symbols; VMCOREINFO does not say text or data, "?" stands for both. */
+function* vmcoreinfoSymbols(info: VmcoreInfo | undefined): Iterable<[string, KernelSymbol]> {
+  for (const key of info?.keys() ?? []) {
+    const name = /^SYMBOL\((\w+)\)$/.exec(key)?.[1];
+    const address = name === undefined ? undefined : info?.symbol(name);
+    // mem_section and vmemmap print the value of the variable and not its address (VMCOREINFO_SYMBOL_ARRAY, arm64's vmemmap).
+    if (name === undefined || address === undefined || name === "mem_section" || name === "vmemmap") continue;
+    yield [name, { name, address: virtual(address), type: "?", module: undefined, size: undefined }];
+  }
+}
+
+/** VMCOREINFO through the kernel's own pointer to it, for dumps whose container has none. */
+function vmcoreinfoOfSymbol(memory: AddressSpace, pointer: VirtualAddress | undefined): VmcoreInfo | undefined {
+  if (pointer === undefined) return undefined;
+  try {
+    const text = vmcoreinfoAt(memory.physical, memory.translate(virtual(memory.u64(pointer))));
+    return text === undefined ? undefined : new VmcoreInfo(text);
+  } catch (error) {
+    if (error instanceof FaultError) return undefined;
+    throw error;
+  }
+}
+
+/** More CPUs than CONFIG_NR_CPUS of any distribution. */
+const MAX_CPUS = 8192;
+
+/**
+ * __per_cpu_offset[] up to the last CPU that has an area. Entries of CPUs that are not possible keep their initial value: on x86-64 the
+ * boot CPU's load address, elsewhere zero; a possible CPU's differs from every other's.
+ */
+function perCpuOffsets(memory: AddressSpace, symbols: KernelSymbols): () => readonly (VirtualAddress | undefined)[] {
+  let offsets: (VirtualAddress | undefined)[] | undefined;
+  return () => {
+    if (offsets !== undefined) return offsets;
+    offsets = [];
+    const table = symbols.byName("__per_cpu_offset");
+    if (table === undefined) {
+      // A kernel without SMP has no table and its per-CPU variables are plain ones.
+      offsets.push(virtual(0n));
+      return offsets;
+    }
+    const count = Math.min(MAX_CPUS, Math.floor(distanceToNext(symbols, table) / 8));
+    const possible = possibleCpus(memory, symbols, count);
+    for (let cpu = 0; cpu < count; cpu++) {
+      if (possible !== undefined && !possible(cpu)) {
+        offsets.push(undefined);
+        continue;
+      }
+      try {
+        const value = memory.u64(virtual(table.address + BigInt(cpu * 8)));
+        offsets.push(virtual(value));
+      } catch (error) {
+        if (!(error instanceof InquestError)) throw error;
+        offsets.push(undefined);
+      }
+    }
+    while (offsets.length > 0 && offsets.at(-1) === undefined) offsets.pop();
+    return offsets;
+  };
+}
+
+function distanceToNext(symbols: KernelSymbols, symbol: KernelSymbol): number {
+  const next = symbols.kernel.neighbours(symbol.address).next;
+  return next === undefined ? 8 * MAX_CPUS : distance(next.address, symbol.address);
+}
+
+/** Test by __cpu_possible_mask (4.5 on; before, the bits behind cpu_possible_bits). */
+function possibleCpus(memory: AddressSpace, symbols: KernelSymbols, count: number): ((cpu: number) => boolean) | undefined {
+  const mask = symbols.byName("__cpu_possible_mask") ?? symbols.byName("cpu_possible_bits");
+  const bytes = mask === undefined ? undefined : memory.tryBytes(mask.address, Math.ceil(count / 8));
+  return bytes === undefined ? undefined : (cpu) => (((bytes[cpu >> 3] ?? 0) >> (cpu & 7)) & 1) === 1;
+}
