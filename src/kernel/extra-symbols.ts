@@ -1,9 +1,15 @@
 /**
- * Symbols that kallsyms lacks on kernels without CONFIG_KALLSYMS_ALL (Debian 11's arm64 is one): functions are listed, variables are
- * not. Exported variables come from __ksymtab, found by the shape of its entries.
+ * Symbols that kallsyms lacks on kernels without CONFIG_KALLSYMS_ALL (arm64 kernels of Debian 11 and 12 are such): functions are
+ * listed, variables are not. Exported variables come from the export tables; two that everything needs and nobody exports are found by
+ * what they must look like, and taken only when what they link to links back:
+ *
+ *   modules      a list_head in the image whose next is the `list` of a struct module, and whose next->prev is itself
+ *   runqueues    the place in CPU 0's per-CPU area where `idle` is &init_task and `cpu` is 0; the same on CPU 1
  */
+import { add, distance, type VirtualAddress, virtual } from "../bytes/address.ts";
 import type { KernelSymbol, SymbolTable } from "../debug-info/symbols.ts";
 import type { AddressSpace } from "./address-space.ts";
+import { findExports } from "./exports.ts";
 import type { ImageChunk } from "./kernel-image.ts";
 import type { Types } from "./types.ts";
 
@@ -17,4 +23,68 @@ export interface ExtraSymbolsInput {
   readonly notes: string[];
 }
 
-export function findExtraSymbols(_input: ExtraSymbolsInput): void {}
+/** Exported per-CPU variables; the first that exists tells where the per-CPU section lies. */
+const PER_CPU_EXPORTS = ["kstat", "softnet_data", "cpu_number", "irq_stat", "kernel_cpustat"];
+/** Static per-CPU variables of a large kernel take 300 KiB. */
+const PER_CPU_REACH = 1 << 20;
+
+export function findExtraSymbols(input: ExtraSymbolsInput): void {
+  const { memory, kallsyms, extra, image, notes } = input;
+  for (const [name, symbol] of findExports(memory, kallsyms, image)) if (!extra.has(name)) extra.set(name, symbol);
+  notes.push("the kernel lists no data symbols (no CONFIG_KALLSYMS_ALL): variables come from VMCOREINFO, the export table and their own shape");
+  const found = (name: string, address: VirtualAddress | undefined, type: string) => {
+    if (address !== undefined) extra.set(name, { name, address, type, module: undefined, size: undefined });
+  };
+  found("modules", findModuleList(input), "d");
+  found("runqueues", findRunqueues(input), "D");
+}
+
+/** Head of the list of modules; undefined when no module is loaded or none can be recognised. */
+function findModuleList({ memory, types, image }: ExtraSymbolsInput): VirtualAddress | undefined {
+  const module = types.tryStruct("module");
+  if (module === undefined) return undefined;
+  const list = module.field("list");
+  const name = module.field("name");
+  const state = module.field("state");
+  for (const chunk of image()) {
+    const view = new DataView(chunk.bytes.buffer, chunk.bytes.byteOffset, chunk.bytes.byteLength);
+    for (let at = 0; at + 16 <= view.byteLength; at += 8) {
+      // Kernel addresses have their top 16 bits set on both sides of the head; most words fail here.
+      if (view.getUint16(at + 6, true) < 0xfff0 || view.getUint16(at + 14, true) < 0xfff0) continue;
+      const head = add(chunk.address, at);
+      const next = virtual(view.getBigUint64(at, true));
+      if (next === head || (next & 7n) !== 0n || Math.abs(distance(next, head)) < 1 << 24) continue;
+      if (memory.tryU64(add(next, 8)) !== head) continue;
+      const candidate = add(next, -list.offset);
+      if (memory.tryU32(state.address(candidate)) === undefined || state.number(candidate) > 3) continue;
+      if (memory.tryBytes(name.address(candidate), name.size) === undefined || !/^[a-z][a-z0-9_]{1,55}$/i.test(name.string(candidate))) continue;
+      const last = virtual(view.getBigUint64(at + 8, true));
+      if (memory.tryU64(last) === head) return head;
+    }
+  }
+  return undefined;
+}
+
+/** Per-CPU symbol address of struct rq; undefined when it cannot be recognised. */
+function findRunqueues({ memory, types, extra }: ExtraSymbolsInput): VirtualAddress | undefined {
+  const rq = types.tryStruct("rq");
+  const idle = rq?.tryField("idle");
+  const cpu = rq?.tryField("cpu");
+  const initTask = extra.get("init_task")?.address;
+  const offsets = extra.get("__per_cpu_offset")?.address;
+  const near = PER_CPU_EXPORTS.map((name) => extra.get(name)?.address).find((address) => address !== undefined);
+  if (rq === undefined || idle === undefined || cpu === undefined || initTask === undefined || offsets === undefined || near === undefined) return undefined;
+  const offset0 = memory.tryU64(offsets);
+  const offset1 = memory.tryU64(add(offsets, 8));
+  if (offset0 === undefined) return undefined;
+  const start = virtual((near - BigInt(PER_CPU_REACH)) & ~63n);
+  for (let at = 0; at < 2 * PER_CPU_REACH; at += 64) {
+    const symbol = add(start, at);
+    const own = add(symbol, offset0);
+    if (memory.tryU64(idle.address(own)) !== initTask || memory.tryU32(cpu.address(own)) !== 0) continue;
+    if (offset1 === undefined || offset1 === offset0) return symbol;
+    const second = memory.tryU32(cpu.address(add(symbol, offset1)));
+    if (second === 1 || second === undefined || second === 0) return symbol;
+  }
+  return undefined;
+}

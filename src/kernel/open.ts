@@ -114,7 +114,7 @@ function perCpuOffsets(memory: AddressSpace, symbols: KernelSymbols): () => read
       offsets.push(virtual(0n));
       return offsets;
     }
-    const count = Math.min(MAX_CPUS, Math.floor(distanceToNext(symbols, table) / 8));
+    const count = cpuCount(memory, symbols, table);
     const possible = possibleCpus(memory, symbols, count);
     for (let cpu = 0; cpu < count; cpu++) {
       if (possible !== undefined && !possible(cpu)) {
@@ -134,9 +134,13 @@ function perCpuOffsets(memory: AddressSpace, symbols: KernelSymbols): () => read
   };
 }
 
-function distanceToNext(symbols: KernelSymbols, symbol: KernelSymbol): number {
-  const next = symbols.kernel.neighbours(symbol.address).next;
-  return next === undefined ? 8 * MAX_CPUS : distance(next.address, symbol.address);
+/** nr_cpu_ids bounds the CPUs that can ever exist; the table's own length (CONFIG_NR_CPUS) bounds that. */
+function cpuCount(memory: AddressSpace, symbols: KernelSymbols, table: KernelSymbol): number {
+  const next = symbols.kernel.neighbours(table.address).next;
+  const length = next === undefined ? MAX_CPUS : Math.floor(distance(next.address, table.address) / 8);
+  const ids = symbols.byName("nr_cpu_ids");
+  const limit = (ids === undefined ? undefined : memory.tryU32(ids.address)) ?? length;
+  return Math.min(MAX_CPUS, limit, length > 0 ? length : limit);
 }
 
 /** Test by __cpu_possible_mask (4.5 on; before, the bits behind cpu_possible_bits). */
