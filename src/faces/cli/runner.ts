@@ -1,0 +1,225 @@
+/**
+ * Runs input lines: comments, `!`, aliases, redirections, command files, then the command itself with its text going out slice by slice.
+ *
+ *   line ─► alias ─► redirection ─► resolve ─► run ─► lines ──slices──► sanitize ─► sink
+ *                                                  └► JSON line ───────────────────►
+ */
+import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { InquestError, UsageError } from "../../bytes/errors.ts";
+import type { CommandOutcome, Session } from "../../commands/command.ts";
+import { errorJson, outcomeJson } from "../../commands/json.ts";
+import { expandAlias, type ResolvedLine, resolveLine, runResolved } from "../../commands/run-line.ts";
+import { Interrupted, interruptible } from "./interrupt.ts";
+import type { ProgressLine } from "./progress.ts";
+import { splitRedirection } from "./redirection.ts";
+import { errorText } from "./report-error.ts";
+import { sanitize } from "./sanitize.ts";
+import { DescriptorSink, FileSink, reasonOf, ShellSink, type Sink } from "./sink.ts";
+import { writeAll } from "./write-all.ts";
+
+/** A slice of output ends at this many characters or after this time, whichever comes first. */
+const SLICE_CHARACTERS = 1 << 16;
+const SLICE_MS = 50;
+const MAX_FILE_DEPTH = 10;
+
+export interface RunnerOptions {
+  readonly json: boolean;
+  /** Ctrl-C ends the command and not the program. */
+  readonly interactive: boolean;
+  /** Command files show each command before its output, as crash does. */
+  readonly echo: boolean;
+  /** Makes the sink of a command without redirection. */
+  readonly output?: () => Sink;
+  readonly errors?: (text: string) => void;
+  readonly progress?: ProgressLine | undefined;
+  /** Awaited before a command that disassembles. */
+  readonly loadDisassembler?: () => Promise<unknown>;
+}
+
+export class Runner {
+  readonly session: Session;
+  readonly #options: RunnerOptions;
+  readonly #output: () => Sink;
+  readonly #errors: (text: string) => void;
+  #fileDepth = 0;
+  /** Set by Ctrl-C while no JavaScript runs. */
+  #interrupted = false;
+  /** Nobody reads the standard output any more. */
+  outputClosed = false;
+
+  constructor(session: Session, options: RunnerOptions) {
+    this.session = session;
+    this.#options = options;
+    const standard = new DescriptorSink(1);
+    this.#output = options.output ?? (() => standard);
+    this.#errors = options.errors ?? ((text) => void writeAll(2, text));
+  }
+
+  /** Ctrl-C arrived between slices. */
+  interrupt(): void {
+    this.#interrupted = true;
+  }
+
+  /** Runs one input line; true when all it asked for succeeded. Never throws. */
+  async line(text: string): Promise<boolean> {
+    this.#interrupted = false;
+    const line = text.trim();
+    if (line === "" || line.startsWith("#") || line.startsWith("//")) return true;
+    try {
+      if (line.startsWith("!")) return shell(line.slice(1).trim());
+      const { command, redirection } = splitRedirection(expandAlias(this.session, line));
+      switch (redirection.kind) {
+        case "none":
+          return await this.#command(command, this.#output());
+        case "pipe":
+          return await this.#command(command, new ShellSink(redirection.shell));
+        case "write":
+        case "append":
+          return await this.#command(command, new FileSink(redirection.file, redirection.kind === "write" ? "w" : "a"));
+        case "script":
+          return await this.file(redirection.file, this.#options.echo);
+        case "operands":
+          return await this.#perLine(command, readLines(redirection.file));
+      }
+    } catch (error) {
+      return this.#failed("inquest", [line], error, undefined);
+    }
+  }
+
+  /** Runs a file of input lines; ends early at `exit`. Throws UsageError when it cannot be read. */
+  async file(path: string, echo: boolean): Promise<boolean> {
+    if (this.#fileDepth >= MAX_FILE_DEPTH) throw new UsageError(`${path}: command files are nested more than ${MAX_FILE_DEPTH} deep`);
+    const lines = readLines(path);
+    this.#fileDepth++;
+    try {
+      let ok = true;
+      for (const line of lines) {
+        if (this.session.finished || this.#interrupted || this.outputClosed) break;
+        const text = line.trim();
+        if (text === "") continue;
+        if (echo && !this.#options.json) await this.#print(`${prompt}${text}\n`);
+        ok = (await this.line(text)) && ok;
+        if (echo && !this.#options.json) await this.#print("\n");
+      }
+      return ok;
+    } finally {
+      this.#fileDepth--;
+    }
+  }
+
+  async #perLine(command: string, lines: readonly string[]): Promise<boolean> {
+    let ok = true;
+    for (const operands of lines) {
+      if (this.#interrupted || this.outputClosed) break;
+      if (operands.trim() !== "") ok = (await this.#command(`${command} ${operands.trim()}`, this.#output())) && ok;
+    }
+    return ok;
+  }
+
+  async #command(text: string, sink: Sink): Promise<boolean> {
+    let resolved: ResolvedLine | undefined;
+    let ok: boolean;
+    this.#options.progress?.begin();
+    try {
+      resolved = resolveLine(this.session, text);
+      if (resolved.command.spec.needsDisassembler === true) await this.#options.loadDisassembler?.();
+      const known = resolved;
+      const outcome = this.#guard(() => runResolved(this.session, known));
+      await (this.#options.json ? this.#json(outcome, sink) : this.#text(outcome, sink));
+      ok = true;
+    } catch (error) {
+      const name = resolved?.command.spec.name ?? "inquest";
+      const args = resolved?.words.map((word) => word.text) ?? text.split(/\s+/);
+      ok = await this.#failed(name, args, error, sink);
+    } finally {
+      this.#options.progress?.clear();
+    }
+    const finished = await sink.finish();
+    if (sink.closed && sink instanceof DescriptorSink) this.outputClosed = true;
+    return ok && finished;
+  }
+
+  async #json(outcome: CommandOutcome, sink: Sink): Promise<void> {
+    const chunks = this.#guard(() => outcomeJson(outcome.command.spec.name, outcome.args, outcome.result));
+    for (const chunk of chunks) await sink.write(chunk);
+    await sink.write("\n");
+  }
+
+  async #text(outcome: CommandOutcome, sink: Sink): Promise<void> {
+    let lines: Iterator<string> | undefined;
+    for (;;) {
+      let slice = "";
+      let done = false;
+      let failure: unknown;
+      try {
+        this.#guard(() => {
+          lines ??= outcome.text({ radix: this.session.settings.radix })[Symbol.iterator]();
+          const until = Date.now() + SLICE_MS;
+          while (slice.length < SLICE_CHARACTERS) {
+            const next = lines.next();
+            if (next.done === true) {
+              done = true;
+              return;
+            }
+            slice += `${next.value}\n`;
+            if (Date.now() >= until) return;
+          }
+        });
+      } catch (error) {
+        failure = error;
+      }
+      // What was known before the failure is shown in any case.
+      if (slice !== "") {
+        this.#options.progress?.clear();
+        await sink.write(sanitize(slice));
+      }
+      if (failure !== undefined) throw failure;
+      if (this.#interrupted) throw new Interrupted();
+      if (done || sink.closed) return;
+    }
+  }
+
+  #guard<T>(work: () => T): T {
+    return this.#options.interactive ? interruptible(work) : work();
+  }
+
+  async #failed(name: string, args: readonly string[], error: unknown, sink: Sink | undefined): Promise<false> {
+    this.#options.progress?.clear();
+    if (this.#options.json) {
+      const target = sink ?? this.#output();
+      for (const chunk of errorJson(name, args, error instanceof Interrupted ? new UsageError("interrupted") : error))
+        await target.write(chunk);
+      await target.write("\n");
+      if (error instanceof InquestError || error instanceof Interrupted) return false;
+    }
+    this.#errors(`${errorText(name, error)}\n`);
+    return false;
+  }
+
+  async #print(text: string): Promise<void> {
+    const sink = new DescriptorSink(1);
+    sink.write(sanitize(text));
+    if (sink.closed) this.outputClosed = true;
+  }
+}
+
+export const prompt = "inquest> ";
+
+function readLines(path: string): string[] {
+  try {
+    return readFileSync(path, "utf8").split(/\r?\n/);
+  } catch (error) {
+    throw new UsageError(`${path}: ${reasonOf(error)}`);
+  }
+}
+
+/** `!command`, or a shell of one's own for `!` alone. */
+function shell(command: string): boolean {
+  const result =
+    command === ""
+      ? spawnSync(process.env.SHELL || "/bin/sh", [], { stdio: "inherit" })
+      : spawnSync("/bin/sh", ["-c", command], { stdio: "inherit" });
+  if (result.error !== undefined) throw new UsageError(`the shell cannot be started: ${reasonOf(result.error)}`);
+  return command === "" || result.status === 0;
+}
