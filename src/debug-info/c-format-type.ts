@@ -25,9 +25,18 @@ export interface DefinitionOptions {
   readonly address?: bigint;
 }
 
+interface Style {
+  /** Text for the type that a declarator ends at. */
+  readonly base: (type: CType) => string;
+  /** Between the brackets of an array without length. */
+  readonly zero: "" | "0";
+}
+
+const PLAIN: Style = { base: specifier, zero: "" };
+
 /** A declaration of `name` with this type, without semicolon; with an empty name the type's own spelling. */
 export function declare(type: CType, name = ""): string {
-  return declareWith(type, name, (inner) => specifier(inner), 0);
+  return declareWith(type, name, PLAIN, 0);
 }
 
 /** The definition of a structure, union or enum, line by line; for other types one line with their spelling. */
@@ -61,37 +70,44 @@ function specifier(type: CType): string {
   }
 }
 
-function declareWith(type: CType, inner: string, base: (type: CType) => string, depth: number): string {
+/** Only here can the constants of an enum without name be seen. */
+function memberSpecifier(type: CType): string {
+  return type.kind === "enum" && type.name === undefined ? enumText(type) : specifier(type);
+}
+
+function declareWith(type: CType, inner: string, style: Style, depth: number): string {
   if (depth > MAX_DEPTH) return `... ${inner}`;
   switch (type.kind) {
     case "pointer": {
       const target = untag(type.target);
       // A pointer binds weaker than brackets and parameters.
       const grouped = target.kind === "array" || target.kind === "function" ? `(*${inner})` : `*${inner}`;
-      return declareWith(target, grouped, base, depth + 1);
+      return declareWith(target, grouped, style, depth + 1);
     }
     case "array":
-      return declareWith(type.element, `${inner}[${type.length === 0 ? "" : type.length}]`, base, depth + 1);
+      return declareWith(type.element, `${inner}[${type.length === 0 ? style.zero : type.length}]`, style, depth + 1);
     case "function": {
-      const parameters = type.parameters.map((one) => declareWith(one.type, "", specifier, depth + 1));
+      const parameters = type.parameters.map((one) => declareWith(one.type, "", PLAIN, depth + 1));
       if (type.variadic) parameters.push("...");
-      return declareWith(type.returns, `${inner}(${parameters.length === 0 ? "void" : parameters.join(", ")})`, base, depth + 1);
+      return declareWith(type.returns, `${inner}(${parameters.length === 0 ? "void" : parameters.join(", ")})`, style, depth + 1);
     }
     case "tag":
-      return declareWith(type.target, inner, base, depth + 1);
+      return declareWith(type.target, inner, style, depth + 1);
     case "const":
     case "volatile":
     case "restrict": {
       const target = untag(type.target);
       if (target.kind === "pointer" || target.kind === "const" || target.kind === "volatile" || target.kind === "restrict") {
         const after = endsInPointer(target);
-        if (after) return declareWith(target, inner === "" ? ` ${type.kind}` : ` ${type.kind} ${inner}`, base, depth + 1);
+        if (after) return declareWith(target, inner === "" ? ` ${type.kind}` : ` ${type.kind} ${inner}`, style, depth + 1);
       }
-      return `${type.kind} ${declareWith(target, inner, base, depth + 1)}`;
+      // The elements of a constant array are constant in DWARF and BTF both.
+      const text = declareWith(target, inner, style, depth + 1);
+      return text.startsWith(`${type.kind} `) ? text : `${type.kind} ${text}`;
     }
     default: {
       const text = inner.trimStart();
-      return text === "" ? base(type) : `${base(type)} ${text}`;
+      return text === "" ? style.base(type) : `${style.base(type)} ${text}`;
     }
   }
 }
@@ -124,19 +140,22 @@ function enumText(type: EnumType): string {
 }
 
 function printMembers(type: StructType, depth: number, bits: number, options: DefinitionOptions, lines: string[]): void {
+  if (type.members.length === 0) lines.push(`${indent(depth, undefined, options)}<no data fields>`);
   for (const member of type.members) {
     if (lines.length > MAX_LINES) return;
     const at = bits + member.bitOffset;
-    const body = anonymousBody(member.type);
-    if (body === undefined || depth > MAX_DEPTH) {
-      lines.push(`${indent(depth, at, options)}${memberText(member, specifier)};`);
+    // Debug information does not tell [] from [0]; C allows the first only at the end.
+    const zero = type.kind === "struct" && member !== type.members.at(-1) ? "0" : "";
+    const body = depth > MAX_DEPTH ? undefined : anonymousBody(member.type);
+    if (body === undefined) {
+      lines.push(`${indent(depth, at, options)}${memberText(member, { base: memberSpecifier, zero })};`);
       continue;
     }
-    lines.push(`${indent(depth, undefined, options)}${body.kind} {`);
+    const [before, after] = memberText(member, { base: () => "\0", zero }).split("\0");
+    lines.push(`${indent(depth, undefined, options)}${before}${body.kind} {`);
     printMembers(body, depth + 1, at, options, lines);
-    const closing = memberText(member, () => "}");
     // crash gives a named block its offset on the closing line, where the name is.
-    lines.push(`${indent(depth, member.name === undefined ? undefined : at, options)}${closing};`);
+    lines.push(`${indent(depth, member.name === undefined ? undefined : at, options)}}${after};`);
   }
 }
 
@@ -165,8 +184,8 @@ function anonymousBody(type: CType): StructType | undefined {
   return undefined;
 }
 
-function memberText(member: Member, base: (type: CType) => string): string {
-  const text = declareWith(member.type, member.name ?? "", base, 0);
+function memberText(member: Member, style: Style): string {
+  const text = declareWith(member.type, member.name ?? "", style, 0);
   return member.bitSize === undefined ? text : `${text} : ${member.bitSize}`;
 }
 

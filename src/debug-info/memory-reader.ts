@@ -59,3 +59,43 @@ function attempt(memory: MemoryReader, address: VirtualAddress, length: number):
     throw error;
   }
 }
+
+/** Bytes as memory at an address: a section of a file, or a test's image. Reads outside throw FaultError. */
+export class BytesReader implements MemoryReader {
+  readonly #view: DataView;
+  readonly #bytes: Uint8Array;
+  readonly #start: VirtualAddress;
+
+  constructor(bytes: Uint8Array, start: VirtualAddress) {
+    this.#bytes = bytes;
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#start = start;
+  }
+
+  #at(address: VirtualAddress, size: number): number {
+    const offset = BigInt.asUintN(64, address - this.#start);
+    if (offset + BigInt(size) > BigInt(this.#bytes.length)) throw new FaultError(address, "virtual", "absent");
+    return Number(offset);
+  }
+
+  u8(address: VirtualAddress): number {
+    return this.#view.getUint8(this.#at(address, 1));
+  }
+
+  u16(address: VirtualAddress): number {
+    return this.#view.getUint16(this.#at(address, 2), true);
+  }
+
+  u32(address: VirtualAddress): number {
+    return this.#view.getUint32(this.#at(address, 4), true);
+  }
+
+  u64(address: VirtualAddress): bigint {
+    return this.#view.getBigUint64(this.#at(address, 8), true);
+  }
+
+  bytes(address: VirtualAddress, length: number): Uint8Array {
+    const at = this.#at(address, length);
+    return this.#bytes.slice(at, at + length);
+  }
+}
