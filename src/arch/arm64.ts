@@ -70,6 +70,9 @@ export class Arm64 implements Architecture {
   readonly setup: Arm64Setup;
   readonly kaslrOffset: bigint | undefined;
   readonly kernelTables: PageTables;
+  /** Bytes of a task's kernel stack: the opener sets it from the kernel's types or symbols when it is first wanted. */
+  findThreadSize: () => number = () => 16384;
+  #threadSize: number | undefined;
   #linearOffset: bigint | undefined | null = null;
 
   constructor(memory: PhysicalMemory, setup: Arm64Setup) {
@@ -81,6 +84,11 @@ export class Arm64 implements Architecture {
     this.kernelStart = virtual(-(1n << BigInt(Math.max(setup.configuredBits, setup.actualBits))));
     this.kaslrOffset = setup.kaslrOffset;
     this.kernelTables = this.pageTables(setup.root);
+  }
+
+  get threadSize(): number {
+    this.#threadSize ??= this.findThreadSize();
+    return this.#threadSize;
   }
 
   pageTables(root: PhysicalAddress): PageTables {

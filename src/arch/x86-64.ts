@@ -60,6 +60,9 @@ export class X86_64 implements Architecture {
   readonly setup: X86Setup;
   readonly kaslrOffset: bigint | undefined;
   readonly kernelTables: PageTables;
+  /** Bytes of a task's kernel stack: the opener sets it from the kernel's types or symbols when it is first wanted. */
+  findThreadSize: () => number = () => 16384;
+  #threadSize: number | undefined;
   /** Set by the opener once `page_offset_base` can be looked up; see linearOffset. */
   pageOffsetBase: (() => bigint | undefined) | undefined;
   #linearOffset: bigint | undefined | null = null;
@@ -71,6 +74,11 @@ export class X86_64 implements Architecture {
     this.kernelStart = virtual(-(1n << BigInt(this.virtualBits - 1)));
     this.kaslrOffset = setup.kaslrOffset;
     this.kernelTables = this.pageTables(setup.root);
+  }
+
+  get threadSize(): number {
+    this.#threadSize ??= this.findThreadSize();
+    return this.#threadSize;
   }
 
   pageTables(root: PhysicalAddress): PageTables {

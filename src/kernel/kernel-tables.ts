@@ -52,7 +52,7 @@ export function openKallsyms(memory: AddressSpace, info: VmcoreInfo | undefined,
 
 /** Opens the kernel's BTF; undefined when it has none or it cannot be read (`notes` says which). */
 export function openBtf(memory: AddressSpace, symbols: SymbolTable, image: () => Iterable<ImageChunk>, notes: string[]): Btf | undefined {
-  const range = btfRange(memory, symbols, image);
+  const range = btfRange(symbols, image);
   if (range === undefined) {
     notes.push("the kernel carries no type information (BTF): commands that need structures want a vmlinux");
     return undefined;
@@ -68,7 +68,7 @@ export function openBtf(memory: AddressSpace, symbols: SymbolTable, image: () =>
   }
 }
 
-function btfRange(memory: AddressSpace, symbols: SymbolTable, image: () => Iterable<ImageChunk>): { start: VirtualAddress; size: number } | undefined {
+function btfRange(symbols: SymbolTable, image: () => Iterable<ImageChunk>): { start: VirtualAddress; size: number } | undefined {
   const start = symbols.byName("__start_BTF")?.address;
   const stop = symbols.byName("__stop_BTF")?.address;
   if (start !== undefined && stop !== undefined) {

@@ -64,6 +64,7 @@ export function openKernelOf(dump: Dump, options: OpenOptions = {}): Kernel {
   const extra = new Map<string, KernelSymbol>(vmcoreinfoSymbols(vmcoreinfo));
   const symbols = new KernelSymbols(kallsyms, extra, readAll);
   if (kallsyms.byName("init_task") === undefined) findExtraSymbols({ memory, types, kallsyms, extra, image, notes });
+  arch.findThreadSize = () => threadSize(types, symbols, arch.pageSize);
   if (arch instanceof X86_64) {
     arch.pageOffsetBase = () => {
       const at = symbols.byName("page_offset_base")?.address;
@@ -94,6 +95,21 @@ function vmcoreinfoOfSymbol(memory: AddressSpace, pointer: VirtualAddress | unde
     if (error instanceof FaultError) return undefined;
     throw error;
   }
+}
+
+/**
+ * THREAD_SIZE: the size of `union thread_union`, else what lies between the ends of the first task's stack (6.10 on: init_stack; 4.16 to
+ * 6.9: init_task), else 16 KiB, or a page where that is more (arm64 with 64 KiB pages).
+ */
+function threadSize(types: Types, symbols: KernelSymbols, pageSize: number): number {
+  const union = types.tryStruct("thread_union")?.size;
+  if (union !== undefined) return union;
+  for (const name of ["init_stack", "init_task"]) {
+    const start = symbols.byName(`__start_${name}`)?.address;
+    const end = symbols.byName(`__end_${name}`)?.address;
+    if (start !== undefined && end !== undefined && distance(end, start) >= 4096) return distance(end, start);
+  }
+  return Math.max(16384, pageSize);
 }
 
 /** More CPUs than CONFIG_NR_CPUS of any distribution. */

@@ -1,0 +1,62 @@
+/**
+ * Registers of one frame. They are numbered as DWARF numbers them, so that call-frame information can name them directly; what DWARF
+ * does not number (flags, segment selectors) follows. A register that could not be recovered is undefined, never a stale value.
+ */
+
+/** What a machine's registers are called and which ones an unwinder needs. */
+export interface RegisterFile {
+  /** Lower-case names by number. */
+  readonly names: readonly string[];
+  readonly pc: number;
+  readonly sp: number;
+  readonly fp: number;
+  /** Register that holds the return address on entry to a function; undefined where the call pushes it. */
+  readonly link: number | undefined;
+  /** Registers that a function hands back unchanged. */
+  readonly calleeSaved: readonly number[];
+}
+
+export class RegisterSet {
+  readonly file: RegisterFile;
+  readonly #values: (bigint | undefined)[];
+
+  constructor(file: RegisterFile, values: readonly (bigint | undefined)[] = []) {
+    this.file = file;
+    this.#values = values.slice(0, file.names.length);
+  }
+
+  /** Value by number, undefined when it was not recovered. */
+  get(register: number): bigint | undefined {
+    return this.#values[register];
+  }
+
+  set(register: number, value: bigint | undefined): void {
+    this.#values[register] = value === undefined ? undefined : BigInt.asUintN(64, value);
+  }
+
+  get pc(): bigint | undefined {
+    return this.#values[this.file.pc];
+  }
+
+  get sp(): bigint | undefined {
+    return this.#values[this.file.sp];
+  }
+
+  get fp(): bigint | undefined {
+    return this.#values[this.file.fp];
+  }
+
+  copy(): RegisterSet {
+    return new RegisterSet(this.file, this.#values);
+  }
+
+  /** Known registers by name, in the file's order. */
+  record(): Record<string, bigint> {
+    const result: Record<string, bigint> = {};
+    this.file.names.forEach((name, register) => {
+      const value = this.#values[register];
+      if (value !== undefined) result[name] = value;
+    });
+    return result;
+  }
+}
