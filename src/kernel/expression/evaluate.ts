@@ -5,7 +5,7 @@
  *   text ──lexer──► tokens ──parser──► tree ──evaluate──► Value
  */
 import { add, type VirtualAddress, virtual } from "../../bytes/address.ts";
-import { LookupError, UsageError } from "../../bytes/errors.ts";
+import { type LookupError, UsageError } from "../../bytes/errors.ts";
 import { declare } from "../../debug-info/c-format-type.ts";
 import { type CType, findMember, type StructType, sizeOf, strip } from "../../debug-info/c-type.ts";
 import type { Memory } from "../address-space.ts";
@@ -109,7 +109,8 @@ class Evaluator {
 
   #sizeOf(node: Expression, type: CType): Value {
     const plain = strip(type);
-    if (plain.kind === "void" || plain.kind === "forward" || plain.kind === "function") throw this.#error(node, `the size of ${declare(type)} is not known`);
+    if (plain.kind === "void" || plain.kind === "forward" || plain.kind === "function")
+      throw this.#error(node, `the size of ${declare(type)} is not known`);
     return this.#immediate(UNSIGNED_LONG, BigInt(sizeOf(type)));
   }
 
@@ -201,7 +202,8 @@ class Evaluator {
       const value = this.value(node.operand);
       return new Value(this.#scope.memory, type, this.#addressOf(node.operand, value));
     }
-    if (plain.kind !== "int" && plain.kind !== "enum" && plain.kind !== "pointer") throw this.#error(node, `a value cannot become ${declare(type)}`);
+    if (plain.kind !== "int" && plain.kind !== "enum" && plain.kind !== "pointer")
+      throw this.#error(node, `a value cannot become ${declare(type)}`);
     return this.#immediate(type, this.#scalar(node.operand).value);
   }
 
@@ -234,7 +236,8 @@ class Evaluator {
 
   /** Sum of two numbers, or of a pointer and a number; with `dereference` what lies there. */
   #sum(node: Expression, left: Scalar, right: Scalar, sign: bigint, dereference: boolean): Value {
-    const [pointer, base, index] = asPointer(left.type) === undefined ? [asPointer(right.type), right, left] : [asPointer(left.type), left, right];
+    const [pointer, base, index] =
+      asPointer(left.type) === undefined ? [asPointer(right.type), right, left] : [asPointer(left.type), left, right];
     if (pointer === undefined) {
       if (dereference) throw this.#error(node, "only arrays and pointers can be indexed");
       return this.#arithmetic(node, left, right, sign < 0n ? "-" : "+");
@@ -256,7 +259,10 @@ class Evaluator {
   #arithmetic(node: Expression, left: Scalar, right: Scalar, operator = node.kind === "binary" ? node.operator : "+"): Value {
     const pointers = asPointer(left.type) !== undefined || asPointer(right.type) !== undefined;
     const [a, b] = pointers
-      ? [{ type: UNSIGNED_LONG, value: wrap(left.value, UNSIGNED_LONG) }, { type: UNSIGNED_LONG, value: wrap(right.value, UNSIGNED_LONG) }]
+      ? [
+          { type: UNSIGNED_LONG, value: wrap(left.value, UNSIGNED_LONG) },
+          { type: UNSIGNED_LONG, value: wrap(right.value, UNSIGNED_LONG) },
+        ]
       : [promote(left), promote(right)];
     if (operator === "<<" || operator === ">>") {
       if (b.value < 0n || b.value > 63n) throw this.#error(node, `shift by ${b.value}: a shift is by 0 to 63 bits`);

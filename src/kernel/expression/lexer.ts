@@ -6,7 +6,15 @@
 import { UsageError } from "../../bytes/errors.ts";
 
 export type Token =
-  | { readonly kind: "number"; readonly value: bigint; readonly decimal: boolean; readonly unsigned: boolean; readonly long: boolean; readonly at: number; readonly text: string }
+  | {
+      readonly kind: "number";
+      readonly value: bigint;
+      readonly decimal: boolean;
+      readonly unsigned: boolean;
+      readonly long: boolean;
+      readonly at: number;
+      readonly text: string;
+    }
   | { readonly kind: "character"; readonly value: bigint; readonly at: number; readonly text: string }
   | { readonly kind: "name" | "history" | "operator" | "end"; readonly at: number; readonly text: string };
 

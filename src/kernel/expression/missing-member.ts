@@ -18,14 +18,18 @@ export function missingMember(type: StructType, name: string): LookupError {
     .map((each) => ({ each, score: likeness(each.toLowerCase(), wanted) }))
     .filter(({ score }) => score > 0)
     .sort((a, b) => b.score - a.score || a.each.length - b.each.length);
-  return new LookupError(`${type.kind} ${type.name ?? "(anonymous)"} has no member "${name}"`, scored.slice(0, 3).map(({ each }) => each));
+  return new LookupError(
+    `${type.kind} ${type.name ?? "(anonymous)"} has no member "${name}"`,
+    scored.slice(0, 3).map(({ each }) => each),
+  );
 }
 
 /** Share of letters in common at the start and at the end; one name holding the other counts for more. */
 function likeness(name: string, wanted: string): number {
   if (name === wanted) return 3;
   const longer = Math.max(name.length, wanted.length);
-  if (wanted.length >= 2 && (name.includes(wanted) || (name.length >= 2 && wanted.includes(name)))) return 1 + Math.min(name.length, wanted.length) / longer;
+  if (wanted.length >= 2 && (name.includes(wanted) || (name.length >= 2 && wanted.includes(name))))
+    return 1 + Math.min(name.length, wanted.length) / longer;
   let start = 0;
   while (start < Math.min(name.length, wanted.length) && name[start] === wanted[start]) start++;
   let end = 0;

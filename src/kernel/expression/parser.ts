@@ -1,7 +1,7 @@
 /**
  * Pratt parser for C expressions: a table of binding powers, one function for what starts an expression and one for what continues it.
  *
- *   comma < ?: < || < && < | < ^ < & < == != < < > <= >= < << >> < @ < + - < * / % < unary, cast, sizeof < -> . [] 
+ *   comma < ?: < || < && < | < ^ < & < == != < < > <= >= < << >> < @ < + - < * / % < unary, cast, sizeof < -> . []
  *
  * `a@n` is gdb's "n of them, from a on". Assignment and calls are recognised and refused: the kernel is dead.
  */
@@ -32,8 +32,26 @@ export interface NameClasses {
 }
 
 const BINARY: Readonly<Record<string, number>> = {
-  ",": 1, "||": 4, "&&": 5, "|": 6, "^": 7, "&": 8, "==": 9, "!=": 9, "<": 10, ">": 10, "<=": 10, ">=": 10,
-  "<<": 11, ">>": 11, "@": 12, "+": 13, "-": 13, "*": 14, "/": 14, "%": 14,
+  ",": 1,
+  "||": 4,
+  "&&": 5,
+  "|": 6,
+  "^": 7,
+  "&": 8,
+  "==": 9,
+  "!=": 9,
+  "<": 10,
+  ">": 10,
+  "<=": 10,
+  ">=": 10,
+  "<<": 11,
+  ">>": 11,
+  "@": 12,
+  "+": 13,
+  "-": 13,
+  "*": 14,
+  "/": 14,
+  "%": 14,
 };
 const CONDITIONAL = 3;
 const UNARY = 15;
@@ -61,24 +79,24 @@ class Parser {
   }
 
   whole(): Expression {
-    if (this.#token.kind === "end") throw this.#error("an expression is missing");
+    if (this.#peek().kind === "end") throw this.#error("an expression is missing");
     const expression = this.#expression(0);
-    if (this.#token.kind !== "end") throw this.#error(`"${this.#token.text}" is not expected here`);
+    if (this.#peek().kind !== "end") throw this.#error(`"${this.#peek().text}" is not expected here`);
     return expression;
   }
 
-  get #token(): Token {
+  #peek(): Token {
     return this.#tokens[this.#next] as Token;
   }
 
   #take(): Token {
-    const token = this.#token;
+    const token = this.#peek();
     if (token.kind !== "end") this.#next++;
     return token;
   }
 
   #is(text: string): boolean {
-    return this.#token.kind === "operator" && this.#token.text === text;
+    return this.#peek().kind === "operator" && this.#peek().text === text;
   }
 
   #expect(text: string): void {
@@ -87,14 +105,14 @@ class Parser {
   }
 
   #error(what: string): Error {
-    return errorAt(this.#text, this.#token.at, this.#token.kind === "end" ? `${what}, and the expression ends` : what);
+    return errorAt(this.#text, this.#peek().at, this.#peek().kind === "end" ? `${what}, and the expression ends` : what);
   }
 
   #expression(power: number): Expression {
     if (++this.#depth > MAX_DEPTH) throw this.#error("nested too deeply");
     let left = this.#prefix();
     for (;;) {
-      const token = this.#token;
+      const token = this.#peek();
       if (token.kind !== "operator") break;
       const postfix = this.#postfix(left, token, power);
       if (postfix !== undefined) {
@@ -126,7 +144,8 @@ class Parser {
         this.#next++;
         const name = this.#take();
         // Digits after a dot belong to a compiler-made symbol: __already_done.16
-        if (name.kind !== "name" && !(name.kind === "number" && token.text === ".")) throw errorAt(this.#text, name.at, "a member's name is expected");
+        if (name.kind !== "name" && !(name.kind === "number" && token.text === "."))
+          throw errorAt(this.#text, name.at, "a member's name is expected");
         return { kind: "member", at: name.at, base, name: name.text };
       }
       case "[": {
@@ -201,7 +220,7 @@ class Parser {
 
   /** True when the words from here on spell a type: a type keyword, or a typedef followed by `*`, `)` or `[`. */
   #startsType(): boolean {
-    const token = this.#token;
+    const token = this.#peek();
     if (token.kind !== "name") return false;
     if (TYPE_WORDS.has(token.text)) return true;
     const after = this.#tokens[this.#next + 1];
@@ -210,9 +229,9 @@ class Parser {
 
   /** Source text up to the closing bracket that matches the one already taken. */
   #typeText(close: ")" | "}"): string {
-    const start = this.#token.at;
+    const start = this.#peek().at;
     for (let depth = 0; ; this.#next++) {
-      const token = this.#token;
+      const token = this.#peek();
       if (token.kind === "end") throw this.#error(`"${close}" is expected after the type`);
       if (token.kind !== "operator") continue;
       if (token.text === close && depth === 0) {

@@ -28,8 +28,15 @@ export function wrap(value: bigint, type: CType): bigint {
 }
 
 /** C's type of an integer constant. */
-export function constantType(value: bigint, shape: { readonly decimal: boolean; readonly unsigned: boolean; readonly long: boolean }): IntType {
-  const candidates = shape.unsigned ? [UNSIGNED_INT, UNSIGNED_LONG] : shape.decimal ? [INT, LONG] : [INT, UNSIGNED_INT, LONG, UNSIGNED_LONG];
+export function constantType(
+  value: bigint,
+  shape: { readonly decimal: boolean; readonly unsigned: boolean; readonly long: boolean },
+): IntType {
+  const candidates = shape.unsigned
+    ? [UNSIGNED_INT, UNSIGNED_LONG]
+    : shape.decimal
+      ? [INT, LONG]
+      : [INT, UNSIGNED_INT, LONG, UNSIGNED_LONG];
   const fits = candidates.find((type) => (!shape.long || type.size === 8) && wrap(value, type) === value);
   return fits ?? UNSIGNED_LONG;
 }
@@ -38,7 +45,8 @@ export function constantType(value: bigint, shape: { readonly decimal: boolean; 
 export function promote(scalar: Scalar): Scalar & { readonly type: IntType } {
   const plain = strip(scalar.type);
   if (plain.kind !== "int" && plain.kind !== "enum") throw new UsageError("an integer is expected");
-  const type = plain.size > 8 || plain.kind === "int" && plain.size >= 4 ? (plain as IntType) : plain.size < 4 || plain.signed ? INT : UNSIGNED_INT;
+  const type =
+    plain.size > 8 || (plain.kind === "int" && plain.size >= 4) ? (plain as IntType) : plain.size < 4 || plain.signed ? INT : UNSIGNED_INT;
   const widened = plain.kind === "enum" && plain.size === 8 ? (plain.signed ? LONG : UNSIGNED_LONG) : type;
   return { type: widened, value: wrap(scalar.value, widened) };
 }

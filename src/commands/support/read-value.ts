@@ -1,0 +1,316 @@
+/**
+ * Reads typed memory into value nodes. What cannot be read becomes an "unreadable" node with the reason, and its neighbours are still
+ * read. Bounded: `printMax` elements an array, `printMax` bytes a string, twenty levels of nesting (gdb's `print max-depth`).
+ */
+import { add, type VirtualAddress } from "../../bytes/address.ts";
+import { FaultError, InquestError } from "../../bytes/errors.ts";
+import { declare } from "../../debug-info/c-format-type.ts";
+import {
+  type ArrayType,
+  type CType,
+  type EnumType,
+  type IntType,
+  type PointerType,
+  type StructType,
+  sizeOf,
+  strip,
+} from "../../debug-info/c-type.ts";
+import type { Memory } from "../../kernel/address-space.ts";
+import { Field } from "../../kernel/field.ts";
+import type { Value } from "../../kernel/value.ts";
+import type { EnumNode, MemberNode, PointerNode, SymbolLabel, UnreadableNode, ValueNode } from "./value-node.ts";
+
+const MAX_DEPTH = 20;
+/** Steps in which an unreadable range is probed; every page size is a multiple of it. */
+const PROBE_STEP = 4096;
+const MAX_PROBES = 64;
+
+export interface ValueReaderOptions {
+  readonly memory: Memory;
+  /** Names an address that lies in a symbol. */
+  readonly label?: (address: bigint) => SymbolLabel | undefined;
+  /** `set print_max`. */
+  readonly printMax?: number;
+  /** `set null-stop`: strings end at their first NUL. */
+  readonly nullStop?: boolean;
+}
+
+/** A bitfield's place: bits from the byte at the address. */
+export interface BitPlace {
+  readonly shift: number;
+  readonly size: number;
+}
+
+export class ValueReader {
+  readonly memory: Memory;
+  readonly #label: (address: bigint) => SymbolLabel | undefined;
+  readonly #printMax: number;
+  readonly #nullStop: boolean;
+  readonly #names = new WeakMap<CType, string>();
+
+  constructor(options: ValueReaderOptions) {
+    this.memory = options.memory;
+    this.#label = options.label ?? (() => undefined);
+    this.#printMax = options.printMax ?? 256;
+    this.#nullStop = options.nullStop ?? false;
+  }
+
+  /** The value of this type at the address. */
+  read(type: CType, address: VirtualAddress, bits?: BitPlace): ValueNode {
+    return this.#read(type, address, bits, 0);
+  }
+
+  /** A value that has no address (the result of arithmetic, a bitfield already read). */
+  immediate(type: CType, value: bigint): ValueNode {
+    return this.#scalar(type, value, undefined);
+  }
+
+  /** A typed value of the kernel object, wherever it lives. */
+  value(value: Value): ValueNode {
+    return value.address === undefined ? this.immediate(value.type, value.bigint()) : this.read(value.type, value.address);
+  }
+
+  #name(type: CType): string {
+    let name = this.#names.get(type);
+    if (name === undefined) {
+      name = declare(type);
+      this.#names.set(type, name);
+    }
+    return name;
+  }
+
+  #read(type: CType, address: VirtualAddress, bits: BitPlace | undefined, depth: number): ValueNode {
+    const plain = strip(type);
+    switch (plain.kind) {
+      case "struct":
+      case "union":
+        return this.#struct(type, plain, address, depth);
+      case "array":
+        return this.#array(type, plain, address, depth);
+      case "function":
+        return { kind: "function", type: this.#name(type), value: address, ...this.#symbol(address) };
+      case "void":
+      case "forward":
+        return this.#unreadable(type, address, new Error("its type has no definition in this dump"));
+      default:
+    }
+    try {
+      return this.#scalar(type, this.#bits(type, address, bits), bits?.size);
+    } catch (error) {
+      return this.#unreadable(type, address, error);
+    }
+  }
+
+  #bits(type: CType, address: VirtualAddress, bits: BitPlace | undefined): bigint {
+    const size = sizeOf(type);
+    if (bits === undefined && size > 8) {
+      // __int128: the highest word carries the sign.
+      let value = 0n;
+      for (let at = size - 8; at >= 0; at -= 8) value = (value << 64n) | this.memory.u64(add(address, at));
+      return value;
+    }
+    return new Field(this.memory, "value", bits?.shift ?? 0, bits?.size, type).bigint(address);
+  }
+
+  #scalar(type: CType, value: bigint, bits: number | undefined): ValueNode {
+    const plain = strip(type);
+    const name = this.#name(type);
+    switch (plain.kind) {
+      case "pointer":
+        return this.#pointer(name, plain, BigInt.asUintN(64, value) as VirtualAddress);
+      case "enum":
+        return enumNode(name, plain, value);
+      case "float":
+        return { kind: "float", type: name, value: floatOf(value, plain.size) };
+      case "int":
+        if (plain.encoding === "bool") return { kind: "boolean", type: name, value: value !== 0n };
+        return {
+          kind: "integer",
+          type: name,
+          value: exact(value, plain),
+          size: plain.size,
+          signed: plain.signed,
+          ...(bits === undefined ? {} : { bits }),
+        };
+      default:
+        return { kind: "elided", type: name };
+    }
+  }
+
+  #struct(type: CType, plain: StructType, address: VirtualAddress, depth: number): ValueNode {
+    if (depth >= MAX_DEPTH) return { kind: "elided", type: this.#name(type) };
+    const fault = this.#wholeFault(address, plain.size);
+    if (fault !== undefined) return this.#unreadable(type, address, fault);
+    const members = plain.members.map((member): MemberNode => {
+      const offset = Math.floor(member.bitOffset / 8);
+      const bits = member.bitSize === undefined ? undefined : { shift: member.bitOffset % 8, size: member.bitSize };
+      const value = this.#read(member.type, add(address, offset), bits, depth + 1);
+      return member.name === undefined ? { offset, value } : { name: member.name, offset, value };
+    });
+    return { kind: plain.kind, type: this.#name(type), members };
+  }
+
+  #array(type: CType, plain: ArrayType, address: VirtualAddress, depth: number): ValueNode {
+    const element = sizeOf(plain.element);
+    // Without a length gdb shows where it starts, and a string when it holds characters.
+    if (plain.length === 0 || element === 0) return { ...this.#pointee(this.#name(type), plain.element, address), kind: "flexible" };
+    const fault = this.#wholeFault(address, plain.length * element);
+    if (fault !== undefined) return this.#unreadable(type, address, fault);
+    if (isCharacter(plain.element)) return this.#text(type, address, plain.length);
+    if (depth >= MAX_DEPTH) return { kind: "elided", type: this.#name(type) };
+    const count = Math.min(plain.length, this.#printMax);
+    const elements: ValueNode[] = [];
+    for (let i = 0; i < count; i++) elements.push(this.#read(plain.element, add(address, i * element), undefined, depth + 1));
+    return { kind: "array", type: this.#name(type), length: plain.length, elements };
+  }
+
+  #text(type: CType, address: VirtualAddress, length: number): ValueNode {
+    // One byte more than is shown: the last NUL of an array is never shown.
+    const bytes = readPrefix(this.memory, address, Math.min(length, this.#printMax + 1));
+    if (bytes instanceof FaultError) return this.#unreadable(type, address, bytes);
+    const whole = bytes.length === length;
+    let shown = whole && bytes.at(-1) === 0 ? bytes.length - 1 : bytes.length;
+    if (this.#nullStop) {
+      const end = bytes.indexOf(0);
+      if (end >= 0) shown = end;
+    }
+    const cut = shown > this.#printMax || (!whole && !(this.#nullStop && bytes.includes(0)));
+    const raw = latin1(bytes.subarray(0, Math.min(shown, this.#printMax)));
+    return { kind: "text", type: this.#name(type), length, text: textOf(bytes), raw, ...(cut ? { truncated: true } : {}) };
+  }
+
+  #pointer(name: string, plain: PointerType, value: VirtualAddress): PointerNode {
+    return this.#pointee(name, plain.target, value);
+  }
+
+  #pointee(name: string, target: CType, value: VirtualAddress): PointerNode {
+    const node: PointerNode = { kind: "pointer", type: name, value, ...this.#symbol(value) };
+    if (value === 0n || !isCharacter(target)) return node;
+    const bytes = readString(this.memory, value, this.#printMax);
+    if (bytes instanceof FaultError) return { ...node, unreadable: reasonOf(bytes) };
+    return { ...node, text: textOf(bytes.bytes), raw: latin1(bytes.bytes), ...(bytes.ended ? {} : { truncated: true }) };
+  }
+
+  #symbol(address: bigint): { readonly symbol?: SymbolLabel } {
+    const symbol = this.#label(address);
+    return symbol === undefined ? {} : { symbol };
+  }
+
+  /** The fault when nothing of a range can be read; a range with a readable part is shown in pieces. */
+  #wholeFault(address: VirtualAddress, size: number): FaultError | undefined {
+    let fault: FaultError | undefined;
+    const probes = Math.min(MAX_PROBES, Math.ceil(size / PROBE_STEP) + 1);
+    for (let i = 0; i < probes && size > 0; i++) {
+      try {
+        this.memory.u8(add(address, Math.min(i * PROBE_STEP, size - 1)));
+        return undefined;
+      } catch (error) {
+        if (!(error instanceof FaultError)) throw error;
+        fault ??= error;
+      }
+    }
+    return fault;
+  }
+
+  #unreadable(type: CType, address: VirtualAddress, error: unknown): UnreadableNode {
+    if (error instanceof FaultError) {
+      return { kind: "unreadable", type: this.#name(type), address, reason: error.reason, message: reasonOf(error) };
+    }
+    if (error instanceof InquestError || error instanceof Error) {
+      return { kind: "unreadable", type: this.#name(type), address, reason: "unsupported", message: error.message };
+    }
+    throw error;
+  }
+}
+
+/** True for one-byte integers, which gdb shows as characters whether they are signed or not. */
+export function isCharacter(type: CType): boolean {
+  const plain = strip(type);
+  return plain.kind === "int" && plain.size === 1 && plain.encoding !== "bool";
+}
+
+/** The reason of a fault without the address that stands beside it. */
+export function reasonOf(error: FaultError): string {
+  const colon = error.message.indexOf(": ");
+  return colon < 0 ? error.message : error.message.slice(colon + 2);
+}
+
+/** Name or names of an enum's value, by gdb's rule: flags when every constant is a single bit or zero. */
+export function enumNode(type: string, plain: EnumType, value: bigint): EnumNode {
+  const shown = number(value, plain.size);
+  const found = plain.enumerators.find((each) => each.value === value);
+  if (found !== undefined) return { kind: "enum", type, value: shown, names: [found.name] };
+  const flags =
+    plain.enumerators.length > 0 && plain.enumerators.every((each) => each.value >= 0n && (each.value & (each.value - 1n)) === 0n);
+  if (!flags) return { kind: "enum", type, value: shown, names: [] };
+  let rest = BigInt.asUintN(plain.size * 8, value);
+  const names: string[] = [];
+  for (const each of plain.enumerators) {
+    if (each.value === 0n || (rest & each.value) === 0n) continue;
+    names.push(each.name);
+    rest &= ~each.value;
+  }
+  return { kind: "enum", type, value: shown, names, flags: true, ...(rest === 0n ? {} : { unknown: number(rest, plain.size) }) };
+}
+
+function exact(value: bigint, type: IntType): number | bigint {
+  return number(value, type.size);
+}
+
+function number(value: bigint, size: number): number | bigint {
+  const double = Number(value);
+  return Number.isSafeInteger(double) ? double : BigInt.asUintN(size * 8, value);
+}
+
+function floatOf(bits: bigint, size: number): number {
+  const view = new DataView(new ArrayBuffer(8));
+  view.setBigUint64(0, BigInt.asUintN(64, bits), true);
+  return size === 4 ? view.getFloat32(0, true) : view.getFloat64(0, true);
+}
+
+function latin1(bytes: Uint8Array): string {
+  let text = "";
+  for (const byte of bytes) text += String.fromCharCode(byte);
+  return text;
+}
+
+const utf8 = new TextDecoder();
+
+function textOf(bytes: Uint8Array): string {
+  const end = bytes.indexOf(0);
+  return utf8.decode(end < 0 ? bytes : bytes.subarray(0, end));
+}
+
+/** As many of the bytes as can be read from the start on; the fault when it is none. */
+function readPrefix(memory: Memory, address: VirtualAddress, length: number): Uint8Array | FaultError {
+  const bytes = new Uint8Array(length);
+  for (let i = 0; i < length; i++) {
+    try {
+      bytes[i] = memory.u8(add(address, i));
+    } catch (error) {
+      if (!(error instanceof FaultError)) throw error;
+      return i === 0 ? error : bytes.subarray(0, i);
+    }
+  }
+  return bytes;
+}
+
+function readString(
+  memory: Memory,
+  address: VirtualAddress,
+  max: number,
+): { readonly bytes: Uint8Array; readonly ended: boolean } | FaultError {
+  const bytes: number[] = [];
+  for (let i = 0; i < max; i++) {
+    try {
+      const byte = memory.u8(add(address, i));
+      if (byte === 0) return { bytes: Uint8Array.from(bytes), ended: true };
+      bytes.push(byte);
+    } catch (error) {
+      if (!(error instanceof FaultError)) throw error;
+      if (i === 0) return error;
+      break;
+    }
+  }
+  return { bytes: Uint8Array.from(bytes), ended: false };
+}
