@@ -1,0 +1,20 @@
+/**
+ * The library: what a script imports.
+ *
+ *   import { openKernel } from "inquest";
+ *   const kernel = await openKernel(["vmcore"]);
+ *   console.log(kernel.variable("init_uts_ns").member("name").member("release").string());
+ */
+export { add, type PhysicalAddress, physical, type VirtualAddress, virtual } from "./bytes/address.ts";
+export { CorruptionError, FaultError, type FaultReason, FormatError, InquestError, LookupError, UnsupportedError, UsageError } from "./bytes/errors.ts";
+export type { CType, EnumType, Member, StructType } from "./debug-info/c-type.ts";
+export type { KernelSymbol, SymbolAt, SymbolTable } from "./debug-info/symbols.ts";
+export type { Dump, MemoryRange, Note } from "./dump/dump.ts";
+export { openDump } from "./dump/open.ts";
+export type { Memory } from "./kernel/address-space.ts";
+export { containerOf, Field } from "./kernel/field.ts";
+export { Kernel } from "./kernel/kernel.ts";
+export type { KernelModule } from "./kernel/modules.ts";
+export { type OpenOptions, openKernel, openKernelOf } from "./kernel/open.ts";
+export { Struct, Types } from "./kernel/types.ts";
+export { Value } from "./kernel/value.ts";
