@@ -1,0 +1,67 @@
+/** The cases the lab can make: every kernel with every scenario, by the hypervisor or by real kdump; and which of them CI makes. */
+import { KERNELS, type KernelChoice } from "./kernels.ts";
+import { SCENARIOS, type Scenario } from "./scenarios.ts";
+
+export interface CasePlan {
+  readonly id: string;
+  readonly kernel: KernelChoice;
+  readonly scenario: Scenario;
+  readonly capture: "hypervisor" | "kdump";
+  /** Made by `lab make` without arguments, and what `lab test` needs. */
+  readonly inMatrix: boolean;
+  /** Every format there is, not only the usual ones. */
+  readonly everyFormat: boolean;
+}
+
+/** Scenario and capture of the matrix: between them every dump format. */
+const MATRIX: readonly (readonly [scenario: string, capture: CasePlan["capture"]])[] = [
+  ["null", "hypervisor"],
+  ["bare", "hypervisor"],
+  ["timer", "kdump"],
+];
+
+function plan(kernel: KernelChoice, scenario: Scenario, capture: CasePlan["capture"]): CasePlan {
+  const inAll = MATRIX.some(([name, how]) => name === scenario.name && how === capture);
+  return {
+    id: capture === "kdump" ? `${kernel.id}-kdump-${scenario.name}` : `${kernel.id}-${scenario.name}`,
+    kernel,
+    scenario,
+    capture,
+    inMatrix: inAll && kernel.suite !== "sid" && kernel.flavour.startsWith("cloud"),
+    everyFormat: inAll,
+  };
+}
+
+function fits(kernel: KernelChoice, scenario: Scenario): boolean {
+  return scenario.archs === undefined || scenario.archs.includes(kernel.arch);
+}
+
+/** Every case there could be. */
+export function allCases(): CasePlan[] {
+  return KERNELS.flatMap((kernel) =>
+    SCENARIOS.filter((scenario) => fits(kernel, scenario)).flatMap((scenario) => {
+      const hypervisor = plan(kernel, scenario, "hypervisor");
+      // Without VMCOREINFO kdump has nothing to go by; an NMI from outside is the hypervisor's to send in both.
+      return scenario.withoutVmcoreinfo ? [hypervisor] : [hypervisor, plan(kernel, scenario, "kdump")];
+    }),
+  );
+}
+
+/** A case by its id. */
+export function caseNamed(id: string): CasePlan {
+  const found = allCases().find((candidate) => candidate.id === id);
+  if (found === undefined) throw new Error(`no case is called ${id}; see "lab list --all"`);
+  return found;
+}
+
+/** Cases by suite, architecture and id (`*` matches anything); without any of them the matrix. */
+export function selectCases(filter: { readonly suite?: string; readonly arch?: string; readonly ids?: readonly string[] }): CasePlan[] {
+  const patterns = (filter.ids ?? []).map((id) => new RegExp(`^${id.replaceAll(".", "\\.").replaceAll("*", ".*")}$`));
+  return allCases().filter((candidate) => {
+    if (filter.arch !== undefined && candidate.kernel.arch !== filter.arch) return false;
+    if (filter.suite !== undefined && candidate.kernel.suite !== filter.suite) return false;
+    if (patterns.length > 0) return patterns.some((pattern) => pattern.test(candidate.id));
+    return candidate.inMatrix || (filter.suite === "sid" && candidate.everyFormat);
+  });
+}
+

@@ -1,0 +1,141 @@
+/**
+ * Makes one case: boots the guest, waits for its end, saves the dumps and the guest's own word, and files it in the cache. A case whose
+ * sources (kernel, scenario, scripts, modules) have not changed is not made again.
+ */
+import { createHash } from "node:crypto";
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { caseDir, type CachedCase, type LabCase, type LabDump, loadCase } from "./case-record.ts";
+import type { CasePlan } from "./cases.ts";
+import { deriveDumps, digHoles, saveHypervisorDumps } from "./hypervisor-dumps.ts";
+import { writeInitramfs } from "./initramfs.ts";
+import { collectKdumpOutputs, kdumpOutputs, kdumpPlan } from "./kdump-outputs.ts";
+import { ensureKernel, type Kernel } from "./kernels.ts";
+import { withLock } from "./lock.ts";
+import { ensurePrograms, programsHash } from "./module-build.ts";
+import { labSource } from "./paths.ts";
+import { run } from "./process.ts";
+import { bootGuest, defaultCpu, type Guest, type GuestDisk } from "./qemu.ts";
+
+/** Raised when the way cases are made changes what comes out. */
+const RECIPE = 1;
+
+const TRUTH_MIB = 96;
+const BOOT_TIMEOUT_MS = 180_000;
+const DEATH_TIMEOUT_MS = 120_000;
+const KDUMP_TIMEOUT_MS = 600_000;
+
+function caseKey(plan: CasePlan, kernel: Kernel): string {
+  const { panic, ...scenario } = plan.scenario;
+  const hash = createHash("sha256").update(JSON.stringify([RECIPE, plan.id, plan.capture, plan.everyFormat, scenario, panic.source]));
+  hash.update(programsHash(kernel));
+  for (const name of readdirSync(labSource("guest")).sort()) hash.update(name).update(readFileSync(labSource("guest", name)));
+  return hash.digest("hex").slice(0, 16);
+}
+
+function memoryFor(plan: CasePlan): number {
+  if (plan.capture === "hypervisor") return plan.scenario.memoryMiB ?? 256;
+  return Math.max(512, (plan.scenario.memoryMiB ?? 0) + 256) + (plan.kernel.arch === "arm64" ? 256 : 0);
+}
+
+function fail(plan: CasePlan, guest: Guest, what: string): never {
+  throw new Error(`${plan.id}: ${what}; the console ends with:\n${guest.console().split("\n").slice(-15).join("\n")}`);
+}
+
+async function waitForDeath(plan: CasePlan, guest: Guest): Promise<void> {
+  if (!(await guest.waitFor(/LAB-TRIGGER/, BOOT_TIMEOUT_MS))) fail(plan, guest, "the guest did not come as far as its trigger");
+  if (plan.scenario.injectNmi) {
+    await new Promise((resolve) => setTimeout(resolve, 3000));
+    await guest.qmp.command("inject-nmi");
+  }
+  const end = plan.capture === "kdump" ? /LAB-OUTPUTS-DONE/ : /end Kernel panic/;
+  const timeout = plan.capture === "kdump" ? KDUMP_TIMEOUT_MS : DEATH_TIMEOUT_MS;
+  if (!(await guest.waitFor(end, timeout))) fail(plan, guest, "the guest did not die as it should");
+  if (!plan.scenario.panic.test(guest.console())) fail(plan, guest, "the guest died of something else");
+}
+
+async function unpackTruth(disk: string, dir: string): Promise<void> {
+  mkdirSync(dir, { recursive: true });
+  await run("tar", ["-x", "-f", disk, "-C", dir]);
+  rmSync(disk);
+}
+
+async function capture(plan: CasePlan, kernel: Kernel, dir: string): Promise<Omit<LabCase, "seconds" | "key">> {
+  const { scenario } = plan;
+  const memoryMiB = memoryFor(plan);
+  const outputs = plan.capture === "kdump" ? kdumpOutputs(kernel, plan.everyFormat) : [];
+  const kdump = plan.capture === "kdump" ? kdumpPlan(kernel, outputs) : undefined;
+  const reserve = kdump === undefined ? "" : `crashkernel=${kernel.arch === "arm64" ? 384 : 256}M `;
+  const append = `oops=panic panic=0 ${reserve}${scenario.append ?? ""}`.trim();
+  const cpu = scenario.cpu?.[kernel.arch] ?? (kernel.flavour.endsWith("16k") ? "max" : defaultCpu(kernel.arch));
+  const work = join(dir, "work");
+  for (const name of ["dumps", "work"]) mkdirSync(join(dir, name), { recursive: true });
+  const initrd = join(work, "initrd");
+  await writeInitramfs(kernel, scenario, kdump, initrd);
+  const disks: GuestDisk[] = [{ serial: "truth", path: join(work, "truth"), mebibytes: TRUTH_MIB }];
+  for (const { serial } of outputs) disks.push({ serial, path: join(work, serial), mebibytes: memoryMiB + 64 });
+  const consolePath = join(dir, "console.log");
+  const guest = await bootGuest({ arch: kernel.arch, image: kernel.image, initrd, append, memoryMiB, cpu, disks, console: consolePath });
+  let dumps: LabDump[] = [];
+  try {
+    await waitForDeath(plan, guest);
+    await guest.qmp.command("stop");
+    if (plan.capture === "hypervisor") dumps = await saveHypervisorDumps(guest, dir, !scenario.withoutVmcoreinfo, plan.everyFormat);
+  } catch (error) {
+    copyFileSync(consolePath, `${caseDir(plan.id)}.failed-console.log`);
+    throw error;
+  } finally {
+    await guest.end();
+  }
+  await unpackTruth(join(work, "truth"), join(dir, "truth"));
+  if (plan.capture === "kdump") dumps = await collectKdumpOutputs(outputs, work, dir);
+  else if (scenario.name === "null") dumps.push(...(await deriveDumps(dir, dumps)));
+  for (const file of dumps.flatMap((dump) => dump.files)) await digHoles(join(dir, file));
+  rmSync(work, { recursive: true });
+  return {
+    schema: 1,
+    id: plan.id,
+    arch: kernel.arch,
+    scenario: scenario.name,
+    about: scenario.about,
+    capture: plan.capture,
+    release: `${kernel.version}-${kernel.flavour}`,
+    kernel,
+    cpu,
+    memoryMiB,
+    append,
+    dumps,
+  };
+}
+
+function keepModules(from: string, names: readonly string[], to: string): void {
+  mkdirSync(to, { recursive: true });
+  for (const name of names) copyFileSync(join(from, `${name}.ko`), join(to, `${name}.ko`));
+}
+
+/** The case, made when the cache does not have it as it would be made today. */
+export async function ensureCase(plan: CasePlan): Promise<CachedCase> {
+  const kernel = await ensureKernel(plan.kernel);
+  const programs = await ensurePrograms(kernel);
+  const key = caseKey(plan, kernel);
+  return withLock(`case-${plan.id}`, async () => {
+    const known = loadCase(plan.id);
+    if (known?.key === key) return known;
+    const final = caseDir(plan.id);
+    const partial = `${final}.partial`;
+    rmSync(partial, { recursive: true, force: true });
+    mkdirSync(partial, { recursive: true });
+    // One guest at a time: two virtual CPUs fill a small machine.
+    const [made, seconds] = await withLock("qemu", async () => {
+      const start = Date.now();
+      return [await capture(plan, kernel, partial), (Date.now() - start) / 1000] as const;
+    });
+    keepModules(programs.dir, programs.modules, join(partial, "modules"));
+    const record: LabCase = { ...made, key, seconds };
+    writeFileSync(join(partial, "case.json"), `${JSON.stringify(record, null, 2)}\n`);
+    if (existsSync(final)) rmSync(final, { recursive: true });
+    renameSync(partial, final);
+    rmSync(`${final}.failed-console.log`, { force: true });
+    return loadCase(plan.id)!;
+  });
+}
