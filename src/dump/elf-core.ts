@@ -41,6 +41,8 @@ export function probeElfCore(head: Uint8Array): boolean {
 export interface ElfCoreOptions {
   /** Put before the name of the format, e.g. "flattened". */
   readonly prefix?: string;
+  /** Line about a stream around the core that was cut off. */
+  readonly truncated?: string | undefined;
   readonly live?: boolean;
   /** Physical address of a segment, where the header's p_paddr is not to be used. */
   readonly physicalOf?: (segments: ElfSegments, index: number) => bigint | undefined;
@@ -87,7 +89,7 @@ class ElfCore implements Dump {
     this.files = [source.name];
     this.machine = header.machine;
     this.littleEndian = header.littleEndian;
-    const warnings: string[] = [];
+    const warnings: string[] = options.truncated === undefined ? [] : [options.truncated];
     this.notes = this.#readNotes(warnings);
     refuseUserCore(source.name, this.notes);
     this.vmcoreinfo = vmcoreinfoOf(this.notes);
@@ -106,7 +108,7 @@ class ElfCore implements Dump {
       missingBytes = Math.max(missingBytes, (segments.offsets[i] as number) + fileSize - source.size);
     }
     this.partial = partial;
-    this.incomplete = !this.live && (segments.missing > 0 || missingBytes > 0);
+    this.incomplete = !this.live && (options.truncated !== undefined || segments.missing > 0 || missingBytes > 0);
     if (segments.missing > 0) warnings.push(`the file ends before ${segments.missing.toLocaleString("en")} of its program headers`);
     if (this.incomplete && missingBytes > 0) {
       warnings.push(

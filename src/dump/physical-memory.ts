@@ -24,8 +24,7 @@ export class PhysicalMemory {
   readonly pageSize: number;
   /** log2 of pageSize. */
   readonly pageShift: number;
-  /** When true, pages that makedumpfile left out read as zeroes. */
-  zeroExcluded: boolean;
+  #zeroExcluded: boolean;
   /** The slab that slots point into; valid until the next read through this object. */
   readonly view: DataView;
   readonly #slab: Uint8Array;
@@ -40,7 +39,7 @@ export class PhysicalMemory {
     this.dump = dump;
     this.pageSize = dump.pageSize;
     this.pageShift = Math.log2(dump.pageSize);
-    this.zeroExcluded = options.zeroExcluded ?? false;
+    this.#zeroExcluded = options.zeroExcluded ?? false;
     const pages = Math.max(64, Math.floor((options.cacheBytes ?? 16 << 20) / dump.pageSize));
     const sets = 2 ** Math.floor(Math.log2(pages / WAYS));
     const buffer = new ArrayBuffer(sets * WAYS * dump.pageSize);
@@ -50,6 +49,22 @@ export class PhysicalMemory {
     this.#victim = new Uint8Array(sets);
     this.#setMask = sets - 1;
     this.#offsetMask = dump.pageSize - 1;
+  }
+
+  /** When true, pages that makedumpfile left out read as zeroes. */
+  get zeroExcluded(): boolean {
+    return this.#zeroExcluded;
+  }
+
+  set zeroExcluded(value: boolean) {
+    if (value !== this.#zeroExcluded) this.forget();
+    this.#zeroExcluded = value;
+  }
+
+  /** Empties the cache: the memory of a live kernel changes. */
+  forget(): void {
+    this.#tags.fill(-1);
+    this.#lastPfn = -1;
   }
 
   /** Byte offset in `view` of the page `pfn` (in units of pageSize), or the reason why it cannot be read. */
@@ -71,7 +86,7 @@ export class PhysicalMemory {
     if (this.#lastSlot === slot * this.pageSize) this.#lastPfn = -1;
     const fault = this.dump.readPage(pfn, target);
     if (fault !== undefined) {
-      if (!(fault.reason === "excluded" && this.zeroExcluded)) return fault;
+      if (!(fault.reason === "excluded" && this.#zeroExcluded)) return fault;
       target.fill(0);
     }
     this.#victim[set] = (way + 1) % WAYS;
@@ -93,14 +108,17 @@ export class PhysicalMemory {
     return this.pageSize - (low32(address) & this.#offsetMask);
   }
 
-  /** 64-bit little-endian word; throws FaultError. Must not cross a page. */
+  /** 64-bit little-endian word; throws FaultError. */
   u64(address: PhysicalAddress): bigint {
     const at = this.locate(address);
+    if ((at & this.#offsetMask) + 8 > this.pageSize) return this.#acrossPages(address, 8).getBigUint64(0, true);
     return this.view.getBigUint64(at, true);
   }
 
+  /** 32-bit little-endian word; throws FaultError. */
   u32(address: PhysicalAddress): number {
     const at = this.locate(address);
+    if ((at & this.#offsetMask) + 4 > this.pageSize) return this.#acrossPages(address, 4).getUint32(0, true);
     return this.view.getUint32(at, true);
   }
 
@@ -114,5 +132,12 @@ export class PhysicalMemory {
       target.set(this.#slab.subarray(at, at + count), done);
       done += count;
     }
+  }
+
+  /** A word that a page boundary cuts in two: damaged pointers need not be aligned. */
+  #acrossPages(address: PhysicalAddress, size: 4 | 8): DataView {
+    const bytes = new Uint8Array(size);
+    this.readInto(bytes, address);
+    return new DataView(bytes.buffer);
   }
 }
