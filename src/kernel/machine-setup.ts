@@ -7,7 +7,7 @@ import type { PageTables } from "../arch/architecture.ts";
 import { START_KERNEL_MAP, X86_64, x86SetupFromRegisters, x86SetupFromVmcoreinfo } from "../arch/x86-64.ts";
 import { type VirtualAddress, virtual } from "../bytes/address.ts";
 import { FaultError, FormatError, InquestError, UnsupportedError } from "../bytes/errors.ts";
-import { qemuCpuStates } from "../dump/notes.ts";
+import { qemuCpuStates } from "../dump/register-notes.ts";
 import type { PhysicalMemory } from "../dump/physical-memory.ts";
 import { VmcoreInfo } from "../dump/vmcoreinfo.ts";
 import { findVmcoreinfo, type Progress } from "./find-vmcoreinfo.ts";
@@ -22,33 +22,47 @@ export interface MachineSetup {
   readonly imageStart: VirtualAddress;
 }
 
-/** Finds the machine; throws FormatError or UnsupportedError in one line when it cannot. */
-export function setUpMachine(memory: PhysicalMemory, notes: string[], progress?: Progress): MachineSetup {
+/** A set-up and the words on how it was come by; undefined words when it is the ordinary way. */
+export interface MachineCandidate extends MachineSetup {
+  readonly note: string | undefined;
+}
+
+/**
+ * Ways to the machine, cheapest first; the opener takes the first that leads to a symbol table. Throws UnsupportedError for a machine that
+ * Inquest does not read; yields nothing when there is no way.
+ */
+export function* machineCandidates(memory: PhysicalMemory, progress?: Progress): Iterable<MachineCandidate> {
   const { dump } = memory;
   const file = dump.files[0] ?? "dump";
+  let broken: string | undefined;
   if (dump.vmcoreinfo !== undefined) {
     const info = new VmcoreInfo(dump.vmcoreinfo);
-    const setup = fromVmcoreinfo(memory, info, file);
-    if (proved(memory, setup, info)) return setup;
-    notes.push("VMCOREINFO does not lead to the kernel's page tables; memory was searched for another");
+    try {
+      const setup = fromVmcoreinfo(memory, info, file);
+      if (proved(memory, setup, info)) yield { ...setup, note: undefined };
+      broken = "the dump's VMCOREINFO does not lead to the kernel it names";
+    } catch (error) {
+      if (!(error instanceof FormatError)) throw error;
+      broken = error.message;
+    }
   }
+  const lead = broken ?? "no VMCOREINFO in the dump's header";
   const byRegisters = fromRegisters(memory);
-  if (byRegisters !== undefined) {
-    notes.push("no VMCOREINFO in the dump: page tables come from the CPU state that the hypervisor recorded");
-    return byRegisters;
-  }
+  if (byRegisters !== undefined) yield { ...byRegisters, note: `${lead}: page tables come from the CPU state that the hypervisor recorded` };
   for (const text of findVmcoreinfo(memory, progress)) {
     const info = new VmcoreInfo(text);
     try {
       const setup = fromVmcoreinfo(memory, info, file);
-      if (!proved(memory, setup, info)) continue;
-      notes.push("no VMCOREINFO in the dump's header: it was found in memory");
-      return setup;
+      if (proved(memory, setup, info)) yield { ...setup, note: `${lead}: it was found in memory` };
     } catch (error) {
       if (!(error instanceof InquestError)) throw error;
     }
   }
-  throw new FormatError(file, `no VMCOREINFO in the dump and none in its memory, and no CPU state to find page tables by${bannerText(memory)}`);
+}
+
+/** The error for a dump that no candidate led into. */
+export function noMachine(memory: PhysicalMemory): FormatError {
+  return new FormatError(memory.dump.files[0] ?? "dump", `no VMCOREINFO in the dump or its memory, and no CPU state, that leads to a kernel's page tables${bannerText(memory)}`);
 }
 
 function fromVmcoreinfo(memory: PhysicalMemory, info: VmcoreInfo, file: string): MachineSetup {
@@ -96,7 +110,7 @@ function mapped(tables: PageTables, address: VirtualAddress): boolean {
  */
 function fromRegisters(memory: PhysicalMemory): MachineSetup | undefined {
   if (memory.dump.machine !== "x86_64") return undefined;
-  for (const cpu of qemuCpuStates(memory.dump)) {
+  for (const cpu of qemuCpuStates(memory.dump.notes)) {
     for (const isolation of [true, false]) {
       const setup = x86SetupFromRegisters(cpu.cr3, cpu.cr4, isolation);
       const arch = new X86_64(memory, setup);

@@ -20,7 +20,7 @@ import { Kernel } from "./kernel.ts";
 import { type ImageChunk, imageChunks } from "./kernel-image.ts";
 import { KernelSymbols } from "./kernel-symbols.ts";
 import { openBtf, openKallsyms } from "./kernel-tables.ts";
-import { setUpMachine } from "./machine-setup.ts";
+import { machineCandidates, noMachine } from "./machine-setup.ts";
 import { openModuleTypes } from "./module-types.ts";
 import { type KernelModule, readModules } from "./modules.ts";
 import { Types } from "./types.ts";
@@ -41,11 +41,8 @@ export function openKernelOf(dump: Dump, options: OpenOptions = {}): Kernel {
   const file = dump.files[0] ?? "dump";
   const notes: string[] = [];
   const physical = new PhysicalMemory(dump, { zeroExcluded: options.zeroExcluded ?? false });
-  const machine = setUpMachine(physical, notes, options.progress);
+  const { machine, memory, image, kallsyms } = findKernel(physical, file, notes, options.progress);
   const { arch } = machine;
-  const memory = new AddressSpace(physical, arch.kernelTables);
-  const image = (): Iterable<ImageChunk> => imageChunks(arch.kernelTables, physical, machine.imageStart);
-  const kallsyms = openKallsyms(memory, machine.vmcoreinfo, image, file, notes);
   const vmcoreinfo = machine.vmcoreinfo ?? vmcoreinfoOfSymbol(memory, kallsyms.byName("vmcoreinfo_data")?.address);
 
   let modules: readonly KernelModule[] = [];
@@ -72,6 +69,24 @@ export function openKernelOf(dump: Dump, options: OpenOptions = {}): Kernel {
     };
   }
   return new Kernel({ dump, physical, memory, arch, vmcoreinfo, symbols, types, modules: readAll, perCpuOffsets: perCpuOffsets(memory, symbols), notes });
+}
+
+/** The first way into the kernel that leads to its symbol table. */
+function findKernel(physical: PhysicalMemory, file: string, notes: string[], progress: Progress | undefined) {
+  let firstError: InquestError | undefined;
+  for (const machine of machineCandidates(physical, progress)) {
+    const memory = new AddressSpace(physical, machine.arch.kernelTables);
+    const image = (): Iterable<ImageChunk> => imageChunks(machine.arch.kernelTables, physical, machine.imageStart);
+    try {
+      const kallsyms = openKallsyms(memory, machine.vmcoreinfo, image, file, notes);
+      if (machine.note !== undefined) notes.unshift(machine.note);
+      return { machine, memory, image, kallsyms };
+    } catch (error) {
+      if (!(error instanceof InquestError)) throw error;
+      firstError ??= error;
+    }
+  }
+  throw firstError ?? noMachine(physical);
 }
 
 /** SYMBOL(name) lines as symbols; VMCOREINFO does not say text or data, "?" stands for both. */
