@@ -39,7 +39,11 @@ export function* machineCandidates(memory: PhysicalMemory, progress?: Progress):
     const info = new VmcoreInfo(dump.vmcoreinfo);
     try {
       const setup = fromVmcoreinfo(memory, info, file);
-      if (proved(memory, setup, info)) yield { ...setup, note: undefined };
+      if (proved(memory, setup, info)) {
+        // Another VMCOREINFO in memory would be an earlier kernel's: a failure from here on has other reasons.
+        yield { ...setup, note: undefined };
+        return;
+      }
       broken = "the dump's VMCOREINFO does not lead to the kernel it names";
     } catch (error) {
       if (!(error instanceof FormatError)) throw error;
