@@ -1,0 +1,76 @@
+/**
+ * Which task was running when the kernel stopped.
+ *
+ * In this order, each with how sure it is:
+ *   1. panic_cpu (4.5+, 1717f2096b54): the CPU whose panic() went through; its run queue's current task
+ *   2. crashing_cpu (x86-64, arm64 from some release on): the CPU that started the crash kernel
+ *   3. the log's report names CPU and pid
+ *   4. no panic at all: the first task that runs and is not idle, else CPU 0's
+ */
+import { InquestError } from "../bytes/errors.ts";
+import type { Kernel } from "../kernel/kernel.ts";
+import { cpuMasks } from "./cpu.ts";
+import { type PanicMessage, panicMessage, taskNamedByLog } from "./panic.ts";
+import { type LogRecord, readLog } from "./printk.ts";
+import { currentTask } from "./runqueue.ts";
+import { activeTasks, type Task, taskTable } from "./task.ts";
+
+export interface PanicTask {
+  readonly task: Task;
+  readonly cpu: number;
+  /** How it was found. */
+  readonly by: "panic_cpu" | "crashing_cpu" | "log" | "active";
+  /** crash's flag behind STATE: PANIC for the task that brought the kernel down, SYSRQ when asked for, ACTIVE when nothing panicked. */
+  readonly flag: "PANIC" | "SYSRQ" | "ACTIVE";
+}
+
+/** The log's message; undefined when the log tells nothing or cannot be read. Once per dump. */
+export function kernelPanic(kernel: Kernel): PanicMessage | undefined {
+  return kernel.memo(kernelPanic, () => panicMessage(logRecords(kernel)));
+}
+
+/** The task to start with. undefined only when the dump has no task that was running. */
+export function panicTask(kernel: Kernel): PanicTask | undefined {
+  return kernel.memo(panicTask, () => {
+    const message = kernelPanic(kernel);
+    const flag = message?.sysrq === true ? "SYSRQ" : "PANIC";
+    for (const by of ["panic_cpu", "crashing_cpu"] as const) {
+      const cpu = cpuVariable(kernel, by);
+      const task = cpu === undefined ? undefined : taskOn(kernel, cpu);
+      if (cpu !== undefined && task !== undefined) return { task, cpu, by, flag };
+    }
+    const named = message === undefined || !message.fatal ? undefined : taskNamedByLog(logRecords(kernel), message.index);
+    if (named !== undefined) {
+      const running = taskOn(kernel, named.cpu);
+      const task = running?.pid === named.pid || named.pid === 0 ? running : (taskTable(kernel).byPid.get(named.pid) ?? running);
+      if (task !== undefined) return { task, cpu: named.cpu, by: "log", flag };
+    }
+    const active = activeTasks(kernel);
+    const first = active.find(({ task }) => !task.idle) ?? active[0];
+    return first === undefined ? undefined : { ...first, by: "active", flag: message?.fatal === true ? flag : "ACTIVE" };
+  });
+}
+
+/** An atomic_t or int that holds a CPU number, -1 while nothing happened. */
+function cpuVariable(kernel: Kernel, name: string): number | undefined {
+  const address = kernel.tryAddress(name);
+  const value = address === undefined ? undefined : kernel.memory.tryU32(address);
+  return value !== undefined && cpuMasks(kernel).possible.includes(value) ? value : undefined;
+}
+
+function taskOn(kernel: Kernel, cpu: number): Task | undefined {
+  const address = currentTask(kernel, cpu);
+  const table = taskTable(kernel);
+  if (address !== undefined) return table.byAddress.get(address);
+  return table.tasks.find((task) => task.active && task.cpu === cpu);
+}
+
+function logRecords(kernel: Kernel): readonly LogRecord[] {
+  try {
+    return readLog(kernel).records;
+  } catch (error) {
+    if (!(error instanceof InquestError)) throw error;
+    // No log buffer: the panic task is then found without it.
+    return [];
+  }
+}
