@@ -19,7 +19,19 @@ import type { MemoryReader } from "./memory-reader.ts";
 export type OrcVersion = 1 | 2 | 3 | 4;
 
 /** What a saved register is found from. "prev_sp" is the caller's stack pointer; the indirect ones are read from memory first. */
-export type OrcRegister = "undefined" | "prev_sp" | "ax" | "dx" | "di" | "bp" | "sp" | "r10" | "r13" | "bp_indirect" | "sp_indirect" | "unknown";
+export type OrcRegister =
+  | "undefined"
+  | "prev_sp"
+  | "ax"
+  | "dx"
+  | "di"
+  | "bp"
+  | "sp"
+  | "r10"
+  | "r13"
+  | "bp_indirect"
+  | "sp_indirect"
+  | "unknown";
 
 /**
  * - undefined: no information, the unwinder must stop unsuccessfully;
@@ -56,7 +68,19 @@ const REGISTERS_V1: readonly OrcRegister[] = [
   // Added late (6.19) without a change of layout.
   "ax",
 ];
-const REGISTERS_V4: readonly OrcRegister[] = ["undefined", "ax", "dx", "sp", "bp", "di", "r10", "r13", "prev_sp", "sp_indirect", "bp_indirect"];
+const REGISTERS_V4: readonly OrcRegister[] = [
+  "undefined",
+  "ax",
+  "dx",
+  "sp",
+  "bp",
+  "di",
+  "r10",
+  "r13",
+  "prev_sp",
+  "sp_indirect",
+  "bp_indirect",
+];
 const TYPES_V1: readonly OrcType[] = ["call", "regs", "regs_partial"];
 const TYPES_V3: readonly OrcType[] = ["undefined", "end_of_stack", "call", "regs", "regs_partial"];
 

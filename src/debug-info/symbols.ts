@@ -1,6 +1,6 @@
 /**
- * Symbols as every symbol table presents them: the kernel's own (kallsyms.ts), a module's (module-kallsyms.ts), the exports
- * (ksymtab.ts) and an ELF file's (elf-symbols.ts).
+ * Symbols as every symbol table presents them: the kernel's own (kallsyms.ts), a module's (module-kallsyms.ts) and an ELF file's
+ * (elf-symbols.ts).
  *
  *   index   0         1         2              sorted by address; several symbols may share one
  *   address ffff…000  ffff…040  ffff…040
