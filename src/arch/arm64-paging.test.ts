@@ -46,21 +46,27 @@ const REGIMES: readonly (Arm64Regime & { readonly pa: number })[] = [
 describe.each(REGIMES)("arm64 tables, page shift $pageShift, $virtualBits bits, LPA2 $lpa2", (regime) => {
   test("kernel and user addresses map to their pages, also through blocks", () => {
     fc.assert(
-      fc.property(fc.bigInt({ min: 0n, max: (1n << 52n) - 1n }), fc.bigInt({ min: 0n, max: (1n << 52n) - 1n }), fc.boolean(), fc.boolean(), (address, output, kernel, block) => {
-        const builder = new MemoryBuilder(2 ** regime.pageShift);
-        const root = rootTable(builder);
-        const own = shape(regime);
-        const low = address & ((1n << BigInt(regime.virtualBits)) - 1n);
-        const from = kernel ? BigInt.asUintN(64, low - (1n << BigInt(regime.virtualBits))) : low;
-        const size = 1n << BigInt(regime.pageShift + (block ? regime.pageShift - 3 : 0));
-        const to = ((output & ((1n << BigInt(regime.pa)) - 1n)) / size) * size;
-        mapPage(builder, root, own, from, to, own.bits.length - 1 - (block ? 1 : 0));
-        const tables = new Arm64PageTables(builder.memory("aarch64"), root, regime);
-        const expected = to + (from & (size - 1n));
-        expect(tables.translate(virtual(from))).toBe(expected);
-        expect(tables.translate(virtual(from))).toBe(expected);
-        expect(tables.walk(virtual(from)).pageSize).toBe(Number(size));
-      }),
+      fc.property(
+        fc.bigInt({ min: 0n, max: (1n << 52n) - 1n }),
+        fc.bigInt({ min: 0n, max: (1n << 52n) - 1n }),
+        fc.boolean(),
+        fc.boolean(),
+        (address, output, kernel, block) => {
+          const builder = new MemoryBuilder(2 ** regime.pageShift);
+          const root = rootTable(builder);
+          const own = shape(regime);
+          const low = address & ((1n << BigInt(regime.virtualBits)) - 1n);
+          const from = kernel ? BigInt.asUintN(64, low - (1n << BigInt(regime.virtualBits))) : low;
+          const size = 1n << BigInt(regime.pageShift + (block ? regime.pageShift - 3 : 0));
+          const to = ((output & ((1n << BigInt(regime.pa)) - 1n)) / size) * size;
+          mapPage(builder, root, own, from, to, own.bits.length - 1 - (block ? 1 : 0));
+          const tables = new Arm64PageTables(builder.memory("aarch64"), root, regime);
+          const expected = to + (from & (size - 1n));
+          expect(tables.translate(virtual(from))).toBe(expected);
+          expect(tables.translate(virtual(from))).toBe(expected);
+          expect(tables.walk(virtual(from)).pageSize).toBe(Number(size));
+        },
+      ),
       { numRuns: 60 },
     );
   });

@@ -11,7 +11,7 @@
  *     LPA2 (4/16 KiB and 52-bit VA)   [49:page_shift], and [9:8] → PA[51:50]
  *     LPA (64 KiB)                    [47:16], and [15:12] → PA[51:48]
  */
-import { type PhysicalAddress, type VirtualAddress } from "../bytes/address.ts";
+import type { PhysicalAddress, VirtualAddress } from "../bytes/address.ts";
 import { FaultError } from "../bytes/errors.ts";
 import type { PhysicalMemory } from "../dump/physical-memory.ts";
 import type { PageTables, Walk, WalkStep } from "./architecture.ts";

@@ -1,7 +1,6 @@
 /**
  * arm64 registers and the places where the kernel and the dump keep them.
- * Source: arch/arm64/include/asm/ptrace.h (struct pt_regs), arch/arm64/include/asm/processor.h (struct cpu_context),
- * include/linux/elfcore.h (struct elf_prstatus).
+ * Source: arch/arm64/include/asm/ptrace.h (struct pt_regs), arch/arm64/include/asm/processor.h (struct cpu_context).
  *
  *   pt_regs: x0 … x30 │ sp pc pstate │ orig_x0 │ syscallno s32, … │ … │ stackframe {fp, lr[, type]} …
  *            0          248            272       280                    found by the dump's own type: its place moved
@@ -28,18 +27,15 @@ export const ARM64_REGISTERS: RegisterFile = {
   calleeSaved: [19, 20, 21, 22, 23, 24, 25, 26, 27, 28, FP],
 };
 
-/** Bytes that x0 … pstate take, and up to syscallno inclusive. */
-export const ARM64_USER_REGS_SIZE = 34 * 8;
+/** Bytes up to syscallno inclusive, padded. */
 export const ARM64_PT_REGS_HEAD = 288;
 
-/** Takes x0 … pstate, and orig_x0 and syscallno when `whole` says that ARM64_PT_REGS_HEAD bytes are there. */
-export function arm64RegistersFromPtRegs(view: DataView, offset = 0, whole = true): RegisterSet {
+/** Takes x0 … pstate, orig_x0 and syscallno; the caller has checked that ARM64_PT_REGS_HEAD bytes are there. */
+export function arm64RegistersFromPtRegs(view: DataView, offset = 0): RegisterSet {
   const set = new RegisterSet(ARM64_REGISTERS);
   for (let register = 0; register <= PSTATE; register++) set.set(register, view.getBigUint64(offset + register * 8, true));
-  if (whole) {
-    set.set(ORIG_X0, view.getBigUint64(offset + 272, true));
-    set.set(SYSCALLNO, BigInt(view.getInt32(offset + 280, true)));
-  }
+  set.set(ORIG_X0, view.getBigUint64(offset + 272, true));
+  set.set(SYSCALLNO, BigInt(view.getInt32(offset + 280, true)));
   return set;
 }
 
@@ -73,10 +69,8 @@ export function arm64PlausibleRegisters(registers: RegisterSet): "kernel" | "use
   }
 }
 
-const PRSTATUS_REGISTERS = 112;
-
-/** Registers of an NT_PRSTATUS note (struct user_pt_regs). Undefined when the note is too short. */
-export function arm64RegistersFromPrstatus(data: Uint8Array): RegisterSet | undefined {
-  if (data.length < PRSTATUS_REGISTERS + ARM64_USER_REGS_SIZE) return undefined;
-  return arm64RegistersFromPtRegs(new DataView(data.buffer, data.byteOffset, data.byteLength), PRSTATUS_REGISTERS, false);
+/** Registers by the words of an NT_PRSTATUS note (struct user_pt_regs). Undefined when there are too few. */
+export function arm64RegistersFromWords(words: readonly bigint[]): RegisterSet | undefined {
+  if (words.length <= PSTATE) return undefined;
+  return new RegisterSet(ARM64_REGISTERS, words.slice(0, PSTATE + 1));
 }

@@ -39,13 +39,16 @@ export function arm64SetupFromVmcoreinfo(info: VmcoreInfo, file: string): Arm64S
   const top = info.symbol("swapper_pg_dir");
   const voffset = info.number("kimage_voffset");
   if (top === undefined) throw new FormatError(file, "VMCOREINFO has no SYMBOL(swapper_pg_dir): the page tables cannot be found");
-  if (voffset === undefined) throw new FormatError(file, "VMCOREINFO has no NUMBER(kimage_voffset): the kernel's place in memory is unknown");
+  if (voffset === undefined)
+    throw new FormatError(file, "VMCOREINFO has no NUMBER(kimage_voffset): the kernel's place in memory is unknown");
   const configuredBits = Number(info.number("VA_BITS") ?? 48n);
   const t1sz = info.number("TCR_EL1_T1SZ");
   const actualBits = t1sz === undefined ? configuredBits : 64 - Number(t1sz);
   const pageShift = Math.log2(info.pageSize ?? 4096);
-  if (![12, 14, 16].includes(pageShift)) throw new FormatError(file, `VMCOREINFO PAGESIZE is ${info.pageSize}; expected 4096, 16384 or 65536`);
-  if (actualBits < 36 || actualBits > 52) throw new FormatError(file, `VMCOREINFO gives ${actualBits} bits of virtual address; expected 36 to 52`);
+  if (![12, 14, 16].includes(pageShift))
+    throw new FormatError(file, `VMCOREINFO PAGESIZE is ${info.pageSize}; expected 4096, 16384 or 65536`);
+  if (actualBits < 36 || actualBits > 52)
+    throw new FormatError(file, `VMCOREINFO gives ${actualBits} bits of virtual address; expected 36 to 52`);
   const physOffset = info.number("PHYS_OFFSET");
   return {
     root: physical(top - voffset),

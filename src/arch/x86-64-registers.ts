@@ -1,7 +1,6 @@
 /**
  * x86-64 registers and the places where the kernel and the dump keep them.
- * Source: arch/x86/include/asm/ptrace.h (struct pt_regs), arch/x86/include/asm/switch_to.h (struct inactive_task_frame),
- * include/linux/elfcore.h (struct elf_prstatus).
+ * Source: arch/x86/include/asm/ptrace.h (struct pt_regs), arch/x86/include/asm/user_64.h (struct user_regs_struct).
  *
  *   pt_regs, low to high: r15 r14 r13 r12 bp bx r11 r10 r9 r8 ax cx dx si di orig_ax │ ip cs flags sp ss
  *                         └─ pushed by the entry code ───────────────────────────────┘ └ iret frame, pushed by the CPU
@@ -117,12 +116,12 @@ export function x86PlausibleRegisters(registers: RegisterSet): "kernel" | "user"
   return USER_CS.includes(cs) && ss === USER_SS ? "user" : undefined;
 }
 
-/** Bytes before pr_reg in struct elf_prstatus, and of pr_pid's place in it (the same on both machines). */
-export const PRSTATUS_REGISTERS = 112;
-export const PRSTATUS_PID = 32;
-
-/** Registers of an NT_PRSTATUS note: user_regs_struct begins as pt_regs does. Undefined when the note is too short. */
-export function x86RegistersFromPrstatus(data: Uint8Array): RegisterSet | undefined {
-  if (data.length < PRSTATUS_REGISTERS + X86_PT_REGS_SIZE) return undefined;
-  return x86RegistersFromPtRegs(new DataView(data.buffer, data.byteOffset, data.byteLength), PRSTATUS_REGISTERS);
+/** Registers by the words of an NT_PRSTATUS note: user_regs_struct begins as pt_regs does. Undefined when there are too few. */
+export function x86RegistersFromWords(words: readonly bigint[]): RegisterSet | undefined {
+  if (words.length < PT_REGS_ORDER.length) return undefined;
+  const set = new RegisterSet(X86_64_REGISTERS);
+  PT_REGS_ORDER.forEach((register, index) => {
+    set.set(register, words[index]);
+  });
+  return set;
 }

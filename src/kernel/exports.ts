@@ -42,7 +42,11 @@ export function findExports(memory: Memory, kallsyms: SymbolTable, image: () => 
 }
 
 /** The place of an entry whose value is this address and whose name is this name. */
-function findEntry(memory: Memory, image: Iterable<ImageChunk>, anchor: { readonly name: string; readonly address: VirtualAddress }): VirtualAddress | undefined {
+function findEntry(
+  memory: Memory,
+  image: Iterable<ImageChunk>,
+  anchor: { readonly name: string; readonly address: VirtualAddress },
+): VirtualAddress | undefined {
   for (const chunk of image) {
     const words = new Int32Array(chunk.bytes.buffer, chunk.bytes.byteOffset, chunk.bytes.byteLength >> 2);
     // A value is relative to its own place: word[i] + 4 i is the same number for every i that points to the anchor.

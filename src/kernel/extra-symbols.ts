@@ -31,7 +31,9 @@ const PER_CPU_REACH = 1 << 20;
 export function findExtraSymbols(input: ExtraSymbolsInput): void {
   const { memory, kallsyms, extra, image, notes } = input;
   for (const [name, symbol] of findExports(memory, kallsyms, image)) if (!extra.has(name)) extra.set(name, symbol);
-  notes.push("the kernel lists no data symbols (no CONFIG_KALLSYMS_ALL): variables come from VMCOREINFO, the export table and their own shape");
+  notes.push(
+    "the kernel lists no data symbols (no CONFIG_KALLSYMS_ALL): variables come from VMCOREINFO, the export table and their own shape",
+  );
   const found = (name: string, address: VirtualAddress | undefined, type: string) => {
     if (address !== undefined) extra.set(name, { name, address, type, module: undefined, size: undefined });
   };
@@ -57,7 +59,8 @@ function findModuleList({ memory, types, image }: ExtraSymbolsInput): VirtualAdd
       if (memory.tryU64(add(next, 8)) !== head) continue;
       const candidate = add(next, -list.offset);
       if (memory.tryU32(state.address(candidate)) === undefined || state.number(candidate) > 3) continue;
-      if (memory.tryBytes(name.address(candidate), name.size) === undefined || !/^[a-z][a-z0-9_]{1,55}$/i.test(name.string(candidate))) continue;
+      if (memory.tryBytes(name.address(candidate), name.size) === undefined || !/^[a-z][a-z0-9_]{1,55}$/i.test(name.string(candidate)))
+        continue;
       const last = virtual(view.getBigUint64(at + 8, true));
       if (memory.tryU64(last) === head) return head;
     }
@@ -73,7 +76,8 @@ function findRunqueues({ memory, types, extra }: ExtraSymbolsInput): VirtualAddr
   const initTask = extra.get("init_task")?.address;
   const offsets = extra.get("__per_cpu_offset")?.address;
   const near = PER_CPU_EXPORTS.map((name) => extra.get(name)?.address).find((address) => address !== undefined);
-  if (rq === undefined || idle === undefined || cpu === undefined || initTask === undefined || offsets === undefined || near === undefined) return undefined;
+  if (rq === undefined || idle === undefined || cpu === undefined || initTask === undefined || offsets === undefined || near === undefined)
+    return undefined;
   const offset0 = memory.tryU64(offsets);
   const offset1 = memory.tryU64(add(offsets, 8));
   if (offset0 === undefined) return undefined;

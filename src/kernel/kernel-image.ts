@@ -4,11 +4,11 @@
  *
  *   ffffffff80000000 … │ text │ rodata │ · hole · │ data bss │ ……… nothing ………
  */
-import { add, alignDown, type VirtualAddress, virtual } from "../bytes/address.ts";
-import { FaultError } from "../bytes/errors.ts";
+
 import type { PageTables } from "../arch/architecture.ts";
+import { add, alignDown, pageNumber, type VirtualAddress, virtual } from "../bytes/address.ts";
+import { FaultError } from "../bytes/errors.ts";
 import type { PhysicalMemory } from "../dump/physical-memory.ts";
-import { pageNumber } from "../bytes/address.ts";
 
 /** A hole of this size ends the image. */
 const MAX_HOLE = 16 << 20;

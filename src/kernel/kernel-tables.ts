@@ -23,9 +23,22 @@ function kallsymsFromVmcoreinfo(info: VmcoreInfo | undefined): KallsymsLocation 
     const address = info?.symbol(name);
     return address === undefined ? undefined : virtual(address);
   };
-  const [numSyms, names, tokenTable, tokenIndex] = [at("kallsyms_num_syms"), at("kallsyms_names"), at("kallsyms_token_table"), at("kallsyms_token_index")];
+  const [numSyms, names, tokenTable, tokenIndex] = [
+    at("kallsyms_num_syms"),
+    at("kallsyms_names"),
+    at("kallsyms_token_table"),
+    at("kallsyms_token_index"),
+  ];
   if (numSyms === undefined || names === undefined || tokenTable === undefined || tokenIndex === undefined) return undefined;
-  return { numSyms, names, tokenTable, tokenIndex, offsets: at("kallsyms_offsets"), relativeBase: at("kallsyms_relative_base"), addresses: at("kallsyms_addresses") };
+  return {
+    numSyms,
+    names,
+    tokenTable,
+    tokenIndex,
+    offsets: at("kallsyms_offsets"),
+    relativeBase: at("kallsyms_relative_base"),
+    addresses: at("kallsyms_addresses"),
+  };
 }
 
 /**
@@ -33,7 +46,13 @@ function kallsymsFromVmcoreinfo(info: VmcoreInfo | undefined): KallsymsLocation 
  * @param image pieces of the kernel image, for kernels whose VMCOREINFO does not name the tables
  * @throws FormatError when the dump holds no readable kallsyms
  */
-export function openKallsyms(memory: AddressSpace, info: VmcoreInfo | undefined, image: () => Iterable<ImageChunk>, file: string, notes: string[]): Kallsyms {
+export function openKallsyms(
+  memory: AddressSpace,
+  info: VmcoreInfo | undefined,
+  image: () => Iterable<ImageChunk>,
+  file: string,
+  notes: string[],
+): Kallsyms {
   const stext = info?.symbol("_stext");
   const known = stext === undefined ? undefined : { name: "_stext", address: virtual(stext) };
   const named = kallsymsFromVmcoreinfo(info);
@@ -46,7 +65,8 @@ export function openKallsyms(memory: AddressSpace, info: VmcoreInfo | undefined,
     }
   }
   const found = scanForKallsyms(memory, image());
-  if (found === undefined) throw new FormatError(file, "no symbol table (kallsyms) found in the kernel image: its pages may be missing from the dump");
+  if (found === undefined)
+    throw new FormatError(file, "no symbol table (kallsyms) found in the kernel image: its pages may be missing from the dump");
   return Kallsyms.open(memory, found, known);
 }
 
@@ -81,7 +101,12 @@ function btfRange(symbols: SymbolTable, image: () => Iterable<ImageChunk>): { st
     for (let at = chunk.bytes.indexOf(BTF_MAGIC[0] as number); at >= 0; at = chunk.bytes.indexOf(BTF_MAGIC[0] as number, at + 1)) {
       if (at % 4 !== 0 || at + 24 > chunk.bytes.length) continue;
       if (chunk.bytes[at + 1] !== BTF_MAGIC[1] || chunk.bytes[at + 2] !== BTF_MAGIC[2] || view.getUint32(at + 4, true) !== 24) continue;
-      const [typeOffset, typeLength, stringOffset, stringLength] = [8, 12, 16, 20].map((field) => view.getUint32(at + field, true)) as [number, number, number, number];
+      const [typeOffset, typeLength, stringOffset, stringLength] = [8, 12, 16, 20].map((field) => view.getUint32(at + field, true)) as [
+        number,
+        number,
+        number,
+        number,
+      ];
       if (typeOffset !== 0 || stringOffset !== typeLength || typeLength < 1 << 16 || typeLength + stringLength > MAX_BTF) continue;
       return { start: add(chunk.address, at), size: 24 + typeLength + stringLength };
     }

@@ -1,9 +1,10 @@
 /**
  * The dead kernel as one object: memory, symbols, types, and how they fit together. Built by open.ts; read by everything above.
  */
+
+import type { Architecture } from "../arch/architecture.ts";
 import { add, type VirtualAddress } from "../bytes/address.ts";
 import { LookupError } from "../bytes/errors.ts";
-import type { Architecture } from "../arch/architecture.ts";
 import type { CType } from "../debug-info/c-type.ts";
 import type { SymbolTable } from "../debug-info/symbols.ts";
 import type { Dump } from "../dump/dump.ts";

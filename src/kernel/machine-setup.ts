@@ -2,13 +2,14 @@
  * From an opened dump to an architecture with page tables: by VMCOREINFO in the container, else by the CPU state that a hypervisor
  * recorded, else by the VMCOREINFO that lies somewhere in memory.
  */
-import { Arm64, arm64SetupFromVmcoreinfo } from "../arch/arm64.ts";
+
 import type { PageTables } from "../arch/architecture.ts";
+import { Arm64, arm64SetupFromVmcoreinfo } from "../arch/arm64.ts";
 import { START_KERNEL_MAP, X86_64, x86SetupFromRegisters, x86SetupFromVmcoreinfo } from "../arch/x86-64.ts";
 import { type VirtualAddress, virtual } from "../bytes/address.ts";
 import { FaultError, FormatError, InquestError, UnsupportedError } from "../bytes/errors.ts";
-import { qemuCpuStates } from "../dump/register-notes.ts";
 import type { PhysicalMemory } from "../dump/physical-memory.ts";
+import { qemuCpuStates } from "../dump/register-notes.ts";
 import { VmcoreInfo } from "../dump/vmcoreinfo.ts";
 import { findVmcoreinfo, type Progress } from "./find-vmcoreinfo.ts";
 import { firstMapped } from "./kernel-image.ts";
@@ -52,7 +53,8 @@ export function* machineCandidates(memory: PhysicalMemory, progress?: Progress):
   }
   const lead = broken ?? "no VMCOREINFO in the dump's header";
   const byRegisters = fromRegisters(memory);
-  if (byRegisters !== undefined) yield { ...byRegisters, note: `${lead}: page tables come from the CPU state that the hypervisor recorded` };
+  if (byRegisters !== undefined)
+    yield { ...byRegisters, note: `${lead}: page tables come from the CPU state that the hypervisor recorded` };
   for (const text of findVmcoreinfo(memory, progress)) {
     const info = new VmcoreInfo(text);
     try {
@@ -66,15 +68,20 @@ export function* machineCandidates(memory: PhysicalMemory, progress?: Progress):
 
 /** The error for a dump that no candidate led into. */
 export function noMachine(memory: PhysicalMemory): FormatError {
-  return new FormatError(memory.dump.files[0] ?? "dump", `no VMCOREINFO in the dump or its memory, and no CPU state, that leads to a kernel's page tables${bannerText(memory)}`);
+  return new FormatError(
+    memory.dump.files[0] ?? "dump",
+    `no VMCOREINFO in the dump or its memory, and no CPU state, that leads to a kernel's page tables${bannerText(memory)}`,
+  );
 }
 
 function fromVmcoreinfo(memory: PhysicalMemory, info: VmcoreInfo, file: string): MachineSetup {
-  const machine = memory.dump.machine === "unknown" ? (info.number("kimage_voffset") === undefined ? "x86_64" : "aarch64") : memory.dump.machine;
+  const machine =
+    memory.dump.machine === "unknown" ? (info.number("kimage_voffset") === undefined ? "x86_64" : "aarch64") : memory.dump.machine;
   const start = info.symbol("_stext") ?? info.symbol("init_uts_ns");
   if (start === undefined) throw new FormatError(file, "VMCOREINFO has neither SYMBOL(_stext) nor SYMBOL(init_uts_ns)");
   const imageStart = virtual(start);
-  if (machine === "x86_64") return { arch: new X86_64(memory, x86SetupFromVmcoreinfo(info, file, memory.dump.physBase)), vmcoreinfo: info, imageStart };
+  if (machine === "x86_64")
+    return { arch: new X86_64(memory, x86SetupFromVmcoreinfo(info, file, memory.dump.physBase)), vmcoreinfo: info, imageStart };
   if (machine === "aarch64") return { arch: new Arm64(memory, arm64SetupFromVmcoreinfo(info, file)), vmcoreinfo: info, imageStart };
   throw new UnsupportedError(`${file}: the dump is of a ${machine} machine; Inquest reads x86_64 and aarch64`);
 }
@@ -120,7 +127,11 @@ function fromRegisters(memory: PhysicalMemory): MachineSetup | undefined {
       const arch = new X86_64(memory, setup);
       const start = imageStart(arch);
       if (start === undefined) continue;
-      return { arch: new X86_64(memory, { ...setup, kaslrOffset: BigInt.asUintN(64, start - START_KERNEL_MAP - 0x100_0000n) }), vmcoreinfo: undefined, imageStart: start };
+      return {
+        arch: new X86_64(memory, { ...setup, kaslrOffset: BigInt.asUintN(64, start - START_KERNEL_MAP - 0x100_0000n) }),
+        vmcoreinfo: undefined,
+        imageStart: start,
+      };
     }
   }
   return undefined;

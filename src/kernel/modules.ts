@@ -8,8 +8,8 @@
  */
 import { add, type VirtualAddress, virtual } from "../bytes/address.ts";
 import { FaultError, InquestError } from "../bytes/errors.ts";
-import type { SymbolTable } from "../debug-info/symbols.ts";
 import { ModuleKallsyms } from "../debug-info/module-kallsyms.ts";
+import type { SymbolTable } from "../debug-info/symbols.ts";
 import type { Memory } from "./address-space.ts";
 import { containerOf, type Field } from "./field.ts";
 import type { Struct, Types } from "./types.ts";
@@ -93,7 +93,12 @@ function moduleLayout(types: Types, struct: Struct): Layout {
     const count = Math.min(Math.floor(mem.size / memoryStruct.size), 16);
     for (let i = 0; i < count; i++) {
       const kind = REGION_NAMES_6_4[i] ?? `mem[${i}]`;
-      regions.push({ kind, base: memoryStruct.field("base"), size: memoryStruct.field("size"), elementOffset: mem.offset + i * memoryStruct.size });
+      regions.push({
+        kind,
+        base: memoryStruct.field("base"),
+        size: memoryStruct.field("size"),
+        elementOffset: mem.offset + i * memoryStruct.size,
+      });
     }
   } else {
     for (const [kind, base, size] of [
@@ -147,7 +152,13 @@ function readModule(memory: Memory, layout: Layout, address: VirtualAddress): Ke
 }
 
 /** struct mod_kallsyms (4.5 on); before, the same four members lay in struct module itself. */
-function readSymbols(memory: Memory, layout: Layout, address: VirtualAddress, name: string, regions: readonly ModuleRegion[]): SymbolTable | undefined {
+function readSymbols(
+  memory: Memory,
+  layout: Layout,
+  address: VirtualAddress,
+  name: string,
+  regions: readonly ModuleRegion[],
+): SymbolTable | undefined {
   try {
     const own = layout.kallsyms !== undefined && layout.kallsymsLayout !== undefined;
     const struct = own ? (layout.kallsymsLayout as Struct) : layout.direct;

@@ -57,7 +57,9 @@ export function openKernelOf(dump: Dump, options: OpenOptions = {}): Kernel {
     return modules;
   };
   const btf = openBtf(memory, kallsyms, image, notes);
-  const types = new Types(memory, btf === undefined ? [] : [btf], (): readonly TypeSource[] => (btf === undefined ? [] : openModuleTypes(memory, types, symbols, btf, notes)));
+  const types = new Types(memory, btf === undefined ? [] : [btf], (): readonly TypeSource[] =>
+    btf === undefined ? [] : openModuleTypes(memory, types, symbols, btf, notes),
+  );
   const extra = new Map<string, KernelSymbol>(vmcoreinfoSymbols(vmcoreinfo));
   const symbols = new KernelSymbols(kallsyms, extra, readAll);
   if (kallsyms.byName("init_task") === undefined) findExtraSymbols({ memory, types, kallsyms, extra, image, notes });
@@ -68,7 +70,18 @@ export function openKernelOf(dump: Dump, options: OpenOptions = {}): Kernel {
       return at === undefined ? undefined : memory.tryU64(at);
     };
   }
-  return new Kernel({ dump, physical, memory, arch, vmcoreinfo, symbols, types, modules: readAll, perCpuOffsets: perCpuOffsets(memory, symbols), notes });
+  return new Kernel({
+    dump,
+    physical,
+    memory,
+    arch,
+    vmcoreinfo,
+    symbols,
+    types,
+    modules: readAll,
+    perCpuOffsets: perCpuOffsets(memory, symbols),
+    notes,
+  });
 }
 
 /** The first way into the kernel that leads to its symbol table. */

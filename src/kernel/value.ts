@@ -19,7 +19,12 @@ export class Value {
   readonly #field: Field;
 
   /** @param at address of the value, or `{ immediate }` for a value that has none */
-  constructor(memory: Memory, type: CType, at: VirtualAddress | { readonly immediate: bigint }, bits?: { readonly shift: number; readonly size: number }) {
+  constructor(
+    memory: Memory,
+    type: CType,
+    at: VirtualAddress | { readonly immediate: bigint },
+    bits?: { readonly shift: number; readonly size: number },
+  ) {
     this.memory = memory;
     this.type = type;
     this.address = typeof at === "bigint" ? at : undefined;
@@ -60,7 +65,8 @@ export class Value {
   member(name: string): Value {
     const plain = strip(this.type);
     if (plain.kind === "pointer") return this.dereference().member(name);
-    if ((plain.kind !== "struct" && plain.kind !== "union") || this.address === undefined) throw new UnsupportedError(`"${name}": not a structure`);
+    if ((plain.kind !== "struct" && plain.kind !== "union") || this.address === undefined)
+      throw new UnsupportedError(`"${name}": not a structure`);
     const found = findMember(plain, name);
     if (found === undefined) throw new LookupError(`${plain.kind} ${plain.name ?? "(anonymous)"} has no member "${name}"`);
     const bits = found.member.bitSize === undefined ? undefined : { shift: found.bitOffset % 8, size: found.member.bitSize };

@@ -27,7 +27,8 @@ export interface Report {
 }
 
 function errorLine(error: unknown): string {
-  if (error instanceof InquestError) return error.message.includes("\n") ? `BUG: an error of several lines: ${error.message}` : error.message;
+  if (error instanceof InquestError)
+    return error.message.includes("\n") ? `BUG: an error of several lines: ${error.message}` : error.message;
   return `BUG: ${error instanceof Error ? error.stack : String(error)}`;
 }
 
@@ -57,7 +58,9 @@ for (let seed = Number(first); seed < Number(last); seed++) {
     const source = openFile(file);
     try {
       const dump =
-        kind === "memory" ? damageMemory(await openDump([source]), touched, seed) : await openDump([kind === "file" ? damageFile(source, seed) : truncateFile(source, seed)]);
+        kind === "memory"
+          ? damageMemory(await openDump([source]), touched, seed)
+          : await openDump([kind === "file" ? damageFile(source, seed) : truncateFile(source, seed)]);
       lines = ask(dump, errors);
     } finally {
       source.close();
@@ -65,6 +68,12 @@ for (let seed = Number(first); seed < Number(last); seed++) {
   } catch (error) {
     errors.push(errorLine(error));
   }
-  const report: Report = { seed, errors, lines, milliseconds: Math.round(performance.now() - started), residentMiB: Math.round(process.memoryUsage.rss() / 2 ** 20) };
+  const report: Report = {
+    seed,
+    errors,
+    lines,
+    milliseconds: Math.round(performance.now() - started),
+    residentMiB: Math.round(process.memoryUsage.rss() / 2 ** 20),
+  };
   process.stdout.write(`${JSON.stringify(report)}\n`);
 }

@@ -15,7 +15,9 @@ const SECONDS_EACH = 10;
 /** Runs seeds in a child and collects its reports; fails when one seed takes too long or the child dies. */
 function run(file: string, kind: "file" | "truncate" | "memory", seeds: number): Promise<readonly Report[]> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, ["--max-old-space-size=900", CHILD, file, kind, "0", String(seeds)], { stdio: ["ignore", "pipe", "inherit"] });
+    const child = spawn(process.execPath, ["--max-old-space-size=900", CHILD, file, kind, "0", String(seeds)], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
     const reports: Report[] = [];
     let seed = -1;
     let timer = setTimeout(() => {}, 0);
@@ -55,7 +57,9 @@ describe.each(samples())("%s", (file) => {
     ["memory", 1000],
   ] as const)("damaged %s, %i seeds", async (kind, seeds) => {
     const reports = await run(file, kind, seeds);
-    const bugs = reports.flatMap((report) => report.errors.filter((error) => error.startsWith("BUG")).map((error) => `seed ${report.seed}: ${error}`));
+    const bugs = reports.flatMap((report) =>
+      report.errors.filter((error) => error.startsWith("BUG")).map((error) => `seed ${report.seed}: ${error}`),
+    );
     expect(bugs.slice(0, 5)).toEqual([]);
     expect(Math.max(...reports.map((report) => report.residentMiB))).toBeLessThan(1024);
     // Damage is rare in what a command needs: most seeds must still be answered, or the tool gives up too early.

@@ -73,7 +73,11 @@ export function damageMemory(base: Dump, pages: readonly number[], seed: number)
     const pfn = pages[Math.floor(next() * pages.length)] as number;
     const list = changes.get(pfn) ?? [];
     changes.set(pfn, list);
-    list.push({ at: Math.floor(next() * (base.pageSize / 8)) * 8, kind: Math.floor(next() * 5), value: BigInt(Math.floor(next() * 2 ** 32)) * BigInt(Math.floor(next() * 2 ** 32)) });
+    list.push({
+      at: Math.floor(next() * (base.pageSize / 8)) * 8,
+      kind: Math.floor(next() * 5),
+      value: BigInt(Math.floor(next() * 2 ** 32)) * BigInt(Math.floor(next() * 2 ** 32)),
+    });
   }
   const readPage = (pfn: number, target: Uint8Array): PageFault | undefined => {
     const fault = base.readPage(pfn, target);

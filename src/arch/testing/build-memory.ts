@@ -1,5 +1,5 @@
 /** Builder for tests: a physical memory of a few pages, written word by word, and page tables composed in it. */
-import { physical, type PhysicalAddress } from "../../bytes/address.ts";
+import { type PhysicalAddress, physical } from "../../bytes/address.ts";
 import type { Dump, PageFault } from "../../dump/dump.ts";
 import { PhysicalMemory } from "../../dump/physical-memory.ts";
 
@@ -53,7 +53,9 @@ export class MemoryBuilder {
         target.set(page);
         return undefined;
       },
-      ranges: [...this.pages.keys()].sort((a, b) => a - b).map((pfn) => ({ start: BigInt(pfn) * BigInt(this.pageSize), end: BigInt(pfn + 1) * BigInt(this.pageSize) })),
+      ranges: [...this.pages.keys()]
+        .sort((a, b) => a - b)
+        .map((pfn) => ({ start: BigInt(pfn) * BigInt(this.pageSize), end: BigInt(pfn + 1) * BigInt(this.pageSize) })),
       virtualRanges: [],
       notes: [],
       vmcoreinfo: undefined,
@@ -90,7 +92,14 @@ export interface TableShape {
 }
 
 /** Maps a virtual to a physical page in the tables at `root`; `depth` is the level of the leaf (last level = 4 KiB or so). */
-export function mapPage(builder: MemoryBuilder, root: PhysicalAddress, shape: TableShape, from: bigint, to: bigint, depth = shape.bits.length - 1): void {
+export function mapPage(
+  builder: MemoryBuilder,
+  root: PhysicalAddress,
+  shape: TableShape,
+  from: bigint,
+  to: bigint,
+  depth = shape.bits.length - 1,
+): void {
   let table = root as bigint;
   let shift = shape.pageShift + shape.bits.reduce((sum, bits) => sum + bits, 0);
   for (let level = 0; level <= depth; level++) {
