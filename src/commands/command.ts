@@ -82,6 +82,8 @@ export interface Settings {
   console: string;
   scope: string;
   edit: "vi" | "emacs";
+  /** Pager chosen by `set scroll less` or `more`; undefined leaves it to the environment. */
+  pager?: string | undefined;
   error: string;
   refresh: boolean;
   gdb: boolean;

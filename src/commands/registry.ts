@@ -1,12 +1,30 @@
 /** All commands of Inquest, by name. A new command is one import and one entry here. */
+import { alias } from "./alias.ts";
 import { ascii } from "./ascii.ts";
+import { btop } from "./btop.ts";
 import type { Command, CommandRegistry } from "./command.ts";
 import { evalCommand } from "./eval.ts";
 import { exit } from "./exit.ts";
+import { foreach } from "./foreach.ts";
 import { help } from "./help.ts";
+import { ptob } from "./ptob.ts";
+import { ptov } from "./ptov.ts";
+import { set } from "./set.ts";
 
-/** In any order; help sorts them. */
-const COMMANDS: readonly Command[] = [ascii, evalCommand, exit, help];
+/** In any order; help sorts them. One a line, so that additions do not collide. */
+// biome-ignore format: one a line
+const COMMANDS: readonly Command[] = [
+  alias,
+  ascii,
+  btop,
+  evalCommand,
+  exit,
+  foreach,
+  help,
+  ptob,
+  ptov,
+  set,
+];
 
 /** Makes a registry of these commands. */
 export function createRegistry(commands: readonly Command[]): CommandRegistry {

@@ -11,10 +11,10 @@ const EACH_UNSAFE = new RegExp(UNSAFE.source, "g");
 
 /** The text with every character that a terminal obeys replaced by its escape. */
 export function sanitize(text: string): string {
-  return UNSAFE.test(text) ? text.replace(EACH_UNSAFE, escape) : text;
+  return UNSAFE.test(text) ? text.replace(EACH_UNSAFE, escaped) : text;
 }
 
-function escape(char: string): string {
+function escaped(char: string): string {
   const code = char.charCodeAt(0);
   return code < 0x100 ? `\\x${code.toString(16).padStart(2, "0")}` : `\\u${code.toString(16).padStart(4, "0")}`;
 }

@@ -1,0 +1,82 @@
+/** `set`: the task that commands apply to, and the session's variables. */
+import { LookupError, UsageError } from "../bytes/errors.ts";
+import { panicTask } from "../linux/panic-task.ts";
+import { activeTasks } from "../linux/task.ts";
+import { defineCommand, type Session } from "./command.ts";
+import { nearestNames } from "./support/nearest.ts";
+import { parseCount } from "./support/numbers.ts";
+import { contextLines, type TaskContext, taskContext } from "./support/task-context.ts";
+import { taskOperand } from "./support/task-operand.ts";
+import { findVariable, SETTING_NAMES, VARIABLES } from "./support/variables.ts";
+
+export interface SetResult {
+  readonly context?: TaskContext;
+  readonly variables?: readonly { readonly name: string; readonly value: string; readonly help: string }[];
+  /** `set -v`: one line each, aligned. */
+  readonly all?: boolean;
+}
+
+export const set = defineCommand<SetResult>({
+  spec: {
+    name: "set",
+    summary: "the task that commands apply to; variables of the session",
+    synopsis: ["[pid | task | -c cpu | -p]", "-v", "variable [value]"],
+    description: [
+      "Without operands, shows the task that commands such as bt, vm or files apply to when they are given none. With a pid or the address of a task, makes it that task.",
+      `Variables: ${SETTING_NAMES.join(", ")}. With a value, sets the variable; without, shows it.`,
+    ],
+    options: [
+      { flag: "-c", argument: "cpu", help: "the task that was running on this CPU" },
+      { flag: "-p", help: "the task that panicked" },
+      { flag: "-v", help: "all variables" },
+    ],
+    operands: ["task"],
+    examples: [
+      ["set 1", "commands now apply to pid 1"],
+      ["set -p", "back to the task that panicked"],
+      ["set radix 16", "numbers in hexadecimal; so does hex"],
+    ],
+    differences: ["set -a is not offered: which task ran on a CPU is read from its run queue.", "The variable edit stays emacs."],
+    minimal: true,
+  },
+  run(session, args) {
+    const { kernel } = session;
+    const [first, ...rest] = args.operands;
+    if (args.has("-v")) return { variables: VARIABLES.map((variable) => shown(session, variable)), all: true };
+    if (args.has("-p")) {
+      const panic = panicTask(kernel);
+      if (panic === undefined) throw new LookupError("no task that panicked was found in this dump");
+      session.context = panic.task.address;
+    } else if (args.has("-c")) {
+      const cpu = parseCount(args.value("-c") as string);
+      const running = activeTasks(kernel).find((active) => active.cpu === cpu);
+      if (running === undefined) throw new LookupError(`no task is known to have run on CPU ${cpu}`);
+      session.context = running.task.address;
+    } else if (first !== undefined) {
+      const variable = findVariable(first);
+      if (variable !== undefined) {
+        if (rest.length > 0) variable.assign(session, rest.join(" "));
+        return { variables: [shown(session, variable)] };
+      }
+      if (rest.length > 0) throw new LookupError(`no variable named "${first}"`, nearestNames(first, SETTING_NAMES));
+      if (session.minimal === true) throw new UsageError("there is no task table with --minimal");
+      try {
+        session.context = taskOperand(kernel, first).address;
+      } catch (error) {
+        if (error instanceof LookupError && !/^[0-9a-fx]+$/i.test(first))
+          throw new LookupError(`no variable named "${first}"`, nearestNames(first, SETTING_NAMES));
+        throw error;
+      }
+    }
+    return { context: taskContext(kernel, session.context) };
+  },
+  *text({ context, variables, all }) {
+    if (context !== undefined) yield* contextLines(context);
+    const width = all === true ? 14 : 0;
+    for (const { name, value } of variables ?? []) yield `${name.padStart(width)}: ${value}`;
+  },
+});
+
+function shown(session: Session, variable: (typeof VARIABLES)[number]) {
+  return { name: variable.name, value: variable.show(session), help: variable.help };
+}

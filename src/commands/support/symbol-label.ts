@@ -1,0 +1,25 @@
+/**
+ * The symbol that a word points into, as `<init_task+2192>` behind a pointer and `rd -s` show it. A number that merely happens to be
+ * near a symbol must not get a name: only kernel addresses are asked, and only within the image and the loaded modules.
+ */
+import type { VirtualAddress } from "../../bytes/address.ts";
+import { isPerCpu } from "../../kernel/expression/scope.ts";
+import type { Kernel } from "../../kernel/kernel.ts";
+import type { SymbolLabel } from "./value-node.ts";
+
+/** Symbols at the end of the image or of a section: what lies behind them is no part of them. */
+const ENDS = new Set(["_end", "__bss_stop", "__brk_limit", "_einittext", "__init_end", "_etext", "_edata", "__end_rodata"]);
+
+/** Namer of addresses for value nodes and memory dumps. */
+export function symbolLabeller(kernel: Kernel): (address: bigint) => SymbolLabel | undefined {
+  return (address) => {
+    if (!kernel.arch.isKernelAddress(address)) return undefined;
+    const found = kernel.symbols.byAddress(address as VirtualAddress);
+    if (found === undefined) return undefined;
+    const { symbol, offset } = found;
+    if (symbol.size !== undefined && offset >= symbol.size) return undefined;
+    if (offset > 0 && ENDS.has(symbol.name)) return undefined;
+    if ("aA".includes(symbol.type) || isPerCpu(kernel, symbol)) return undefined;
+    return symbol.module === undefined ? { name: symbol.name, offset } : { name: symbol.name, offset, module: symbol.module };
+  };
+}
