@@ -1,0 +1,255 @@
+/**
+ * struct page: from a page frame to its descriptor and back, compound pages, flags.
+ * Source: include/linux/mmzone.h (mem_section), include/asm-generic/memory_model.h, include/linux/page-flags.h.
+ *
+ *   mem_section[root] ─► { section_mem_map, … } × (page size / 16)        section_mem_map = (page of the section's first pfn − pfn) | flags
+ *
+ * With SPARSEMEM_VMEMMAP (every kernel of both machines) all sections hold the same value: the page of pfn 0, so
+ *   page(pfn) = vmemmap + pfn × sizeof(struct page).
+ */
+import { add, type Pfn, type PhysicalAddress, pageNumber, physical, type VirtualAddress, virtual } from "../bytes/address.ts";
+import { FaultError } from "../bytes/errors.ts";
+import type { Field } from "../kernel/field.ts";
+import type { Kernel } from "../kernel/kernel.ts";
+import type { Struct } from "../kernel/types.ts";
+
+/** SECTION_MAP_MASK: room for the flags in front of section_mem_map (six of them in 7.x; sizeof(struct page) leaves these bits clear). */
+const SECTION_FLAGS = 0x3fn;
+const SECTION_HAS_MEM_MAP = 2n;
+/** Sections looked at before giving up: 2^19 of 128 MiB are 64 TiB. */
+const MAX_SECTIONS = 1 << 19;
+/** Present sections that must agree before a common base is believed. */
+const AGREEING = 16;
+/** A mask in compound_info covers pages of at most this many bytes of page structures; real pointers are farther from the top. */
+const MAX_MASK = 1n << 32n;
+
+export class PageMap {
+  readonly kernel: Kernel;
+  readonly page: Struct;
+  /** Bytes of a struct page. */
+  readonly size: number;
+  readonly #shift: number;
+  readonly #maxPfn: number;
+  readonly #base: VirtualAddress | undefined;
+  readonly #sections: Sections | undefined;
+  readonly #head: Field | undefined;
+  readonly #flags: Field;
+
+  private constructor(kernel: Kernel, page: Struct, flags: Field) {
+    this.kernel = kernel;
+    this.page = page;
+    this.size = page.size;
+    this.#shift = kernel.arch.pageShift;
+    this.#maxPfn = Math.ceil((kernel.dump.maxPfn * kernel.dump.pageSize) / kernel.arch.pageSize);
+    this.#flags = flags;
+    // compound_info: 7.1 (d50569612c29); compound_head: 4.4 (1d798ca3f164).
+    this.#head = page.firstField("compound_info", "compound_head");
+    this.#sections = Sections.of(kernel);
+    this.#base = this.#sections?.commonBase() ?? vmemmapOf(kernel);
+  }
+
+  /** The map of this kernel; undefined when it has no type information or the page structures cannot be found. */
+  static of(kernel: Kernel): PageMap | undefined {
+    return kernel.memo(PageMap, () => {
+      const page = kernel.types.tryStruct("page");
+      // flags is a memdesc_flags_t since 6.18 (53fbef56e07d), of one unsigned long.
+      const flags = page?.firstField("flags.f", "flags");
+      if (page === undefined || flags === undefined || page.size === 0) return undefined;
+      const map = new PageMap(kernel, page, flags);
+      return map.#base === undefined && map.#sections === undefined ? undefined : map;
+    });
+  }
+
+  /** One above the highest frame that the dump can describe. */
+  get maxPfn(): Pfn {
+    return this.#maxPfn;
+  }
+
+  /** Address of the frame's struct page (pfn_to_page); undefined when the section has none. It may still be unreadable. */
+  pageOf(pfn: Pfn): VirtualAddress | undefined {
+    const base = this.#base ?? this.#sections?.base(pfn);
+    return base === undefined ? undefined : add(base, BigInt(pfn) * BigInt(this.size));
+  }
+
+  /** Frame of a struct page (page_to_pfn); undefined when the address is not that of one. */
+  pfnOf(page: VirtualAddress): Pfn | undefined {
+    if (this.#base === undefined) return this.#sections?.pfnOf(page, this.size);
+    const distance = BigInt.asUintN(64, page - this.#base);
+    const size = BigInt(this.size);
+    if (distance % size !== 0n) return undefined;
+    const pfn = Number(distance / size);
+    return pfn < this.#maxPfn ? pfn : undefined;
+  }
+
+  /** Frame behind an address of the linear map (virt_to_pfn); undefined for all others. */
+  linearPfn(address: VirtualAddress): Pfn | undefined {
+    const { arch } = this.kernel;
+    const offset = arch.linearOffset;
+    if (offset === undefined || !arch.isKernelAddress(address)) return undefined;
+    const pfn = pageNumber(BigInt.asUintN(64, address - offset), this.#shift);
+    return pfn < this.#maxPfn ? pfn : undefined;
+  }
+
+  /** First byte of the frame in the linear map (page_address). */
+  linearAddress(pfn: Pfn): VirtualAddress | undefined {
+    return this.kernel.arch.toLinear(this.physicalOf(pfn));
+  }
+
+  physicalOf(pfn: Pfn): PhysicalAddress {
+    return physical(BigInt(pfn) << BigInt(this.#shift));
+  }
+
+  /**
+   * Head of the compound page that this page belongs to; the page itself when it is none or a head. A tail has bit 0 set: the rest is
+   * the head's address, or, since 7.1 where vmemmap of huge pages is shared (8c846c879e22), a mask that makes the head of any tail. A
+   * mask is a run of ones from the top, which no page address is. Throws FaultError.
+   */
+  compoundHead(page: VirtualAddress): VirtualAddress {
+    if (this.#head === undefined) return page;
+    const info = this.#head.pointer(page);
+    if ((info & 1n) === 0n) return page;
+    const value = info & ~1n;
+    const run = BigInt.asUintN(64, -value);
+    return run !== 0n && run <= MAX_MASK && (run & (run - 1n)) === 0n ? virtual(page & value) : virtual(value);
+  }
+
+  /** The flags word: flags in the low bits, zone, node and section above. Throws FaultError. */
+  flags(page: VirtualAddress): bigint {
+    return BigInt.asUintN(64, this.#flags.bigint(page));
+  }
+
+  /** Names of the set flags as the kernel prints them: "locked", "lru", …; of several names of one bit, the first. */
+  flagNames(flags: bigint): readonly string[] {
+    return pageFlagBits(this.kernel)
+      .filter(({ bit }) => ((flags >> BigInt(bit)) & 1n) === 1n)
+      .map(({ name }) => name.slice(3));
+  }
+}
+
+/** One bit of page flags with its name in C. */
+export interface PageFlagBit {
+  readonly name: string;
+  readonly bit: number;
+}
+
+/** enum pageflags up to __NR_PAGEFLAGS; behind it come other names of the same bits. */
+export function pageFlagBits(kernel: Kernel): readonly PageFlagBit[] {
+  return kernel.memo(pageFlagBits, () => {
+    const found = kernel.types.find("enum", "pageflags", { modules: false });
+    if (found === undefined || found.kind !== "enum") return [];
+    const end = found.enumerators.findIndex(({ name }) => name === "__NR_PAGEFLAGS");
+    const own = end < 0 ? found.enumerators : found.enumerators.slice(0, end);
+    return own.filter(({ name, value }) => name.startsWith("PG_") && value < 64n).map(({ name, value }) => ({ name, bit: Number(value) }));
+  });
+}
+
+/** Page of pfn 0 as the kernel names it, for dumps whose mem_section cannot be read. */
+function vmemmapOf(kernel: Kernel): VirtualAddress | undefined {
+  // VMCOREINFO gives the value of vmemmap (5.9 on arm64, 6.9 everywhere); x86-64 keeps it in vmemmap_base.
+  const value = kernel.vmcoreinfo?.symbol("vmemmap");
+  if (value !== undefined) return virtual(value);
+  const base = kernel.tryAddress("vmemmap_base");
+  const read = base === undefined ? undefined : kernel.memory.tryU64(base);
+  return read === undefined ? undefined : virtual(read);
+}
+
+/** The table of memory sections (SPARSEMEM_EXTREME: an array of pointers to pages full of mem_section). */
+class Sections {
+  readonly #kernel: Kernel;
+  readonly #roots: VirtualAddress;
+  readonly #size: number;
+  readonly #offset: number;
+  readonly #perRoot: number;
+  readonly #bits: number;
+  readonly #count: number;
+
+  private constructor(kernel: Kernel, roots: VirtualAddress, size: number, offset: number) {
+    this.#kernel = kernel;
+    this.#roots = roots;
+    this.#size = size;
+    this.#offset = offset;
+    this.#perRoot = Math.floor(kernel.arch.pageSize / size);
+    this.#bits = Number(kernel.vmcoreinfo?.number("SECTION_SIZE_BITS") ?? BigInt(sectionBits(kernel)));
+    const all = Math.ceil((kernel.dump.maxPfn * kernel.dump.pageSize) / 2 ** this.#bits);
+    this.#count = Math.min(MAX_SECTIONS, all, (kernel.vmcoreinfo?.length("mem_section") ?? MAX_SECTIONS) * this.#perRoot);
+  }
+
+  static of(kernel: Kernel): Sections | undefined {
+    const struct = kernel.types.tryStruct("mem_section");
+    const size = struct?.size ?? kernel.vmcoreinfo?.size("mem_section");
+    const offset = struct?.tryField("section_mem_map")?.offset ?? kernel.vmcoreinfo?.offset("mem_section.section_mem_map");
+    if (size === undefined || offset === undefined || size < 8 || size > kernel.arch.pageSize) return undefined;
+    // VMCOREINFO gives the array; the variable is a pointer to it since 4.15 (83e3c48729d9).
+    let roots = kernel.vmcoreinfo?.symbol("mem_section");
+    if (roots === undefined) {
+      const symbol = kernel.tryAddress("mem_section");
+      roots = symbol === undefined ? undefined : kernel.memory.tryU64(symbol);
+    }
+    return roots === undefined || roots === 0n ? undefined : new Sections(kernel, virtual(roots), size, offset);
+  }
+
+  /** What the sections agree on; undefined when they differ or none is present. */
+  commonBase(): VirtualAddress | undefined {
+    let base: VirtualAddress | undefined;
+    let seen = 0;
+    for (let number = 0; number < this.#count && seen < AGREEING; ) {
+      const root = this.#root(number);
+      if (root === undefined) {
+        number += this.#perRoot - (number % this.#perRoot);
+        continue;
+      }
+      const here = this.#baseIn(root, number);
+      number++;
+      if (here === undefined) continue;
+      if (base !== undefined && here !== base) return undefined;
+      base = here;
+      seen++;
+    }
+    return base;
+  }
+
+  base(pfn: Pfn): VirtualAddress | undefined {
+    const number = Math.floor((pfn * this.#kernel.arch.pageSize) / 2 ** this.#bits);
+    const root = this.#root(number);
+    return root === undefined ? undefined : this.#baseIn(root, number);
+  }
+
+  pfnOf(page: VirtualAddress, size: number): Pfn | undefined {
+    const perSection = 2 ** (this.#bits - this.#kernel.arch.pageShift);
+    for (let number = 0; number < this.#count; number++) {
+      const base = this.base(number * perSection);
+      if (base === undefined) continue;
+      const distance = BigInt.asUintN(64, page - base);
+      const pfn = Number(distance / BigInt(size));
+      if (distance % BigInt(size) === 0n && Math.floor(pfn / perSection) === number) return pfn;
+    }
+    return undefined;
+  }
+
+  #root(number: number): VirtualAddress | undefined {
+    const pointer = this.#kernel.memory.tryU64(add(this.#roots, Math.floor(number / this.#perRoot) * 8));
+    return pointer === undefined || pointer === 0n ? undefined : virtual(pointer);
+  }
+
+  #baseIn(root: VirtualAddress, number: number): VirtualAddress | undefined {
+    const map = this.#kernel.memory.tryU64(add(root, (number % this.#perRoot) * this.#size + this.#offset));
+    return map === undefined || (map & SECTION_HAS_MEM_MAP) === 0n ? undefined : virtual(map & ~SECTION_FLAGS);
+  }
+}
+
+/** SECTION_SIZE_BITS where VMCOREINFO (before 5.8 or so) does not tell it: asm/sparsemem.h of both machines. */
+function sectionBits(kernel: Kernel): number {
+  if (kernel.arch.name === "x86_64") return 27;
+  // arm64: 30 until 5.11, then 27, or 29 with 64 KiB pages (f0b13ee23241).
+  return 30;
+}
+
+/** `read()`, or undefined when its memory cannot be read. */
+export function unlessFault<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof FaultError) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,203 @@
+/**
+ * Which slab cache an address belongs to, and which object of it (SLUB).
+ * Source: mm/slab.h, mm/slub.c, include/linux/page-flags.h.
+ *
+ *   address ─linear map─► pfn ─► struct page ─► compound head ─ slab? ─► slab_cache
+ *   head page: │ pad │ object 0 │ pad │ object 1 │ … │ waste │     each kmem_cache.size bytes, `objects` of them
+ *
+ * Where the kernel notes that a page is a slab, newest first:
+ *   6.12  page_type >> 24 == PGTY_slab          (4ffca5a96678)
+ *   6.10  page_type has its slab bit *clear* under a base of ones: enum pagetype PG_slab (46df8e73a4a3)
+ *   older flags & (1 << PG_slab)                enum pageflags
+ * The slab's own fields are in struct slab since 5.17 (d122019bf061), before in struct page.
+ */
+import { add, distance, type Pfn, type VirtualAddress, virtual } from "../bytes/address.ts";
+import { FaultError } from "../bytes/errors.ts";
+import type { Field } from "../kernel/field.ts";
+import type { Kernel } from "../kernel/kernel.ts";
+import { PageMap } from "./page.ts";
+
+/** A slab cache as far as identifying an object needs it. */
+export interface SlabCache {
+  readonly name: string;
+  readonly address: VirtualAddress;
+  /** Bytes from one object to the next. */
+  readonly stride: number;
+  /** Bytes that the user of the cache asked for. */
+  readonly objectSize: number;
+  /** Bytes of red zone before each object. */
+  readonly redLeftPad: number;
+}
+
+/** The object that an address lies in. */
+export interface SlabObject {
+  /** Name of the cache. */
+  readonly cache: string;
+  /** Address of its kmem_cache. */
+  readonly cacheAddress: VirtualAddress;
+  /** First byte of the object. */
+  readonly object: VirtualAddress;
+  /** Number of the object in its slab. */
+  readonly index: number;
+  /** Bytes from the object's start to the address; negative in the red zone before it. */
+  readonly offset: number;
+  readonly objectSize: number;
+  /** struct page (and struct slab) of the slab. */
+  readonly page: VirtualAddress;
+}
+
+/** A slab: its memory and what is in it. */
+export interface SlabPage {
+  readonly page: VirtualAddress;
+  readonly pfn: Pfn;
+  /** First byte of its memory. */
+  readonly start: VirtualAddress;
+  readonly objects: number;
+  readonly cache: SlabCache;
+}
+
+/** Frames remembered; a direct-mapped table, so the cost is the same for any dump. */
+const MEMO = 1 << 13;
+/** No cache has larger objects (KMALLOC_MAX_CACHE_SIZE is two pages; debug caches add their tracks). */
+const MAX_STRIDE = 1 << 22;
+const MAX_CACHES = 1 << 16;
+/** SLAB_RED_ZONE where no enum gives its bit (before 6.9, cc61eb851461). */
+const RED_ZONE = 0x400n;
+
+export class Slabs {
+  readonly #kernel: Kernel;
+  readonly #map: PageMap;
+  readonly #isSlab: (page: VirtualAddress) => boolean;
+  readonly #cacheOf: Field;
+  readonly #objects: Field;
+  readonly #caches = new Map<VirtualAddress, SlabCache | undefined>();
+  readonly #tags = new Float64Array(MEMO).fill(-1);
+  readonly #slabs: (SlabPage | undefined)[] = new Array(MEMO).fill(undefined);
+
+  private constructor(kernel: Kernel, map: PageMap, isSlab: (page: VirtualAddress) => boolean, cacheOf: Field, objects: Field) {
+    this.#kernel = kernel;
+    this.#map = map;
+    this.#isSlab = isSlab;
+    this.#cacheOf = cacheOf;
+    this.#objects = objects;
+  }
+
+  /** Of this kernel; undefined when it has no type information, no page map, or another allocator than SLUB. */
+  static of(kernel: Kernel): Slabs | undefined {
+    return kernel.memo(Slabs, () => {
+      const map = PageMap.of(kernel);
+      const holder = kernel.types.tryStruct("slab");
+      const slab = holder?.has("slab_cache") === true ? holder : kernel.types.tryStruct("page");
+      const cacheOf = slab?.tryField("slab_cache");
+      const objects = slab?.tryField("objects");
+      const isSlab = map === undefined ? undefined : slabTest(kernel, map);
+      if (map === undefined || isSlab === undefined || cacheOf === undefined || objects === undefined) return undefined;
+      // kmem_cache.oo is SLUB's own: the SLAB allocator (until 6.7) shares page.slab_cache and lays objects out otherwise.
+      if (kernel.types.tryStruct("kmem_cache")?.has("oo") !== true) return undefined;
+      return new Slabs(kernel, map, isSlab, cacheOf, objects);
+    });
+  }
+
+  /** The slab that holds the address; undefined when there is none or its page structures cannot be read. */
+  slabOf(address: VirtualAddress): SlabPage | undefined {
+    const pfn = this.#map.linearPfn(this.#kernel.arch.stripPointer(address));
+    return pfn === undefined ? undefined : this.#slabOfPfn(pfn);
+  }
+
+  /** The object that the address lies in; undefined outside slabs, and in the waste behind the last object. */
+  objectOf(address: VirtualAddress): SlabObject | undefined {
+    const plain = this.#kernel.arch.stripPointer(address);
+    const slab = this.slabOf(plain);
+    if (slab === undefined) return undefined;
+    const { cache } = slab;
+    const index = Math.floor(distance(plain, slab.start) / cache.stride);
+    if (index < 0 || index >= slab.objects) return undefined;
+    const object = add(slab.start, index * cache.stride + cache.redLeftPad);
+    return {
+      cache: cache.name,
+      cacheAddress: cache.address,
+      object,
+      index,
+      offset: distance(plain, object),
+      objectSize: cache.objectSize,
+      page: slab.page,
+    };
+  }
+
+  #slabOfPfn(pfn: Pfn): SlabPage | undefined {
+    const slot = pfn % MEMO;
+    if (this.#tags[slot] === pfn) return this.#slabs[slot];
+    let slab: SlabPage | undefined;
+    try {
+      slab = this.#read(pfn);
+    } catch (error) {
+      if (!(error instanceof FaultError)) throw error;
+    }
+    this.#tags[slot] = pfn;
+    this.#slabs[slot] = slab;
+    return slab;
+  }
+
+  #read(pfn: Pfn): SlabPage | undefined {
+    const own = this.#map.pageOf(pfn);
+    if (own === undefined) return undefined;
+    const page = this.#map.compoundHead(own);
+    const headPfn = page === own ? pfn : this.#map.pfnOf(page);
+    // A head lies at or before its tails, and no buddy block is larger than 2^20 pages.
+    if (headPfn === undefined || headPfn > pfn || pfn - headPfn >= 1 << 20 || !this.#isSlab(page)) return undefined;
+    const start = this.#map.linearAddress(headPfn);
+    const cache = this.#cache(this.#cacheOf.pointer(page));
+    const objects = this.#objects.number(page);
+    return start === undefined || cache === undefined || objects < 1 ? undefined : { page, pfn: headPfn, start, objects, cache };
+  }
+
+  /** A cache by the address of its kmem_cache; undefined when nothing there looks like one. */
+  #cache(address: VirtualAddress): SlabCache | undefined {
+    if (this.#caches.has(address)) return this.#caches.get(address);
+    const cache = this.#readCache(address);
+    if (this.#caches.size < MAX_CACHES) this.#caches.set(address, cache);
+    return cache;
+  }
+
+  #readCache(address: VirtualAddress): SlabCache | undefined {
+    const { types, memory, arch } = this.#kernel;
+    const struct = types.struct("kmem_cache");
+    if (!arch.isKernelAddress(address)) return undefined;
+    try {
+      const stride = struct.field("size").number(address);
+      const objectSize = struct.field("object_size").number(address);
+      const name = memory.cString(struct.field("name").pointer(address), 256);
+      if (stride < 1 || stride > MAX_STRIDE || objectSize > stride || name === "") return undefined;
+      const redZone = types.constant("_SLAB_RED_ZONE");
+      const flags = struct.field("flags").bigint(address);
+      const padded = (flags & (redZone === undefined ? RED_ZONE : 1n << redZone)) !== 0n;
+      return { name, address, stride, objectSize, redLeftPad: padded ? (struct.tryField("red_left_pad")?.number(address) ?? 0) : 0 };
+    } catch (error) {
+      if (error instanceof FaultError) return undefined;
+      throw error;
+    }
+  }
+}
+
+/** PageSlab() of a head page; see the table at the top. */
+function slabTest(kernel: Kernel, map: PageMap): ((page: VirtualAddress) => boolean) | undefined {
+  const type = map.page.tryField("page_type");
+  const newest = kernel.types.constant("PGTY_slab");
+  if (newest !== undefined && type !== undefined) return (page) => BigInt.asUintN(32, type.bigint(page)) >> 24n === newest;
+  const flag = kernel.types.enumerator("PG_slab");
+  if (flag === undefined) return undefined;
+  if (flag.type.name === "pagetype" && type !== undefined) {
+    // The base is all type bits set, of which each type clears its own.
+    const base = kernel.types.constant("PAGE_TYPE_BASE") ?? 0xf000_0000n;
+    return (page) => (BigInt.asUintN(32, type.bigint(page)) & (base | flag.value)) === base;
+  }
+  return (page) => ((map.flags(page) >> flag.value) & 1n) === 1n;
+}
+
+/**
+ * The slab object that an address lies in: its cache's name and address, its start and number. undefined when the address is in no slab
+ * (or its page structures are not in the dump). Fast enough for every word of a stack: answers are remembered by page frame.
+ */
+export function slabCacheName(kernel: Kernel, address: bigint): SlabObject | undefined {
+  return Slabs.of(kernel)?.objectOf(virtual(address));
+}
