@@ -23,6 +23,13 @@ export interface DefinitionOptions {
   readonly offsets?: boolean;
   /** With `offsets`: the address of an object; the brackets then hold the members' addresses. */
   readonly address?: bigint;
+  /** Radix of the offsets; 10 unless told. */
+  readonly radix?: 10 | 16;
+}
+
+/** Columns of the brackets: crash leaves two blanks and room for the structure's size. */
+interface MemberLayout extends DefinitionOptions {
+  readonly width: number;
 }
 
 interface Style {
@@ -44,7 +51,8 @@ export function printDefinition(type: CType, options: DefinitionOptions = {}): r
   if (type.kind === "enum") return [enumText(type)];
   if (type.kind !== "struct" && type.kind !== "union") return [declare(type)];
   const lines = [`${specifier(type)} {`.replace(" {...}", "")];
-  printMembers(type, 1, 0, options, lines);
+  const width = options.address === undefined ? bracketed(type.size, options).length + 2 : 20;
+  printMembers(type, 1, 0, { ...options, width }, lines);
   lines.push("}");
   return lines;
 }
@@ -139,7 +147,7 @@ function enumText(type: EnumType): string {
   return `enum ${type.name === undefined ? "" : `${type.name} `}{${constants.join(", ")}}`;
 }
 
-function printMembers(type: StructType, depth: number, bits: number, options: DefinitionOptions, lines: string[]): void {
+function printMembers(type: StructType, depth: number, bits: number, options: MemberLayout, lines: string[]): void {
   if (type.members.length === 0) lines.push(`${indent(depth, undefined, options)}<no data fields>`);
   for (const member of type.members) {
     if (lines.length > MAX_LINES) return;
@@ -189,16 +197,14 @@ function memberText(member: Member, style: Style): string {
   return member.bitSize === undefined ? text : `${text} : ${member.bitSize}`;
 }
 
-/** Four spaces a level; with offsets the first level's are replaced by seven columns with the bracket. */
-function indent(depth: number, bits: number | undefined, options: DefinitionOptions): string {
+/** Four spaces a level; with offsets the first level's are replaced by the columns of the bracket. */
+function indent(depth: number, bits: number | undefined, options: MemberLayout): string {
   if (options.offsets !== true) return "    ".repeat(depth);
-  const bytes = bits === undefined ? undefined : Math.floor(bits / 8);
-  const width = options.address === undefined ? 6 : 20;
-  const bracket =
-    bytes === undefined
-      ? ""
-      : options.address === undefined
-        ? `[${bytes}]`
-        : `[${hex16(BigInt.asUintN(64, options.address + BigInt(bytes)))}]`;
-  return `${bracket.padStart(width)} ${"    ".repeat(depth - 1)}`;
+  const bracket = bits === undefined ? "" : bracketed(Math.floor(bits / 8), options);
+  return `${bracket.padStart(options.width)} ${"    ".repeat(depth - 1)}`;
+}
+
+function bracketed(bytes: number, options: DefinitionOptions): string {
+  if (options.address !== undefined) return `[${hex16(BigInt.asUintN(64, options.address + BigInt(bytes)))}]`;
+  return `[${options.radix === 16 ? "0x" : ""}${bytes.toString(options.radix ?? 10)}]`;
 }
