@@ -1,0 +1,84 @@
+/**
+ * The sources of unwind rules for one kernel, in the order they are asked, and the registers that move as the unwind goes outwards.
+ *
+ *   both      jump to nowhere
+ *   x86-64    ORC ► frame pointers (all code of a kernel without ORC; else only code that has no ORC entry)
+ *   arm64     frame records
+ */
+import type { VirtualAddress } from "../bytes/address.ts";
+import type { Kernel } from "../kernel/kernel.ts";
+import { Arm64FrameRecords } from "./arm64-frame-records.ts";
+import { BadCall } from "./bad-call.ts";
+import { CodeRanges } from "./code-ranges.ts";
+import type { StackArea } from "./frame.ts";
+import { OrcRules } from "./orc-rules.ts";
+import { returnAddressTest } from "./return-address.ts";
+import { StackMap } from "./stack-map.ts";
+import { onStack } from "./task-stack.ts";
+import type { RuleSource } from "./unwinder.ts";
+import { X86FramePointers } from "./x86-64-frame-pointers.ts";
+
+/** What all unwinds of one kernel share. */
+export interface UnwindKit {
+  readonly code: CodeRanges;
+  readonly stacks: StackMap;
+  readonly isReturnAddress: (address: bigint) => boolean;
+  /** Sources for an unwind that starts on this stack. */
+  sources(task: StackArea | undefined): readonly RuleSource[];
+}
+
+/** Sources that a vmlinux adds in front (call-frame information); see addRules. */
+const added = new WeakMap<Kernel, RuleSource[]>();
+
+/** Puts a source of rules before the dump's own: what it does not know falls through to them. */
+export function addRules(kernel: Kernel, source: RuleSource): void {
+  const list = added.get(kernel);
+  if (list === undefined) added.set(kernel, [source]);
+  else list.push(source);
+}
+
+export function unwindKit(kernel: Kernel): UnwindKit {
+  return kernel.memo(unwindKit, () => {
+    const code = CodeRanges.of(kernel);
+    const stacks = StackMap.of(kernel);
+    const isReturnAddress = returnAddressTest(kernel, code);
+    const strip = (address: bigint): VirtualAddress => kernel.arch.stripPointer(address);
+    const place = (pc: VirtualAddress, isReturn: boolean) => code.place(pc, isReturn);
+    const badCall = new BadCall(kernel.memory, { isCode: (address) => code.isCode(address), isReturnAddress, strip });
+    const machine = kernel.arch.name === "x86_64" ? x86Sources : arm64Sources;
+    const shared = { isReturnAddress, strip, place };
+    return {
+      code,
+      stacks,
+      isReturnAddress,
+      sources: (task) => [badCall, ...(added.get(kernel) ?? []), ...machine(kernel, stacks, task, shared)],
+    };
+  });
+}
+
+interface Shared {
+  readonly isReturnAddress: (address: bigint) => boolean;
+  readonly strip: (address: bigint) => VirtualAddress;
+  readonly place: CodeRanges["place"];
+}
+
+function x86Sources(kernel: Kernel, stacks: StackMap, task: StackArea | undefined, shared: Shared): RuleSource[] {
+  const pointers = new X86FramePointers(kernel.memory, {
+    ...shared,
+    onStack: (address) => (task !== undefined && onStack(task, address)) || stacks.find(address) !== undefined,
+    everyFunction: !kernel.orc.present,
+  });
+  return kernel.orc.present ? [new OrcRules(kernel.memory, kernel.orc), pointers] : [pointers];
+}
+
+function arm64Sources(kernel: Kernel, _stacks: StackMap, _task: StackArea | undefined, shared: Shared): RuleSource[] {
+  const regs = kernel.types.tryStruct("pt_regs");
+  return [
+    new Arm64FrameRecords(kernel.memory, {
+      ...shared,
+      // 304 in every kernel from 4.14 to 6.12 that has sdei_ttbr1 and pmr_save before it.
+      recordOffset: regs?.tryField("stackframe")?.offset ?? 304,
+      typed: kernel.types.tryStruct("frame_record_meta") !== undefined,
+    }),
+  ];
+}
