@@ -92,4 +92,16 @@ describe("AddressSpace", () => {
       for (let page = 0; page < 700; page++) expect(memory.u64(at(page * 4096 + 8))).toBe(view.getBigUint64(page * 4096 + 8, true));
     }
   });
+
+  test("kernel pages of 4 KiB in dump pages of 64 KiB: neighbours in virtual memory lie anywhere", () => {
+    const builder = new MemoryBuilder(65536);
+    const start = builder.allocate(2);
+    for (let granule = 0; granule < 32; granule++) builder.writeU64(start + BigInt(granule * 4096 + 4088), BigInt(granule));
+    // Virtual page i is physical granule 31 - i.
+    const memory = new AddressSpace(builder.memory(), {
+      translate: (address) => (start + (31n - ((address - BASE) >> 12n)) * 4096n + (address & 0xfffn)) as PhysicalAddress,
+    });
+    for (let page = 0; page < 32; page++) expect(memory.u64(at(page * 4096 + 4088))).toBe(BigInt(31 - page));
+    expect(memory.bytes(at(4088), 8192 + 8).filter((byte) => byte !== 0)).toEqual(Uint8Array.of(30, 29, 28));
+  });
 });

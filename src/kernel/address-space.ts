@@ -35,24 +35,31 @@ export interface Memory {
 }
 
 const TLB_SLOTS = 4096;
+const GRANULE_SHIFT = 12;
+const GRANULE_SIZE = 2 ** GRANULE_SHIFT;
+const GRANULE_MASK = GRANULE_SIZE - 1;
 const utf8 = new TextDecoder("utf-8", { fatal: false });
 
 export class AddressSpace implements Memory {
   readonly physical: PhysicalMemory;
   readonly translator: Translator;
   readonly #view: DataView;
-  readonly #shift: number;
-  readonly #mask: number;
+  /** Granules in a page of the dump; a power of two. */
+  readonly #granules: number;
   readonly #tags = new Float64Array(TLB_SLOTS).fill(-1);
   readonly #pfns = new Float64Array(TLB_SLOTS);
+  /** Bytes from the start of the dump's page to the granule. */
+  readonly #offsets = new Uint32Array(TLB_SLOTS);
 
-  /** Pages are those of the physical memory (`physical.pageSize`); a translation must hold for a whole such page. */
+  /**
+   * A translation holds for a granule of 4 KiB, the smallest kernel page. The dump's pages may be larger than the kernel's: QEMU
+   * writes an arm64 KDUMP in blocks of 64 KiB whatever the kernel uses.
+   */
   constructor(physical: PhysicalMemory, translator: Translator) {
     this.physical = physical;
     this.translator = translator;
     this.#view = physical.view;
-    this.#shift = physical.pageShift;
-    this.#mask = physical.pageSize - 1;
+    this.#granules = physical.pageSize / GRANULE_SIZE;
   }
 
   translate(address: VirtualAddress): PhysicalAddress {
@@ -60,24 +67,23 @@ export class AddressSpace implements Memory {
   }
 
   #locate(address: VirtualAddress): number {
-    const page = pageNumber(address, this.#shift);
+    const page = pageNumber(address, GRANULE_SHIFT);
     const entry = (page % TLB_SLOTS) | 0;
-    let pfn: number;
-    if (this.#tags[entry] === page) {
-      pfn = this.#pfns[entry] as number;
-    } else {
-      pfn = pageNumber(this.translator.translate(address), this.#shift);
+    if (this.#tags[entry] !== page) {
+      const frame = pageNumber(this.translator.translate(address), GRANULE_SHIFT);
+      const within = frame % this.#granules;
       this.#tags[entry] = page;
-      this.#pfns[entry] = pfn;
+      this.#pfns[entry] = (frame - within) / this.#granules;
+      this.#offsets[entry] = within * GRANULE_SIZE;
     }
-    const slot = this.physical.page(pfn);
+    const slot = this.physical.page(this.#pfns[entry] as number);
     if (typeof slot !== "number") throw new FaultError(address, "virtual", slot.reason, slot.detail);
-    return slot + (low32(address) & this.#mask);
+    return slot + (this.#offsets[entry] as number) + (low32(address) & GRANULE_MASK);
   }
 
   /** True when `size` bytes at the address lie in one page. */
   #within(address: VirtualAddress, size: number): boolean {
-    return (low32(address) & this.#mask) + size <= this.#mask + 1;
+    return (low32(address) & GRANULE_MASK) + size <= GRANULE_MASK + 1;
   }
 
   #crossing(address: VirtualAddress, size: number): DataView {
@@ -128,7 +134,7 @@ export class AddressSpace implements Memory {
     while (done < length) {
       const here = BigInt.asUintN(64, address + BigInt(done)) as VirtualAddress;
       const at = this.#locate(here);
-      const count = Math.min(length - done, this.#mask + 1 - (low32(here) & this.#mask));
+      const count = Math.min(length - done, GRANULE_MASK + 1 - (low32(here) & GRANULE_MASK));
       target.set(new Uint8Array(this.#view.buffer, at, count), done);
       done += count;
     }
@@ -146,7 +152,7 @@ export class AddressSpace implements Memory {
         if (collected.length > 0 && error instanceof FaultError) break;
         throw error;
       }
-      const end = Math.min(at + (this.#mask + 1 - (low32(here) & this.#mask)), at + max - collected.length);
+      const end = Math.min(at + (GRANULE_MASK + 1 - (low32(here) & GRANULE_MASK)), at + max - collected.length);
       const start = at;
       while (at < end) {
         const byte = this.#view.getUint8(at++);

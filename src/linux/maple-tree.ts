@@ -2,7 +2,7 @@
  * Walks maple trees (lib/maple_tree.c, 6.1+): ranges of indices with one entry each; VMAs, interrupts and more live in them.
  *
  *   maple_tree.ma_root ──► entry, or an encoded node when (root & 3) == 2 and above 4096
- *   encoded node: bits 0–1 tag, bit 2 NULL mark, bits 3–6 type, node = word & ~0xff (nodes are 256 bytes and aligned so)
+ *   encoded node: bits 3–6 type, node = word & ~0xff (nodes are 256 bytes and aligned so); only the root's word carries the tag 2
  *
  *   maple_range_64 / leaf:  parent │ pivot[15] │ slot[16]                        (meta {end, gap} may lie in the last slot)
  *   maple_arange_64:        parent │ pivot[9]  │ slot[10] │ gap[10] │ meta
@@ -201,7 +201,7 @@ function* walk(
       if (--budget.left < 0) throw new CorruptionError("maple_node", "more entries than the limit", node.address);
       yield slot;
     } else {
-      if (!isNode(slot.entry)) throw new CorruptionError("maple_node", "a branch slot does not hold a node", node.address);
+      if (slot.entry <= RESERVED) throw new CorruptionError("maple_node", "a branch slot does not hold a node", node.address);
       yield* walk(memory, layout, slot.entry, slot.first, slot.last, depth + 1, budget);
     }
   }
