@@ -12,6 +12,7 @@ import { errorJson, outcomeJson } from "../../commands/json.ts";
 import { expandAlias, type ResolvedLine, resolveLine, runResolved } from "../../commands/run-line.ts";
 import { Interrupted, interruptible } from "./interrupt.ts";
 import type { ProgressLine } from "./progress.ts";
+import type { RcFile } from "./rc-files.ts";
 import { splitRedirection } from "./redirection.ts";
 import { errorText } from "./report-error.ts";
 import { sanitize } from "./sanitize.ts";
@@ -43,6 +44,10 @@ export class Runner {
   readonly #output: () => Sink;
   readonly #errors: (text: string) => void;
   #fileDepth = 0;
+  /** False while a start-up file of the working directory runs: it may not use the shell or write files. */
+  #trusted = true;
+  /** Output is dropped: start-up files while JSON is wanted. */
+  #muted = false;
   /** Set by Ctrl-C while no JavaScript runs. */
   #interrupted = false;
   /** Nobody reads the standard output any more. */
@@ -52,7 +57,8 @@ export class Runner {
     this.session = session;
     this.#options = options;
     const standard = new DescriptorSink(1);
-    this.#output = options.output ?? (() => standard);
+    const output = options.output ?? (() => standard);
+    this.#output = () => (this.#muted ? nowhere : output());
     this.#errors = options.errors ?? ((text) => void writeAll(2, text));
   }
 
@@ -67,8 +73,13 @@ export class Runner {
     const line = text.trim();
     if (line === "" || line.startsWith("#") || line.startsWith("//")) return true;
     try {
-      if (line.startsWith("!")) return shell(line.slice(1).trim());
+      const external = shellCommand(this.session, line);
+      if (external !== undefined) {
+        this.#requireTrust("start programs");
+        return shell(external);
+      }
       const { command, redirection } = splitRedirection(expandAlias(this.session, line));
+      if (redirection.kind !== "none") this.#requireTrust("use pipes and redirections");
       switch (redirection.kind) {
         case "none":
           return await this.#command(command, this.#output());
@@ -85,6 +96,45 @@ export class Runner {
     } catch (error) {
       return this.#failed("inquest", [line], error, undefined);
     }
+  }
+
+  /** `-i`: a file of input lines; true when all succeeded. Never throws. */
+  async script(path: string): Promise<boolean> {
+    try {
+      return await this.file(path, this.#options.echo);
+    } catch (error) {
+      return this.#failed("inquest", ["-i", path], error, undefined);
+    }
+  }
+
+  /** Runs a start-up file. Its failures are shown and do not count; what it aliases is marked as its own. */
+  async rcFile({ path, trusted }: RcFile): Promise<void> {
+    const before = new Map(this.session.aliases);
+    this.#trusted = trusted;
+    this.#muted = this.#options.json;
+    try {
+      for (const text of readLines(path)) {
+        if (/^extend\b/.test(text.trim())) {
+          if (!this.session.settings.silent)
+            this.#errors(`${sanitize(path)}: "${sanitize(text.trim())}" is left out: crash's extensions cannot be loaded\n`);
+        } else {
+          await this.line(text);
+        }
+        if (this.session.finished) break;
+      }
+    } catch (error) {
+      this.#errors(`${errorText("inquest", error)}\n`);
+    } finally {
+      this.#trusted = true;
+      this.#muted = false;
+    }
+    for (const [name, alias] of this.session.aliases) {
+      if (before.get(name) !== alias) this.session.aliases.set(name, { ...alias, origin: "rc" });
+    }
+  }
+
+  #requireTrust(what: string): void {
+    if (!this.#trusted) throw new UsageError(`a start-up file of the working directory may not ${what}; put it into the home directory's`);
   }
 
   /** Runs a file of input lines; ends early at `exit`. Throws UsageError when it cannot be read. */
@@ -198,8 +248,9 @@ export class Runner {
   }
 
   async #print(text: string): Promise<void> {
-    const sink = new DescriptorSink(1);
-    sink.write(sanitize(text));
+    const sink = this.#output();
+    await sink.write(sanitize(text));
+    await sink.finish();
     if (sink.closed) this.outputClosed = true;
   }
 }
@@ -212,6 +263,19 @@ function readLines(path: string): string[] {
   } catch (error) {
     throw new UsageError(`${path}: ${reasonOf(error)}`);
   }
+}
+
+/** Output that nobody wants. */
+const nowhere: Sink = { closed: false, write: () => {}, finish: () => true };
+
+/** Programs of the system that crash runs without the `!`. */
+const EXTERNAL = new Set(["vi", "pwd", "grep", "cat", "more", "less", "echo", "ls", "clear"]);
+
+/** The shell command that a line asks for ("" for a shell); undefined when it asks for none. */
+function shellCommand(session: Session, line: string): string | undefined {
+  if (line.startsWith("!")) return line.slice(1).trim();
+  const first = /^\S+/.exec(line)?.[0] ?? "";
+  return EXTERNAL.has(first) && !session.aliases.has(first) && session.registry.find(first) === undefined ? line : undefined;
 }
 
 /** `!command`, or a shell of one's own for `!` alone. */

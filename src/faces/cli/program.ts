@@ -1,0 +1,126 @@
+/** The program: opens the dump, runs what the command line asks for, else shows the prompt. */
+
+import { loadDisassembler } from "../../arch/disassembler.ts";
+import type { Session } from "../../commands/command.ts";
+import { complete } from "../../commands/completion.ts";
+import { commandRegistry } from "../../commands/registry.ts";
+import { createSession } from "../../commands/session.ts";
+import { builtinAliases } from "../../commands/support/builtin-aliases.ts";
+import { commandPage } from "../../commands/support/help-page.ts";
+import { TOPICS } from "../../commands/support/help-topics.ts";
+import { openKernel } from "../../kernel/open.ts";
+import { bannerLines } from "./banner.ts";
+import { checkNamelist } from "./check-namelist.ts";
+import { completeFile } from "./complete-file.ts";
+import { registerDisassemblers } from "./disassemblers.ts";
+import { History, historyPath } from "./history.ts";
+import { PagerSink, pagerCommand } from "./pager-sink.ts";
+import { type ProgramOptions, ProgramUsageError, parseProgramOptions, USAGE } from "./program-options.ts";
+import { ProgressLine } from "./progress.ts";
+import { rcFiles } from "./rc-files.ts";
+import { Runner } from "./runner.ts";
+import { sanitize } from "./sanitize.ts";
+import { DescriptorSink } from "./sink.ts";
+import { sortFiles } from "./sort-files.ts";
+import { version } from "./version.ts";
+import { writeAll } from "./write-all.ts";
+
+/** Exit statuses. */
+export const EXIT = { ok: 0, failed: 1, misused: 2, internal: 70 } as const;
+
+/** Runs the program. Throws what main.ts reports: ProgramUsageError, InquestError, or a bug. */
+export async function program(words: readonly string[]): Promise<number> {
+  const options = parseProgramOptions(words);
+  if (options.version) {
+    writeAll(1, `inquest ${version}\n`);
+    return EXIT.ok;
+  }
+  if (options.help !== undefined) return showHelp(options.help);
+  if (options.files.length === 0) throw new ProgramUsageError("the dump's file is missing");
+
+  const progress = process.stderr.isTTY && !options.json ? new ProgressLine() : undefined;
+  const { dump, namelist } = sortFiles(options.files);
+  const kernel = await openKernel(dump, {
+    zeroExcluded: options.zeroExcluded,
+    ...(progress === undefined
+      ? {}
+      : { progress: (done: number) => progress.report("looking through the dump for the kernel, page", done, 0) }),
+  });
+  progress?.clear();
+  const remark = namelist === undefined ? undefined : checkNamelist(kernel, namelist);
+  const session = createSession(kernel, {
+    minimal: options.minimal,
+    files: { dump, namelist },
+    settings: {
+      silent: options.silent,
+      scroll: options.scroll && !options.silent,
+      ...(options.radix === undefined ? {} : { radix: options.radix }),
+      ...(options.offline === undefined ? {} : { offline: options.offline }),
+    },
+    ...(progress === undefined ? {} : { progress: progress.report }),
+  });
+  if (remark !== undefined && !options.silent) writeAll(2, `${sanitize(remark)}\n`);
+  return run(session, options, progress);
+}
+
+async function run(session: Session, options: ProgramOptions, progress: ProgressLine | undefined): Promise<number> {
+  const terminal = process.stdin.isTTY === true && process.stdout.isTTY === true && !options.json;
+  const prompts = options.commands.length === 0 && (options.inputFile === undefined || terminal);
+  const standard = new DescriptorSink(1);
+  registerDisassemblers();
+  const runner = new Runner(session, {
+    json: options.json,
+    interactive: prompts && terminal,
+    echo: !options.silent,
+    progress,
+    output: () =>
+      terminal && prompts && session.settings.scroll
+        ? new PagerSink(pagerCommand(session.settings.pager, process.env), screen())
+        : standard,
+    loadDisassembler: () => loadDisassembler(session.kernel.arch.name),
+  });
+  if (prompts && !options.json && !options.silent) {
+    for (const line of bannerLines(session)) standard.write(`${sanitize(line)}\n`);
+    standard.write("\n");
+  }
+  if (options.rcFiles) for (const rc of rcFiles(process.env)) await runner.rcFile(rc);
+  let ok = true;
+  if (options.inputFile !== undefined) ok = await runner.script(options.inputFile);
+  for (const [index, command] of options.commands.entries()) {
+    if (session.finished || runner.outputClosed) break;
+    if (index > 0 && !options.json) standard.write("\n");
+    ok = (await runner.line(command)) && ok;
+  }
+  if (prompts && !session.finished && !runner.outputClosed) {
+    const { runPrompt } = await import("./prompt.ts");
+    const succeeded = await runPrompt(runner, {
+      input: process.stdin,
+      output: process.stdout,
+      terminal,
+      history: new History(terminal ? historyPath(process.env) : undefined),
+      complete: (line) => {
+        const { candidates, fragment } = completeFile(line) ?? complete(session, line);
+        return [candidates, fragment];
+      },
+      print: (text) => standard.write(sanitize(text)),
+      echo: !options.silent && !options.json,
+    });
+    // At a terminal a mistyped command is no failure of the program.
+    ok &&= succeeded || terminal;
+  }
+  return ok ? EXIT.ok : EXIT.failed;
+}
+
+function screen(): { rows: number; columns: number } {
+  return { rows: process.stdout.rows || 24, columns: process.stdout.columns || 80 };
+}
+
+function showHelp(name: string | true): number {
+  const alias = builtinAliases().get(String(name))?.line.split(" ")[0] ?? "";
+  const command = name === true ? undefined : (commandRegistry.find(name) ?? commandRegistry.find(alias));
+  const pages = name === "all" ? commandRegistry.all() : command === undefined ? [] : [command];
+  const lines = name === true ? USAGE.split("\n") : (TOPICS[name]?.lines ?? pages.flatMap(({ spec }) => [...commandPage(spec), ""]));
+  if (lines.length === 0) throw new ProgramUsageError(`no command is called "${name}"`);
+  writeAll(1, `${lines.join("\n")}\n`);
+  return EXIT.ok;
+}
