@@ -1,0 +1,19 @@
+// The floors of src/, lowest first, and what each may import. `types` may be imported for their types only.
+const bytes = [];
+const dump = ["bytes"];
+const tables = ["bytes", "dump"];
+const kernel = ["bytes", "dump", "arch", "debug-info"];
+const linux = [...kernel, "kernel"];
+
+export const FLOORS = {
+  bytes: { below: bytes, types: [] },
+  dump: { below: dump, types: [] },
+  arch: { below: tables, types: ["kernel", "debug-info"] },
+  "debug-info": { below: tables, types: [] },
+  kernel: { below: kernel, types: [] },
+  stack: { below: linux, types: ["linux"] },
+  linux: { below: linux, types: ["stack"] },
+  diagnosis: { below: [...linux, "stack", "linux"], types: [] },
+  commands: { below: [...linux, "stack", "linux", "diagnosis"], types: [] },
+  faces: { below: [...linux, "stack", "linux", "diagnosis", "commands"], types: [] },
+};
