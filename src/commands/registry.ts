@@ -3,6 +3,7 @@ import { alias } from "./alias.ts";
 import { ascii } from "./ascii.ts";
 import { btop } from "./btop.ts";
 import type { Command, CommandRegistry } from "./command.ts";
+import { dis } from "./dis.ts";
 import { evalCommand } from "./eval.ts";
 import { exit } from "./exit.ts";
 import { foreach } from "./foreach.ts";
@@ -17,6 +18,7 @@ const COMMANDS: readonly Command[] = [
   alias,
   ascii,
   btop,
+  dis,
   evalCommand,
   exit,
   foreach,
