@@ -32,7 +32,13 @@ export class ElfSymbols extends SortedSymbols {
   readonly #places: Uint32Array;
   #byName: Map<string, number[]> | undefined;
 
-  private constructor(addresses: BigUint64Array, places: Uint32Array, view: DataView, strings: Uint8Array, sections: readonly ElfSection[]) {
+  private constructor(
+    addresses: BigUint64Array,
+    places: Uint32Array,
+    view: DataView,
+    strings: Uint8Array,
+    sections: readonly ElfSection[],
+  ) {
     super(addresses, undefined, undefined);
     this.#places = places;
     this.#view = view;

@@ -122,7 +122,8 @@ export class Elf {
   /** Bytes at a link-time address, from the loaded segments; undefined when the file does not hold them all. */
   bytesAt(address: bigint, length: number): Uint8Array | undefined {
     for (const segment of this.segments) {
-      if (segment.type !== PT_LOAD || address < segment.address || address + BigInt(length) > segment.address + BigInt(segment.fileSize)) continue;
+      if (segment.type !== PT_LOAD || address < segment.address || address + BigInt(length) > segment.address + BigInt(segment.fileSize))
+        continue;
       return this.#range(segment.offset + Number(address - segment.address), length, "a segment");
     }
     return undefined;
