@@ -1,6 +1,7 @@
 /** All commands of Inquest, by name. A new command is one import and one entry here. */
 import { alias } from "./alias.ts";
 import { ascii } from "./ascii.ts";
+import { bt } from "./bt.ts";
 import { btop } from "./btop.ts";
 import type { Command, CommandRegistry } from "./command.ts";
 import { dis } from "./dis.ts";
@@ -17,6 +18,7 @@ import { set } from "./set.ts";
 const COMMANDS: readonly Command[] = [
   alias,
   ascii,
+  bt,
   btop,
   dis,
   evalCommand,

@@ -67,7 +67,8 @@ export class Arm64FrameRecords implements RuleSource {
     const record = virtual(fp);
     const callerFp = this.#memory.tryU64(record);
     const lr = this.#memory.tryU64(add(record, 8));
-    if (callerFp === undefined || lr === undefined) return { kind: "end", complete: false, text: `the frame record at ${hex16(fp)} cannot be read` };
+    if (callerFp === undefined || lr === undefined)
+      return { kind: "end", complete: false, text: `the frame record at ${hex16(fp)} cannot be read` };
     if (callerFp === 0n && lr === 0n) return this.#final(record);
     const interrupted = this.#interruptedAt(record, callerFp, lr);
     if (interrupted !== undefined) return this.#found(interrupted);
@@ -87,7 +88,8 @@ export class Arm64FrameRecords implements RuleSource {
       const exception = this.#registersAround(record);
       if (type === META_PT_REGS && exception !== undefined && !exception.user) return this.#found(exception);
       if (type === META_FINAL) return this.#end(exception);
-      if (type === META_PT_REGS) return { kind: "end", complete: false, text: `the exception frame around ${hex16(record)} cannot be read` };
+      if (type === META_PT_REGS)
+        return { kind: "end", complete: false, text: `the exception frame around ${hex16(record)} cannot be read` };
       return { kind: "end", complete: false, text: `the frame record at ${hex16(record)} is of unknown type ${type}` };
     }
     return this.#end(this.#registersAround(record));

@@ -67,7 +67,8 @@ function crashNote(kernel: Kernel, pointer: VirtualAddress, cpu: number): CpuReg
 function fromDumpNotes(kernel: Kernel): (CpuRegisters | undefined)[] {
   const notes = registerNotes(kernel.dump.notes, kernel.arch.name, kernel.dump.littleEndian);
   // QEMU numbers the notes; other hypervisors are trusted to keep the order of the CPUs.
-  const numbered = new Set(notes.map((note) => note.pid)).size === notes.length && notes.every((note) => note.pid >= 1 && note.pid <= notes.length);
+  const numbered =
+    new Set(notes.map((note) => note.pid)).size === notes.length && notes.every((note) => note.pid >= 1 && note.pid <= notes.length);
   const found: (CpuRegisters | undefined)[] = [];
   notes.forEach((note, index) => {
     const cpu = numbered ? note.pid - 1 : index;

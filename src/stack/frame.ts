@@ -31,7 +31,21 @@ export type FoundBy =
   | "scan";
 
 /** Kinds of kernel stack. "unknown": none of those the dump's symbols lead to. */
-export type StackKind = "task" | "irq" | "softirq" | "nmi" | "double fault" | "debug" | "machine check" | "vc" | "vc2" | "entry" | "overflow" | "sdei" | "efi" | "unknown";
+export type StackKind =
+  | "task"
+  | "irq"
+  | "softirq"
+  | "nmi"
+  | "double fault"
+  | "debug"
+  | "machine check"
+  | "vc"
+  | "vc2"
+  | "entry"
+  | "overflow"
+  | "sdei"
+  | "efi"
+  | "unknown";
 
 /** A stretch of memory used as stack; end is exclusive. */
 export interface StackArea {

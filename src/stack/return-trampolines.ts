@@ -30,9 +30,18 @@ function trampolines(kernel: Kernel): readonly Trampoline[] {
     const found: Trampoline[] = [];
     for (const [symbol, read] of [
       ["return_to_handler", graphReturns],
-      ["arch_rethook_trampoline", (k: Kernel, t: VirtualAddress, own: VirtualAddress) => listReturns(k, t, own, "rethooks", "rethook_node")],
-      ["__kretprobe_trampoline", (k: Kernel, t: VirtualAddress, own: VirtualAddress) => listReturns(k, t, own, "kretprobe_instances", "kretprobe_instance")],
-      ["kretprobe_trampoline", (k: Kernel, t: VirtualAddress, own: VirtualAddress) => listReturns(k, t, own, "kretprobe_instances", "kretprobe_instance")],
+      [
+        "arch_rethook_trampoline",
+        (k: Kernel, t: VirtualAddress, own: VirtualAddress) => listReturns(k, t, own, "rethooks", "rethook_node"),
+      ],
+      [
+        "__kretprobe_trampoline",
+        (k: Kernel, t: VirtualAddress, own: VirtualAddress) => listReturns(k, t, own, "kretprobe_instances", "kretprobe_instance"),
+      ],
+      [
+        "kretprobe_trampoline",
+        (k: Kernel, t: VirtualAddress, own: VirtualAddress) => listReturns(k, t, own, "kretprobe_instances", "kretprobe_instance"),
+      ],
     ] as const) {
       const address = kernel.tryAddress(symbol);
       if (address !== undefined && !found.some((other) => other.address === address)) found.push({ address, read });

@@ -52,7 +52,12 @@ export function* scanCandidates(
   for (const entry of stackWords(kernel, from, area.end)) {
     const [at, word] = entry;
     const pc = kernel.arch.stripPointer(word);
-    if (previous !== undefined && previous[0] + 8n === at && (previous[1] === 0n || (previous[1] > at && previous[1] < area.end)) && isReturnAddress(pc)) {
+    if (
+      previous !== undefined &&
+      previous[0] + 8n === at &&
+      (previous[1] === 0n || (previous[1] > at && previous[1] < area.end)) &&
+      isReturnAddress(pc)
+    ) {
       const registers = new RegisterSet(ARM64_REGISTERS);
       registers.set(PC, pc);
       registers.set(FP, previous[1]);

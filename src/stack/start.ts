@@ -6,7 +6,7 @@
  *   sleeping, arm64    thread.cpu_context { x19 … x28, fp, sp, pc }     pc in __switch_to
  *   on a CPU           that CPU's registers (cpu-registers.ts)
  */
-import { ARM64_REGISTERS, FP as ARM64_FP, SP as ARM64_SP, PC, X19 } from "../arch/arm64-registers.ts";
+import { FP as ARM64_FP, ARM64_REGISTERS, SP as ARM64_SP, PC, X19 } from "../arch/arm64-registers.ts";
 import { RegisterSet } from "../arch/registers.ts";
 import { R12, R13, R14, R15, RBP, RBX, RIP, RSP, X86_64_REGISTERS } from "../arch/x86-64-registers.ts";
 import { add, hex16, type VirtualAddress, virtual } from "../bytes/address.ts";
@@ -30,9 +30,12 @@ export function taskStart(kernel: Kernel, task: VirtualAddress): StackStart {
 /** The stack of a task that waits to run. */
 export function sleepingStart(kernel: Kernel, task: VirtualAddress): StackStart {
   const saved = taskLayout(kernel).saved;
-  if (saved === undefined) return { kind: "none", text: "the kernel's types do not say where a sleeping task's registers are (task_struct.thread)" };
+  if (saved === undefined)
+    return { kind: "none", text: "the kernel's types do not say where a sleeping task's registers are (task_struct.thread)" };
   const stack = taskStack(kernel, task);
-  return kernel.arch.name === "x86_64" ? x86Sleeping(kernel, saved.pointer(task), stack) : arm64Sleeping(kernel, saved.address(task), stack);
+  return kernel.arch.name === "x86_64"
+    ? x86Sleeping(kernel, saved.pointer(task), stack)
+    : arm64Sleeping(kernel, saved.address(task), stack);
 }
 
 /** Registers pushed by __switch_to_asm, lowest first, when the dump's types do not tell (the order never changed on x86-64). */
@@ -47,7 +50,8 @@ const SWITCH_ORDER: readonly (readonly [string, number])[] = [
 ];
 
 function x86Sleeping(kernel: Kernel, sp: VirtualAddress, stack: StackArea): StackStart {
-  if (!onStack(stack, sp)) return { kind: "none", text: `the saved stack pointer ${hex16(sp)} is not on the task's stack ${hex16(stack.start)}` };
+  if (!onStack(stack, sp))
+    return { kind: "none", text: `the saved stack pointer ${hex16(sp)} is not on the task's stack ${hex16(stack.start)}` };
   const frame = kernel.types.tryStruct("inactive_task_frame");
   const registers = new RegisterSet(X86_64_REGISTERS);
   SWITCH_ORDER.forEach(([member, register], index) => {
@@ -74,8 +78,14 @@ function arm64Sleeping(kernel: Kernel, context: VirtualAddress, stack: StackArea
   registers.set(ARM64_FP, fp);
   registers.set(ARM64_SP, sp);
   registers.set(PC, pc);
-  if (!onStack(stack, sp - 1n)) return { kind: "none", text: `the saved stack pointer ${hex16(sp)} is not on the task's stack ${hex16(stack.start)}` };
-  return { kind: "frame", state: { registers, pc, interrupted: isEntryPoint(kernel, pc) }, slot: virtual(fp === 0n ? sp : fp), sleeping: true };
+  if (!onStack(stack, sp - 1n))
+    return { kind: "none", text: `the saved stack pointer ${hex16(sp)} is not on the task's stack ${hex16(stack.start)}` };
+  return {
+    kind: "frame",
+    state: { registers, pc, interrupted: isEntryPoint(kernel, pc) },
+    slot: virtual(fp === 0n ? sp : fp),
+    sleeping: true,
+  };
 }
 
 /** A task that never ran starts at the first instruction of ret_from_fork (ret_from_fork_asm since 6.6): no call stands before it. */
@@ -92,9 +102,8 @@ function runningStart(kernel: Kernel, task: VirtualAddress): StackStart {
   const stack = taskStack(kernel, task);
   // An overflowed stack pointer stands in the guard page below the stack.
   const own = onStack(stack, sp) || onStack({ ...stack, start: add(stack.start, -kernel.arch.pageSize) }, sp);
-  if (!own && StackMap.of(kernel).find(sp) === undefined && knownCpuStacks(kernel)) {
-    return { kind: "none", text: `CPU ${cpu} had its stack pointer at ${hex16(sp)}, which is neither this task's stack nor one of the CPU's` };
-  }
+  // In the middle of a context switch: the CPU has left this task's stack, or not yet come to it, and what it saved is valid.
+  if (!own && StackMap.of(kernel).find(sp) === undefined && knownCpuStacks(kernel)) return sleepingStart(kernel, task);
   return startOfCpu(found);
 }
 
@@ -113,4 +122,35 @@ export function startOfCpu(found: CpuRegisters): StackStart {
 export function startOfRegisters(registers: RegisterSet): StackStart {
   const state = { registers, pc: virtual(registers.pc ?? 0n), interrupted: true };
   return { kind: "frame", state, slot: virtual((registers.file.link === undefined ? registers.sp : registers.fp) ?? 0n), sleeping: false };
+}
+
+/**
+ * Start from values given by hand; what is missing comes from the task's own start. x86-64: sp without pc takes the word at sp as return
+ * address. arm64: sp is the address of a frame record.
+ */
+export function givenStart(
+  kernel: Kernel,
+  task: VirtualAddress,
+  pc: VirtualAddress | undefined,
+  sp: VirtualAddress | undefined,
+): StackStart {
+  const own = taskStart(kernel, task);
+  if (kernel.arch.name === "x86_64") {
+    const registers = new RegisterSet(X86_64_REGISTERS);
+    if (pc === undefined) {
+      const at = sp as VirtualAddress;
+      const word = tryWord(kernel, at);
+      if (word === undefined) return { kind: "none", text: `the stack at ${hex16(at)} cannot be read` };
+      registers.set(RIP, word);
+      registers.set(RSP, add(at, 8));
+      return { kind: "frame", state: { registers, pc: virtual(word), interrupted: false }, slot: at, sleeping: true };
+    }
+    registers.set(RIP, pc);
+    registers.set(RSP, sp ?? (own.kind === "frame" ? own.state.registers.get(RSP) : undefined));
+    return startOfRegisters(registers);
+  }
+  const registers = own.kind === "frame" ? own.state.registers.copy() : new RegisterSet(ARM64_REGISTERS);
+  if (pc !== undefined) registers.set(PC, pc);
+  if (sp !== undefined) registers.set(ARM64_FP, sp);
+  return startOfRegisters(registers);
 }

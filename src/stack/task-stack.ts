@@ -51,7 +51,8 @@ const MAX_THREAD_SIZE = 1 << 20;
  */
 export function threadSize(kernel: Kernel): number {
   return kernel.memo(threadSize, () => {
-    const plausible = (size: number | undefined): size is number => size !== undefined && size >= 4096 && size <= MAX_THREAD_SIZE && (size & (size - 1)) === 0;
+    const plausible = (size: number | undefined): size is number =>
+      size !== undefined && size >= 4096 && size <= MAX_THREAD_SIZE && (size & (size - 1)) === 0;
     const candidates = [
       kernel.types.tryStruct("thread_union")?.size,
       between(kernel, "__start_init_stack", "__end_init_stack"),
@@ -107,7 +108,11 @@ export function taskPtRegs(kernel: Kernel, stack: StackArea): VirtualAddress {
  * kernel's type information.
  */
 function stackPadding(kernel: Kernel): number {
-  return kernel.arch.name === "x86_64" && kernel.types.tryStruct("fred_cs") !== undefined && kernel.tryAddress("asm_fred_entrypoint_user") !== undefined ? 16 : 0;
+  return kernel.arch.name === "x86_64" &&
+    kernel.types.tryStruct("fred_cs") !== undefined &&
+    kernel.tryAddress("asm_fred_entrypoint_user") !== undefined
+    ? 16
+    : 0;
 }
 
 /** First usable byte above a saved stack pointer, or undefined when the pointer is not on the task's stack. */

@@ -32,7 +32,11 @@ export function unwindFrom(kernel: Kernel, start: StackStart, task: VirtualAddre
     case "none":
       return { frames: [], stop: { complete: false, text: start.text }, user: undefined };
     case "user":
-      return { frames: [], stop: { complete: true, text: "running in user mode" }, user: { address: undefined, registers: start.registers } };
+      return {
+        frames: [],
+        stop: { complete: true, text: "running in user mode" },
+        user: { address: undefined, registers: start.registers },
+      };
     case "frame":
       return new Unwind(kernel, task).run(start.state, start.slot);
   }
@@ -104,7 +108,13 @@ class Unwind {
   }
 
   /** The next cursor, or why the step must not be believed. */
-  #advance(cursor: Cursor, area: StackArea, step: Step & { kind: "found" }, trampolines: ReturnTrampolines, left: Set<bigint>): Cursor | Stop {
+  #advance(
+    cursor: Cursor,
+    area: StackArea,
+    step: Step & { kind: "found" },
+    trampolines: ReturnTrampolines,
+    left: Set<bigint>,
+  ): Cursor | Stop {
     let { next } = step;
     if (!next.interrupted) {
       const pc = trampolines.recover(next.pc);
@@ -113,7 +123,8 @@ class Unwind {
         next.registers.set(next.registers.file.pc, pc);
         next = { ...next, pc };
       }
-      if (!this.#kit.code.isCode(pc - 1n)) return { complete: false, text: `the return address ${hex16(pc)} is in no code that the kernel knows` };
+      if (!this.#kit.code.isCode(pc - 1n))
+        return { complete: false, text: `the return address ${hex16(pc)} is in no code that the kernel knows` };
     }
     const target = this.#area(step.slot);
     if (target.start !== area.start) {

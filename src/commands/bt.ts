@@ -1,0 +1,136 @@
+/** `bt`: kernel stacks of tasks. Source of the option set and layouts: crash's own help; of the unwinding: src/stack. */
+import { hex16, type VirtualAddress, virtual } from "../bytes/address.ts";
+import { FaultError, LookupError, UnsupportedError, UsageError } from "../bytes/errors.ts";
+import type { Kernel } from "../kernel/kernel.ts";
+import { panicTask } from "../linux/panic-task.ts";
+import { activeTasks, readTask, type Task, taskTable, threadsOf } from "../linux/task.ts";
+import type { ParsedArguments } from "./arguments.ts";
+import { cpuStacks, overflows, refers, taskStackResult } from "./bt/queries.ts";
+import { type BtResult, type BtStack, type BtView, VIEW } from "./bt/result.ts";
+import { BT_SPEC } from "./bt/spec.ts";
+import { exceptionFrameText, stackName, stackText, taskHeader } from "./bt/text.ts";
+import { defineCommand, type Session } from "./command.ts";
+import { parseCpuList } from "./support/cpu-list.ts";
+import { lazy } from "./support/lazy.ts";
+import { parseAddress } from "./support/numbers.ts";
+import { taskOperand } from "./support/task-operand.ts";
+
+/** Sessions in which `bt -O` made the scan the default. */
+const scanning = new WeakSet<Kernel>();
+
+export const bt = defineCommand<BtResult>({
+  spec: BT_SPEC,
+  run(session, args) {
+    const { kernel } = session;
+    if (args.has("-l")) throw new UnsupportedError("bt -l wants the line tables of a vmlinux, which are not read yet; bt -s shows offsets");
+    if (args.has("-A")) throw new UnsupportedError("bt -A is for s390x only");
+    const view = viewOf(kernel, args);
+    if (args.has("-O")) {
+      if (scanning.delete(kernel)) return { [VIEW]: view, stacks: [] };
+      scanning.add(kernel);
+      return { [VIEW]: view, stacks: [] };
+    }
+    if (args.has("-v")) return { [VIEW]: view, overflows: overflows(kernel) };
+    if (args.has("-E")) return { [VIEW]: view, cpuStacks: cpuStacks(kernel, cpusOf(kernel, args)) };
+    const options = {
+      raw: args.has("-r"),
+      text: args.has("-T") ? ("all" as const) : args.has("-t") ? ("above" as const) : undefined,
+      scan: args.has("-o") || scanning.has(kernel),
+      exceptions: args.has("-e"),
+      words:
+        args.has("-F") || args.has("-FF") ? { symbols: true, slabs: true } : args.has("-f") ? { symbols: false, slabs: false } : undefined,
+      pc: startAddress(kernel, args, "-I"),
+      sp: startAddress(kernel, args, "-S"),
+    };
+    const tasks = selectTasks(session, args);
+    const reference = args.value("-R");
+    const wanted = reference === undefined ? undefined : referenceOf(kernel, reference);
+    const stacks = lazy(function* (): Generator<BtStack> {
+      for (const task of tasks) {
+        if (wanted !== undefined && !refers(kernel, task, wanted)) continue;
+        yield taskStackResult(kernel, task, options);
+      }
+    });
+    return { [VIEW]: view, stacks };
+  },
+  *text(result, { radix }) {
+    const view = result[VIEW];
+    if (result.overflows !== undefined) {
+      for (const { task, problem } of result.overflows) yield* [taskHeader(task), `  possible stack overflow: ${problem}`];
+      if (result.overflows.length === 0) yield "No stack overflows detected";
+      return;
+    }
+    let first = true;
+    for (const stack of result.cpuStacks ?? []) {
+      if (!first) yield "";
+      first = false;
+      yield `${stack.cpu === null ? "" : `CPU ${stack.cpu} `}${stackName(stack.stack).toUpperCase()}:${stack.exceptionFrames.length === 0 ? " (none found)" : ""}`;
+      if (stack.exceptionFrames.length > 0) yield* exceptionFrameText(stack.exceptionFrames, view, view.radix ?? radix);
+    }
+    for (const stack of result.stacks ?? []) {
+      if (!first) yield "";
+      first = false;
+      yield* stackText(stack, view, radix);
+    }
+  },
+});
+
+function viewOf(kernel: Kernel, args: ParsedArguments): BtView {
+  return {
+    machine: kernel.arch.name,
+    offsets: args.has("-s"),
+    radix: args.has("-x") ? 16 : args.has("-d") ? 10 : undefined,
+    slabAddresses: args.has("-FF") || args.count("-F") > 1,
+  };
+}
+
+function startAddress(kernel: Kernel, args: ParsedArguments, flag: string): VirtualAddress | undefined {
+  const text = args.value(flag);
+  return text === undefined ? undefined : parseAddress(kernel, text);
+}
+
+/** -R takes a symbol or a hexadecimal number. */
+function referenceOf(kernel: Kernel, text: string): { readonly name: string; readonly value: bigint | undefined } {
+  const symbol = kernel.symbols.byName(text);
+  if (symbol !== undefined) return { name: text, value: symbol.address };
+  if (!/^(0x)?[0-9a-f]{1,16}$/i.test(text)) throw new LookupError(`no symbol named "${text}" in this dump`, kernel.nearestSymbols(text));
+  return { name: text, value: virtual(BigInt(text.startsWith("0x") ? text : `0x${text}`)) };
+}
+
+function cpusOf(kernel: Kernel, args: ParsedArguments): number[] {
+  const possible = kernel.perCpuOffsets.flatMap((offset, cpu) => (offset === undefined ? [] : [cpu]));
+  return parseCpuList(args.value("-c") ?? "a", possible);
+}
+
+function selectTasks(session: Session, args: ParsedArguments): readonly Task[] {
+  const { kernel } = session;
+  if (args.has("-a") || args.has("-c")) {
+    const cpus = new Set(cpusOf(kernel, args));
+    const idleToo = args.value("-n") !== "idle";
+    const active = activeTasks(kernel).filter(({ cpu }) => cpus.has(cpu));
+    const found = active.filter(({ task }) => idleToo || !task.idle).map(({ task }) => task);
+    if (active.length === 0) throw new LookupError("no task is known to have run on these CPUs");
+    return found;
+  }
+  if (args.has("-n") && args.value("-n") !== "idle") throw new UsageError(`bt -n knows only "idle", not "${args.value("-n")}"`);
+  if (args.has("-p")) {
+    const panic = panicTask(kernel);
+    if (panic === undefined) throw new LookupError("no task that panicked was found in this dump");
+    return [panic.task];
+  }
+  const chosen =
+    args.operands.length === 0 ? [contextTask(kernel, session.context)] : args.operands.map((word) => taskOperand(kernel, word));
+  return args.has("-g") ? chosen.flatMap((task) => threadsOf(kernel, task)) : chosen;
+}
+
+/** The context may be a task that is on no list (`set` takes any address). */
+function contextTask(kernel: Kernel, address: VirtualAddress): Task {
+  const known = taskTable(kernel).byAddress.get(address);
+  if (known !== undefined) return known;
+  try {
+    return readTask(kernel, address);
+  } catch (error) {
+    if (error instanceof FaultError) throw new LookupError(`the task at ${hex16(address)} cannot be read: ${error.message}`);
+    throw error;
+  }
+}

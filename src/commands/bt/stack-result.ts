@@ -1,0 +1,84 @@
+/** Turns an unwound stack into `bt`'s data. */
+import { LR } from "../../arch/arm64-registers.ts";
+import type { RegisterSet } from "../../arch/registers.ts";
+import { add, distance, type VirtualAddress, virtual } from "../../bytes/address.ts";
+import type { Kernel } from "../../kernel/kernel.ts";
+import { CodeRanges } from "../../stack/code-ranges.ts";
+import type { StackFrame, UnwoundStack } from "../../stack/frame.ts";
+import { type AnnotateOptions, stackWordList } from "./annotate.ts";
+import type { BtFrame, BtRegisters, BtStack, BtTask, BtWord } from "./result.ts";
+
+/** A frame larger than this is not listed word by word: it spans a gap between stacks. */
+const MAX_FRAME_BYTES = 1 << 16;
+
+export function registersResult(kernel: Kernel, address: VirtualAddress | null, user: boolean, registers: RegisterSet): BtRegisters {
+  const code = CodeRanges.of(kernel);
+  const pc = registers.pc;
+  const place = user || pc === undefined ? undefined : code.place(virtual(pc), false);
+  const lr = registers.file.link === LR ? registers.get(LR) : undefined;
+  const link = user || lr === undefined ? undefined : code.place(kernel.arch.stripPointer(lr), false);
+  return {
+    address,
+    user,
+    function: place?.function ?? null,
+    offset: place?.offset ?? null,
+    module: place?.module ?? null,
+    link: link === undefined ? undefined : { function: link.function, offset: link.offset },
+    registers: registers.record(),
+  };
+}
+
+/** @param words how to show each frame's words (bt -f, -F); undefined for none */
+export function stackResult(kernel: Kernel, task: BtTask | null, stack: UnwoundStack, words: AnnotateOptions | undefined): BtStack {
+  const { frames, stop, user } = stack;
+  const first = frames[0];
+  const running =
+    user !== undefined && user.address === undefined
+      ? registersResult(kernel, null, true, user.registers)
+      : first !== undefined && first.kind === "interrupted" && first.foundBy === "registers"
+        ? registersResult(kernel, null, false, first.registers)
+        : undefined;
+  return {
+    task,
+    frames: frames.map((frame, index) =>
+      frameResult(kernel, frame, words === undefined ? undefined : frameWords(kernel, frames, index, words)),
+    ),
+    stop: stop.text,
+    complete: stop.complete,
+    registers: running,
+  };
+}
+
+function frameResult(kernel: Kernel, frame: StackFrame, words: readonly BtWord[] | undefined): BtFrame {
+  const { level, sp, pc, kind, certainty, foundBy, exception } = frame;
+  return {
+    level,
+    sp,
+    pc,
+    function: frame.function ?? null,
+    offset: frame.offset ?? null,
+    module: frame.module ?? null,
+    kind,
+    certainty,
+    foundBy,
+    stack: frame.stack.kind,
+    exception: exception === undefined ? undefined : registersResult(kernel, exception.address, exception.user, exception.registers),
+    words,
+  };
+}
+
+/**
+ * Words that belong to a frame: behind its slot up to and with the slot of the next frame on the same stack; the outermost frame's reach
+ * to the registers of user mode or the stack's end.
+ */
+function frameWords(kernel: Kernel, frames: readonly StackFrame[], index: number, options: AnnotateOptions): BtWord[] {
+  const frame = frames[index] as StackFrame;
+  const next = frames[index + 1];
+  const start = frame.kind === "interrupted" ? frame.sp : add(frame.sp, 8);
+  let end: VirtualAddress;
+  if (frame.exception !== undefined) end = frame.exception.address;
+  else if (next !== undefined && next.stack.start === frame.stack.start) end = next.kind === "interrupted" ? next.sp : add(next.sp, 8);
+  else end = frame.stack.kind === "unknown" ? start : frame.stack.end;
+  const length = distance(end, start);
+  return length <= 0 || length > MAX_FRAME_BYTES ? [] : stackWordList(kernel, start, end, options);
+}
