@@ -56,9 +56,9 @@ export function printTopLevel(node: ValueNode, radix: Radix): string {
   return `(${node.type}) ${text}`;
 }
 
-/** `name = value,` lines of one member, indented for the inside of a structure at the level. */
+/** `name = value,` lines of one member as they stand in a structure; an anonymous member has no name. */
 export function printMember(name: string, node: ValueNode, radix: Radix): string[] {
-  return `  ${name} = ${printValue(node, radix, 1)},`.split("\n");
+  return `  ${name === "" ? "" : `${name} = `}${printValue(node, radix, 1)},`.split("\n");
 }
 
 function printStruct(node: StructNode, radix: Radix, level: number): string {

@@ -24,11 +24,15 @@ const MAX_DEPTH = 20;
 /** Steps in which an unreadable range is probed; every page size is a multiple of it. */
 const PROBE_STEP = 4096;
 const MAX_PROBES = 64;
+/** Bytes of a char array that are read at most. */
+const MAX_TEXT = 1 << 16;
+
+export type Labeller = (address: bigint, text: boolean) => SymbolLabel | undefined;
 
 export interface ValueReaderOptions {
   readonly memory: Memory;
-  /** Names an address that lies in a symbol. */
-  readonly label?: (address: bigint) => SymbolLabel | undefined;
+  /** Names an address that lies in a symbol; `text` tells that characters are expected there. */
+  readonly label?: Labeller;
   /** `set print_max`. */
   readonly printMax?: number;
   /** `set null-stop`: strings end at their first NUL. */
@@ -43,7 +47,7 @@ export interface BitPlace {
 
 export class ValueReader {
   readonly memory: Memory;
-  readonly #label: (address: bigint) => SymbolLabel | undefined;
+  readonly #label: Labeller;
   readonly #printMax: number;
   readonly #nullStop: boolean;
   readonly #names = new WeakMap<CType, string>();
@@ -164,19 +168,23 @@ export class ValueReader {
     return { kind: "array", type: this.#name(type), length: plain.length, elements };
   }
 
+  /** gdb's limit on a string counts runs of one character, so a padding of NULs does not use it up; our own counts bytes. */
   #text(type: CType, address: VirtualAddress, length: number): ValueNode {
-    // One byte more than is shown: the last NUL of an array is never shown.
-    const bytes = readPrefix(this.memory, address, Math.min(length, this.#printMax + 1));
+    const bytes = readPrefix(this.memory, address, Math.min(length, MAX_TEXT));
     if (bytes instanceof FaultError) return this.#unreadable(type, address, bytes);
-    const whole = bytes.length === length;
-    let shown = whole && bytes.at(-1) === 0 ? bytes.length - 1 : bytes.length;
-    if (this.#nullStop) {
-      const end = bytes.indexOf(0);
-      if (end >= 0) shown = end;
-    }
-    const cut = shown > this.#printMax || (!whole && !(this.#nullStop && bytes.includes(0)));
-    const raw = latin1(bytes.subarray(0, Math.min(shown, this.#printMax)));
-    return { kind: "text", type: this.#name(type), length, text: textOf(bytes), raw, ...(cut ? { truncated: true } : {}) };
+    const terminator = bytes.length === length && bytes.at(-1) === 0 ? 1 : 0;
+    const end = this.#nullStop ? bytes.indexOf(0) : -1;
+    const wanted = end >= 0 ? end : bytes.length - terminator;
+    const shown = runsEnd(bytes, wanted, this.#printMax);
+    const cut = shown < wanted || (end < 0 && bytes.length < length);
+    return {
+      kind: "text",
+      type: this.#name(type),
+      length,
+      text: textOf(bytes),
+      raw: latin1(bytes.subarray(0, shown)),
+      ...(cut ? { truncated: true } : {}),
+    };
   }
 
   #pointer(name: string, plain: PointerType, value: VirtualAddress): PointerNode {
@@ -184,15 +192,16 @@ export class ValueReader {
   }
 
   #pointee(name: string, target: CType, value: VirtualAddress): PointerNode {
-    const node: PointerNode = { kind: "pointer", type: name, value, ...this.#symbol(value) };
-    if (value === 0n || !isCharacter(target)) return node;
+    const character = isCharacter(target);
+    const node: PointerNode = { kind: "pointer", type: name, value, ...this.#symbol(value, character) };
+    if (value === 0n || !character) return node;
     const bytes = readString(this.memory, value, this.#printMax);
     if (bytes instanceof FaultError) return { ...node, unreadable: reasonOf(bytes) };
     return { ...node, text: textOf(bytes.bytes), raw: latin1(bytes.bytes), ...(bytes.ended ? {} : { truncated: true }) };
   }
 
-  #symbol(address: bigint): { readonly symbol?: SymbolLabel } {
-    const symbol = this.#label(address);
+  #symbol(address: bigint, text = false): { readonly symbol?: SymbolLabel } {
+    const symbol = this.#label(address, text);
     return symbol === undefined ? {} : { symbol };
   }
 
@@ -266,6 +275,15 @@ function floatOf(bits: bigint, size: number): number {
   const view = new DataView(new ArrayBuffer(8));
   view.setBigUint64(0, BigInt.asUintN(64, bits), true);
   return size === 4 ? view.getFloat32(0, true) : view.getFloat64(0, true);
+}
+
+/** Where the first `max` runs of equal bytes end. */
+function runsEnd(bytes: Uint8Array, length: number, max: number): number {
+  let runs = 0;
+  for (let i = 0; i < length; i++) {
+    if ((i === 0 || bytes[i] !== bytes[i - 1]) && ++runs > max) return i;
+  }
+  return length;
 }
 
 function latin1(bytes: Uint8Array): string {
