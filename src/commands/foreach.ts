@@ -19,7 +19,10 @@ export interface ForeachResult {
   readonly command: string;
   /** Lazy: each command runs when its turn comes. */
   readonly runs: Iterable<TaskRun>;
-  /** The results as one: arrays joined (`foreach bt` gives the `{stacks}` of all), and what failed under `errors`. */
+  /**
+   * The results as one: sequences joined (`foreach bt` gives the `{stacks}` of all), results without any under `results`, and what failed
+   * under `errors`.
+   */
   toJSON(): Record<string, unknown>;
 }
 
@@ -117,20 +120,25 @@ function attempt(run: () => CommandOutcome): TaskRun["outcome"] {
 
 function joined(runs: Iterable<TaskRun>): Record<string, unknown> {
   const result: Record<string, unknown> = {};
+  const results: unknown[] = [];
   const errors: unknown[] = [];
   for (const { task, outcome } of runs) {
     if ("error" in outcome) {
       errors.push({ task, ...describeError(outcome.error) });
       continue;
     }
-    const plain = plainResult(outcome.result);
-    for (const [key, value] of Object.entries(plain)) {
+    const entries = Object.entries(plainResult(outcome.result));
+    if (!entries.some(([, value]) => isSequence(value))) {
+      results.push({ task, result: outcome.result });
+      continue;
+    }
+    for (const [key, value] of entries) {
       if (!isSequence(value)) result[key] ??= value;
       else if (Array.isArray(result[key])) for (const entry of value) (result[key] as unknown[]).push(entry);
       else result[key] = [...value];
     }
   }
-  return errors.length === 0 ? result : { ...result, errors };
+  return { ...result, ...(results.length === 0 ? {} : { results }), ...(errors.length === 0 ? {} : { errors }) };
 }
 
 function plainResult(result: unknown): object {

@@ -40,12 +40,9 @@ export const help = defineCommand<HelpResult>({
     const { kernel, registry } = session;
     if (args.has("-D") || args.has("-n")) {
       const { dump } = kernel;
-      const notes = dump.notes.map(
-        (note) => `note ${note.name} type ${note.type} (0x${note.type.toString(16)}), ${note.data.length} bytes`,
-      );
       return {
-        facts: [["format", dump.format], ["machine", dump.machine], ...dump.facts],
-        notes: [...notes, ...dump.warnings, ...kernel.notes],
+        facts: dump.facts,
+        notes: [...dump.warnings, ...kernel.notes],
       };
     }
     if (args.has("-m")) return { facts: [["architecture", kernel.arch.name], ...kernel.arch.facts], notes: kernel.notes };
