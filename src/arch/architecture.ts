@@ -47,6 +47,8 @@ export interface Architecture {
   readonly kaslrOffset: bigint | undefined;
   /** Facts for `mach` and `help -m`: label, value. */
   readonly facts: readonly (readonly [string, string])[];
+  /** The kernel's own page tables (swapper_pg_dir). */
+  readonly kernelTables: PageTables;
   /** Page tables with this root (physical address of the top table); user ones for a task's mm. */
   pageTables(root: PhysicalAddress): PageTables;
   /** Names of the flag bits that are set in a leaf entry, crash's words: PRESENT, RW, USER, … */

@@ -199,7 +199,8 @@ function* describe(
       const symbol = user ? undefined : label(address);
       return symbol === undefined ? { address } : { address, symbol };
     };
-    const patched = !user && /^nop/.test(instruction.mnemonic) && isFtraceSite(kernel, instruction.address);
+    const patched =
+      !user && instruction.flow === "next" && /nop|xchg/.test(instruction.mnemonic) && isFtraceSite(kernel, instruction.address);
     yield {
       ...labelled(instruction.address),
       bytes: Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join(""),

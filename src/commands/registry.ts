@@ -12,6 +12,7 @@ import { help } from "./help.ts";
 import { ptob } from "./ptob.ts";
 import { ptov } from "./ptov.ts";
 import { set } from "./set.ts";
+import { vtop } from "./vtop.ts";
 
 /** In any order; help sorts them. One a line, so that additions do not collide. */
 // biome-ignore format: one a line
@@ -28,6 +29,7 @@ const COMMANDS: readonly Command[] = [
   ptob,
   ptov,
   set,
+  vtop,
 ];
 
 /** Makes a registry of these commands. */

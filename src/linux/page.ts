@@ -8,7 +8,6 @@
  *   page(pfn) = vmemmap + pfn × sizeof(struct page).
  */
 import { add, type Pfn, type PhysicalAddress, pageNumber, physical, type VirtualAddress, virtual } from "../bytes/address.ts";
-import { FaultError } from "../bytes/errors.ts";
 import type { Field } from "../kernel/field.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import type { Struct } from "../kernel/types.ts";
@@ -143,6 +142,37 @@ export function pageFlagBits(kernel: Kernel): readonly PageFlagBit[] {
   });
 }
 
+/** What a struct page says of its frame. */
+export interface PageInfo {
+  readonly page: VirtualAddress;
+  readonly physical: PhysicalAddress;
+  /** As it stands in the structure: for slab and tail pages other fields share its place. */
+  readonly mapping: bigint;
+  readonly index: bigint;
+  readonly count: number;
+  readonly flags: bigint;
+  readonly flagNames: readonly string[];
+}
+
+/** Reads the frame's struct page; undefined when there is none. Throws FaultError when it cannot be read. */
+export function readPage(kernel: Kernel, pfn: Pfn): PageInfo | undefined {
+  const map = PageMap.of(kernel);
+  const page = map?.pageOf(pfn);
+  if (map === undefined || page === undefined) return undefined;
+  const flags = map.flags(page);
+  return {
+    page,
+    physical: map.physicalOf(pfn),
+    mapping: map.page.tryField("mapping")?.pointer(page) ?? 0n,
+    // __folio_index since 6.16 (acc53a0b4c15).
+    index: map.page.firstField("__folio_index", "index")?.pointer(page) ?? 0n,
+    // _refcount since 4.6 (0139aa7b7fa1).
+    count: map.page.firstField("_refcount.counter", "_count.counter")?.number(page) ?? 0,
+    flags,
+    flagNames: map.flagNames(flags),
+  };
+}
+
 /** Page of pfn 0 as the kernel names it, for dumps whose mem_section cannot be read. */
 function vmemmapOf(kernel: Kernel): VirtualAddress | undefined {
   // VMCOREINFO gives the value of vmemmap (5.9 on arm64, 6.9 everywhere); x86-64 keeps it in vmemmap_base.
@@ -242,14 +272,4 @@ function sectionBits(kernel: Kernel): number {
   if (kernel.arch.name === "x86_64") return 27;
   // arm64: 30 until 5.11, then 27, or 29 with 64 KiB pages (f0b13ee23241).
   return 30;
-}
-
-/** `read()`, or undefined when its memory cannot be read. */
-export function unlessFault<T>(read: () => T): T | undefined {
-  try {
-    return read();
-  } catch (error) {
-    if (error instanceof FaultError) return undefined;
-    throw error;
-  }
 }

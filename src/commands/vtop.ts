@@ -1,0 +1,286 @@
+/** `vtop`: the page walk behind a virtual address, the entry's flags, its mapping and its page. */
+import type { PageTables } from "../arch/architecture.ts";
+import { add, hex16, type PhysicalAddress, physical, type VirtualAddress, virtual } from "../bytes/address.ts";
+import { FaultError, InquestError, UnsupportedError, UsageError } from "../bytes/errors.ts";
+import type { Kernel } from "../kernel/kernel.ts";
+import { type PageInfo, PageMap, readPage } from "../linux/page.ts";
+import { filePath, type SwapEntry, swapEntry } from "../linux/pte.ts";
+import { type Task, taskAt } from "../linux/task.ts";
+import { findVma } from "../linux/vma.ts";
+import { defineCommand, type Session } from "./command.ts";
+import { parseHex } from "./support/numbers.ts";
+import { taskOperand } from "./support/task-operand.ts";
+
+export interface WalkLine {
+  readonly level: string;
+  /** Where the entry lies: a physical address on x86-64, a linear one on arm64, as crash shows them. */
+  readonly entryAddress: bigint;
+  readonly value: bigint;
+}
+
+export interface VtopMapping {
+  readonly vma: bigint;
+  readonly start: bigint;
+  readonly end: bigint;
+  readonly flags: bigint;
+  readonly file?: string;
+}
+
+export interface Vtop {
+  readonly virtual: bigint;
+  readonly space: "kernel" | "user";
+  /** undefined when nothing is mapped. */
+  readonly physical?: bigint;
+  /** Why the walk ended early. */
+  readonly reason?: string;
+  /** Virtual address of the top table. */
+  readonly directory?: bigint;
+  readonly walk: readonly WalkLine[];
+  /** The page: its physical start and size. */
+  readonly page?: { readonly start: bigint; readonly size: number };
+  /** The entry that maps the page. */
+  readonly entry?: { readonly value: bigint; readonly flags: readonly string[] };
+  readonly mapping?: VtopMapping;
+  readonly swap?: SwapEntry;
+  /** Where the content of an unmapped page of a file lies. */
+  readonly file?: { readonly path: string; readonly offset: bigint };
+  readonly pageStruct?: PageInfo;
+  /** What could not be shown, one line each. */
+  readonly notes: readonly string[];
+}
+
+export interface VtopResult {
+  readonly machine: string;
+  readonly addresses: readonly Vtop[];
+}
+
+export const vtop = defineCommand<VtopResult>({
+  spec: {
+    name: "vtop",
+    summary: "virtual to physical address",
+    synopsis: ["[-c pid | task] [-u | -k] address…"],
+    description: [
+      "Translates hexadecimal virtual addresses and shows each step of the page walk, the flags of the entry found, the process's mapping for a user address, and the struct page.",
+      "An address in the kernel half is translated by the kernel's page tables, any other by those of the context task.",
+    ],
+    options: [
+      { flag: "-c", argument: "pid | task", help: "translate user addresses by this task's page tables" },
+      { flag: "-u", help: "the address is a user address" },
+      { flag: "-k", help: "the address is a kernel address" },
+    ],
+    operands: ["number"],
+    examples: [
+      ["vtop ffff888003a4c000", "an address of the linear mapping"],
+      ["vtop -c 1 7ffd1c3c5000", "an address of process 1"],
+    ],
+    differences: ["An address that is not mapped says at which level the walk ended.", "A symbol may stand in for a kernel address."],
+  },
+  run(session, args) {
+    if (args.operands.length === 0) throw new UsageError("usage: vtop [-c pid | task] [-u | -k] address…");
+    if (args.has("-u") && args.has("-k")) throw new UsageError("vtop: -u and -k exclude each other");
+    const { kernel } = session;
+    const chosen = args.value("-c");
+    const task = () => (chosen === undefined ? taskAt(kernel, session.context) : taskOperand(kernel, chosen));
+    const addresses = args.operands.map((text) => {
+      const address = operandAddress(session, text);
+      const user = args.has("-u") || (!args.has("-k") && !kernel.arch.isKernelAddress(address));
+      return user ? userWalk(kernel, address, task()) : kernelWalk(kernel, address);
+    });
+    return { machine: kernel.arch.name, addresses };
+  },
+  *text({ machine, addresses }) {
+    for (const [i, address] of addresses.entries()) {
+      if (i > 0) yield "";
+      yield* vtopText(machine, address);
+    }
+  },
+});
+
+function operandAddress({ kernel }: Session, text: string): VirtualAddress {
+  const symbol = /^[A-Za-z_]/.test(text) ? kernel.symbols.byName(text) : undefined;
+  return symbol?.address ?? virtual(parseHex(text));
+}
+
+function kernelWalk(kernel: Kernel, address: VirtualAddress): Vtop {
+  const at = kernel.arch.stripPointer(address);
+  const directory = kernel.tryAddress("swapper_pg_dir") ?? kernel.tryAddress("init_top_pgt");
+  const found = walked(kernel, kernel.arch.kernelTables, at, directory);
+  return { virtual: at, space: "kernel", ...(directory === undefined ? {} : { directory }), ...found, ...pageOf(kernel, found) };
+}
+
+function userWalk(kernel: Kernel, address: VirtualAddress, task: Task): Vtop {
+  if (task.mm === 0n)
+    throw new UnsupportedError(
+      `vtop: task ${task.pid} (${task.comm}) is a kernel thread and has no user memory; name a process: vtop -c PID`,
+    );
+  const directory = kernel.types.struct("mm_struct").field("pgd").pointer(task.mm);
+  const found = walked(kernel, kernel.arch.pageTables(kernel.memory.translate(directory)), address, directory);
+  const notes = [...found.notes];
+  const mapping = mappingOf(kernel, task.mm, address, notes);
+  const last = found.walk.at(-1);
+  const unmapped = found.physical === undefined;
+  const swap = unmapped && last?.level === "PTE" ? swapEntry(kernel, last.value) : undefined;
+  const file =
+    unmapped && swap === undefined && mapping?.file !== undefined ? { path: mapping.file, offset: mapping.fileOffset } : undefined;
+  const shown = mapping === undefined ? {} : { mapping: withoutOffset(mapping) };
+  return {
+    virtual: address,
+    space: "user",
+    directory,
+    ...found,
+    ...shown,
+    ...(swap === undefined ? {} : { swap }),
+    ...(file === undefined ? {} : { file }),
+    ...pageOf(kernel, found),
+    notes,
+  };
+}
+
+function withoutOffset({ vma, start, end, flags, file }: VtopMapping): VtopMapping {
+  return { vma, start, end, flags, ...(file === undefined ? {} : { file }) };
+}
+
+type Walked = Pick<Vtop, "physical" | "reason" | "walk" | "page" | "entry" | "notes">;
+
+function walked(kernel: Kernel, tables: PageTables, address: VirtualAddress, directory: VirtualAddress | undefined): Walked {
+  const walk = tables.walk(address);
+  const steps = walk.steps.map(({ level, entryAddress, entry }, i) => ({
+    level,
+    entryAddress: shownAddress(kernel, entryAddress, i === 0 ? directory : undefined),
+    value: entry,
+  }));
+  const leaf = walk.steps.at(-1);
+  if (walk.physical === undefined || walk.pageSize === undefined || leaf === undefined) {
+    return { walk: steps, notes: [], ...(walk.reason === undefined ? {} : { reason: walk.reason }) };
+  }
+  return {
+    physical: walk.physical,
+    walk: steps,
+    page: { start: physical(walk.physical & ~(BigInt(walk.pageSize) - 1n)), size: walk.pageSize },
+    entry: { value: leaf.entry, flags: kernel.arch.entryFlags(leaf.entry) },
+    notes: [],
+  };
+}
+
+/** crash gives an entry's physical address on x86-64 and its virtual one on arm64, where the top table lies in the kernel image. */
+function shownAddress(kernel: Kernel, entry: PhysicalAddress, directory: VirtualAddress | undefined): bigint {
+  if (kernel.arch.name === "x86_64") return entry;
+  if (directory !== undefined) return add(directory, entry & BigInt(kernel.arch.pageSize - 1));
+  return kernel.arch.toLinear(entry) ?? entry;
+}
+
+/** The struct page of a translation that succeeded. */
+function pageOf(kernel: Kernel, found: Walked): Pick<Vtop, "pageStruct" | "notes"> {
+  if (found.physical === undefined) return { notes: found.notes };
+  const pfn = Number(found.physical >> BigInt(kernel.arch.pageShift));
+  // No struct page beyond the dump's memory: device registers.
+  if (pfn >= (PageMap.of(kernel)?.maxPfn ?? 0)) return { notes: found.notes };
+  try {
+    const pageStruct = readPage(kernel, pfn);
+    return { notes: found.notes, ...(pageStruct === undefined ? {} : { pageStruct }) };
+  } catch (error) {
+    if (!(error instanceof FaultError)) throw error;
+    return { notes: [...found.notes, `its struct page cannot be read: ${error.message}`] };
+  }
+}
+
+function mappingOf(
+  kernel: Kernel,
+  mm: VirtualAddress,
+  address: VirtualAddress,
+  notes: string[],
+): (VtopMapping & { readonly fileOffset: bigint }) | undefined {
+  try {
+    const vma = findVma(kernel, mm, address);
+    if (vma === undefined) return undefined;
+    const page = (address - vma.start) & ~BigInt(kernel.arch.pageSize - 1);
+    return {
+      vma: vma.address,
+      start: vma.start,
+      end: vma.end,
+      flags: vma.flags,
+      ...(vma.file === 0n ? {} : { file: filePath(kernel, vma.file) }),
+      fileOffset: (vma.pageOffset << BigInt(kernel.arch.pageShift)) + page,
+    };
+  } catch (error) {
+    if (!(error instanceof InquestError)) throw error;
+    notes.push(`its mapping cannot be read: ${error.message}`);
+    return undefined;
+  }
+}
+
+function* vtopText(machine: string, vtop: Vtop): Iterable<string> {
+  yield "VIRTUAL           PHYSICAL";
+  const shown = vtop.virtual.toString(16).padEnd(16);
+  if (vtop.physical !== undefined) yield `${shown}  ${vtop.physical.toString(16)}`;
+  else yield `${shown}  (not mapped)${vtop.reason === undefined ? "" : `  [${vtop.reason}]`}`;
+  yield "";
+  yield* walkText(machine, vtop);
+  if (vtop.page !== undefined) yield `  PAGE: ${vtop.page.start.toString(16)}${pageSizeText(vtop.page.size)}`;
+  yield "";
+  if (vtop.entry !== undefined && vtop.page !== undefined) {
+    yield* entryText(vtop.entry.value, vtop.page.start, vtop.entry.flags);
+    yield "";
+  }
+  if (vtop.mapping !== undefined) {
+    const { vma, start, end, flags, file } = vtop.mapping;
+    yield "      VMA           START       END     FLAGS FILE";
+    yield `${hex16(vma)} ${start.toString(16).padStart(10)} ${end.toString(16).padStart(10)} ${flags.toString(16)} ${file ?? ""}`.trimEnd();
+    yield "";
+  }
+  if (vtop.swap !== undefined) yield swapText(vtop.swap);
+  if (vtop.file !== undefined) yield `FILE: ${vtop.file.path}  OFFSET: ${vtop.file.offset.toString(16)}`;
+  if (vtop.pageStruct !== undefined) yield* pageText(vtop.pageStruct);
+  for (const note of vtop.notes) yield `(${note})`;
+}
+
+function swapText({ path, type, offset, marker }: SwapEntry): string {
+  if (marker !== undefined) return `(entry of type ${type}, offset ${offset}: ${marker})`;
+  return `SWAP: ${path ?? `(area ${type})`}  OFFSET: ${offset}`;
+}
+
+function* walkText(machine: string, { space, directory, walk }: Vtop): Iterable<string> {
+  const x86Kernel = machine === "x86_64" && space === "kernel";
+  if (directory !== undefined) {
+    if (x86Kernel) yield `PGD DIRECTORY: ${hex16(directory)}`;
+    else if (machine !== "x86_64") yield `PAGE DIRECTORY: ${hex16(directory)}`;
+  }
+  for (const { level, entryAddress, value } of walk) {
+    if (x86Kernel && level === "PGD") yield `PAGE DIRECTORY: ${value.toString(16)}`;
+    else yield `   ${level}: ${entryAddress.toString(16)} => ${value.toString(16)}`;
+  }
+}
+
+function pageSizeText(bytes: number): string {
+  const units: readonly (readonly [number, string])[] = [
+    [2 ** 40, "TB"],
+    [2 ** 30, "GB"],
+    [2 ** 20, "MB"],
+  ];
+  const unit = units.find(([size]) => bytes >= size);
+  return unit === undefined ? "" : `  (${bytes / unit[0]}${unit[1]})`;
+}
+
+function* entryText(value: bigint, page: bigint, flags: readonly string[]): Iterable<string> {
+  const entry = value.toString(16);
+  const at = page.toString(16);
+  const width = Math.max(entry.length, 3);
+  const wide = Math.max(at.length, 8);
+  yield `${centre("PTE", width)}  ${centre("PHYSICAL", wide)}  FLAGS`;
+  yield `${entry.padStart(width)}  ${at.padStart(wide)}  (${flags.length === 0 ? "no flags" : flags.join("|")})`;
+}
+
+/** The row of a struct page as crash shows it. */
+export function* pageText(page: PageInfo): Iterable<string> {
+  const at = page.physical.toString(16);
+  const wide = Math.max(at.length, 8);
+  yield `${centre("PAGE", 16)} ${centre("PHYSICAL", wide)} ${centre("MAPPING", 16)} ${"INDEX".padStart(8)} CNT FLAGS`;
+  const mapping = page.mapping.toString(16).padStart(16);
+  const index = page.index.toString(16).padStart(8);
+  yield `${hex16(page.page)} ${at.padStart(wide)} ${mapping} ${index} ${String(page.count).padStart(3)} ${page.flags.toString(16)} ${page.flagNames.join(",")}`.trimEnd();
+}
+
+function centre(text: string, width: number): string {
+  const left = Math.floor((width - text.length) / 2);
+  return text.padStart(left + text.length).padEnd(width);
+}

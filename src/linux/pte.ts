@@ -1,0 +1,82 @@
+/**
+ * What a page-table entry says that maps nothing: a place in a swap area, a page on the move, or nothing at all.
+ * Source: arch/x86/include/asm/pgtable_64.h, arch/arm64/include/asm/pgtable.h, include/linux/swapops.h.
+ *
+ *   x86-64 (4.18 on)   63–59 type   58–14 offset, inverted                 bits 0 and 8 clear
+ *   arm64 6.10 on      61–12 offset   10–6 type                            bits 0, 1 and 11 clear
+ *   arm64 5.19–6.9     57–8 offset    7–3 type                             bits 0, 1 and 58 clear
+ *   arm64 before       57–8 offset    7–2 type
+ *
+ * Types below MAX_SWAPFILES are swap areas; those above, up to 32, are markers: migration, hardware poison, device memory.
+ */
+import { add, type VirtualAddress, virtual } from "../bytes/address.ts";
+import { InquestError } from "../bytes/errors.ts";
+import type { Kernel } from "../kernel/kernel.ts";
+import { pathOf } from "./mount.ts";
+
+/** A swap entry. */
+export interface SwapEntry {
+  readonly type: number;
+  /** Slot in the area, in pages. */
+  readonly offset: bigint;
+  /** Path of the swap file or device; undefined when the type is no swap area, which `marker` then explains. */
+  readonly path: string | undefined;
+  readonly marker: string | undefined;
+}
+
+/** Swap areas of the kernel: 32 less the markers in use (5 at most). */
+const TYPES = 32;
+
+/** Reads an entry that is not present; undefined when it is empty. */
+export function swapEntry(kernel: Kernel, entry: bigint): SwapEntry | undefined {
+  if (entry === 0n) return undefined;
+  const areas = swapAreaCount(kernel);
+  const forms = kernel.arch.name === "x86_64" ? [x86Entry(entry)] : arm64Entries(entry);
+  // The form is not recorded anywhere: the first whose type is an area in use is the kernel's own.
+  const found = forms.find(({ type }) => type < areas) ?? forms[0];
+  if (found === undefined) return undefined;
+  const path = found.type < areas ? swapPath(kernel, found.type) : undefined;
+  const marker = found.type < areas ? undefined : "no swap area: a page under migration, a poisoned one, device memory or a marker";
+  return { ...found, path, marker };
+}
+
+function x86Entry(entry: bigint): { readonly type: number; readonly offset: bigint } {
+  return { type: Number(entry >> 59n), offset: BigInt.asUintN(45, ~entry >> 14n) };
+}
+
+function arm64Entries(entry: bigint): readonly { readonly type: number; readonly offset: bigint }[] {
+  const old = BigInt.asUintN(50, entry >> 8n);
+  return [
+    { type: Number((entry >> 6n) & 0x1fn), offset: BigInt.asUintN(50, entry >> 12n) },
+    { type: Number((entry >> 3n) & 0x1fn), offset: old },
+    { type: Number((entry >> 2n) & 0x3fn), offset: old },
+  ];
+}
+
+function swapAreaCount(kernel: Kernel): number {
+  const address = kernel.tryAddress("nr_swapfiles");
+  const count = address === undefined ? undefined : kernel.memory.tryU32(address);
+  return count === undefined ? 0 : Math.min(count, TYPES);
+}
+
+/** Path of a swap area's file; undefined when a structure on the way cannot be read. */
+function swapPath(kernel: Kernel, type: number): string | undefined {
+  const table = kernel.tryAddress("swap_info");
+  const file = kernel.types.tryStruct("swap_info_struct")?.tryField("swap_file");
+  if (table === undefined || file === undefined) return undefined;
+  try {
+    return filePath(kernel, file.pointer(virtual(kernel.memory.u64(add(table, type * 8)))));
+  } catch (error) {
+    if (error instanceof InquestError) return undefined;
+    throw error;
+  }
+}
+
+/** Path of an open file (struct file). Throws InquestError when it cannot be read. */
+export function filePath(kernel: Kernel, file: VirtualAddress): string {
+  const struct = kernel.types.struct("file");
+  // __f_path since 6.19, in a union with a const f_path.
+  const mount = struct.firstField("f_path.mnt", "__f_path.mnt");
+  const dentry = struct.firstField("f_path.dentry", "__f_path.dentry");
+  return mount === undefined || dentry === undefined ? "?" : pathOf(kernel, mount.pointer(file), dentry.pointer(file));
+}
