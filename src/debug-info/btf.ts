@@ -84,6 +84,24 @@ export class Btf implements TypeSource {
     }
   }
 
+  /** Variables of one section of the image (vmlinux describes ".data..percpu" only) with their offsets in it. */
+  *sectionVariables(section: string): Iterable<{ readonly name: string; readonly offset: number }> {
+    const { kinds, firstId, view } = this.#section;
+    for (let i = 0; i < kinds.length; i++) {
+      if (kinds[i] !== KIND.DATASEC) continue;
+      const at = this.#section.place(firstId + i);
+      if (this.#section.string(view.getUint32(at, true)) !== section) continue;
+      const count = view.getUint32(at + 4, true) & 0xffffff;
+      for (let entry = at + 12; entry < at + 12 + count * 12; entry += 12) {
+        const id = view.getUint32(entry, true);
+        const holder = this.#section.holder(id);
+        if (holder.kind(id) === KIND.VAR) {
+          yield { name: holder.string(holder.view.getUint32(holder.place(id), true)), offset: view.getUint32(entry + 4, true) };
+        }
+      }
+    }
+  }
+
   #index(key: TypeKey): NameIndex {
     let index = this.#indexes.get(key);
     if (index === undefined) {
