@@ -61,6 +61,7 @@ export const bt = defineCommand<BtResult>({
       return;
     }
     let first = true;
+    if (result.cpuStacks?.length === 0) yield "(where these CPUs have their interrupt and exception stacks is not known in this dump)";
     for (const stack of result.cpuStacks ?? []) {
       if (!first) yield "";
       first = false;

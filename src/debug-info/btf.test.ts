@@ -255,6 +255,22 @@ describe("damaged BTF", () => {
     }
   });
 
+  it("gives the variables of a section with their offsets", () => {
+    const builder = new BtfBuilder();
+    const int = builder.int("int", 4);
+    const first = builder.variable("cpu_number", int);
+    const second = builder.variable("irq_stack_ptr", int);
+    builder.section(".data..other", 8, [[first, 0, 4]]);
+    builder.section(".data..percpu", 64, [
+      [first, 0, 4],
+      [second, 24, 8],
+    ]);
+    expect([...Btf.open(builder.finish(), "vmlinux").sectionVariables(".data..percpu")]).toEqual([
+      { name: "cpu_number", offset: 0 },
+      { name: "irq_stack_ptr", offset: 24 },
+    ]);
+  });
+
   function exercise(btf: Btf): void {
     for (let id = 1; id <= btf.count; id++) {
       try {

@@ -1,12 +1,14 @@
 /**
  * Symbols that kallsyms lacks on kernels without CONFIG_KALLSYMS_ALL (arm64 kernels of Debian 11 and 12 are such): functions are
  * listed, variables are not. Exported variables come from the export tables; two that everything needs and nobody exports are found by
- * what they must look like, and taken only when what they link to links back:
+ * what they must look like, and taken only when what they link to links back. Per-CPU variables come from BTF, which has their offsets:
  *
  *   modules      a list_head in the image whose next is the `list` of a struct module, and whose next->prev is itself
  *   runqueues    the place in CPU 0's per-CPU area where `idle` is &init_task and `cpu` is 0; the same on CPU 1
  */
 import { add, distance, type VirtualAddress, virtual } from "../bytes/address.ts";
+import { InquestError } from "../bytes/errors.ts";
+import { Btf } from "../debug-info/btf.ts";
 import type { KernelSymbol, SymbolTable } from "../debug-info/symbols.ts";
 import type { AddressSpace } from "./address-space.ts";
 import { findExports } from "./exports.ts";
@@ -37,8 +39,35 @@ export function findExtraSymbols(input: ExtraSymbolsInput): void {
   const found = (name: string, address: VirtualAddress | undefined, type: string) => {
     if (address !== undefined) extra.set(name, { name, address, type, module: undefined, size: undefined });
   };
+  for (const [name, address] of perCpuVariables(input)) if (!extra.has(name)) found(name, address, "d");
   found("modules", findModuleList(input), "d");
   found("runqueues", findRunqueues(input), "D");
+}
+
+/**
+ * Per-CPU variables by BTF, which gives every one its offset in the section .data..percpu; exported ones tell where the section lies.
+ * Nothing is believed unless two of them, and all that are exported, agree.
+ */
+function perCpuVariables({ types, extra }: ExtraSymbolsInput): [string, VirtualAddress][] {
+  const btf = types.sources.find((source): source is Btf => source instanceof Btf);
+  const variables = btf === undefined ? [] : readable(() => [...btf.sectionVariables(".data..percpu")]);
+  const bases = variables.flatMap(({ name, offset }) => {
+    const known = extra.get(name);
+    return known === undefined ? [] : [add(known.address, -offset)];
+  });
+  const base = bases[0];
+  if (base === undefined || bases.length < 2 || bases.some((other) => other !== base)) return [];
+  return variables.map(({ name, offset }) => [name, add(base, offset)]);
+}
+
+/** What a table says, or nothing when it is damaged. */
+function readable<T>(read: () => T[]): T[] {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof InquestError) return [];
+    throw error;
+  }
 }
 
 /** Head of the list of modules; undefined when no module is loaded or none can be recognised. */

@@ -77,8 +77,9 @@ export class Arm64FrameRecords implements RuleSource {
     registers.set(PC, pc);
     registers.set(FP, callerFp);
     // GCC and Clang put the record at the bottom of the frame, so the caller's stack pointer stands at its own record.
-    registers.set(SP, callerFp === 0n ? fp + 16n : callerFp);
-    return { kind: "found", next: { registers, pc, interrupted: false }, slot: record, foundBy: "frame pointer" };
+    const own = virtual(callerFp === 0n ? fp + 16n : callerFp);
+    registers.set(SP, own);
+    return { kind: "found", next: { registers, pc, interrupted: false }, slot: own, foundBy: "frame pointer" };
   }
 
   /** {0, 0}: the metadata record of 6.13 on, or the end of the stack with the registers of user mode around it. */

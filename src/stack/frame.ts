@@ -67,7 +67,7 @@ export interface ExceptionFrame {
 
 export interface StackFrame {
   readonly level: number;
-  /** x86-64: the slot that holds the return address (the stack pointer for a frame that has none); arm64: the frame record's address. */
+  /** x86-64: the slot that holds the return address (the stack pointer for a frame that has none); arm64: the address of its own frame record. */
   readonly sp: VirtualAddress;
   /** Return address into the function, or the interrupted instruction. */
   readonly pc: VirtualAddress;

@@ -66,11 +66,10 @@ class Unwind {
 
   run(state: FrameState, slot: VirtualAddress): UnwoundStack {
     const start: Cursor = { state, slot, kind: state.interrupted ? "interrupted" : "start", foundBy: "registers" };
-    const exact = this.#follow(start, "exact", 0);
-    if (exact.stop.complete) return exact;
-    const last = exact.last;
-    const guessed = this.#guess(last, exact.frames.length);
-    return { frames: [...exact.frames, ...guessed.frames], stop: { complete: false, text: exact.stop.text }, user: guessed.user };
+    const { frames, stop, user, last } = this.#follow(start, "exact", 0);
+    if (stop.complete) return { frames: nameInterruptStack(frames), stop, user };
+    const guessed = this.#guess(last, frames.length);
+    return { frames: [...nameInterruptStack(frames), ...guessed.frames], stop, user: guessed.user };
   }
 
   /** Follows the rules from a cursor until they end. `last` is where they stopped. */
@@ -204,4 +203,22 @@ class Unwind {
     }
     return { frames: all, user: undefined };
   }
+}
+
+/** Functions that stand on the task's stack where arm64 turns to the IRQ stack, in kernels up to and from 5.14. */
+const INTERRUPT_ENTRIES = new Set(["el1_irq", "el0_irq", "call_on_irq_stack"]);
+
+/**
+ * A kernel that lists no data symbols and describes no per-CPU variables (Debian 11's arm64) hides where its IRQ stacks are; frames on a
+ * stack that is left through the interrupt entry are on one.
+ */
+function nameInterruptStack(frames: readonly StackFrame[]): readonly StackFrame[] {
+  const boundary = frames.findIndex(
+    (frame, i) =>
+      i > 0 && INTERRUPT_ENTRIES.has(frame.function ?? "") && frame.stack.kind === "task" && frames[i - 1]?.stack.kind === "unknown",
+  );
+  if (boundary < 0) return frames;
+  return frames.map((frame, i) =>
+    i < boundary && frame.stack.kind === "unknown" ? { ...frame, stack: { ...frame.stack, kind: "irq" as const } } : frame,
+  );
 }

@@ -4,7 +4,7 @@
  */
 import type { RegisterSet } from "../arch/registers.ts";
 import type { VirtualAddress } from "../bytes/address.ts";
-import type { ExceptionFrame, FoundBy, StackArea } from "./frame.ts";
+import type { ExceptionFrame, FoundBy } from "./frame.ts";
 
 /** Where an unwind stands. */
 export interface FrameState {
@@ -18,7 +18,7 @@ export interface FrameState {
 export interface FoundStep {
   readonly kind: "found";
   readonly next: FrameState;
-  /** Slot that held the return address; the stack pointer (arm64: frame record) where there is none. */
+  /** x86-64: the slot that held the return address, the stack pointer where there is none. arm64: the frame's own record. */
   readonly slot: VirtualAddress;
   readonly foundBy: FoundBy;
   /** Registers that the exception saved, when this step crosses one. */
@@ -39,10 +39,4 @@ export type Step = FoundStep | EndStep;
 /** Gives the next step, or undefined when it has no rule for this pc. */
 export interface RuleSource {
   step(state: FrameState): Step | undefined;
-}
-
-/** What one machine's unwinder needs to know of the stack it is on. */
-export interface StackContext {
-  /** The task's own stack; undefined for a CPU whose task is not known. */
-  readonly task: StackArea | undefined;
 }

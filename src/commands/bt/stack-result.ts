@@ -68,16 +68,18 @@ function frameResult(kernel: Kernel, frame: StackFrame, words: readonly BtWord[]
 }
 
 /**
- * Words that belong to a frame: behind its slot up to and with the slot of the next frame on the same stack; the outermost frame's reach
- * to the registers of user mode or the stack's end.
+ * Words that belong to a frame: behind its slot up to and with the slot of the next frame on the same stack (arm64: from its record to
+ * the next one); the outermost frame's reach to the registers of user mode or the stack's end.
  */
 function frameWords(kernel: Kernel, frames: readonly StackFrame[], index: number, options: AnnotateOptions): BtWord[] {
   const frame = frames[index] as StackFrame;
   const next = frames[index + 1];
-  const start = frame.kind === "interrupted" ? frame.sp : add(frame.sp, 8);
+  const pushed = frame.registers.file.link === undefined;
+  const place = ({ sp, kind }: StackFrame) => (pushed && kind !== "interrupted" ? add(sp, 8) : sp);
+  const start = place(frame);
   let end: VirtualAddress;
   if (frame.exception !== undefined) end = frame.exception.address;
-  else if (next !== undefined && next.stack.start === frame.stack.start) end = next.kind === "interrupted" ? next.sp : add(next.sp, 8);
+  else if (next !== undefined && next.stack.start === frame.stack.start) end = place(next);
   else end = frame.stack.kind === "unknown" ? start : frame.stack.end;
   const length = distance(end, start);
   return length <= 0 || length > MAX_FRAME_BYTES ? [] : stackWordList(kernel, start, end, options);
