@@ -7,7 +7,7 @@
 import { createInterface, type Interface } from "node:readline";
 import type { ReadStream } from "node:tty";
 import type { History } from "./history.ts";
-import { prompt, type Runner } from "./runner.ts";
+import { isComment, prompt, type Runner } from "./runner.ts";
 
 export interface PromptOptions {
   readonly input: NodeJS.ReadableStream;
@@ -76,7 +76,9 @@ class Prompt {
     this.#busy = true;
     try {
       for (let line = this.#queue.shift(); line !== undefined; line = this.#queue.shift()) {
-        await this.#run(line.trim());
+        const text = line.trim();
+        await this.#run(text);
+        if (this.#options.echo && !this.#options.terminal && text !== "" && !isComment(text)) this.#options.print("\n");
         if (this.#runner.session.finished || this.#runner.outputClosed) break;
       }
     } finally {
@@ -89,7 +91,7 @@ class Prompt {
   async #run(typed: string): Promise<void> {
     const { history, print, echo, terminal } = this.#options;
     if (echo && !terminal) print(`${prompt}${typed}\n`);
-    if (typed === "") return;
+    if (typed === "" || isComment(typed)) return;
     if (typed === "h" || typed === "history") {
       print(`${listing(history.entries)}\n`);
       return;

@@ -71,7 +71,7 @@ export class Runner {
   async line(text: string): Promise<boolean> {
     this.#interrupted = false;
     const line = text.trim();
-    if (line === "" || line.startsWith("#") || line.startsWith("//")) return true;
+    if (line === "" || isComment(line)) return true;
     try {
       const external = shellCommand(this.session, line);
       if (external !== undefined) {
@@ -150,7 +150,7 @@ export class Runner {
         if (text === "") continue;
         if (echo && !this.#options.json) await this.#print(`${prompt}${text}\n`);
         ok = (await this.line(text)) && ok;
-        if (echo && !this.#options.json) await this.#print("\n");
+        if (echo && !this.#options.json && !isComment(text)) await this.#print("\n");
       }
       return ok;
     } finally {
@@ -256,6 +256,11 @@ export class Runner {
 }
 
 export const prompt = "inquest> ";
+
+/** A line that says something to people only. */
+export function isComment(line: string): boolean {
+  return line.startsWith("#") || line.startsWith("//");
+}
 
 function readLines(path: string): string[] {
   try {
