@@ -9,7 +9,7 @@
  *
  * The encoding is decided by what the numbers say and not by a version: the table is sorted by address, so only the right reading ascends.
  */
-import { add, type VirtualAddress } from "../bytes/address.ts";
+import type { VirtualAddress } from "../bytes/address.ts";
 import type { SparseBytes } from "./memory-reader.ts";
 
 export type AddressEncoding = "absolute" | "base-relative" | "percpu-absolute" | "place-relative";
@@ -33,25 +33,22 @@ export function decodeOffsets(
   const view = new DataView(raw.buffer, raw.byteOffset, raw.byteLength);
   const out = new BigUint64Array(count);
   const belowBase = BigInt.asUintN(64, base - 1n);
-  let here: bigint = place;
-  for (let i = 0; i < count; i++) {
-    switch (encoding) {
-      case "base-relative":
-        out[i] = BigInt.asUintN(64, base + BigInt(view.getUint32(i * 4, true)));
-        break;
-      case "percpu-absolute": {
+  switch (encoding) {
+    case "base-relative":
+      for (let i = 0; i < count; i++) out[i] = BigInt.asUintN(64, base + BigInt(view.getUint32(i * 4, true)));
+      break;
+    case "percpu-absolute":
+      for (let i = 0; i < count; i++) {
         const value = view.getInt32(i * 4, true);
         out[i] = value >= 0 ? BigInt(value) : BigInt.asUintN(64, belowBase - BigInt(value));
-        break;
       }
-      case "place-relative":
-        out[i] = BigInt.asUintN(64, here + BigInt(view.getInt32(i * 4, true)));
-        here = add(here, 4n);
-        break;
-      case "absolute":
-        out[i] = view.getBigUint64(i * 8, true);
-        break;
-    }
+      break;
+    case "place-relative":
+      for (let i = 0; i < count; i++) out[i] = BigInt.asUintN(64, place + BigInt(i * 4 + view.getInt32(i * 4, true)));
+      break;
+    case "absolute":
+      for (let i = 0; i < count; i++) out[i] = view.getBigUint64(i * 8, true);
+      break;
   }
   return out;
 }

@@ -17,6 +17,8 @@ import { type MemoryReader, readSparse } from "./memory-reader.ts";
 /** Marks a symbol whose name could not be read. */
 const UNREADABLE = 0xffffffff;
 const STEP = 256 * 1024;
+/** Length in two bytes, then below 2^14 tokens. */
+const MAX_RECORD = 2 + (1 << 14);
 /** Longest token string: KSYM_NAME_LEN since 6.1. */
 const MAX_TOKEN = 512;
 /** The column of a kernel with 250,000 symbols has 3 MB; a marker beyond this is a lie. */
@@ -60,21 +62,38 @@ export class KallsymsNames {
   /** @param markers of every 256th symbol, to go on after an unreadable page; without them the names after it are lost */
   constructor(memory: MemoryReader, names: VirtualAddress, count: number, tokens: readonly string[], markers?: Uint32Array) {
     this.tokens = tokens;
-    const source = new NameBytes(memory, names);
+    const source = new NameBytes(memory, names, count);
     const starts = new Uint32Array(count).fill(UNREADABLE);
     const lengths = new Uint16Array(count);
     let at = 0;
-    for (let i = 0; i < count; i++) {
+    let i = 0;
+    while (i < count) {
+      // Nearly all records lie whole in bytes that are already there: no calls, no objects.
+      const bytes = source.bytes;
+      const safe = source.contiguous - MAX_RECORD;
+      while (i < count && at < safe) {
+        let length = bytes[at] as number;
+        let start = at + 1;
+        if (length >= 0x80) {
+          length = (length & 0x7f) | ((bytes[at + 1] as number) << 7);
+          start++;
+        }
+        if (length === 0) break;
+        starts[i] = start;
+        lengths[i++] = length;
+        at = start + length;
+      }
+      if (i >= count) break;
       const here = source.record(at);
       if (here !== undefined) {
         starts[i] = here.start;
-        lengths[i] = here.length;
+        lengths[i++] = here.length;
         at = here.start + here.length;
         continue;
       }
       const block = nextReadableMarker(markers, i, at, source);
       if (block === undefined) break;
-      i = block.index - 1;
+      i = block.index;
       at = block.offset;
     }
     this.#bytes = source.bytes;
@@ -167,15 +186,22 @@ function nextReadableMarker(
 
 /** Bytes of the column, read in steps as the walk goes on, since its length is written nowhere. */
 class NameBytes {
-  bytes = new Uint8Array(STEP);
+  bytes: Uint8Array;
   readonly #memory: MemoryReader;
   readonly #start: VirtualAddress;
   #length = 0;
   readonly #holes: (readonly [number, number])[] = [];
 
-  constructor(memory: MemoryReader, start: VirtualAddress) {
+  constructor(memory: MemoryReader, start: VirtualAddress, count: number) {
+    // Compressed names have 13 bytes on average.
+    this.bytes = new Uint8Array(STEP * Math.ceil((count * 16) / STEP + 1));
     this.#memory = memory;
     this.#start = start;
+  }
+
+  /** Bytes from the start that are there without a hole. */
+  get contiguous(): number {
+    return this.#holes[0]?.[0] ?? this.#length;
   }
 
   /** The record at an offset: where its tokens start and how many there are; undefined in or across an unreadable range. */
@@ -190,7 +216,6 @@ class NameBytes {
     }
     if (length === 0) return undefined;
     this.#ensure(start + length);
-    // A record has at most 2^14 tokens.
     for (const [from, to] of this.#holes) if (at < to && start + length > from) return undefined;
     return { start, length };
   }
