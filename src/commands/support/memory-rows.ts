@@ -3,7 +3,7 @@
  *
  *   ffffffff9861aa40:  0000000000004000 0000000000000000   .@..............
  *   ffffffff9861aa40:  00004000 00000000 00000000 00000000   .@..............      32 bits
- *   ffffffff9861aa40:            16384               0                              signed decimal, 16 columns a word
+ *   ffffffff9861aa40:            16384               0                              signed decimal, 15 columns a word
  */
 import { add, low32, type VirtualAddress } from "../../bytes/address.ts";
 import type { FaultReason } from "../../bytes/errors.ts";
@@ -88,7 +88,7 @@ export interface RowLayout {
 }
 
 /** Columns of a decimal word, as crash has them. */
-const SIGNED_WIDTH: Readonly<Record<WordBits, number>> = { 8: 3, 16: 5, 32: 12, 64: 16 };
+const SIGNED_WIDTH: Readonly<Record<WordBits, number>> = { 8: 3, 16: 5, 32: 12, 64: 15 };
 const UNSIGNED_WIDTH: Readonly<Record<WordBits, number>> = { 8: 3, 16: 5, 32: 12, 64: 20 };
 
 /** One line of a row or a gap. */

@@ -143,6 +143,8 @@ class Parser {
       case "->": {
         this.#next++;
         const name = this.#take();
+        if (base.kind === "number" && name.kind === "number")
+          throw errorAt(this.#text, base.at, "floating-point numbers are not supported");
         // Digits after a dot belong to a compiler-made symbol: __already_done.16
         if (name.kind !== "name" && !(name.kind === "number" && token.text === "."))
           throw errorAt(this.#text, name.at, "a member's name is expected");

@@ -36,7 +36,9 @@ export function kernelScope(kernel: Kernel, options: ScopeOptions = {}): Scope {
       return new Value(kernel.memory, symbolType(kernel, symbol) ?? (isText(symbol) ? UNKNOWN_FUNCTION : VOID), symbol.address);
     },
     unknown(name) {
-      const nearest = [...new Set([...kernel.nearestSymbols(name), ...kernel.types.nearest(["typedef"], name)])].slice(0, 5);
+      // What headers call cpu_online_mask is a macro over __cpu_online_mask.
+      const underscored = [`__${name}`, `_${name}`].filter((each) => kernel.symbols.byName(each) !== undefined);
+      const nearest = [...new Set([...underscored, ...kernel.nearestSymbols(name)])].slice(0, 5);
       return new LookupError(`no symbol named "${name}" in this dump`, nearest);
     },
     isTypeName: (name) => kernel.types.find("typedef", name) !== undefined && kernel.symbols.byName(name) === undefined,

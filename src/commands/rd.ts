@@ -1,0 +1,266 @@
+/** `rd`: memory as words, text, symbols; or its bytes into a file. */
+import { add, distance, type VirtualAddress, virtual } from "../bytes/address.ts";
+import { FaultError, InquestError, UsageError } from "../bytes/errors.ts";
+import type { Memory } from "../kernel/address-space.ts";
+import type { ParsedArguments } from "./arguments.ts";
+import { defineCommand, type Session } from "./command.ts";
+import { addressTargets } from "./support/address-operand.ts";
+import { type AnnotationDepth, wordAnnotator } from "./support/annotate-word.ts";
+import { lazy } from "./support/lazy.ts";
+import { layOutRow, type MemoryGap, type MemoryRow, memoryRows, type WordBits } from "./support/memory-rows.ts";
+import { parseAddress, parseCount, parseHex } from "./support/numbers.ts";
+import { reasonOf } from "./support/read-value.ts";
+import { contextUserSpace, explained, noSuchSpace, physicalSpace } from "./support/spaces.ts";
+
+export interface RdResult {
+  readonly address: bigint;
+  /** Width of a word in bits. */
+  readonly bits: WordBits;
+  readonly format: "hexadecimal" | "signed" | "unsigned" | "text";
+  /** Text columns beside the words. */
+  readonly ascii: boolean;
+  /** Rows, read as they are walked; memory that cannot be read is a row with the reason. */
+  readonly rows?: Iterable<MemoryRow | MemoryGap>;
+  /** -a: pieces of text. */
+  readonly text?: Iterable<TextRow | MemoryGap>;
+  /** -r: bytes that the face writes to the file; nothing below a face touches files. JSON shows how many. */
+  readonly save?: SavedBytes;
+}
+
+export interface TextRow {
+  readonly address: bigint;
+  readonly text: string;
+}
+
+/** Bytes for a file. `toJSON` keeps megabytes out of JSON. */
+export interface SavedBytes {
+  readonly file: string;
+  readonly bytes: Uint8Array;
+  toJSON(): { readonly file: string; readonly length: number };
+}
+
+/** Words of one command; rows are read only when they are printed. */
+const MAX_WORDS = 1 << 30;
+/** Bytes that -r takes: what a Uint8Array of every engine holds. */
+const MAX_SAVED = 1 << 30;
+/** Characters a line of -a. */
+const TEXT_COLUMNS = 60;
+/** -a without a count ends at the first byte that is no text; this ends it where none comes. */
+const MAX_TEXT = 1 << 20;
+
+const SYNOPSIS = "[-adDsSupxmfNR] [-8 | -16 | -32 | -64] [-o offs] [-e addr] [-r file] [address | symbol] [count]";
+
+export const rd = defineCommand<RdResult>({
+  spec: {
+    name: "rd",
+    summary: "read memory",
+    synopsis: [SYNOPSIS],
+    description: [
+      "Shows memory as words of 64 bits in hexadecimal with the bytes as text beside them, or as the options say. The address is hexadecimal, a symbol, symbol+offset or (expression); a per-CPU symbol takes :cpu. The count is decimal and counts words (bytes with -r); 1 when not given.",
+    ],
+    options: [
+      { flag: "-p", help: "the address is physical" },
+      { flag: "-u", help: "the address is a user address of the context task" },
+      { flag: "-m", help: "the address is a Xen machine address (not supported)" },
+      { flag: "-f", help: "the address is an offset in the dump file (not supported)" },
+      { flag: "-d", help: "signed decimal" },
+      { flag: "-D", help: "unsigned decimal" },
+      { flag: "-s", help: "symbols instead of words that point into them" },
+      { flag: "-S", help: "like -s, and the slab cache of words that point to slab objects; twice: with the word" },
+      { flag: "-SS", help: "-S twice" },
+      { flag: "-x", help: "no text beside the words" },
+      { flag: "-8", help: "words of 8 bits" },
+      { flag: "-16", help: "words of 16 bits" },
+      { flag: "-32", help: "words of 32 bits" },
+      { flag: "-64", help: "words of 64 bits" },
+      { flag: "-a", help: "text; without a count up to the first byte that is not printable" },
+      { flag: "-N", help: "network byte order (16 and 32 bits)" },
+      { flag: "-R", help: "count words that end with the one at the address" },
+      { flag: "-o", argument: "offs", help: "offset added to the address: decimal, or hexadecimal with 0x" },
+      { flag: "-e", argument: "addr", help: "up to this address" },
+      { flag: "-r", argument: "file", help: "write the bytes to a file" },
+    ],
+    operands: ["symbol", "number"],
+    examples: [
+      ["rd init_task 8", "eight words"],
+      ["rd -a linux_banner", "text"],
+      ["rd -SS ffff888003a4c000 32", "what a stack or object points to"],
+      ["rd -8 -x jiffies 8", "bytes"],
+      ["rd -p 1000 4", "physical memory"],
+    ],
+    differences: [
+      "Memory that cannot be read in the middle is shown with its reason, and the rest follows; crash stops there.",
+      "With -N the text column keeps the order of memory.",
+      "8- and 16-bit words are signed with -d, as in the other widths.",
+      "-S given twice and -SS are the same.",
+    ],
+    minimal: true,
+  },
+  run: runRd,
+  *text({ rows, text, save, address, bits, format, ascii }) {
+    if (save !== undefined) yield `${save.bytes.length} bytes copied from 0x${address.toString(16)} to ${save.file}`;
+    for (const row of text ?? [])
+      yield "text" in row
+        ? `${row.address.toString(16).padStart(16)}:  ${row.text}`
+        : layOutRow(row, { bits, format: "hexadecimal", ascii });
+    if (format === "text") return;
+    for (const row of rows ?? []) yield layOutRow(row, { bits, format, ascii });
+  },
+});
+
+function runRd(session: Session, args: ParsedArguments): RdResult {
+  const { kernel } = session;
+  const [where, countWord, ...more] = args.operands;
+  if (where === undefined || more.length > 0) throw new UsageError(`usage: rd ${SYNOPSIS}`);
+  const memory = chosenMemory(session, args);
+  const bits = chosenBits(args);
+  const size = bits / 8;
+  const offset = args.has("-o") ? parseCount(args.value("-o") as string) : 0;
+  let start = add(startAddress(session, where, args), offset);
+  const file = args.value("-r");
+  const unit = file === undefined ? size : 1;
+  const count = chosenCount(args, countWord, start, unit, kernel);
+  if (args.has("-R")) {
+    if (count === undefined || count < 2) throw new UsageError("-R wants a count above 1");
+    start = add(start, -(count - 1) * size);
+  }
+  const head = { address: start, bits };
+  if (file !== undefined) {
+    if (count === undefined) throw new UsageError("-r wants the number of bytes: a count, or an end with -e");
+    return {
+      ...head,
+      format: "hexadecimal",
+      ascii: false,
+      save: savedBytes(
+        file,
+        explained(kernel, () => bytesOf(memory, start, count)),
+      ),
+    };
+  }
+  if (args.has("-a")) return { ...head, format: "text", ascii: false, text: lazy(() => textRows(memory, start, count)) };
+
+  const format = args.has("-D") ? "unsigned" : args.has("-d") ? "signed" : "hexadecimal";
+  const depth = annotationDepth(args);
+  if (depth !== undefined && bits !== 64) throw new UsageError("-s and -S want words of 64 bits");
+  const words = count ?? 1;
+  if (words === 1) explained(kernel, () => memory.bytes(start, size));
+  return {
+    ...head,
+    format,
+    ascii: format === "hexadecimal" && depth === undefined && !args.has("-x"),
+    rows: lazy(() => dressedRows(session, memoryRows(memory, start, bits, words), bits, args.has("-N"), depth)),
+  };
+}
+
+function chosenMemory(session: Session, args: ParsedArguments): Memory {
+  if (args.has("-f")) throw noSuchSpace("-f");
+  if (args.has("-m")) throw noSuchSpace("-m");
+  if (args.has("-p") && args.has("-u")) throw new UsageError("-p and -u exclude each other");
+  if (args.has("-p")) return physicalSpace(session.kernel);
+  return args.has("-u") ? contextUserSpace(session) : session.kernel.memory;
+}
+
+function startAddress(session: Session, where: string, args: ParsedArguments): VirtualAddress {
+  if (args.has("-p") || args.has("-u")) return virtual(parseHex(where));
+  const targets = addressTargets(session, where);
+  const [only, second] = targets;
+  if (only === undefined || second !== undefined) throw new UsageError(`${where}: rd reads one place; name one CPU`);
+  return only.address;
+}
+
+function chosenBits(args: ParsedArguments): WordBits {
+  const chosen = ([8, 16, 32, 64] as const).filter((bits) => args.has(`-${bits}`));
+  if (chosen.length > 1) throw new UsageError(`-${chosen.join(" and -")} exclude each other`);
+  const bits = chosen[0] ?? 64;
+  if (args.has("-N") && chosen.length > 0 && bits !== 16 && bits !== 32) throw new UsageError("-N is for words of 16 and 32 bits");
+  return args.has("-N") && chosen.length === 0 ? 32 : bits;
+}
+
+function chosenCount(
+  args: ParsedArguments,
+  word: string | undefined,
+  start: VirtualAddress,
+  unit: number,
+  kernel: Session["kernel"],
+): number | undefined {
+  const limit = args.has("-r") ? MAX_SAVED : MAX_WORDS;
+  let count = word === undefined ? undefined : parseCount(word);
+  const end = args.value("-e");
+  if (end !== undefined) {
+    const bytes = distance(parseAddress(kernel, end), start);
+    if (bytes <= 0) throw new UsageError(`the end ${end} is not behind the start ${start.toString(16)}`);
+    const upTo = Math.ceil(bytes / unit);
+    count = count === undefined ? upTo : Math.min(count, upTo);
+  }
+  if (count !== undefined && (count < 1 || count > limit))
+    throw new UsageError(`${count} is no number of ${unit === 1 ? "bytes" : "words"} (1 to ${limit})`);
+  return count;
+}
+
+function annotationDepth(args: ParsedArguments): AnnotationDepth | undefined {
+  if (args.has("-SS") || args.count("-S") > 1) return "slabs with addresses";
+  if (args.has("-S")) return "slabs";
+  return args.has("-s") ? "symbols" : undefined;
+}
+
+function* dressedRows(
+  session: Session,
+  rows: Iterable<MemoryRow | MemoryGap>,
+  bits: WordBits,
+  network: boolean,
+  depth: AnnotationDepth | undefined,
+): Generator<MemoryRow | MemoryGap> {
+  const name = depth === undefined ? undefined : wordAnnotator(session.kernel, depth);
+  for (const row of rows) {
+    if (!("words" in row)) yield row;
+    else if (name !== undefined) yield { ...row, names: row.words.map((word) => name(word) ?? null) };
+    else yield network ? { ...row, words: row.words.map((word) => swapped(word, bits)) } : row;
+  }
+}
+
+function swapped(word: bigint, bits: number): bigint {
+  let value = 0n;
+  for (let shift = 0; shift < bits; shift += 8) value = (value << 8n) | ((word >> BigInt(shift)) & 0xffn);
+  return value;
+}
+
+function bytesOf(memory: Memory, start: VirtualAddress, count: number): Uint8Array {
+  // Asks for the ends before allocating: a mistyped count must not cost a gigabyte.
+  memory.u8(start);
+  memory.u8(add(start, count - 1));
+  return memory.bytes(start, count);
+}
+
+function savedBytes(file: string, bytes: Uint8Array): SavedBytes {
+  return { file, bytes, toJSON: () => ({ file, length: bytes.length }) };
+}
+
+/** Text in lines of sixty. Without a count it ends at the first byte that is not printable; with one such bytes end the line. */
+function* textRows(memory: Memory, start: VirtualAddress, count: number | undefined): Generator<TextRow | MemoryGap> {
+  let line = "";
+  let lineStart = start;
+  for (let i = 0; i < (count ?? MAX_TEXT); i++) {
+    const address = add(start, i);
+    let byte: number;
+    try {
+      byte = memory.u8(address);
+    } catch (error) {
+      if (!(error instanceof InquestError)) throw error;
+      if (line !== "") yield { address: lineStart, text: line };
+      if (!(error instanceof FaultError) || i === 0) throw error;
+      yield { address, bytes: (count ?? i + 1) - i, unreadable: error.reason, message: reasonOf(error) };
+      return;
+    }
+    const printable = byte >= 0x20 && byte < 0x7f;
+    if (printable) {
+      if (line === "") lineStart = address;
+      line += String.fromCharCode(byte);
+    }
+    if ((!printable && line !== "") || line.length === TEXT_COLUMNS) {
+      yield { address: lineStart, text: line };
+      line = "";
+    }
+    if (!printable && count === undefined) return;
+  }
+  if (line !== "") yield { address: lineStart, text: line };
+}
