@@ -9,9 +9,14 @@ import { evalCommand } from "./eval.ts";
 import { exit } from "./exit.ts";
 import { foreach } from "./foreach.ts";
 import { help } from "./help.ts";
+import { log } from "./log.ts";
+import { mod } from "./mod.ts";
+import { ps } from "./ps.ts";
 import { ptob } from "./ptob.ts";
 import { ptov } from "./ptov.ts";
 import { set } from "./set.ts";
+import { sys } from "./sys.ts";
+import { task } from "./task.ts";
 import { vtop } from "./vtop.ts";
 
 /** In any order; help sorts them. One a line, so that additions do not collide. */
@@ -26,9 +31,14 @@ const COMMANDS: readonly Command[] = [
   exit,
   foreach,
   help,
+  log,
+  mod,
+  ps,
   ptob,
   ptov,
   set,
+  sys,
+  task,
   vtop,
 ];
 

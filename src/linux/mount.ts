@@ -30,8 +30,10 @@ export interface Mount {
   readonly superblock: VirtualAddress;
   readonly type: string;
   readonly device: string;
-  /** Directory it is mounted on, from the namespace's root; a name that cannot be read shows as "?". */
+  /** Directory it is mounted on, from the task's root; a name that cannot be read shows as "?". */
   readonly directory: string;
+  /** False for a mount that the task cannot reach from its root, such as the nullfs below the root since 7.1: /proc/mounts leaves it out. */
+  readonly reachable: boolean;
   readonly id: number;
 }
 
@@ -86,15 +88,21 @@ export function mountNamespace(kernel: Kernel, task: VirtualAddress): VirtualAdd
   return kernel.types.struct("nsproxy").field("mnt_ns").pointer(proxy);
 }
 
-/** All mounts of a namespace, in the order of /proc/mounts. A broken list ends it; the notes say where. */
-export function mountTable(kernel: Kernel, namespace: VirtualAddress): MountTable {
+/**
+ * All mounts of a task's namespace, in the order of /proc/mounts. A broken list ends it; the notes say where.
+ * @throws FaultError when the task has no namespace that can be read
+ */
+export function mountTable(kernel: Kernel, task: VirtualAddress): MountTable {
   const layout = mountLayout(kernel);
+  const namespace = mountNamespace(kernel, task);
+  if (namespace === undefined) return { mounts: [], notes: ["the task has exited: it has no mount namespace"] };
+  const root = taskRoot(kernel, task);
   const mounts: Mount[] = [];
   const notes: string[] = [];
   try {
     for (const address of mountAddresses(kernel, layout, namespace)) {
       if ((layout.flags.bigint(address) & MNT_CURSOR) !== 0n && isCursor(kernel, layout, address)) continue;
-      mounts.push(readMount(kernel, layout, address));
+      mounts.push(readMount(kernel, layout, address, root));
     }
   } catch (error) {
     if (!(error instanceof InquestError)) throw error;
@@ -122,7 +130,23 @@ function isCursor(kernel: Kernel, layout: Layout, address: VirtualAddress): bool
   return superblock === undefined || !kernel.arch.isKernelAddress(superblock);
 }
 
-function readMount(kernel: Kernel, layout: Layout, address: VirtualAddress): Mount {
+/** A path as the kernel keeps it: struct path. */
+interface Root {
+  readonly mount: VirtualAddress;
+  readonly dentry: VirtualAddress;
+}
+
+/** The root directory of a task: task.fs->root. */
+function taskRoot(kernel: Kernel, task: VirtualAddress): Root | undefined {
+  const fs = kernel.types.struct("task_struct").field("fs").pointer(task);
+  if (fs === 0n) return undefined;
+  const struct = kernel.types.struct("fs_struct");
+  const vfsmount = struct.field("root.mnt").pointer(fs);
+  return { mount: add(vfsmount, -mountLayout(kernel).vfsmount.offset), dentry: struct.field("root.dentry").pointer(fs) };
+}
+
+function readMount(kernel: Kernel, layout: Layout, address: VirtualAddress, root: Root | undefined): Mount {
+  const path = mountPath(kernel, layout, address, layout.root.pointer(address), root);
   const superblock = layout.superblock.pointer(address);
   return {
     address,
@@ -130,7 +154,8 @@ function readMount(kernel: Kernel, layout: Layout, address: VirtualAddress): Mou
     superblock,
     type: text(kernel, () => layout.typeName.pointer(layout.fileSystem.pointer(superblock))),
     device: text(kernel, () => layout.device.pointer(address)),
-    directory: mountPath(kernel, layout, address, layout.root.pointer(address)),
+    directory: path.text,
+    reachable: path.reachable,
     id: layout.id.number(address),
   };
 }
@@ -149,30 +174,39 @@ function text(kernel: Kernel, pointer: () => VirtualAddress): string {
 /** Path of a dentry in a mount, up to the root of the namespace. Never throws for damaged memory: "?" stands for what is missing. */
 export function pathOf(kernel: Kernel, vfsmount: VirtualAddress, dentry: VirtualAddress): string {
   const layout = mountLayout(kernel);
-  return mountPath(kernel, layout, add(vfsmount, -layout.vfsmount.offset), dentry);
+  return mountPath(kernel, layout, add(vfsmount, -layout.vfsmount.offset), dentry, undefined).text;
 }
 
-function mountPath(kernel: Kernel, layout: Layout, startMount: VirtualAddress, startDentry: VirtualAddress): string {
+/** Climbs to `root`; "reachable" when it was met, or when none was given and the top of all mounts was. */
+function mountPath(
+  kernel: Kernel,
+  layout: Layout,
+  startMount: VirtualAddress,
+  startDentry: VirtualAddress,
+  root: Root | undefined,
+): { readonly text: string; readonly reachable: boolean } {
   const names: string[] = [];
+  const found = (reachable: boolean) => ({ text: `/${names.reverse().join("/")}`, reachable });
   let mount = startMount;
   let dentry = startDentry;
   try {
     for (let depth = 0; depth < MAX_DEPTH; depth++) {
+      if (mount === root?.mount && dentry === root.dentry) return found(true);
       if (dentry === layout.root.pointer(mount)) {
         const parent = layout.parent.pointer(mount);
-        if (parent === mount || parent === 0n) return `/${names.reverse().join("/")}`;
+        if (parent === mount || parent === 0n) return found(root === undefined);
         dentry = layout.mountpoint.pointer(mount);
         mount = parent;
         continue;
       }
       const parent = layout.dentryParent.pointer(dentry);
       // Its own parent without being the mount's root: the directory is detached.
-      if (parent === dentry) return `/${names.reverse().join("/")}`;
+      if (parent === dentry) return found(false);
       names.push(kernel.memory.cString(layout.dentryName.pointer(dentry), 256));
       dentry = parent;
     }
   } catch (error) {
     if (!(error instanceof FaultError)) throw error;
   }
-  return `?/${names.reverse().join("/")}`;
+  return { text: `?/${names.reverse().join("/")}`, reachable: false };
 }

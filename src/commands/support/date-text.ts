@@ -1,22 +1,23 @@
 /** Dates, ages and sizes as crash's banner and `log -T` write them. Dates are in the reader's time zone, as ctime(3) has them. */
 
 const NANO = 1_000_000_000n;
+const FORMAT = new Intl.DateTimeFormat("en-US", {
+  weekday: "short",
+  month: "short",
+  day: "numeric",
+  hour: "2-digit",
+  minute: "2-digit",
+  second: "2-digit",
+  hourCycle: "h23",
+  timeZoneName: "short",
+  year: "numeric",
+});
 
 /** "Fri Nov 20 10:22:17 UTC 2026" of nanoseconds since 1970. */
 export function dateText(nanoseconds: bigint): string {
   const date = new Date(Number(nanoseconds / 1_000_000n));
   if (Number.isNaN(date.getTime())) return "(no date)";
-  const parts = new Intl.DateTimeFormat("en-US", {
-    weekday: "short",
-    month: "short",
-    day: "numeric",
-    hour: "2-digit",
-    minute: "2-digit",
-    second: "2-digit",
-    hourCycle: "h23",
-    timeZoneName: "short",
-    year: "numeric",
-  }).formatToParts(date);
+  const parts = FORMAT.formatToParts(date);
   const part = (type: Intl.DateTimeFormatPartTypes) => parts.find((each) => each.type === type)?.value ?? "";
   const day = part("day").padStart(2);
   return `${part("weekday")} ${part("month")} ${day} ${part("hour")}:${part("minute")}:${part("second")} ${part("timeZoneName")} ${part("year")}`;
