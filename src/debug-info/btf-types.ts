@@ -1,39 +1,24 @@
 /**
- * C types from BTF records. One object per type, made when it is first asked for; members and targets are read behind getters, so
- * `struct task_struct` does not pull in half the kernel.
+ * C types from BTF records, by id. One object per type, made when it is first asked for, so `struct task_struct` does not pull in half
+ * the kernel.
  *
- *   members   │ name_off │ type │ offset │      kflag of the struct: offset = bitfield width:8 bit offset:24, else bit offset alone
- *   int       │ encoding:4 offset:8 … bits:8 │   before kflag (5.1) a bitfield was an int of fewer bits than its size
+ *   int   │ encoding:4 offset:8 … bits:8 │      before kflag (5.1) a bitfield was an int of fewer bits than its size
  */
 import { FormatError } from "../bytes/errors.ts";
 import { type BtfSection, KIND } from "./btf-section.ts";
-import type {
-  ArrayType,
-  CType,
-  Enumerator,
-  EnumType,
-  FunctionType,
-  IntType,
-  Member,
-  PointerType,
-  QualifiedType,
-  StructType,
-  TypedefType,
-  VoidType,
-} from "./c-type.ts";
+import { BtfArray, BtfEnum, BtfFunction, BtfPointer, BtfQualified, type BtfResolver, BtfStruct, BtfTypedef } from "./btf-type-objects.ts";
+import type { CType, IntType, VoidType } from "./c-type.ts";
 
 const INT_SIGNED = 1;
 const INT_CHAR = 2;
 const INT_BOOL = 4;
 /** Typedefs and qualifiers in a row; the kernel's verifier allows 32. */
 const MAX_CHAIN = 64;
-/** Both architectures are 64-bit. */
-const POINTER_SIZE = 8;
 
 const VOID: VoidType = { kind: "void" };
 
 /** Makes and keeps the CTypes of one section; ids of the base go to the base. */
-export class BtfTypes {
+export class BtfTypes implements BtfResolver {
   readonly section: BtfSection;
   readonly #base: BtfTypes | undefined;
   readonly #made = new Map<number, CType>();
@@ -172,191 +157,4 @@ function makeInt(name: string, size: number, word: number): IntType {
     signed: (encoding & INT_SIGNED) !== 0,
     encoding: (encoding & INT_BOOL) !== 0 ? "bool" : char ? "char" : "int",
   };
-}
-
-class BtfPointer implements PointerType {
-  readonly kind = "pointer";
-  readonly size = POINTER_SIZE;
-  readonly #types: BtfTypes;
-  readonly #target: number;
-  constructor(types: BtfTypes, target: number) {
-    this.#types = types;
-    this.#target = target;
-  }
-  get target(): CType {
-    return this.#types.type(this.#target);
-  }
-}
-
-class BtfArray implements ArrayType {
-  readonly kind = "array";
-  readonly length: number;
-  readonly #types: BtfTypes;
-  readonly #element: number;
-  constructor(types: BtfTypes, element: number, length: number) {
-    this.#types = types;
-    this.#element = element;
-    this.length = length;
-  }
-  get element(): CType {
-    return this.#types.type(this.#element);
-  }
-}
-
-class BtfTypedef implements TypedefType {
-  readonly kind = "typedef";
-  readonly name: string;
-  readonly #types: BtfTypes;
-  readonly #target: number;
-  constructor(types: BtfTypes, name: string, target: number) {
-    this.#types = types;
-    this.name = name;
-    this.#target = target;
-  }
-  get target(): CType {
-    return this.#types.type(this.#target);
-  }
-}
-
-class BtfQualified implements QualifiedType {
-  readonly kind: QualifiedType["kind"];
-  readonly #types: BtfTypes;
-  readonly #target: number;
-  constructor(types: BtfTypes, kind: QualifiedType["kind"], target: number) {
-    this.#types = types;
-    this.kind = kind;
-    this.#target = target;
-  }
-  get target(): CType {
-    return this.#types.type(this.#target);
-  }
-}
-
-class BtfMember implements Member {
-  readonly name: string | undefined;
-  readonly bitOffset: number;
-  readonly bitSize: number | undefined;
-  readonly #types: BtfTypes;
-  readonly #type: number;
-  constructor(types: BtfTypes, name: string, type: number, bitOffset: number, bitSize: number | undefined) {
-    this.#types = types;
-    this.#type = type;
-    this.name = name === "" ? undefined : name;
-    this.bitOffset = bitOffset;
-    this.bitSize = bitSize;
-  }
-  get type(): CType {
-    return this.#types.type(this.#type);
-  }
-}
-
-class BtfStruct implements StructType {
-  readonly kind: "struct" | "union";
-  readonly name: string | undefined;
-  readonly size: number;
-  readonly #types: BtfTypes;
-  readonly #at: number;
-  readonly #count: number;
-  readonly #flag: boolean;
-  #members: readonly Member[] | undefined;
-  constructor(types: BtfTypes, kind: "struct" | "union", name: string, size: number, at: number, count: number, flag: boolean) {
-    this.#types = types;
-    this.kind = kind;
-    this.name = name === "" ? undefined : name;
-    this.size = size;
-    this.#at = at;
-    this.#count = count;
-    this.#flag = flag;
-  }
-  get members(): readonly Member[] {
-    if (this.#members !== undefined) return this.#members;
-    const { section } = this.#types;
-    const { view } = section;
-    const members: Member[] = [];
-    for (let i = 0, at = this.#at + 12; i < this.#count; i++, at += 12) {
-      const name = section.string(view.getUint32(at, true));
-      const type = view.getUint32(at + 4, true);
-      const offset = view.getUint32(at + 8, true);
-      if (this.#flag) {
-        members.push(new BtfMember(this.#types, name, type, offset & 0xffffff, offset >>> 24 === 0 ? undefined : offset >>> 24));
-      } else {
-        const bits = this.#types.intBits(type);
-        members.push(new BtfMember(this.#types, name, type, offset + (bits?.offset ?? 0), bits?.bits));
-      }
-    }
-    this.#members = members;
-    return members;
-  }
-}
-
-class BtfEnum implements EnumType {
-  readonly kind = "enum";
-  readonly name: string | undefined;
-  readonly size: number;
-  readonly signed: boolean;
-  readonly #types: BtfTypes;
-  readonly #at: number;
-  readonly #count: number;
-  readonly #stride: 8 | 12;
-  #enumerators: readonly Enumerator[] | undefined;
-  constructor(types: BtfTypes, name: string, size: number, signed: boolean, at: number, count: number, stride: 8 | 12) {
-    this.#types = types;
-    this.name = name === "" ? undefined : name;
-    this.size = size;
-    this.signed = signed;
-    this.#at = at;
-    this.#count = count;
-    this.#stride = stride;
-  }
-  get enumerators(): readonly Enumerator[] {
-    if (this.#enumerators !== undefined) return this.#enumerators;
-    const { section } = this.#types;
-    const enumerators: Enumerator[] = [];
-    for (let i = 0, at = this.#at + 12; i < this.#count; i++, at += this.#stride) {
-      enumerators.push({
-        name: section.string(section.view.getUint32(at, true)),
-        value: enumValue(section.view, at + 4, this.#stride === 12, this.signed),
-      });
-    }
-    this.#enumerators = enumerators;
-    return enumerators;
-  }
-}
-
-function enumValue(view: DataView, at: number, wide: boolean, signed: boolean): bigint {
-  if (!wide) return BigInt(signed ? view.getInt32(at, true) : view.getUint32(at, true));
-  return signed ? view.getBigInt64(at, true) : view.getBigUint64(at, true);
-}
-
-class BtfFunction implements FunctionType {
-  readonly kind = "function";
-  readonly #types: BtfTypes;
-  readonly #returns: number;
-  readonly #at: number;
-  readonly #count: number;
-  constructor(types: BtfTypes, returns: number, at: number, count: number) {
-    this.#types = types;
-    this.#returns = returns;
-    this.#at = at;
-    this.#count = count;
-  }
-  get returns(): CType {
-    return this.#types.type(this.#returns);
-  }
-  /** A last parameter without name and type stands for "...". */
-  get variadic(): boolean {
-    if (this.#count === 0) return false;
-    const at = this.#at + 12 + (this.#count - 1) * 8;
-    const { view } = this.#types.section;
-    return view.getUint32(at, true) === 0 && view.getUint32(at + 4, true) === 0;
-  }
-  get parameters(): FunctionType["parameters"] {
-    const { section } = this.#types;
-    const count = this.variadic ? this.#count - 1 : this.#count;
-    return Array.from({ length: count }, (_, i) => {
-      const at = this.#at + 12 + i * 8;
-      const name = section.string(section.view.getUint32(at, true));
-      return { name: name === "" ? undefined : name, type: this.#types.type(section.view.getUint32(at + 4, true)) };
-    });
-  }
 }

@@ -11,7 +11,6 @@ import { FormatError, UnsupportedError } from "../bytes/errors.ts";
 import { readExactly } from "../bytes/read-bytes.ts";
 
 export const EM_X86_64 = 62;
-export const EM_AARCH64 = 183;
 const ET_REL = 1;
 const ET_EXEC = 2;
 const ET_DYN = 3;
@@ -65,7 +64,7 @@ export class Elf {
   readonly source: ByteSource;
   /** "relocatable" is a module (.ko). */
   readonly type: "relocatable" | "executable" | "shared" | "core" | "other";
-  /** EM_X86_64, EM_AARCH64 or another. */
+  /** EM_X86_64, 183 for AArch64, or another. */
   readonly machine: number;
   readonly segments: readonly ElfSegment[];
   readonly sections: readonly ElfSection[];
