@@ -10,6 +10,7 @@ import { exit } from "./exit.ts";
 import { foreach } from "./foreach.ts";
 import { help } from "./help.ts";
 import { log } from "./log.ts";
+import { mach } from "./mach.ts";
 import { mod } from "./mod.ts";
 import { ps } from "./ps.ts";
 import { ptob } from "./ptob.ts";
@@ -32,6 +33,7 @@ const COMMANDS: readonly Command[] = [
   foreach,
   help,
   log,
+  mach,
   mod,
   ps,
   ptob,
