@@ -59,3 +59,49 @@ export function x86FrameSetup(code: Uint8Array, pcOffset: number, opcodeAtPc: nu
   if (pcOffset <= at) return "before push";
   return pcOffset < at + 4 ? "after push" : "set up";
 }
+
+/** What a function's prologue puts on the stack below its return address. */
+export interface X86Prologue {
+  /** Registers in the order they are pushed (DWARF numbers). */
+  readonly pushed: readonly number[];
+  /** Bytes of `sub $n, %rsp`. */
+  readonly locals: number;
+}
+
+/** DWARF numbers by the number that instructions use (rax rcx rdx rbx rsp rbp rsi rdi, r8 …). */
+const DWARF_OF_ENCODING = [0, 2, 1, 3, 7, 6, 4, 5, 8, 9, 10, 11, 12, 13, 14, 15];
+
+/**
+ * Reads a prologue: pushes, then at most one `sub $n, %rsp`, with moves between registers, of constants and of zero between them. Ends at
+ * the first instruction of another kind, so that nothing behind a branch counts.
+ * @param code bytes from the function's start; only what was run before the pc may be in it
+ */
+export function x86Prologue(code: Uint8Array): X86Prologue {
+  const view = new DataView(code.buffer, code.byteOffset, code.byteLength);
+  const pushed: number[] = [];
+  let at = 0;
+  if (code[0] === 0xf3 && code[1] === 0x0f && code[2] === 0x1e && code[3] === 0xfa) at = 4;
+  if (code[at] === 0xe8 || (code[at] === 0x0f && code[at + 1] === 0x1f && code[at + 2] === 0x44)) at += 5;
+  while (at < code.length) {
+    const rex = ((code[at] as number) & 0xf0) === 0x40 ? (code[at] as number) : 0;
+    const start = rex === 0 ? at : at + 1;
+    const opcode = code[start];
+    const modrm = code[start + 1] ?? 0;
+    if (opcode === undefined) break;
+    if (opcode >= 0x50 && opcode <= 0x57) {
+      pushed.push(DWARF_OF_ENCODING[(opcode & 7) | ((rex & 1) << 3)] as number);
+      at = start + 1;
+    } else if (opcode === 0x83 && modrm === 0xec && (rex & 8) !== 0 && start + 3 <= code.length) {
+      return { pushed, locals: view.getInt8(start + 2) };
+    } else if (opcode === 0x81 && modrm === 0xec && (rex & 8) !== 0 && start + 6 <= code.length) {
+      return { pushed, locals: view.getInt32(start + 2, true) };
+    } else if ([0x89, 0x8b, 0x31, 0x33].includes(opcode) && modrm >= 0xc0) {
+      at = start + 2;
+    } else if (opcode >= 0xb8 && opcode <= 0xbf) {
+      at = start + ((rex & 8) !== 0 ? 9 : 5);
+    } else {
+      break;
+    }
+  }
+  return { pushed, locals: 0 };
+}

@@ -25,6 +25,7 @@ export type FoundBy =
   | "call-frame information"
   | "orc"
   | "frame pointer"
+  | "prologue"
   | "link register"
   | "exception frame"
   | "call through a bad pointer"

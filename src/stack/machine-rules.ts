@@ -2,7 +2,8 @@
  * The sources of unwind rules for one kernel, in the order they are asked, and the registers that move as the unwind goes outwards.
  *
  *   both      jump to nowhere
- *   x86-64    ORC ► frame pointers (all code of a kernel without ORC; else only code that has no ORC entry)
+ *   x86-64    ORC ► prologue (where ORC says that it knows nothing) ► frame pointers (all code of a kernel without ORC; else only code
+ *             that has no ORC entry)
  *   arm64     frame records
  */
 import type { VirtualAddress } from "../bytes/address.ts";
@@ -12,11 +13,12 @@ import { BadCall } from "./bad-call.ts";
 import { CodeRanges } from "./code-ranges.ts";
 import type { StackArea } from "./frame.ts";
 import { OrcRules } from "./orc-rules.ts";
-import { returnAddressTest } from "./return-address.ts";
+import { callBefore, returnAddressTest } from "./return-address.ts";
 import { StackMap } from "./stack-map.ts";
 import { onStack } from "./task-stack.ts";
 import type { RuleSource } from "./unwinder.ts";
 import { X86FramePointers } from "./x86-64-frame-pointers.ts";
+import { X86Prologues } from "./x86-64-prologues.ts";
 
 /** What all unwinds of one kernel share. */
 export interface UnwindKit {
@@ -67,8 +69,14 @@ function x86Sources(kernel: Kernel, stacks: StackMap, task: StackArea | undefine
     ...shared,
     onStack: (address) => (task !== undefined && onStack(task, address)) || stacks.find(address) !== undefined,
     everyFunction: !kernel.orc.present,
+    coveredByOrc: (pc) => kernel.orc.find(pc) !== undefined,
   });
-  return kernel.orc.present ? [new OrcRules(kernel.memory, kernel.orc), pointers] : [pointers];
+  if (!kernel.orc.present) return [pointers];
+  return [
+    new OrcRules(kernel.memory, kernel.orc),
+    new X86Prologues(kernel.memory, { ...shared, callBefore: (address) => callBefore(kernel, address) }),
+    pointers,
+  ];
 }
 
 function arm64Sources(kernel: Kernel, _stacks: StackMap, _task: StackArea | undefined, shared: Shared): RuleSource[] {

@@ -49,7 +49,7 @@ export class OrcRules implements RuleSource {
     const entry = this.#orc.find(state.interrupted ? state.pc : virtual(state.pc - 1n));
     if (entry === undefined) return undefined;
     if (entry.type === "end_of_stack") return { kind: "end", complete: true, text: "end of the stack" };
-    // "Undefined" is what objtool writes where it has no knowledge: another source may have.
+    // "Undefined" is what objtool writes where it has no knowledge (STACK_FRAME_NON_STANDARD): another source may have.
     if (entry.type === "undefined" || entry.type === "unknown") return undefined;
     const cfa = this.#previousSp(entry, state.registers);
     if (typeof cfa === "string") return { kind: "end", complete: false, text: cfa };

@@ -10,29 +10,33 @@ import type { CodeRanges } from "./code-ranges.ts";
 
 const MEMO_LIMIT = 1 << 16;
 
+/** What the instruction before an address calls: a function's address, "indirect", "unreadable", or undefined when it is no call. */
+export type CallTarget = bigint | "indirect" | "unreadable" | undefined;
+
+/** The call before an address, whether or not the address is code. */
+export function callBefore(kernel: Kernel, address: bigint): CallTarget {
+  if (kernel.arch.name === "x86_64") {
+    const before = kernel.memory.tryBytes(virtual(address - BigInt(X86_LONGEST_CALL)), X86_LONGEST_CALL);
+    if (before === undefined) return "unreadable";
+    const call = x86CallBefore(before);
+    return call?.kind === "direct" ? virtual(address + BigInt(call.displacement)) : call?.kind;
+  }
+  if ((address & 3n) !== 0n) return undefined;
+  const word = kernel.memory.tryU32(virtual(address - 4n));
+  return word === undefined ? "unreadable" : arm64CallAt(word, address - 4n);
+}
+
 /** The test for one kernel, with a memo: the same few thousand addresses turn up on every stack. */
 export function returnAddressTest(kernel: Kernel, code: CodeRanges): (address: bigint) => boolean {
   const known = new Map<bigint, boolean>();
-  const calls = kernel.arch.name === "x86_64" ? x86Call : arm64Call;
   return (address) => {
     if (address === 0n || !code.isCode(address - 1n)) return false;
     let answer = known.get(address);
     if (answer === undefined) {
       if (known.size > MEMO_LIMIT) known.clear();
-      answer = calls(kernel, address);
+      answer = callBefore(kernel, address) !== undefined;
       known.set(address, answer);
     }
     return answer;
   };
-}
-
-function x86Call(kernel: Kernel, address: bigint): boolean {
-  const before = kernel.memory.tryBytes(virtual(address - BigInt(X86_LONGEST_CALL)), X86_LONGEST_CALL);
-  return before === undefined || x86CallBefore(before) !== undefined;
-}
-
-function arm64Call(kernel: Kernel, address: bigint): boolean {
-  if ((address & 3n) !== 0n) return false;
-  const word = kernel.memory.tryU32(virtual(address - 4n));
-  return word === undefined || arm64CallAt(word, address - 4n) !== undefined;
 }

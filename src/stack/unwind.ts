@@ -8,6 +8,7 @@ import { hex16, type VirtualAddress, virtual } from "../bytes/address.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import type { Certainty, FoundBy, FrameKind, StackArea, StackFrame, Stop, UnwoundStack, UserRegisters } from "./frame.ts";
 import { type UnwindKit, unwindKit } from "./machine-rules.ts";
+import { callBefore } from "./return-address.ts";
 import { ReturnTrampolines } from "./return-trampolines.ts";
 import { scanCandidates } from "./scan.ts";
 import { type StackStart, taskStart } from "./start.ts";
@@ -184,23 +185,26 @@ class Unwind {
   }
 
   /**
-   * What may come after an early stop: the first word further out from which the rules lead to the stack's natural end; without such a
-   * word every return address that is still there, as the kernel's own reports list them.
+   * What may come after an early stop: the first word further out from which the rules lead to the stack's natural end, a return address
+   * of the very function in which the unwind stopped before any other; without such a word every return address that is still there, as
+   * the kernel's own reports list them.
    */
   #guess(last: Cursor, level: number): { readonly frames: readonly StackFrame[]; readonly user: UserRegisters | undefined } {
     const area = this.#area(last.slot);
     if (area.kind === "unknown") return { frames: [], user: undefined };
+    const stopped = this.#kit.code.place(last.state.pc, !last.state.interrupted)?.start;
+    const candidates = [...scanCandidates(this.#kernel, this.#kit.isReturnAddress, area, virtual(last.slot + 8n))];
+    const calling = candidates.filter(({ state }) => stopped !== undefined && callBefore(this.#kernel, state.pc) === stopped);
     let steps = 0;
-    const all: StackFrame[] = [];
-    for (const { state, slot } of scanCandidates(this.#kernel, this.#kit.isReturnAddress, area, virtual(last.slot + 8n))) {
-      const cursor: Cursor = { state, slot, kind: "call", foundBy: "scan" };
-      if (steps < MAX_GUESS_STEPS) {
-        const way = this.#follow(cursor, "guessed", level, 128);
-        steps += way.frames.length;
-        if (way.stop.complete) return { frames: way.frames, user: way.user };
-      }
-      if (all.length < MAX_GUESSED) all.push(this.#frame(level + all.length, cursor, area, "guessed", undefined));
+    for (const { state, slot } of [...calling, ...candidates]) {
+      if (steps >= MAX_GUESS_STEPS) break;
+      const way = this.#follow({ state, slot, kind: "call", foundBy: "scan" }, "guessed", level, 128);
+      steps += way.frames.length;
+      if (way.stop.complete) return { frames: way.frames, user: way.user };
     }
+    const all = candidates.slice(0, MAX_GUESSED).map(({ state, slot }, index) => {
+      return this.#frame(level + index, { state, slot, kind: "call", foundBy: "scan" }, area, "guessed", undefined);
+    });
     return { frames: all, user: undefined };
   }
 }

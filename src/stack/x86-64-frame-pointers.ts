@@ -22,6 +22,8 @@ export interface FramePointerHelp {
   onStack(address: bigint): boolean;
   /** The kernel was built to unwind by frame pointers. */
   readonly everyFunction: boolean;
+  /** Does ORC cover the pc, be it to say that it knows nothing there? Such code is the kernel's own and need not have a frame pointer. */
+  coveredByOrc(pc: VirtualAddress): boolean;
 }
 
 const PROLOGUE_BYTES = 32;
@@ -41,7 +43,7 @@ export class X86FramePointers implements RuleSource {
       if (early !== undefined) return early;
     }
     const bp = state.registers.get(RBP);
-    if (bp === undefined) return undefined;
+    if (bp === undefined || this.#help.coveredByOrc(state.interrupted ? state.pc : virtual(state.pc - 1n))) return undefined;
     if (this.#help.everyFunction && bp === 0n) return { kind: "end", complete: true, text: "end of the stack" };
     if (this.#help.everyFunction && (bp & 1n) === 1n) return this.#encodedRegisters(virtual(bp & ~1n));
     if ((bp & 7n) !== 0n || !this.#help.onStack(bp)) return undefined;
