@@ -61,7 +61,7 @@ const MEMO = 1 << 13;
 /** No cache has larger objects (KMALLOC_MAX_CACHE_SIZE is two pages; debug caches add their tracks). */
 const MAX_STRIDE = 1 << 22;
 const MAX_CACHES = 1 << 16;
-/** SLAB_RED_ZONE where no enum gives its bit (before 6.9, cc61eb851461). */
+/** SLAB_RED_ZONE where no enum gives its bit (before 6.9). */
 const RED_ZONE = 0x400n;
 
 export class Slabs {
