@@ -9,16 +9,22 @@ import { evalCommand } from "./eval.ts";
 import { exit } from "./exit.ts";
 import { foreach } from "./foreach.ts";
 import { help } from "./help.ts";
+import { list } from "./list.ts";
 import { log } from "./log.ts";
 import { mach } from "./mach.ts";
 import { mod } from "./mod.ts";
+import { p } from "./p.ts";
 import { ps } from "./ps.ts";
 import { ptob } from "./ptob.ts";
 import { ptov } from "./ptov.ts";
+import { rd } from "./rd.ts";
 import { set } from "./set.ts";
+import { star, struct, union } from "./struct.ts";
+import { sym } from "./sym.ts";
 import { sys } from "./sys.ts";
 import { task } from "./task.ts";
 import { vtop } from "./vtop.ts";
+import { whatis } from "./whatis.ts";
 
 /** In any order; help sorts them. One a line, so that additions do not collide. */
 // biome-ignore format: one a line
@@ -32,16 +38,24 @@ const COMMANDS: readonly Command[] = [
   exit,
   foreach,
   help,
+  list,
+  p,
   log,
   mach,
   mod,
   ps,
   ptob,
   ptov,
+  rd,
   set,
+  star,
+  struct,
+  sym,
+  union,
   sys,
   task,
   vtop,
+  whatis,
 ];
 
 /** Makes a registry of these commands. */

@@ -61,6 +61,41 @@ export function printMember(name: string, node: ValueNode, radix: Radix): string
   return `  ${name === "" ? "" : `${name} = `}${printValue(node, radix, 1)},`.split("\n");
 }
 
+/**
+ * One member as `list -S` shows it: numbers without characters, strings up to their NUL, enums as numbers, nothing behind them; what
+ * is no plain value is shown as -s does.
+ */
+export function printRaw(name: string, node: ValueNode, radix: Radix): string[] {
+  const plain = rawText(node, radix);
+  return plain === undefined ? printMember(name, node, radix) : [`  ${name} = ${plain}`];
+}
+
+function rawText(node: ValueNode, radix: Radix): string | undefined {
+  switch (node.kind) {
+    case "integer":
+      return radix === 16 ? printInteger(node, 16) : String(signedValue(node));
+    case "boolean":
+      return node.value ? "1" : "0";
+    case "enum":
+      return radix === 16 ? `0x${node.value.toString(16)}` : String(node.value);
+    case "pointer": {
+      // crash names functions here and no data.
+      const address = `0x${node.value.toString(16)}${node.type.includes("(*") ? bracket(node.symbol) : ""}`;
+      return node.raw === undefined ? address : `${address} ${quoteString(node.raw)}`;
+    }
+    case "text": {
+      const end = node.raw.indexOf("\0");
+      return quoteString(end < 0 ? node.raw : node.raw.slice(0, end));
+    }
+    default:
+      return undefined;
+  }
+}
+
+function signedValue({ value, size, signed }: Pick<IntegerNode, "value" | "size" | "signed">): number | bigint {
+  return typeof value === "bigint" && signed ? BigInt.asIntN(size * 8, value) : value;
+}
+
 function printStruct(node: StructNode, radix: Radix, level: number): string {
   if (node.members.length === 0) return "{<No data fields>}";
   const indent = "  ".repeat(level + 1);
@@ -74,7 +109,7 @@ function printStruct(node: StructNode, radix: Radix, level: number): string {
 /** An integer by the radix; hexadecimal shows the bits of the whole type, decimal adds the character of a one-byte integer. */
 export function printInteger(node: Pick<IntegerNode, "value" | "size" | "signed">, radix: Radix): string {
   if (radix === 16) return `0x${BigInt.asUintN(node.size * 8, BigInt(node.value)).toString(16)}`;
-  const value = typeof node.value === "bigint" && node.signed ? BigInt.asIntN(node.size * 8, node.value) : node.value;
+  const value = signedValue(node);
   return node.size === 1 ? `${value} '${escapeByte(Number(value) & 0xff, "'")}'` : String(value);
 }
 
