@@ -17,7 +17,7 @@ struct cpumask __cpu_possible_mask;
 struct cpumask __cpu_present_mask;
 unsigned long __per_cpu_offset[];
 struct list_head btf_modules;
-char *crash_notes;
+note_buf_t *crash_notes;
 struct pid_namespace init_pid_ns;
 struct task_struct init_task;
 struct uts_namespace init_uts_ns;

@@ -14,8 +14,9 @@ import type { ImageChunk } from "./kernel-image.ts";
 
 /** Largest BTF taken for real; distributions' are 4–8 MiB. */
 const MAX_BTF = 256 << 20;
-/** struct btf_header: magic, version, flags, hdr_len (24), then offsets and lengths of types and strings. */
+/** struct btf_header: magic, version, flags, hdr_len (24; 32 with a layout table), then offsets and lengths of types and strings. */
 const BTF_MAGIC = [0x9f, 0xeb, 0x01];
+const HEADER_LENGTHS = new Set([24, 32]);
 
 /** Where VMCOREINFO says that the tables lie (Linux 6.0 on); undefined when it does not. */
 function kallsymsFromVmcoreinfo(info: VmcoreInfo | undefined): KallsymsLocation | undefined {
@@ -100,15 +101,23 @@ function btfRange(symbols: SymbolTable, image: () => Iterable<ImageChunk>): { st
     const view = new DataView(chunk.bytes.buffer, chunk.bytes.byteOffset, chunk.bytes.byteLength);
     for (let at = chunk.bytes.indexOf(BTF_MAGIC[0] as number); at >= 0; at = chunk.bytes.indexOf(BTF_MAGIC[0] as number, at + 1)) {
       if (at % 4 !== 0 || at + 24 > chunk.bytes.length) continue;
-      if (chunk.bytes[at + 1] !== BTF_MAGIC[1] || chunk.bytes[at + 2] !== BTF_MAGIC[2] || view.getUint32(at + 4, true) !== 24) continue;
+      if (chunk.bytes[at + 1] !== BTF_MAGIC[1] || chunk.bytes[at + 2] !== BTF_MAGIC[2] || !HEADER_LENGTHS.has(view.getUint32(at + 4, true)))
+        continue;
       const [typeOffset, typeLength, stringOffset, stringLength] = [8, 12, 16, 20].map((field) => view.getUint32(at + field, true)) as [
         number,
         number,
         number,
         number,
       ];
-      if (typeOffset !== 0 || stringOffset !== typeLength || typeLength < 1 << 16 || typeLength + stringLength > MAX_BTF) continue;
-      return { start: add(chunk.address, at), size: 24 + typeLength + stringLength };
+      if (
+        typeOffset !== 0 ||
+        stringOffset < typeLength ||
+        stringOffset > MAX_BTF ||
+        typeLength < 1 << 16 ||
+        typeLength + stringLength > MAX_BTF
+      )
+        continue;
+      return { start: add(chunk.address, at), size: view.getUint32(at + 4, true) + stringOffset + stringLength };
     }
   }
   return undefined;

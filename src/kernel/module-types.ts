@@ -22,7 +22,12 @@ export function openModuleTypes(memory: Memory, types: Types, symbols: SymbolTab
   const btf = types.tryStruct("btf");
   const module = types.tryStruct("module");
   if (head === undefined || entry === undefined || btf === undefined || module === undefined) return [];
+  if (vmlinux.note !== undefined) return [];
   const list = entry.field("list");
+  const ownBase = btf.tryField("base_btf");
+  // Types split from another base than vmlinux would be read with wrong ids.
+  const kernelBtf = symbols.byName("btf_vmlinux")?.address;
+  const base = kernelBtf === undefined ? undefined : memory.tryU64(kernelBtf);
   const found: Btf[] = [];
   const seen = new Set<VirtualAddress>();
   try {
@@ -35,6 +40,7 @@ export function openModuleTypes(memory: Memory, types: Types, symbols: SymbolTab
       const size = btf.field("data_size").number(object);
       try {
         if (size <= 0 || size > MAX_MODULE_BTF) continue;
+        if (base !== undefined && ownBase !== undefined && ownBase.pointer(object) !== base) continue;
         found.push(Btf.open(memory.bytes(btf.field("data").pointer(object), size), name, vmlinux));
       } catch (error) {
         if (!(error instanceof InquestError)) throw error;
