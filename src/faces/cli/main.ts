@@ -20,10 +20,9 @@ process.on("uncaughtException", (error) => {
   process.exit();
 });
 
-try {
-  process.exitCode = await program(process.argv.slice(2));
-} catch (error) {
-  fail(error);
-}
-// Nothing is left to do: a child that keeps a pipe open must not keep the program.
-process.exit();
+program(process.argv.slice(2))
+  .then((status) => {
+    process.exitCode = status;
+  }, fail)
+  // Nothing is left to do: a child that keeps a pipe open must not keep the program.
+  .finally(() => process.exit());
