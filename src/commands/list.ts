@@ -121,7 +121,7 @@ function operands(
   let offsetWord = args.value("-o");
   if (offsetWord === undefined && words.length >= 2) {
     const at = words.findIndex((word) => /^[A-Za-z_]\w*\.[A-Za-z_]/.test(word));
-    offsetWord = words.splice(at < 0 ? 0 : at, 1)[0];
+    offsetWord = words.splice(Math.max(at, 0), 1)[0];
   }
   const [startWord, ...more] = words;
   if (startWord === undefined || more.length > 0) throw new UsageError(`usage: list ${SYNOPSIS}`);

@@ -117,7 +117,7 @@ function evaluateLine(session: Session, text: string, user: boolean): PrintResul
   if (symbol !== undefined && isPerCpu(kernel, symbol))
     return cpus === undefined ? { values: [], perCpu: perCpuSymbol(session, symbol) } : perCpuValues(session, symbol, cpus);
   if (symbol !== undefined && cpus !== undefined) throw new UsageError(`${name} is not per-CPU: it takes no CPUs`);
-  if (symbol !== undefined && !isText(symbol) && symbolType(kernel, symbol) === undefined)
+  if (symbol !== undefined && !isText(kernel, symbol) && symbolType(kernel, symbol) === undefined)
     return { values: [], untyped: untypedSymbol(session, symbol) };
 
   const history = valueHistory(session);

@@ -151,7 +151,7 @@ function namedSymbol(kernel: Kernel, name: string): WhatisResult | undefined {
   }
   const type = symbolType(kernel, symbol);
   if (type === undefined) {
-    const what = isText(symbol) ? "the prototype of the function" : "the type of the variable";
+    const what = isText(kernel, symbol) ? "the prototype of the function" : "the type of the variable";
     throw new LookupError(`${what} ${name} is not known without a vmlinux`);
   }
   const plain = strip(type);
