@@ -50,7 +50,9 @@ function groups(kernel: Kernel): readonly Group[] {
     const fields = { next: group.field("next"), records: group.field("records"), count: group.field("index") };
     try {
       let page = virtual(kernel.memory.u64(start));
-      for (let seen = 0; page !== 0n && seen < MAX_GROUPS; seen++, page = fields.next.pointer(page)) {
+      const seen = new Set<bigint>();
+      for (; page !== 0n && !seen.has(page) && seen.size < MAX_GROUPS; page = fields.next.pointer(page)) {
+        seen.add(page);
         const count = fields.count.number(page);
         const records = fields.records.pointer(page);
         if (count <= 0 || count > MAX_RECORDS) continue;

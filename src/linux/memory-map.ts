@@ -121,7 +121,13 @@ function iomem(kernel: Kernel): PhysicalRange[] | undefined {
     sibling: resource.field("sibling"),
   };
   const ranges: PhysicalRange[] = [];
-  for (let at: VirtualAddress = fields.child.pointer(root); at !== 0n && ranges.length < MAX_RANGES; at = fields.sibling.pointer(at)) {
+  const seen = new Set<bigint>();
+  for (
+    let at: VirtualAddress = fields.child.pointer(root);
+    at !== 0n && !seen.has(at) && seen.size < MAX_RANGES;
+    at = fields.sibling.pointer(at)
+  ) {
+    seen.add(at);
     const name = fields.name.pointer(at);
     ranges.push({
       start: fields.start.pointer(at),

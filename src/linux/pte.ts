@@ -30,27 +30,29 @@ const TYPES = 32;
 /** Reads an entry that is not present; undefined when it is empty. */
 export function swapEntry(kernel: Kernel, entry: bigint): SwapEntry | undefined {
   if (entry === 0n) return undefined;
-  const areas = swapAreaCount(kernel);
-  const forms = kernel.arch.name === "x86_64" ? [x86Entry(entry)] : arm64Entries(entry);
-  // The form is not recorded anywhere: the first whose type is an area in use is the kernel's own.
-  const found = forms.find(({ type }) => type < areas) ?? forms[0];
-  if (found === undefined) return undefined;
-  const path = found.type < areas ? swapPath(kernel, found.type) : undefined;
-  const marker = found.type < areas ? undefined : "no swap area: a page under migration, a poisoned one, device memory or a marker";
-  return { ...found, path, marker };
+  const { type, offset } = kernel.arch.name === "x86_64" ? x86Entry(entry) : arm64Entry(kernel, entry);
+  const used = type < swapAreaCount(kernel);
+  const path = used ? swapPath(kernel, type) : undefined;
+  const marker = used ? undefined : "no swap area: a page under migration, a poisoned one, device memory or a marker";
+  return { type, offset, path, marker };
 }
 
 function x86Entry(entry: bigint): { readonly type: number; readonly offset: bigint } {
   return { type: Number(entry >> 59n), offset: BigInt.asUintN(45, ~entry >> 14n) };
 }
 
-function arm64Entries(entry: bigint): readonly { readonly type: number; readonly offset: bigint }[] {
-  const old = BigInt.asUintN(50, entry >> 8n);
-  return [
-    { type: Number((entry >> 6n) & 0x1fn), offset: BigInt.asUintN(50, entry >> 12n) },
-    { type: Number((entry >> 3n) & 0x1fn), offset: old },
-    { type: Number((entry >> 2n) & 0x3fn), offset: old },
-  ];
+/**
+ * The bits are macros, of which a dump holds nothing. What changed in the same releases stands in for them: 6.10 made "slab" a page type
+ * (46df8e73a4a3), and 5.19 moved the type to make room for the flag PG_anon_exclusive itself (78fbe906cc90).
+ */
+function arm64Entry(kernel: Kernel, entry: bigint): { readonly type: number; readonly offset: bigint } {
+  const { types } = kernel;
+  if (types.constant("PGTY_slab") !== undefined || types.enumerator("PG_slab")?.type.name === "pagetype") {
+    return { type: Number((entry >> 6n) & 0x1fn), offset: BigInt.asUintN(50, entry >> 12n) };
+  }
+  const offset = BigInt.asUintN(50, entry >> 8n);
+  if (types.constant("PG_anon_exclusive") !== undefined) return { type: Number((entry >> 3n) & 0x1fn), offset };
+  return { type: Number((entry >> 2n) & 0x3fn), offset };
 }
 
 function swapAreaCount(kernel: Kernel): number {

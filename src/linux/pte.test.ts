@@ -1,0 +1,34 @@
+import { expect, it } from "vitest";
+import { swapEntry } from "./pte.ts";
+import { type EnumTable, PagedKernel } from "./testing/paged-kernel.ts";
+
+function kernel(machine: string, areas: number, enums: EnumTable = {}): PagedKernel {
+  const fake = new PagedKernel({}, enums);
+  Object.defineProperty(fake, "arch", { value: { ...fake.arch, name: machine } });
+  fake.symbol("nr_swapfiles", 0xffff_8880_0000_0000n);
+  fake.memory.put32(0xffff_8880_0000_0000n, areas);
+  return fake;
+}
+
+it("reads x86-64 entries: type on top, offset inverted", () => {
+  const entry = BigInt.asUintN(64, (1n << 59n) | (BigInt.asUintN(45, ~0x12345n) << 14n));
+  expect(swapEntry(kernel("x86_64", 2).kernel, entry)).toMatchObject({ type: 1, offset: 0x12345n, marker: undefined });
+  expect(swapEntry(kernel("x86_64", 2).kernel, 0n)).toBeUndefined();
+});
+
+it("says when an entry is no place in a swap area", () => {
+  const migration = BigInt.asUintN(64, (30n << 59n) | (BigInt.asUintN(45, ~7n) << 14n));
+  expect(swapEntry(kernel("x86_64", 1).kernel, migration)).toMatchObject({ type: 30, offset: 7n, path: undefined });
+  expect(swapEntry(kernel("x86_64", 1).kernel, migration)?.marker).toMatch(/no swap area/);
+});
+
+it("reads the three arm64 forms", () => {
+  const entry = (type: bigint, at: bigint, offset: bigint, from: bigint) => (type << at) | (offset << from);
+  const form = (enums: EnumTable) => kernel("aarch64", 3, enums).kernel;
+  const newest = form({ pagetype: { PGTY_slab: 0xf5n }, pageflags: { PG_anon_exclusive: 11n } });
+  expect(swapEntry(newest, entry(2n, 6n, 0x700n, 12n))).toMatchObject({ type: 2, offset: 0x700n });
+  const middle = form({ pageflags: { PG_slab: 9n, PG_anon_exclusive: 17n } });
+  expect(swapEntry(middle, entry(1n, 3n, 0x700n, 8n))).toMatchObject({ type: 1, offset: 0x700n });
+  const oldest = form({ pageflags: { PG_slab: 9n } });
+  expect(swapEntry(oldest, entry(1n, 2n, 0x700n, 8n))).toMatchObject({ type: 1, offset: 0x700n });
+});
