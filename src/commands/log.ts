@@ -67,7 +67,7 @@ export const log = defineCommand<LogResult>({
   },
   run({ kernel }, args) {
     if (args.has("-R"))
-      throw new UnsupportedError("log: -R: Rust names cannot be demangled; they are shown as the kernel printed them without -R");
+      throw new UnsupportedError("-R: Rust names cannot be demangled; they are shown as the kernel printed them without -R");
     const show = {
       stamp: args.has("-t") ? ("none" as const) : args.has("-T") ? ("date" as const) : ("seconds" as const),
       level: args.has("-m"),
@@ -76,15 +76,13 @@ export const log = defineCommand<LogResult>({
     };
     if (args.has("-a")) {
       const { records, queues, notes } = auditRecords(kernel);
-      if (queues.length === 0) throw new UnsupportedError("log: -a: the audit queues are not among this kernel's symbols");
+      if (queues.length === 0) throw new UnsupportedError("-a: the audit queues are not among this kernel's symbols");
       return { audit: records, notes, show, toJSON: () => ({ audit: records, notes }) };
     }
     if (args.has("-s")) {
       const buffers = safeBuffers(kernel);
       if (buffers === undefined)
-        throw new UnsupportedError(
-          "log: -s: this kernel has no printk-safe buffers (they were removed in 5.15), or their symbols are missing",
-        );
+        throw new UnsupportedError("-s: this kernel has no printk-safe buffers (they were removed in 5.15), or their symbols are missing");
       return { buffers, notes: [], show, toJSON: () => ({ buffers }) };
     }
     const { records: found, notes } = readLog(kernel);
@@ -94,7 +92,7 @@ export const log = defineCommand<LogResult>({
         ? found.map(({ nanoseconds }) => (nanoseconds === undefined ? undefined : logStampToDate(kernel, nanoseconds)))
         : undefined;
     if (stamps?.some((stamp) => stamp !== undefined) === false) {
-      throw new UnsupportedError("log: -T: the date of the dump is not known: no timekeeper among the symbols, no CRASHTIME in VMCOREINFO");
+      throw new UnsupportedError("-T: the date of the dump is not known: no timekeeper among the symbols, no CRASHTIME in VMCOREINFO");
     }
     return { records, notes, show, ...(stamps === undefined ? {} : { stamps }), toJSON: () => ({ records, notes }) };
   },

@@ -64,14 +64,14 @@ export const mod = defineCommand<ModResult>({
   run({ kernel }, args) {
     for (const flag of ["-s", "-S", "-d", "-D", "-r", "-o"]) {
       if (args.has(flag))
-        throw new UnsupportedError(`mod: ${flag}: debug files of modules are not read yet; symbols and types come from the dump itself`);
+        throw new UnsupportedError(`${flag}: debug files of modules are not read yet; symbols and types come from the dump itself`);
     }
-    if (args.has("-R")) throw new UnsupportedError("mod: -R: a dump does not change");
+    if (args.has("-R")) throw new UnsupportedError("-R: a dump does not change");
     const all = [...kernel.modules].sort((a, b) => (a.base < b.base ? -1 : a.base > b.base ? 1 : 0));
     for (const name of args.operands) {
       if (!all.some((module) => module.name === name)) {
         throw new LookupError(
-          `mod: no module named "${name}" is loaded`,
+          `no module named "${name}" is loaded`,
           nearestNames(
             name,
             all.map((module) => module.name),

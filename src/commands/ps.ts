@@ -66,8 +66,8 @@ export const ps = defineCommand<PsResult>({
   run(session, args) {
     const { kernel } = session;
     const views = VIEWS.filter((flag) => args.has(flag));
-    if (views.length > 1) throw new UsageError(`ps: ${views.join(" and ")} exclude each other`);
-    if (args.has("-C") && !args.has("-l") && !args.has("-m")) throw new UsageError("ps: -C goes with -l or -m");
+    if (views.length > 1) throw new UsageError(`${views.join(" and ")} exclude each other`);
+    if (args.has("-C") && !args.has("-l") && !args.has("-m")) throw new UsageError("-C goes with -l or -m");
     const tasks = chooseTasks(kernel, args, undefined);
     const header = !args.has("-H");
     const view = views[0];

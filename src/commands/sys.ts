@@ -41,26 +41,26 @@ export const sys = defineCommand<SysResult>({
   },
   run(session, args) {
     const { kernel } = session;
-    if (args.has("-panic")) throw new UnsupportedError("sys: -panic: a dump is not a live system");
+    if (args.has("-panic")) throw new UnsupportedError("-panic: a dump is not a live system");
     if (args.has("-t")) {
       const mask = taintMask(kernel);
-      if (mask === undefined) throw new UnsupportedError('sys: -t: "tainted_mask" is not among this kernel\'s symbols');
+      if (mask === undefined) throw new UnsupportedError('-t: "tainted_mask" is not among this kernel\'s symbols');
       return { taint: { mask, letters: taintLetters(mask), flags: taintFlags(mask) } };
     }
     if (args.has("-i")) {
       const dmi = dmiStrings(kernel);
-      if (dmi === undefined) throw new UnsupportedError('sys: -i: "dmi_ident" is not among this kernel\'s symbols');
+      if (dmi === undefined) throw new UnsupportedError('-i: "dmi_ident" is not among this kernel\'s symbols');
       return { dmi };
     }
     if (args.has("-c")) return { systemCalls: chosenCalls(session, args) };
     const [word, ...rest] = args.operands;
     if (word === "config" && rest.length === 0) return { config: kernelConfig(kernel) };
-    if (word !== undefined) throw new UsageError(`sys: "${args.operands.join(" ")}" is nothing to show; sys knows config, -t, -i and -c`);
+    if (word !== undefined) throw new UsageError(`"${args.operands.join(" ")}" is nothing to show; sys knows config, -t, -i and -c`);
     return systemSummary(session);
   },
   *text({ taint, config, systemCalls: calls, dmi, ...summary }, { radix }) {
     if (taint !== undefined) {
-      yield `TAINTED_MASK: ${taint.mask.toString(16)}  ${taint.letters}`;
+      yield `TAINTED_MASK: ${taint.mask.toString(16)}  ${taint.letters}`.trimEnd();
       for (const { letter, meaning } of taint.flags) yield `  ${letter}  ${meaning}`;
     } else if (config !== undefined) {
       yield* config.replace(/\n$/, "").split("\n");
@@ -87,6 +87,6 @@ function chosenCalls({ kernel }: Session, args: ParsedArguments): readonly Syste
       ? all.filter(({ symbol }) => symbol?.includes(operand) === true)
       : all.filter((call) => call.number === number);
   });
-  if (chosen.length === 0) throw new UsageError(`sys: -c: no system call has ${args.operands.map((word) => `"${word}"`).join(" or ")}`);
+  if (chosen.length === 0) throw new UsageError(`-c: no system call has ${args.operands.map((word) => `"${word}"`).join(" or ")}`);
   return chosen;
 }

@@ -52,7 +52,7 @@ export const task = defineCommand<TaskResult>({
       args.operands.length === 0 ? [taskAt(kernel, session.context)] : args.operands.map((operand) => taskOperand(kernel, operand));
     const radix = chosenRadix(args);
     const members = args.value("-R");
-    if (members?.replace(/,/g, "").trim() === "") throw new UsageError("task: -R wants members: -R pid,flags");
+    if (members?.replace(/,/g, "").trim() === "") throw new UsageError("-R wants members: -R pid,flags");
     const show =
       members === undefined
         ? dumper(session)

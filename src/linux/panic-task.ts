@@ -26,7 +26,9 @@ export interface PanicTask {
 
 /** The log's message; undefined when the log tells nothing or cannot be read. Once per dump. */
 export function kernelPanic(kernel: Kernel): PanicMessage | undefined {
-  return kernel.memo(kernelPanic, () => panicMessage(logRecords(kernel)));
+  // The kernel adds CRASHTIME to VMCOREINFO when it starts the crash kernel.
+  const crashed = /^CRASHTIME=/m.test(kernel.dump.vmcoreinfo ?? "");
+  return kernel.memo(kernelPanic, () => panicMessage(logRecords(kernel), crashed));
 }
 
 /** The task to start with. undefined only when the dump has no task that was running. */

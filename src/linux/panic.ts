@@ -53,13 +53,16 @@ const SYSRQ = /^(?:sysrq: )?(?:SysRq : )?Trigger a crash|^sysrq triggered crash/
 /** Ends an event: what stands before it belongs to an older, survived one. */
 const EVENT_END = /^---\[ end trace /;
 
-/** Finds the message in the log; undefined when nothing in it tells of a failure. */
-export function panicMessage(records: readonly LogRecord[]): PanicMessage | undefined {
+/**
+ * Finds the message in the log; undefined when nothing in it tells of a failure.
+ * @param crashed the machine is known to have crashed: with a crash kernel loaded, an oops starts it at once and panic() prints nothing
+ */
+export function panicMessage(records: readonly LogRecord[], crashed = false): PanicMessage | undefined {
   const panicIndex = findLast(records, (line) => PANIC.test(line));
   if (panicIndex === undefined) {
     const last = findLast(records, (line) => REPORT_STARTS.some((start) => start.test(line)));
     if (last === undefined) return undefined;
-    return message(records, eventStart(records, last), false, true);
+    return message(records, eventStart(records, last), crashed, true);
   }
   const cause = PANIC.exec(firstMatch(records[panicIndex] as LogRecord, PANIC))?.[1] ?? "";
   const sysrq = sysrqBefore(records, panicIndex) || SYSRQ.test(cause);

@@ -83,6 +83,7 @@ export function isGroupLeader(task: Task): boolean {
 
 /** The real parent's pid, as ps(1) shows it; 0 when there is none or it cannot be read. */
 export function parentPid(kernel: Kernel, task: Task): number {
+  if (task.idle) return 0;
   const parent = taskTable(kernel).byAddress.get(task.parent);
   if (parent !== undefined) return parent.tgid;
   return kernel.memory.tryU32(taskLayout(kernel).tgid.address(task.parent)) ?? 0;

@@ -9,6 +9,7 @@
  *   6.13+     struct tk_data tk_core
  *   3.17+     tk_core { seqcount_t or seqcount_raw_spinlock_t seq; struct timekeeper timekeeper; }     anonymous
  *   before    struct timekeeper timekeeper
+ *   no symbol found by its shape: timekeeper-search.ts
  *
  * The timekeeper is moved on by the tick: the answer is exact to a tick, and a machine that idled without ticks may lag behind. Where no
  * timekeeper can be found, uptime comes from jiffies with the tick rate that agrees with the log, or from the log alone.
@@ -17,6 +18,7 @@ import { add, low32, type VirtualAddress } from "../bytes/address.ts";
 import { InquestError } from "../bytes/errors.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import { readLog } from "./printk.ts";
+import { searchTimekeeper } from "./timekeeper-search.ts";
 
 const NANO = 1_000_000_000n;
 /** CONFIG_HZ values that are in use. */
@@ -98,7 +100,7 @@ function readTimekeeper(kernel: Kernel): { uptime: bigint; monotonic: bigint; re
 
 function timekeeperAddress(kernel: Kernel): VirtualAddress | undefined {
   const outer = kernel.tryAddress("timekeeper_data") ?? kernel.tryAddress("tk_core");
-  if (outer === undefined) return kernel.tryAddress("timekeeper");
+  if (outer === undefined) return kernel.tryAddress("timekeeper") ?? searchTimekeeper(kernel);
   const data = kernel.types.tryStruct("tk_data")?.tryField("timekeeper");
   if (data !== undefined) return data.address(outer);
   // The anonymous struct: the sequence counter (larger with lockdep), then the timekeeper at the next multiple of 8. 5.9 changed the

@@ -44,7 +44,7 @@ export function chooseTasks(kernel: Kernel, args: ParsedArguments, context: Virt
     const task = byAddress.get(context);
     chosen = task === undefined ? [] : [task];
   }
-  if (args.has("-k") && args.has("-u")) throw new UsageError("ps: -k and -u exclude each other");
+  if (args.has("-k") && args.has("-u")) throw new UsageError("-k and -u exclude each other");
   if (args.has("-k")) chosen = chosen.filter(isKernelThread);
   if (args.has("-u")) chosen = chosen.filter((task) => !isKernelThread(task));
   if (args.has("-G")) chosen = chosen.filter(isGroupLeader);
@@ -61,7 +61,7 @@ export function chooseTasks(kernel: Kernel, args: ParsedArguments, context: Virt
 
 function parsePolicy(name: string): number {
   const number = policyNumber(name.trim());
-  if (number === undefined) throw new UsageError(`ps: "${name}" is no scheduling policy (${POLICY_NAMES.join(", ")})`);
+  if (number === undefined) throw new UsageError(`"${name}" is no scheduling policy (${POLICY_NAMES.join(", ")})`);
   return number;
 }
 
@@ -73,7 +73,7 @@ function matching(kernel: Kernel, operand: string, quoted: boolean): readonly Ta
     try {
       pattern = new RegExp(operand);
     } catch {
-      throw new UsageError(`ps: '${operand}' is no regular expression`);
+      throw new UsageError(`'${operand}' is no regular expression`);
     }
     return tasks.filter((task) => pattern.test(task.comm));
   }
@@ -88,7 +88,7 @@ function matching(kernel: Kernel, operand: string, quoted: boolean): readonly Ta
   if (task !== undefined) return [task];
   // The kernel keeps 15 characters of a name.
   const named = tasks.filter(({ comm }) => comm === operand.slice(0, 15));
-  if (named.length === 0) throw new LookupError(`ps: "${operand}" is no pid, task address or name of a task`);
+  if (named.length === 0) throw new LookupError(`"${operand}" is no pid, task address or name of a task`);
   return named;
 }
 

@@ -110,8 +110,12 @@ function countStates(tasks: readonly Task[]): Record<string, number> {
 function ancestors(kernel: Kernel, task: Task): readonly Brief[] {
   const { byAddress } = taskTable(kernel);
   const chain: Task[] = [];
-  for (let here: Task | undefined = task; here !== undefined && !chain.includes(here); here = byAddress.get(here.parent))
+  let here: Task | undefined = task;
+  while (here !== undefined && !chain.includes(here)) {
     chain.unshift(here);
+    // The parent of an idle task is only who made it.
+    here = here.idle ? undefined : byAddress.get(here.parent);
+  }
   return chain.map(brief);
 }
 
@@ -119,8 +123,8 @@ function children(kernel: Kernel, tasks: readonly Task[]) {
   return lazy(function* () {
     const byParent = new Map<bigint, Task[]>();
     for (const task of taskTable(kernel).tasks) {
-      // A thread's parent is its leader's; only leaders are children. The first idle task is its own parent.
-      if (!isGroupLeader(task) || task.parent === task.address) continue;
+      // A thread's parent is its leader's; only leaders are children. The parent of an idle task is only who made it.
+      if (!isGroupLeader(task) || task.idle) continue;
       const siblings = byParent.get(task.parent);
       if (siblings === undefined) byParent.set(task.parent, [task]);
       else siblings.push(task);
@@ -170,7 +174,7 @@ function lastRuns(kernel: Kernel, tasks: readonly Task[], cpus: string | undefin
   const rows = tasks.flatMap((task) => {
     const last = lastArrival(kernel, task);
     if (last === undefined)
-      throw new UnsupportedError("ps: -l and -m: this kernel does not record when a task last ran (no CONFIG_SCHED_INFO)");
+      throw new UnsupportedError("-l and -m: this kernel does not record when a task last ran (no CONFIG_SCHED_INFO)");
     const end = now(task.cpu);
     return [
       {
