@@ -2,7 +2,7 @@
  * A file of the local disk as a ByteSource, through a Node file descriptor. The only file of the engine that opens files; a browser
  * build replaces it by one over FileReaderSync.
  */
-import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { closeSync, constants, existsSync, fstatSync, openSync, readSync } from "node:fs";
 import type { ByteSource } from "./byte-source.ts";
 import { FormatError } from "./errors.ts";
 
@@ -62,7 +62,8 @@ class FileSource implements ByteSource {
 export function openFile(path: string): ByteSource {
   let descriptor: number;
   try {
-    descriptor = openSync(path, "r");
+    // Without O_NONBLOCK the opening of a pipe waits for a writer.
+    descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   } catch (error) {
     throw new FormatError(path, reason(error));
   }
@@ -76,12 +77,7 @@ export function openFile(path: string): ByteSource {
   return new FileSource(path, descriptor, Math.min(status.size, Number.MAX_SAFE_INTEGER));
 }
 
-/** True when a file of that name can be opened; used to tell `file@address` from a name that contains an @. */
+/** True when there is a file of that name; used to tell `file@address` from a name that contains an @. */
 export function fileExists(path: string): boolean {
-  try {
-    closeSync(openSync(path, "r"));
-    return true;
-  } catch {
-    return false;
-  }
+  return existsSync(path);
 }

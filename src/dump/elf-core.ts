@@ -52,6 +52,9 @@ export interface ElfCoreOptions {
 export function openElfCore(source: ByteSource, options: ElfCoreOptions = {}): Dump {
   const header = parseElfHeader(readUpTo(source, 0, ELF_HEADER_SIZE), source.name) as ElfHeader;
   if (header.bits === 32) throw unsupportedMachine(source.name, header.machine, header.littleEndian, "32-bit ELF core");
+  if (header.machine === "unknown") {
+    throw unsupportedMachine(source.name, header.machine, header.littleEndian, `ELF core, e_machine ${header.machineNumber}`);
+  }
   return new ElfCore(source, header, readSegments(source, header), options);
 }
 

@@ -57,7 +57,12 @@ export function requireSupported(dump: Pick<Dump, "files" | "machine" | "littleE
 /** The one line that refuses a dump of another machine. */
 export function unsupportedMachine(file: string, machine: Machine, littleEndian: boolean, format: string): UnsupportedError {
   const order = littleEndian ? "little-endian" : "big-endian";
-  const article = /^[ai]/.test(machine) ? "an" : "a";
-  const whose = machine === "unknown" ? "an unknown machine" : `${article} ${machine} machine`;
-  return new UnsupportedError(`${file}: the dump is of ${whose} (${order} ${format}); Inquest reads x86_64 and aarch64`);
+  return new UnsupportedError(
+    `${file}: the dump is of ${withArticle(machine)} machine (${order} ${format}); Inquest reads x86_64 and aarch64`,
+  );
+}
+
+/** "an x86_64", "a ppc64". */
+export function withArticle(machine: string): string {
+  return /^[aiux]/.test(machine) ? `an ${machine}` : `a ${machine}`;
 }

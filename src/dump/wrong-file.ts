@@ -5,6 +5,7 @@
 import { latin1 } from "../bytes/cursor.ts";
 import { FormatError, type InquestError, UnsupportedError } from "../bytes/errors.ts";
 import { type ElfHeader, ET_DYN, ET_EXEC, ET_REL, parseElfHeader } from "./elf-header.ts";
+import { withArticle } from "./machine.ts";
 
 /** A signature: offset, bytes (as a Latin-1 string), and what the file is. */
 type Signature = readonly [offset: number, bytes: string, what: string];
@@ -94,12 +95,12 @@ export function explainWrongFile(name: string, head: Uint8Array): InquestError {
 }
 
 function describeElf(header: ElfHeader, head: Uint8Array): string {
-  const machine = header.machine === "unknown" ? `machine ${header.machineNumber}` : header.machine;
-  if (header.type === ET_REL) return `this is a ${machine} kernel module or object file, not a dump`;
+  const machine = header.machine === "unknown" ? `an ELF (machine ${header.machineNumber})` : withArticle(header.machine);
+  if (header.type === ET_REL) return `this is ${machine} kernel module or object file, not a dump`;
   if (header.type !== ET_EXEC && header.type !== ET_DYN) return `this is an ELF file of type ${header.type}, not a core`;
   return isKernel(header, head)
-    ? `this is a ${machine} vmlinux, not a dump; give the dump beside it`
-    : `this is a ${machine} program or shared library, not a dump`;
+    ? `this is ${machine} vmlinux, not a dump; give the dump beside it`
+    : `this is ${machine} program or shared library, not a dump`;
 }
 
 /** A vmlinux is linked to addresses in the kernel's half; the first program headers show it. */
