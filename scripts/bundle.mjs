@@ -8,7 +8,7 @@
 // `node scripts/bundle.mjs FILE.js` writes to another place, without the compiled code.
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
@@ -65,6 +65,7 @@ const module = { exports: {} };
 script.runInThisContext()(createRequire(file), module, module.exports, file, dirname(file));
 `;
 
+mkdirSync(dirname(bundle), { recursive: true });
 for (const name of readdirSync(dirname(bundle))) {
   if (name.startsWith(`${basename(bundle, ".cjs")}.`) && name.endsWith(".cache")) rmSync(join(dirname(bundle), name), { force: true });
 }

@@ -7,10 +7,11 @@ const page: StructType = { kind: "struct", name: "page", size: 64, members: [] }
 const commands = ["p", "struct", "union", "whatis", "sym", "eval", "*", "ps", "log"].map((name) => echoCommand(name));
 const session = fakeSession({
   commands,
-  symbols: { jiffies: [0x1000n, "D"], schedule: [0x2000n, "T"], page: [0x3000n, "t"] },
+  symbols: { jiffies: [0x1000n, "D"], jiffies_t: [0x1000n, "T"], schedule: [0x2000n, "T"], page: [0x3000n, "t"] },
   types: [
     ["struct", "page", page],
     ["union", "thread_union", { ...page, kind: "union", name: "thread_union" }],
+    ["variable", "jiffies_t", page],
     ["typedef", "u8", { kind: "int", name: "unsigned char", size: 1, signed: false, encoding: "char" }],
   ],
 });
@@ -37,6 +38,8 @@ describe("what a line means", () => {
     expect(meaning("schedule")).toBe("sym schedule");
     expect(meaning("(1 + 2)")).toBe("eval (1 + 2)");
     expect(meaning("0x10")).toBe("eval 0x10");
+    expect(meaning("ffff888003a4c000")).toBe("eval ffff888003a4c000");
+    expect(meaning("jiffies_t")).toBe("p jiffies_t");
     expect(meaning("(struct page *)0xffff")).toBe("p (struct page *)0xffff");
   });
 

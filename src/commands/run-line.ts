@@ -55,20 +55,17 @@ export function resolveLine(session: Session, text: string): ResolvedLine {
   const line = text.trim();
   const name = /^(\*|[^\s*][^\s]*)/.exec(line)?.[0] ?? "";
   const known = session.registry.find(name);
-  if (known !== undefined) return resolved(session, known, line.slice(name.length).trim());
+  if (known !== undefined) return resolved(known, line.slice(name.length).trim());
   const target = fallThrough(session, line, /^\S+/.exec(line)?.[0] ?? "");
   const command = target === undefined ? undefined : session.registry.find(target);
   if (command === undefined) {
     const names = session.registry.all().flatMap((each) => [each.spec.name, ...(each.spec.aliases ?? [])]);
     throw new LookupError(`command not found: ${name}`, nearestNames(name, [...names, ...session.aliases.keys()]));
   }
-  return resolved(session, command, line);
+  return resolved(command, line);
 }
 
-function resolved(session: Session, command: Command, line: string): ResolvedLine {
-  if (session.minimal === true && command.spec.minimal !== true) {
-    throw new UnsupportedError("not available with --minimal, which opens no task table and no types; open the dump without it");
-  }
+function resolved(command: Command, line: string): ResolvedLine {
   return { command, words: command.spec.rawLine === true ? tolerantWords(line) : splitWords(line), line };
 }
 
@@ -83,6 +80,9 @@ function tolerantWords(line: string): Word[] {
 
 /** Parses the words and runs the command. */
 export function runResolved(session: Session, { command, words, line }: ResolvedLine): CommandOutcome {
+  if (session.minimal === true && command.spec.minimal !== true) {
+    throw new UnsupportedError("not available with --minimal, which opens no task table and no types; open the dump without it");
+  }
   const parsed = parseArguments(command.spec, command.spec.rawLine === true ? [] : words, line);
   const result = command.run(session, parsed);
   return { command, args: words.map((word) => word.text), result, text: (layout) => command.text(result, layout) };
@@ -95,15 +95,16 @@ export function runLine(session: Session, line: string): CommandOutcome {
 
 /** Name of the command that a line without a command means; undefined when it means nothing. The whole line becomes its arguments. */
 function fallThrough(session: Session, line: string, first: string): string | undefined {
-  if (session.minimal === true) return undefined;
+  if (session.minimal === true) return session.kernel.symbols.byName(first) === undefined ? undefined : "sym";
   if (first === "enum" || first === "unsigned" || first === "signed") return "whatis";
   if (first.startsWith("(")) return /^\((struct|union|enum|unsigned|[A-Za-z_]\w*\s*\*)/.test(line) ? "p" : "eval";
-  if (parseNumber(first, 10) !== undefined && /^\d/.test(first)) return "eval";
+  if (parseNumber(first, 10) !== undefined && /^(\d|[0-9a-f]{12})/i.test(first)) return "eval";
   const name = /^&?([A-Za-z_$][\w$]*)/.exec(first)?.[1];
   if (name === undefined) return undefined;
   const { kernel } = session;
   const symbol = kernel.symbols.byName(name);
-  const isText = symbol !== undefined && "tTwWiI".includes(symbol.type);
+  // Some variables are placed by the linker script and listed as text: jiffies in 7.2.
+  const isText = symbol !== undefined && "tTwWiI".includes(symbol.type) && kernel.variableType(name) === undefined;
   if (symbol !== undefined && !isText) return "p";
   const type = typeOf(session, name);
   if (type !== undefined) return first.startsWith("&") || first.includes("->") ? undefined : type;

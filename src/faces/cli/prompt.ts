@@ -75,8 +75,12 @@ class Prompt {
     if (this.#busy || this.#ended) return;
     this.#busy = true;
     try {
+      let ahead = false;
       for (let line = this.#queue.shift(); line !== undefined; line = this.#queue.shift()) {
         const text = line.trim();
+        // Typed or pasted while the command before it ran: its prompt was not shown.
+        if (ahead && this.#options.terminal) this.#options.print(`${prompt}${text}\n`);
+        ahead = true;
         await this.#run(text);
         if (this.#options.echo && !this.#options.terminal && text !== "" && !isComment(text)) this.#options.print("\n");
         if (this.#runner.session.finished || this.#runner.outputClosed) break;

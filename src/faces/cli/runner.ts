@@ -16,7 +16,7 @@ import type { RcFile } from "./rc-files.ts";
 import { splitRedirection } from "./redirection.ts";
 import { errorText } from "./report-error.ts";
 import { sanitize } from "./sanitize.ts";
-import { DescriptorSink, FileSink, reasonOf, ShellSink, type Sink } from "./sink.ts";
+import { DescriptorSink, FileError, FileSink, ShellSink, type Sink } from "./sink.ts";
 import { writeAll } from "./write-all.ts";
 
 /** A slice of output ends at this many characters or after this time, whichever comes first. */
@@ -266,7 +266,7 @@ function readLines(path: string): string[] {
   try {
     return readFileSync(path, "utf8").split(/\r?\n/);
   } catch (error) {
-    throw new UsageError(`${path}: ${reasonOf(error)}`);
+    throw new FileError(path, error);
   }
 }
 
@@ -289,6 +289,6 @@ function shell(command: string): boolean {
     command === ""
       ? spawnSync(process.env.SHELL || "/bin/sh", [], { stdio: "inherit" })
       : spawnSync("/bin/sh", ["-c", command], { stdio: "inherit" });
-  if (result.error !== undefined) throw new UsageError(`the shell cannot be started: ${reasonOf(result.error)}`);
+  if (result.error !== undefined) throw new FileError("the shell", result.error);
   return command === "" || result.status === 0;
 }

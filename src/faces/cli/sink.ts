@@ -4,8 +4,18 @@
  */
 import { spawn } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
-import { UsageError } from "../../bytes/errors.ts";
+import { InquestError } from "../../bytes/errors.ts";
 import { writeAll } from "./write-all.ts";
+
+/** A file of the user's, or the standard output, that cannot be read or written. */
+export class FileError extends InquestError {
+  readonly kind = "file";
+
+  /** @param name what the user calls it; @param error what the system said */
+  constructor(name: string, error: unknown) {
+    super(`${name}: ${reasonOf(error)}`);
+  }
+}
 
 export interface Sink {
   /** True once nobody reads any more. */
@@ -25,7 +35,13 @@ export class DescriptorSink implements Sink {
   }
 
   write(text: string): void {
-    if (!this.closed) this.closed = !writeAll(this.#fd, text);
+    if (this.closed) return;
+    try {
+      this.closed = !writeAll(this.#fd, text);
+    } catch (error) {
+      this.closed = true;
+      throw new FileError("standard output", error);
+    }
   }
 
   finish(): boolean {
@@ -43,7 +59,7 @@ export class FileSink implements Sink {
     try {
       this.#fd = openSync(path, mode);
     } catch (error) {
-      throw new UsageError(`${path}: ${reasonOf(error)}`);
+      throw new FileError(path, error);
     }
   }
 
@@ -51,7 +67,7 @@ export class FileSink implements Sink {
     try {
       writeAll(this.#fd, text);
     } catch (error) {
-      throw new UsageError(`${this.#path}: ${reasonOf(error)}`);
+      throw new FileError(this.#path, error);
     }
   }
 
@@ -100,7 +116,7 @@ export class ShellSink implements Sink {
 }
 
 /** What the system says about a failed file operation, in words. */
-export function reasonOf(error: unknown): string {
+function reasonOf(error: unknown): string {
   const code = (error as NodeJS.ErrnoException).code;
   switch (code) {
     case "ENOENT":
