@@ -155,6 +155,7 @@ class Evaluator {
     if (operator === "*") {
       // gdb takes a plain number for the address of a word.
       const target = pointer?.target ?? LONG;
+      this.#refuseUndefined(target);
       if (strip(target).kind === "void") throw this.#error(node, "a void pointer cannot be dereferenced; cast it: *(TYPE *)");
       return new Value(this.#scope.memory, target, virtual(scalar.value));
     }
@@ -170,12 +171,19 @@ class Evaluator {
     const base = this.value(node.base);
     const pointer = asPointer(base.type);
     const type = strip(pointer?.target ?? base.type);
+    this.#refuseUndefined(type);
     const address = pointer === undefined ? base.address : virtual(base.bigint());
     if ((type.kind !== "struct" && type.kind !== "union") || address === undefined) {
       const what = strip(base.type).kind === "void" ? "its type is not known without a vmlinux" : `${declare(base.type)} is no structure`;
       throw this.#error(node.base, `${what}: it has no member "${node.name}"`);
     }
     return this.#memberOf(type, address, node.name);
+  }
+
+  /** A structure that is only named: its definition may be in a module without type information, or nowhere. */
+  #refuseUndefined(type: CType): void {
+    const plain = strip(type);
+    if (plain.kind === "forward") throw new LookupError(`${plain.of} ${plain.name} has no definition in this dump`);
   }
 
   #memberOf(type: StructType, address: VirtualAddress, name: string): Value {

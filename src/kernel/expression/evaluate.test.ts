@@ -1,0 +1,209 @@
+import { describe, expect, test } from "vitest";
+import { declare } from "../../debug-info/c-format-type.ts";
+import {
+  array,
+  BOOL,
+  CHAR,
+  enumeration,
+  functionType,
+  INT,
+  LONG,
+  pointerTo,
+  SparseMemory,
+  smallKernel,
+  struct,
+  typedef,
+  U8,
+  UINT,
+  ULONG,
+  union,
+  VOID,
+} from "../testing/small-kernel.ts";
+import type { Value } from "../value.ts";
+import { evaluateExpression } from "./evaluate.ts";
+import { kernelScope } from "./scope.ts";
+
+const BASE = 0xffff800000001000n;
+const color = enumeration("color", { RED: 0, GREEN: 1, BLUE: 7 });
+const inner = struct("inner", [
+  ["low", UINT, 3],
+  ["high", INT, 5],
+  ["list", array(INT, 4)],
+]);
+const node: ReturnType<typeof struct> = struct("node", [
+  ["next", pointerTo(() => node)],
+  ["name", array(CHAR, 8)],
+  [
+    undefined,
+    union(undefined, [
+      ["as_long", LONG],
+      ["as_int", INT],
+    ]),
+  ],
+  ["inner", inner],
+  ["color", color],
+  ["flag", BOOL],
+]);
+const memory = new SparseMemory()
+  .put(BASE, BASE + 0x100n)
+  .text(BASE + 8n, "abc")
+  .put(BASE + 16n, -5)
+  .put(BASE + 24n, 0b10110_101, 4)
+  .put(BASE + 28n, 10, 4)
+  .put(BASE + 32n, 20, 4)
+  .put(BASE + 36n, -30, 4)
+  .put(BASE + 44n, 7, 4)
+  .put(BASE + 48n, 1, 1)
+  .put(BASE + 0x100n, 0)
+  .put(BASE + 0x800n, 0x12345678, 4);
+const kernel = smallKernel({
+  memory,
+  types: [node, inner, color, typedef("u8", U8), typedef("node_t", node)],
+  symbols: {
+    _stext: [0xffff800000000000n, "T"],
+    do_it: [0xffff800000000100n, "t"],
+    _etext: [0xffff800000000800n, "T"],
+    first: [BASE, "D"],
+    mystery: [BASE + 0x800n, "d"],
+    "done.16": [BASE + 0x900n, "b"],
+  },
+  variables: { first: node, "done.16": INT },
+  functions: { do_it: functionType(INT, pointerTo(node)) },
+});
+const history: Value[] = [];
+const run = (text: string) => evaluateExpression(text, kernelScope(kernel, { history }));
+const value = (text: string) => run(text).bigint();
+const type = (text: string) => declare(run(text).type);
+
+describe("arithmetic follows C", () => {
+  test.each([
+    ["1 + 2 * 3", 7n, "int"],
+    ["-7 / 2", -3n, "int"],
+    ["-7 % 3", -1n, "int"],
+    ["1 << 31", -0x80000000n, "int"],
+    ["1UL << 40", 1n << 40n, "unsigned long"],
+    ["0x80000000", 0x80000000n, "unsigned int"],
+    ["2147483648", 2147483648n, "long"],
+    ["0xffffffffffffffff", 0xffffffffffffffffn, "unsigned long"],
+    ["0xffffffffffffffff + 1", 0n, "unsigned long"],
+    ["-1 < 0u", 0n, "int"],
+    ["-1 < 0", 1n, "int"],
+    ["~0", -1n, "int"],
+    ["!3", 0n, "int"],
+    ["(unsigned char)300", 44n, "unsigned char"],
+    ["(char)200", -56n, "char"],
+    ["(u8)-1", 255n, "u8"],
+    ["(unsigned char)200 + (unsigned char)100", 300n, "int"],
+    ["(long)-1 >> 4", -1n, "long"],
+    ["1 ? 2 : 1 / 0", 2n, "int"],
+    ["0 && 1 / 0", 0n, "int"],
+    ["1 || 1 / 0", 1n, "int"],
+    ["1, 2", 2n, "int"],
+    ["'a' + 1", 98n, "int"],
+    ["BLUE", 7n, "enum color"],
+    ["BLUE + 1", 8n, "unsigned int"],
+    ["(enum color)1 == GREEN", 1n, "int"],
+    ["sizeof(struct node)", 56n, "unsigned long"],
+    ["sizeof(first.inner.list)", 16n, "unsigned long"],
+    ["sizeof(long)", 8n, "unsigned long"],
+  ])("%s", (text, expected, expectedType) => {
+    expect([value(text), type(text)]).toEqual([expected, expectedType]);
+  });
+});
+
+describe("memory", () => {
+  test.each([
+    ["first.next", BASE + 0x100n, "struct node *"],
+    ["first.as_long", -5n, "long"],
+    ["first.as_int", -5n, "int"],
+    ["first.inner.low", 5n, "unsigned int"],
+    ["first.inner.high", -10n, "int"],
+    ["first.inner.list[1]", 20n, "int"],
+    ["1[first.inner.list]", 20n, "int"],
+    ["*first.inner.list", 10n, "int"],
+    ["first.inner.list[2] + first.inner.list[0]", -20n, "int"],
+    ["first.name[1]", 98n, "char"],
+    ["first.color", 7n, "enum color"],
+    ["first.flag", 1n, "_Bool"],
+    ["&first", BASE, "struct node *"],
+    ["&first.inner.list[3]", BASE + 40n, "int *"],
+    ["&first + 1", BASE + 56n, "struct node *"],
+    ["&first.inner.list[3] - &first.inner.list[0]", 3n, "long"],
+    ["first.next->next", 0n, "struct node *"],
+    ["first.next == &first", 0n, "int"],
+    [`((struct node *)${BASE.toString(16)})->color`, 7n, "enum color"],
+    [`((node_t *)0x${BASE.toString(16)})->color`, 7n, "enum color"],
+    [`{int} 0x${(BASE + 32n).toString(16)}`, 20n, "int"],
+    [`*0x${BASE.toString(16)}`, BigInt.asIntN(64, BASE + 0x100n), "long"],
+    ["*(int *)&mystery", 0x12345678n, "int"],
+    ["*(void **)&first == first.next", 1n, "int"],
+    ["&do_it", 0xffff800000000100n, "int (*)(struct node *)"],
+    ["(long)do_it", BigInt.asIntN(64, 0xffff800000000100n), "long"],
+    ["done.16", 0n, "int"],
+  ])("%s", (text, expected, expectedType) => {
+    expect([value(text), type(text)]).toEqual([expected, expectedType]);
+  });
+
+  test("@ makes an array", () => {
+    const found = run("first.inner.list[1]@2");
+    expect([found.type, found.address]).toEqual([array(INT, 2), BASE + 32n]);
+  });
+
+  test("nothing is read for an address", () => {
+    expect(value("&((struct node *)0x10)->inner")).toBe(0x10n + 24n);
+    expect(() => value("((struct node *)0x10)->color")).toThrow("not mapped");
+  });
+});
+
+describe("history", () => {
+  test("$, $N and $$N", () => {
+    history.splice(0, history.length, run("first"), run("5"), run("6"));
+    expect(value("$")).toBe(6n);
+    expect(value("$2 * $")).toBe(30n);
+    expect(value("$$")).toBe(5n);
+    expect(value("$$2.color")).toBe(7n);
+    expect(() => run("$9")).toThrow("there is no value $9 yet");
+  });
+});
+
+describe("errors say where and what", () => {
+  test.each([
+    ["first.colour", 'struct node has no member "colour" (nearest: color)'],
+    ["frist", 'no symbol named "frist" in this dump'],
+    ["first + 1", "column 1: struct node is no number or pointer"],
+    ["&5", "column 2: a value without an address"],
+    ["&first.inner.low", "column 14: a value without an address"],
+    ["first.color.x", "column 7: enum color is no structure"],
+    ["mystery + 1", "column 1: its type is not known without a vmlinux"],
+    ["mystery.x", "its type is not known without a vmlinux"],
+    ["1 / 0", "column 3: division by zero"],
+    ["1 << 64", "column 3: shift by 64"],
+    ["&first + &first", "column 8: two pointers cannot be added"],
+    ["5[6]", "column 2: only arrays and pointers can be indexed"],
+    ["-&first", 'column 1: "-" does not take a pointer'],
+    ["*(void *)0", "column 1: a void pointer cannot be dereferenced"],
+    ["(void)1", "column 1: a value cannot become void"],
+    ["sizeof(void)", "the size of void is not known"],
+    ["*(struct nothing *)1", "struct nothing has no definition in this dump"],
+    ["((struct nothing *)1)->x", "struct nothing has no definition in this dump"],
+    ["5@2", "column 1: a value without an address"],
+    ["first@0", "0 is no number of elements"],
+  ])("%s", (text, message) => {
+    expect(() => value(text)).toThrow(message);
+  });
+});
+
+test("an unknown function has a prototype of its own", () => {
+  const bare = smallKernel({ symbols: { _stext: [BASE, "T"], f: [BASE + 16n, "T"], _etext: [BASE + 32n, "T"] } });
+  expect(declare(evaluateExpression("f", kernelScope(bare)).type)).toBe(declare(functionType(VOID)));
+});
+
+test("a flexible array variable ends where the next symbol starts, a string at its NUL", () => {
+  const at = smallKernel({
+    memory: new SparseMemory().text(BASE, "hello\0\0\0"),
+    symbols: { banner: [BASE, "D"], words: [BASE + 8n, "D"], next: [BASE + 40n, "D"] },
+    variables: { banner: array(CHAR, 0), words: array(ULONG, 0) },
+  });
+  expect(declare(evaluateExpression("banner", kernelScope(at)).type)).toBe(declare(array(CHAR, 6)));
+  expect(declare(evaluateExpression("words", kernelScope(at)).type)).toBe(declare(array(ULONG, 4)));
+});

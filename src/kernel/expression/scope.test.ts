@@ -1,0 +1,49 @@
+import { expect, test } from "vitest";
+import type { KernelSymbol } from "../../debug-info/symbols.ts";
+import { INT, SparseMemory, smallKernel } from "../testing/small-kernel.ts";
+import { isPerCpu, isText, kernelScope } from "./scope.ts";
+
+const BASE = 0xffff800000000000n;
+const named = (kernel: ReturnType<typeof smallKernel>, name: string) => kernel.symbols.byName(name) as KernelSymbol;
+
+test("the letter T means text only within the text", () => {
+  const kernel = smallKernel({
+    symbols: {
+      _stext: [BASE, "T"],
+      run: [BASE + 8n, "t"],
+      _etext: [BASE + 64n, "T"],
+      data: [BASE + 128n, "T"],
+      mod: [BASE + 4096n, "t", "loop"],
+    },
+  });
+  expect(["run", "data", "mod"].map((name) => isText(kernel, named(kernel, name)))).toEqual([true, false, true]);
+});
+
+test("without bounds a declared variable is no text", () => {
+  const kernel = smallKernel({ symbols: { run: [BASE, "T"], data: [BASE + 8n, "T"] }, variables: { data: INT } });
+  expect(["run", "data"].map((name) => isText(kernel, named(kernel, name)))).toEqual([true, false]);
+});
+
+test("per-CPU by the section's bounds", () => {
+  const kernel = smallKernel({
+    symbols: { __per_cpu_start: [0n, "D"], mine: [16n, "D"], __per_cpu_end: [64n, "D"], other: [BASE, "D"] },
+    variables: { mine: INT },
+  });
+  expect(["mine", "other"].map((name) => isPerCpu(kernel, named(kernel, name)))).toEqual([true, false]);
+  expect(() => kernelScope(kernel).variable("mine")).toThrow('"mine" is per-CPU: say which CPU\'s: p mine:0');
+});
+
+test("without bounds: the template is gone and CPU 0's copy is there", () => {
+  const memory = new SparseMemory().put(BASE + 0x10_0010n, 1).put(BASE + 0x5000n, 1);
+  const kernel = smallKernel({
+    memory,
+    symbols: { mine: [BASE + 16n, "D"], other: [BASE + 0x5000n, "D"], lost: [BASE + 0x90_0000n, "D"] },
+    perCpuOffsets: [0x10_0000n],
+  });
+  expect(["mine", "other", "lost"].map((name) => isPerCpu(kernel, named(kernel, name)))).toEqual([true, false, false]);
+});
+
+test("a macro over an underscored variable is offered first", () => {
+  const kernel = smallKernel({ symbols: { __online_mask: [BASE, "D"], online: [BASE + 8n, "D"] } });
+  expect(kernelScope(kernel).unknown("online_mask").nearest[0]).toBe("__online_mask");
+});
