@@ -83,7 +83,12 @@ describe("a sleeping task, by ORC", () => {
     // worker ends with its call: the return address is the first byte of what follows.
     kernel.words(sp + 96n, kernel.call("worker", 0x1000, "schedule"));
     const { frames, stop } = unwindTask(kernel.kernel, TASK);
-    expect(describeFrames(frames)[2]).toBe("#2 worker+0x1000");
+    expect(describeFrames(frames)).toEqual([
+      "#0 __schedule+0x80 start",
+      "#1 schedule+0x20",
+      "#2 worker+0x1000",
+      "#3 ret_from_fork_asm+0x10",
+    ]);
     expect(stop.complete).toBe(true);
   });
 
