@@ -48,7 +48,7 @@ const COPY: Output = { serial: "vmcore", how: "copy", arguments: "", format: "el
 
 /** Kernels whose page tables makedumpfile refuses (52-bit virtual addresses with 4k pages): /proc/vmcore is copied as it is. */
 export function refusedByMakedumpfile(kernel: Kernel): boolean {
-  return kernel.arch === "arm64" && kernel.flavour.startsWith("cloud") && kernel.suite !== "bullseye" && kernel.suite !== "bookworm";
+  return kernel.arch === "arm64" && kernel.flavour.startsWith("cloud") && kernel.suite !== "bullseye";
 }
 
 /** The outputs for a kernel. */
