@@ -5,7 +5,7 @@
  *   text ──lexer──► tokens ──parser──► tree ──evaluate──► Value
  */
 import { add, type VirtualAddress, virtual } from "../../bytes/address.ts";
-import { type LookupError, UsageError } from "../../bytes/errors.ts";
+import { LookupError, UsageError } from "../../bytes/errors.ts";
 import { declare } from "../../debug-info/c-format-type.ts";
 import { type CType, findMember, type StructType, sizeOf, strip } from "../../debug-info/c-type.ts";
 import type { Memory } from "../address-space.ts";
