@@ -1,0 +1,115 @@
+/**
+ * `npm run bench`: Inquest beside drgn and crash on the same dumps in one run, as ratios; prints Markdown, and with --write keeps it in
+ * bench/results.md. Needs the lab's cases 6.1-amd64-null (with vmlinux) and 6.1-amd64-many, and the peers; makes what is missing.
+ */
+import { writeFileSync } from "node:fs";
+import { cpus, totalmem } from "node:os";
+import { caseNamed } from "../lab/cases.ts";
+import { ensureDebug } from "../lab/kernels.ts";
+import { ensureCase } from "../lab/make-case.ts";
+import { ensurePeers, runCrash, runDrgn } from "../lab/peers.ts";
+import { inquest, inTurn, median, residentMiB } from "./measure.ts";
+import { startProfile } from "./start-profile.ts";
+
+const RUNS = 7;
+/** What drgn is asked: the facts of `sys` and the stack of the task that died, printed. */
+const DRGN_SCRIPT = `
+from drgn.helpers.linux.sched import loadavg
+from drgn.helpers.linux.pid import for_each_task
+from drgn.helpers.linux.panic import panic_message
+print(prog["init_uts_ns"].name, loadavg(prog), sum(1 for _ in for_each_task(prog)))
+print(panic_message(prog))
+print(prog.crashed_thread().stack_trace())
+`;
+const DRGN_ALL_STACKS = `
+from drgn.helpers.linux.pid import for_each_task
+for task in for_each_task(prog):
+    try:
+        print(prog.stack_trace(task))
+    except ValueError as error:
+        print(error)
+`;
+
+const lines: string[] = [];
+function say(line = ""): void {
+  lines.push(line);
+  process.stdout.write(`${line}\n`);
+}
+
+function row(name: string, milliseconds: readonly number[], against?: readonly number[]): void {
+  const ratio = against === undefined ? "" : (median(milliseconds) / median(against)).toFixed(2);
+  say(`| ${name} | ${(median(milliseconds) / 1000).toFixed(3)} | ${(Math.min(...milliseconds) / 1000).toFixed(3)} | ${ratio} |`);
+}
+
+async function start(): Promise<void> {
+  const made = await ensureCase(caseNamed("6.1-amd64-null"));
+  const vmlinux = await ensureDebug(made.kernel);
+  const peers = await ensurePeers();
+  const dump = made.dumps.find((candidate) => candidate.name === "elf")?.files[0] as string;
+  const question = [dump, "-c", "sys", "-c", "bt"];
+  const taken = await inTurn(RUNS, {
+    inquest: () => void inquest(question),
+    drgn: async () => {
+      const run = await runDrgn(peers, vmlinux, dump, DRGN_SCRIPT);
+      if (run.status !== 0) throw new Error(run.stderr);
+    },
+    crash: async () => void (await runCrash(peers, vmlinux, dump, ["sys", "bt"])),
+  });
+  const [own, drgn, crash] = ["inquest", "drgn", "crash"].map((name) => taken.get(name)?.milliseconds ?? []) as [
+    number[],
+    number[],
+    number[],
+  ];
+  say(`## First answer: \`-c sys -c bt\`, hypervisor ELF dump of ${made.release}, 256 MiB`);
+  say();
+  say("| program | median s | least s | Inquest's time as a share |");
+  say("|---|---|---|---|");
+  row("Inquest, no vmlinux", own);
+  say(
+    `| drgn 0.3 with vmlinux | ${(median(drgn) / 1000).toFixed(3)} | ${(Math.min(...drgn) / 1000).toFixed(3)} | ${(median(own) / median(drgn)).toFixed(2)} (target 0.60) |`,
+  );
+  say(
+    `| crash 9 with vmlinux | ${(median(crash) / 1000).toFixed(3)} | ${(Math.min(...crash) / 1000).toFixed(3)} | ${(median(own) / median(crash)).toFixed(3)} (target 0.06) |`,
+  );
+  say();
+  say(`Resident memory of Inquest: ${residentMiB(question).toFixed(0)} MiB (target 130).`);
+  say();
+  say("## Start-up profile");
+  say();
+  say("Self time in one run under V8's sampling profiler (which slows it down), milliseconds; functions under 1 ms left out.");
+  say();
+  for (const [name, milliseconds] of startProfile(question)) if (milliseconds >= 1) say(`- ${milliseconds.toFixed(1)} ${name}`);
+  say();
+}
+
+async function manyStacks(): Promise<void> {
+  const made = await ensureCase(caseNamed("6.1-amd64-many"));
+  const vmlinux = await ensureDebug(made.kernel);
+  const peers = await ensurePeers();
+  const dump = made.dumps.find((candidate) => candidate.name === "elf")?.files[0] as string;
+  const stacks = JSON.parse(inquest([dump, "--json", "-c", "foreach bt"])) as { result: { stacks: unknown[] } };
+  const taken = await inTurn(3, {
+    inquest: () => void inquest([dump, "-c", "foreach bt"]),
+    drgn: async () => void (await runDrgn(peers, vmlinux, dump, DRGN_ALL_STACKS, 300_000)),
+  });
+  say(`## \`foreach bt\` over ${stacks.result.stacks.length} tasks, ${made.release}`);
+  say();
+  say("| program | median s | least s | Inquest's time as a share |");
+  say("|---|---|---|---|");
+  row("Inquest, no vmlinux (target 2 s)", taken.get("inquest")?.milliseconds ?? []);
+  const drgn = taken.get("drgn")?.milliseconds ?? [];
+  say(
+    `| drgn 0.3 with vmlinux | ${(median(drgn) / 1000).toFixed(3)} | ${(Math.min(...drgn) / 1000).toFixed(3)} | ${(median(taken.get("inquest")?.milliseconds ?? []) / median(drgn)).toFixed(2)} |`,
+  );
+  say();
+}
+
+say("# Measured by `npm run bench`");
+say();
+say(
+  `${new Date().toISOString().slice(0, 10)}, ${cpus().length} cores, ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.version}. Wall time of whole programs, run in turn; medians.`,
+);
+say();
+await start();
+await manyStacks();
+if (process.argv.includes("--write")) writeFileSync("bench/results.md", `${lines.join("\n").trimEnd()}\n`);
