@@ -142,6 +142,7 @@ class TaskCollector {
   readonly #idle = new Map<bigint, number>();
   readonly #init: VirtualAddress | undefined;
   #unreadable = 0;
+  #brokenLinks = 0;
 
   constructor(kernel: Kernel) {
     this.#kernel = kernel;
@@ -174,6 +175,8 @@ class TaskCollector {
         `${this.#found.size - before} tasks are on the task lists and have no pid: they were dying, or the table of pids is damaged`,
       );
     if (this.#unreadable > 0) this.#notes.push(`${this.#unreadable} tasks cannot be read (excluded or damaged memory)`);
+    if (this.#brokenLinks > 0)
+      this.#notes.push(`${this.#brokenLinks} links of the task lists lead to no task: the lists are damaged, or their pages were left out`);
     if (this.#found.size === 0) throw new LookupError("no task can be found: neither init_pid_ns nor init_task is among the symbols");
     return this.#table();
   }
@@ -245,26 +248,26 @@ class TaskCollector {
     }
   }
 
-  /** Reads a task and keeps it. A doubtful one (from a list link that may be stale) must look like a task. */
-  #take(address: VirtualAddress, doubtful = false): Task | undefined {
+  /** Reads a task and keeps it. One that only a list link names (which may be stale or damaged) must look like a task. */
+  #take(address: VirtualAddress, fromLink = false): Task | undefined {
     const known = this.#found.get(address);
     if (known !== undefined) return known;
-    if (!this.#kernel.arch.isKernelAddress(address)) {
-      if (!doubtful) this.#unreadable++;
+    const task = this.#kernel.arch.isKernelAddress(address) ? this.#tryRead(address) : undefined;
+    if (task === undefined || (fromLink && !looksLikeTask(task))) {
+      if (fromLink) this.#brokenLinks++;
+      else this.#unreadable++;
       return undefined;
     }
+    this.#found.set(address, task);
+    return task;
+  }
+
+  #tryRead(address: VirtualAddress): Task | undefined {
     try {
-      const task = this.read(address);
-      if (doubtful && !looksLikeTask(task)) {
-        this.#unreadable++;
-        return undefined;
-      }
-      this.#found.set(address, task);
-      return task;
+      return this.read(address);
     } catch (error) {
-      if (!(error instanceof FaultError)) throw error;
-      this.#unreadable++;
-      return undefined;
+      if (error instanceof FaultError) return undefined;
+      throw error;
     }
   }
 

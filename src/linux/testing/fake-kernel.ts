@@ -147,8 +147,8 @@ export function fakeTypes(memory: Memory, table: StructTable, constants: Readonl
         if (bits !== null) return { name: member, type: integer("u8"), bitOffset: offset * 8 + Number(bits[2]), bitSize: Number(bits[1]) };
         return { name: member, type: struct(type) ?? integer(type), bitOffset: offset * 8, bitSize: undefined };
       });
-    const end = Math.max(0, ...members.map((member) => member.bitOffset / 8 + sizeOfMember(member.type)));
-    const type: StructType = { kind: "struct", name, size: spec.$size?.[0] ?? Math.ceil(end), members };
+    const end = Math.max(0, ...members.map((member) => Math.floor(member.bitOffset / 8) + sizeOfMember(member.type)));
+    const type: StructType = { kind: "struct", name, size: spec.$size?.[0] ?? end, members };
     made.set(name, type);
     return type;
   };
