@@ -63,6 +63,18 @@ describe("completion", () => {
     expect(of("struct nosuch.x")).toEqual([]);
   });
 
+  it("says how many it leaves out, and inserts what all have in common", () => {
+    const names = Array.from({ length: 300 }, (_, i) => `irq_thing_${i}`);
+    const many = fakeSession({
+      commands: [echoCommand("sym", { operands: ["symbol"] })],
+      symbols: Object.fromEntries(names.map((name) => [name, [1n, "T"]])),
+    });
+    expect(complete(many, "sym irq_th").candidates).toEqual(["irq_thing_"]);
+    const listed = complete(many, "sym irq_thing_").candidates;
+    expect(listed).toHaveLength(201);
+    expect(listed.at(-1)).toBe("(100 more)");
+  });
+
   it("offers symbols, settings, commands and selectors where they fit", () => {
     expect(of("sym schedule_")).toEqual(["schedule_timeout"]);
     expect(of("p &init")).toEqual(["&init_task"]);

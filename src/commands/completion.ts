@@ -14,7 +14,10 @@ export interface Completion {
   readonly fragment: string;
 }
 
-const LIMIT = 200;
+/** Candidates that are listed; the rest is counted. */
+const SHOWN = 200;
+/** Names asked of each source. */
+const LIMIT = 2000;
 const TYPES: readonly TypeKey[] = ["struct", "union", "typedef", "enum"];
 
 /** @param line the text up to the cursor */
@@ -23,7 +26,18 @@ export function complete(session: Session, line: string): Completion {
   const before = line.slice(0, line.length - fragment.length).trim();
   const candidates = before === "" ? firstWord(session, fragment) : laterWord(session, before, fragment);
   const sorted = [...new Set(candidates)].filter((candidate) => candidate.startsWith(fragment)).sort();
-  return { candidates: sorted.slice(0, LIMIT), fragment };
+  return { candidates: sorted.length <= SHOWN ? sorted : shortened(sorted, fragment), fragment };
+}
+
+/** Too many to list: what all have in common, else the first of them and how many more there are. */
+function shortened(sorted: readonly string[], fragment: string): string[] {
+  const first = sorted[0] as string;
+  const last = sorted.at(-1) as string;
+  let length = fragment.length;
+  while (length < first.length && first[length] === last[length]) length++;
+  if (length > fragment.length && sorted.length < LIMIT) return [first.slice(0, length)];
+  // The last entry has nothing in common with the others, so that nothing is inserted for a list that is not whole.
+  return [...sorted.slice(0, SHOWN), `(${sorted.length < LIMIT ? sorted.length - SHOWN : "many"} more)`];
 }
 
 function* firstWord(session: Session, fragment: string): Iterable<string> {

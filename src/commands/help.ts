@@ -94,5 +94,6 @@ function* table(commands: readonly { readonly name: string; readonly summary: st
   const width = Math.max(...commands.map(({ name }) => name.length));
   for (const { name, summary } of commands) yield `${name.padEnd(width)}  ${summary}`;
   yield "";
-  yield 'A structure, a variable, a function or an expression is a command too. "help NAME" shows a page; "help input" and "help output" the rest.';
+  yield "A structure, a variable, a function or an expression is a command too.";
+  yield '"help NAME" shows a page; "help input" and "help output" tell what may be typed and where output may go.';
 }

@@ -73,6 +73,8 @@ async function run(session: Session, options: ProgramOptions, progress: Progress
     interactive: prompts && terminal,
     echo: !options.silent,
     progress,
+    errors: (text) =>
+      void writeAll(2, process.stderr.isTTY && !process.env.NO_COLOR ? `\x1b[31m${text.replace(/\n$/, "")}\x1b[0m\n` : text),
     output: () =>
       terminal && prompts && session.settings.scroll
         ? new PagerSink(pagerCommand(session.settings.pager, process.env), screen())
