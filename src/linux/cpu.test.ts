@@ -1,0 +1,45 @@
+import { describe, expect, test } from "vitest";
+import { virtual } from "../bytes/address.ts";
+import { bitsOf, cpuMasks, cpuMegahertz, loadAverages } from "./cpu.ts";
+import { FakeKernel } from "./testing/fake-kernel.ts";
+
+const AT = 0xffff_ffff_8300_0000n;
+
+describe("cpuMasks", () => {
+  test("bits beyond the first word", () => {
+    expect(bitsOf(Uint8Array.of(0b101, 0, 0x80))).toEqual([0, 2, 23]);
+  });
+
+  test("a missing mask falls back to the wider one, all missing to the per-CPU areas", () => {
+    const fake = new FakeKernel({ cpumask: { bits: [0, "u64"] } });
+    fake.symbol("__cpu_possible_mask", AT);
+    fake.symbol("__cpu_online_mask", AT + 8n);
+    fake.memory.put64(AT, 0xfn);
+    fake.memory.put64(AT + 8n, 0x2n);
+    expect(cpuMasks(fake.kernel)).toEqual({ possible: [0, 1, 2, 3], present: [0, 1, 2, 3], online: [1] });
+    const bare = new FakeKernel({});
+    bare.perCpuOffsets = [virtual(1n), undefined, virtual(2n)];
+    expect(cpuMasks(bare.kernel)).toEqual({ possible: [0, 2], present: [0, 2], online: [0, 2] });
+  });
+});
+
+describe("loadAverages and clock rate", () => {
+  test("are rounded as /proc/loadavg rounds", () => {
+    const fake = new FakeKernel({});
+    expect(loadAverages(fake.kernel)).toBeUndefined();
+    fake.symbol("avenrun", AT);
+    // 0.995 is just below 1.00 in eleven bits, and rounds up; 12.34 stays.
+    fake.memory.put64(AT, 2038n);
+    fake.memory.put64(AT + 8n, 25272n);
+    fake.memory.put64(AT + 16n, 0n);
+    expect(loadAverages(fake.kernel)).toEqual([1, 12.34, 0]);
+  });
+
+  test("cpu_khz in MHz, absent on machines without it", () => {
+    const fake = new FakeKernel({});
+    expect(cpuMegahertz(fake.kernel)).toBeUndefined();
+    fake.symbol("cpu_khz", AT);
+    fake.memory.put32(AT, 2_596_114);
+    expect(cpuMegahertz(fake.kernel)).toBeCloseTo(2596.114);
+  });
+});
