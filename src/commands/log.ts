@@ -1,7 +1,8 @@
 /** `log`: the kernel's message buffer. */
 import { UnsupportedError } from "../bytes/errors.ts";
 import { type AuditRecord, auditRecords } from "../linux/audit.ts";
-import { type LogRecord, readLog } from "../linux/printk.ts";
+import type { LogRecord } from "../linux/log-record.ts";
+import { readLog } from "../linux/printk.ts";
 import { type SafeBuffer, safeBuffers } from "../linux/printk-safe.ts";
 import { logStampToDate } from "../linux/timekeeping.ts";
 import { defineCommand } from "./command.ts";

@@ -10,8 +10,9 @@
 import { InquestError } from "../bytes/errors.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import { cpuMasks } from "./cpu.ts";
+import type { LogRecord } from "./log-record.ts";
 import { type PanicMessage, panicMessage, taskNamedByLog } from "./panic.ts";
-import { type LogRecord, readLog } from "./printk.ts";
+import { readLog } from "./printk.ts";
 import { currentTask } from "./runqueue.ts";
 import { activeTasks, type Task, taskTable } from "./task.ts";
 

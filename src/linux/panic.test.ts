@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
+import type { LogRecord } from "./log-record.ts";
 import { panicMessage, taskNamedByLog } from "./panic.ts";
-import type { LogRecord } from "./printk.ts";
 
 const records = (...lines: string[]): LogRecord[] =>
   lines.map((text, sequence) => ({

@@ -10,7 +10,7 @@
  * So: the last "Kernel panic" that names a cause of its own; when it only says "Fatal exception" or the like, the first line of the
  * report that led to it; without a panic line (a dump taken of a live or hung machine) the last report there is.
  */
-import type { LogRecord } from "./printk.ts";
+import type { LogRecord } from "./log-record.ts";
 
 export interface PanicMessage {
   readonly text: string;

@@ -14,7 +14,7 @@ import type { Memory } from "../kernel/address-space.ts";
 import type { Field } from "../kernel/field.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import type { Types } from "../kernel/types.ts";
-import { callerName, type LogBuffer, type LogRecord, messageText } from "./printk.ts";
+import { callerName, type LogBuffer, type LogRecord, messageText } from "./log-record.ts";
 
 /** LOG_BUF_LEN_MAX. */
 const MAX_BUFFER = 2 ** 31;

@@ -18,7 +18,7 @@ import type { Memory } from "../kernel/address-space.ts";
 import type { Field } from "../kernel/field.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import type { Struct, Types } from "../kernel/types.ts";
-import { callerName, type LogBuffer, type LogRecord, messageText } from "./printk.ts";
+import { callerName, type LogBuffer, type LogRecord, messageText } from "./log-record.ts";
 
 /** log_buf_len is limited to 2^31 bytes and a record takes 32 bytes of it on average (PRB_AVGBITS 5). */
 const MAX_COUNT_BITS = 26;

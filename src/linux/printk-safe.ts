@@ -6,7 +6,7 @@
  */
 import type { Kernel } from "../kernel/kernel.ts";
 import { cpuMasks } from "./cpu.ts";
-import { messageText } from "./printk.ts";
+import { messageText } from "./log-record.ts";
 
 export interface SafeBuffer {
   readonly name: string;
