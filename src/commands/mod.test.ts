@@ -1,0 +1,45 @@
+import { describe, expect, test } from "vitest";
+import { virtual } from "../bytes/address.ts";
+import { type ModResult, type ModuleRow, mod } from "./mod.ts";
+
+const row = (name: string, more: Partial<ModuleRow> = {}): ModuleRow => ({
+  name,
+  address: virtual(0xffff_ffff_c060_a540n),
+  base: virtual(0xffff_ffff_c040_6000n),
+  size: 45056,
+  taints: "",
+  state: "live",
+  ...more,
+});
+const text = (modules: readonly ModuleRow[], view: ModResult["view"] = "list", textBase = true) => [
+  ...mod.text({ modules, view, textBase, toJSON: () => ({}) }, { radix: 10 }),
+];
+
+describe("mod", () => {
+  test("crash's table, the base named as the kernel places it", () => {
+    expect(text([row("loop"), row("virtio_blk", { size: 4096, state: "going" })]).slice(1)).toEqual([
+      "ffffffffc060a540  loop        ffffffffc0406000  45056  (not loaded)  [CONFIG_KALLSYMS]",
+      "ffffffffc060a540  virtio_blk  ffffffffc0406000   4096  (not loaded)  [CONFIG_KALLSYMS]  (going)",
+    ]);
+    const [header, first] = text([row("loop")]) as [string, string];
+    expect(header).toMatch(/^ {5}MODULE {7}NAME {2,}TEXT_BASE +SIZE {2}OBJECT FILE$/);
+    expect(header.indexOf("SIZE") + 4).toBe(first.indexOf("45056") + 5);
+    expect(header.indexOf("OBJECT FILE")).toBe(first.indexOf("(not loaded)"));
+    expect(text([row("loop")], "list", false)[0]).toContain(" BASE ");
+    expect(text([])).toEqual(["no modules are loaded"]);
+  });
+
+  test("taints and sections", () => {
+    expect(text([row("lab_fault", { taints: "OE" })], "taints")).toEqual(["NAME       TAINTS", "lab_fault  OE"]);
+    expect(text([], "taints")).toEqual(["no module taints the kernel"]);
+    expect(
+      text(
+        [
+          row("loop", { sections: [{ name: ".text", address: virtual(0xffff_ffff_c040_6000n) }] }),
+          row("bad", { problem: "its page was left out" }),
+        ],
+        "sections",
+      ),
+    ).toEqual(["loop:", "  ffffffffc0406000  .text", "", "bad:", "  (unreadable: its page was left out)"]);
+  });
+});
