@@ -38,7 +38,7 @@ for (const file of sources) {
   const floor = FLOORS[file.split("/")[0]];
   if (floor === undefined) continue;
   const text = readFileSync(join("src", file), "utf8");
-  for (const [, specifier] of text.matchAll(/^(?:import|export)\b[^;"']*from\s*["'](\.[^"']+)["']/gm)) {
+  for (const [, specifier] of text.matchAll(/(?:\bfrom\s*|\bimport\(\s*)["'](\.\.?\/[^"']+)["']/g)) {
     const target = relative("src", join("src", dirname(file), specifier)).split("/")[0];
     const allowed = [file.split("/")[0], ...floor.below, ...floor.types];
     if (FLOORS[target] !== undefined && !allowed.includes(target))
