@@ -30,6 +30,11 @@ describe("a prologue", () => {
     expect(x86Prologue(code)).toEqual({ pushed: [15, 3], locals: 0xb0 });
   });
 
+  it.each(["0f 1f 44 00 00", "66 66 66 66 90", "3e 8d 74 26 00", "e8 01 02 03 04"])("begins behind ftrace's %s", (five) => {
+    expect(x86Prologue(bytes(`${five} 55`))).toEqual({ pushed: [6], locals: 0 });
+    expect(x86FrameSetup(bytes(`${five} 55 48 89 e5`), 6, 0x48)).toBe("after push");
+  });
+
   it("counts only what ran before the pc, and nothing behind another instruction", () => {
     expect(x86Prologue(bytes("55 53"))).toEqual({ pushed: [6, 3], locals: 0 });
     // push %rbp; test %rdi,%rdi; push %rbx

@@ -43,6 +43,17 @@ function modrmLength(modrm: number, sib: number | undefined): number {
   return 1 + withSib + (withSib === 1 && sib !== undefined && (sib & 7) === 5 ? 4 : 0);
 }
 
+/** Five-byte no-operations that ftrace writes over `call __fentry__`: the usual one, and those of older kernels by kind of CPU. */
+const FTRACE_NOPS = ["0f1f440000", "6666666690", "3e8d742600"];
+
+/** Bytes of endbr64 and of the call to __fentry__ (or the no-operation in its place) at a function's start. */
+function bodyStart(code: Uint8Array): number {
+  const hex = Array.from(code.subarray(0, 9), (byte) => byte.toString(16).padStart(2, "0")).join("");
+  const at = hex.startsWith("f30f1efa") ? 4 : 0;
+  const next = hex.slice(at * 2, at * 2 + 10);
+  return next.length === 10 && (next.startsWith("e8") || FTRACE_NOPS.includes(next)) ? at + 5 : at;
+}
+
 /** Where the return address lies for code of a function with a frame pointer that stands still in its prologue or at its return. */
 export type X86FrameSetup = "before push" | "after push" | "set up";
 
@@ -52,9 +63,7 @@ export type X86FrameSetup = "before push" | "after push" | "set up";
  */
 export function x86FrameSetup(code: Uint8Array, pcOffset: number, opcodeAtPc: number | undefined): X86FrameSetup {
   if (opcodeAtPc === 0xc3) return "before push";
-  let at = 0;
-  if (code[at] === 0xf3 && code[at + 1] === 0x0f && code[at + 2] === 0x1e && code[at + 3] === 0xfa) at += 4;
-  if (code[at] === 0xe8 || (code[at] === 0x0f && code[at + 1] === 0x1f && code[at + 2] === 0x44)) at += 5;
+  const at = bodyStart(code);
   if (code[at] !== 0x55) return pcOffset === 0 ? "before push" : "set up";
   if (pcOffset <= at) return "before push";
   return pcOffset < at + 4 ? "after push" : "set up";
@@ -79,9 +88,7 @@ const DWARF_OF_ENCODING = [0, 2, 1, 3, 7, 6, 4, 5, 8, 9, 10, 11, 12, 13, 14, 15]
 export function x86Prologue(code: Uint8Array): X86Prologue {
   const view = new DataView(code.buffer, code.byteOffset, code.byteLength);
   const pushed: number[] = [];
-  let at = 0;
-  if (code[0] === 0xf3 && code[1] === 0x0f && code[2] === 0x1e && code[3] === 0xfa) at = 4;
-  if (code[at] === 0xe8 || (code[at] === 0x0f && code[at + 1] === 0x1f && code[at + 2] === 0x44)) at += 5;
+  let at = bodyStart(code);
   while (at < code.length) {
     const rex = ((code[at] as number) & 0xf0) === 0x40 ? (code[at] as number) : 0;
     const start = rex === 0 ? at : at + 1;

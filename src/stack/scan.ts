@@ -5,7 +5,7 @@
  */
 import { ARM64_REGISTERS, FP, PC, SP } from "../arch/arm64-registers.ts";
 import { RegisterSet } from "../arch/registers.ts";
-import { RIP, RSP, X86_64_REGISTERS } from "../arch/x86-64-registers.ts";
+import { RBP, RIP, RSP, X86_64_REGISTERS } from "../arch/x86-64-registers.ts";
 import { add, distance, type VirtualAddress, virtual } from "../bytes/address.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import type { StackArea } from "./frame.ts";
@@ -44,6 +44,9 @@ export function* scanCandidates(
       const registers = new RegisterSet(X86_64_REGISTERS);
       registers.set(RIP, word);
       registers.set(RSP, add(slot, 8));
+      // The caller's frame pointer, if it has one, is what its callee pushed first.
+      const below = kernel.memory.tryU64(add(slot, -8));
+      if (below !== undefined && below > slot && below < area.end) registers.set(RBP, below);
       yield { state: { registers, pc: virtual(word), interrupted: false }, slot };
     }
     return;
