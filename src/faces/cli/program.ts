@@ -28,6 +28,8 @@ import { writeAll } from "./write-all.ts";
 /** Exit statuses. */
 export const EXIT = { ok: 0, failed: 1, misused: 2, internal: 70 } as const;
 
+const SHOWN_NOTES = 4;
+
 /** Runs the program. Throws what main.ts reports: ProgramUsageError, InquestError, or a bug. */
 export async function program(words: readonly string[]): Promise<number> {
   const options = parseProgramOptions(words);
@@ -81,10 +83,13 @@ async function run(session: Session, options: ProgramOptions, progress: Progress
         : standard,
     loadDisassembler: () => loadDisassembler(session.kernel.arch.name),
   });
+  const notes = [...session.kernel.dump.warnings];
   if (prompts && !options.json && !options.silent) {
     for (const line of bannerLines(session)) standard.write(`${sanitize(line)}\n`);
     standard.write("\n");
+    notes.push(...session.kernel.notes);
   }
+  if (!options.silent) showNotes(notes);
   if (options.rcFiles) for (const rc of rcFiles(process.env)) await runner.rcFile(rc);
   let ok = true;
   if (options.inputFile !== undefined) ok = await runner.script(options.inputFile);
@@ -111,6 +116,12 @@ async function run(session: Session, options: ProgramOptions, progress: Progress
     ok &&= succeeded || terminal;
   }
   return ok ? EXIT.ok : EXIT.failed;
+}
+
+/** What a user must know of this dump; the rest is in `help -D`. */
+function showNotes(notes: readonly string[]): void {
+  for (const note of notes.slice(0, SHOWN_NOTES)) writeAll(2, `inquest: note: ${sanitize(note)}\n`);
+  if (notes.length > SHOWN_NOTES) writeAll(2, `inquest: note: ${notes.length - SHOWN_NOTES} more: help -D\n`);
 }
 
 function screen(): { rows: number; columns: number } {
