@@ -141,6 +141,8 @@ class TaskCollector {
   readonly #active = new Map<bigint, number>();
   readonly #idle = new Map<bigint, number>();
   readonly #init: VirtualAddress | undefined;
+  /** Tasks that list links name, to be looked at when the pids are through. */
+  readonly #neighbours: VirtualAddress[] = [];
   #unreadable = 0;
   #brokenLinks = 0;
 
@@ -223,28 +225,30 @@ class TaskCollector {
     return true;
   }
 
-  /** Follows `tasks` and `thread_node` of every task found; newcomers join the queue. */
+  /** Follows `tasks` and `thread_node` of every task found; newcomers join the queue at its end. */
   #followLists(): void {
+    for (let i = 0; i < this.#neighbours.length; i++) {
+      const address = this.#neighbours[i] as VirtualAddress;
+      if (!this.#found.has(address) && this.#found.size < MAX_TASKS) this.#take(address, true);
+    }
+    this.#neighbours.length = 0;
+  }
+
+  /**
+   * Notes the next task on either list. Done when the task is read, while its pages are at hand: a second pass over thousands of tasks
+   * would decode every page again.
+   */
+  #noteNeighbours(task: Task): void {
+    if (task.idle && task.address !== this.#init) return;
     const { memory } = this.#kernel;
     const { tasks, threadNode, threadHead } = this.#layout;
-    const queue = [...this.#found.values()];
-    for (let i = 0; i < queue.length; i++) {
-      const task = queue[i] as Task;
-      if (task.idle && task.address !== this.#init) continue;
-      const neighbours: VirtualAddress[] = [];
-      if (isGroupLeader(task)) {
-        const next = memory.tryU64(tasks.address(task.address));
-        if (next !== undefined) neighbours.push(containerOf(virtual(next), tasks));
-      }
-      if (threadNode !== undefined && threadHead !== undefined) {
-        const next = memory.tryU64(threadNode.address(task.address));
-        if (next !== undefined && next !== threadHead.address(task.signal)) neighbours.push(containerOf(virtual(next), threadNode));
-      }
-      for (const address of neighbours) {
-        if (this.#found.has(address) || this.#found.size >= MAX_TASKS) continue;
-        const found = this.#take(address, true);
-        if (found !== undefined) queue.push(found);
-      }
+    if (isGroupLeader(task)) {
+      const next = memory.tryU64(tasks.address(task.address));
+      if (next !== undefined) this.#neighbours.push(containerOf(virtual(next), tasks));
+    }
+    if (threadNode !== undefined && threadHead !== undefined) {
+      const next = memory.tryU64(threadNode.address(task.address));
+      if (next !== undefined && next !== threadHead.address(task.signal)) this.#neighbours.push(containerOf(virtual(next), threadNode));
     }
   }
 
@@ -259,6 +263,7 @@ class TaskCollector {
       return undefined;
     }
     this.#found.set(address, task);
+    this.#noteNeighbours(task);
     return task;
   }
 
