@@ -1,5 +1,5 @@
 /** `rd`: memory as words, text, symbols; or its bytes into a file. */
-import { add, distance, type VirtualAddress, virtual } from "../bytes/address.ts";
+import { add, type VirtualAddress, virtual } from "../bytes/address.ts";
 import { FaultError, InquestError, UsageError } from "../bytes/errors.ts";
 import type { Memory } from "../kernel/address-space.ts";
 import type { ParsedArguments } from "./arguments.ts";
@@ -187,9 +187,9 @@ function chosenCount(
   let count = word === undefined ? undefined : parseCount(word);
   const end = args.value("-e");
   if (end !== undefined) {
-    const bytes = distance(parseAddress(kernel, end), start);
-    if (bytes <= 0) throw new UsageError(`the end ${end} is not behind the start ${start.toString(16)}`);
-    const upTo = Math.ceil(bytes / unit);
+    const last = parseAddress(kernel, end);
+    if (last <= start) throw new UsageError(`the end ${end} is not behind the start ${start.toString(16)}`);
+    const upTo = Math.ceil(Number(last - start) / unit);
     count = count === undefined ? upTo : Math.min(count, upTo);
   }
   if (count !== undefined && (count < 1 || count > limit))

@@ -1,0 +1,67 @@
+import { expect, test } from "vitest";
+import { jsonChunks } from "./json.ts";
+import { NODES, printSession } from "./testing/print-session.ts";
+
+const { run, result } = printSession();
+
+test("results are numbered, symbols are named", () => {
+  expect(run("p ticks")).toEqual(["ticks = $1 = 42"]);
+  expect(run("px ticks")).toEqual(["ticks = $2 = 0x2a"]);
+  expect(run("p ticks + 1")).toEqual(["$3 = 43"]);
+  expect(run("p $ * 2")).toEqual(["$4 = 86"]);
+  expect(run("p -1")).toEqual(["$5 = -1"]);
+  expect(run("p -x -1")).toEqual(["$6 = 0xffffffff"]);
+});
+
+test("strings, structures, pointers, functions", () => {
+  expect(run("p banner")[0]).toMatch(/= "Linux version 6\.1\\n"$/);
+  expect(run("p head").map((line) => line.replace(/\$\d+/, "$"))).toEqual([
+    "head = $ = {",
+    "  next = 0xffff888000001008,",
+    "  prev = 0xffff888000001088",
+    "}",
+  ]);
+  expect(run("p &head")[0]).toMatch(/= \(struct list_head \*\) 0xffffffff82000100 <head>$/);
+  expect(run("p run_it")[0]).toMatch(/^run_it = \$\d+ = \{long \(struct node \*, int\)\} 0xffffffff81000010 <run_it>$/);
+  expect(run(`p ((struct node *)${NODES[1].toString(16)})->mode`)[0]).toMatch(/= ON$/);
+});
+
+test("per-CPU variables", () => {
+  expect(run("p counter")).toEqual([
+    "PER-CPU DATA TYPE:",
+    "  int counter;",
+    "PER-CPU ADDRESSES:",
+    "  [0]: ffff88800f600010",
+    "  [1]: ffff88800f700010",
+  ]);
+  expect(run("p counter:a").map((line) => line.replace(/\$\d+/, "$"))).toEqual([
+    "per_cpu(counter, 0) = $ = 5",
+    "per_cpu(counter, 1) = $ = 6",
+  ]);
+  expect(() => run("p ticks:0")).toThrow("ticks is not per-CPU");
+  expect(() => run("p counter + 1")).toThrow("per-CPU");
+});
+
+test("a symbol of unknown type is shown as a word, and what would help is said", () => {
+  const lines = run("p pointer");
+  expect(lines[0]).toBe("pointer = 0xffffffff82000040 <ticks>");
+  expect(lines[1]).toContain("its type is not known without a vmlinux; cast it: p *(TYPE *)&pointer");
+  expect(run("p small")[0]).toBe("small = 0x7");
+  expect(run("p *(int *)&small")[0]).toMatch(/= 7$/);
+  expect(run("p padding")[0]).toContain("padding: 116 bytes at ffffffff8200008c");
+});
+
+test("errors name the column, the member, the address", () => {
+  expect(() => run("p head.nxt")).toThrow('struct list_head has no member "nxt" (nearest: next)');
+  expect(() => run("p 1 +")).toThrow("column 4");
+  expect(() => run("p *(int *)0x5000")).toThrow("0000000000005000: not mapped");
+  expect(() => run("p nosuch")).toThrow('no symbol named "nosuch"');
+  expect(() => run("p")).toThrow("usage: p");
+  expect(() => run("p -xd 1")).toThrow("exclude each other");
+  expect(() => run("p *(void **)&pointer + x")).toThrow();
+});
+
+test("JSON", () => {
+  const { values } = JSON.parse(jsonChunks(result("p ticks")).join(""));
+  expect(values).toMatchObject([{ label: "ticks", value: { kind: "integer", value: 42 }, address: "0xffffffff82000040" }]);
+});
