@@ -137,6 +137,8 @@ function hexadecimal(value: bigint): string {
  * that reorder text) becomes \uXXXX.
  */
 function quote(text: string): string {
+  // Most strings are names: letters that need no escape.
+  if (/^[\w .:/+<>()[\],=*#@-]*$/.test(text)) return `"${text}"`;
   return JSON.stringify(text).replace(
     /[\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g,
     (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`,
