@@ -16,6 +16,7 @@ import type { RcFile } from "./rc-files.ts";
 import { splitRedirection } from "./redirection.ts";
 import { errorText } from "./report-error.ts";
 import { sanitize } from "./sanitize.ts";
+import { savedBytes, writeSaved } from "./save-bytes.ts";
 import { DescriptorSink, FileError, FileSink, ShellSink, type Sink } from "./sink.ts";
 import { writeAll } from "./write-all.ts";
 
@@ -176,6 +177,11 @@ export class Runner {
       if (resolved.command.spec.needsDisassembler === true) await this.#options.loadDisassembler?.();
       const known = resolved;
       const outcome = this.#guard(() => runResolved(this.session, known));
+      const saved = savedBytes(outcome.result);
+      if (saved !== undefined) {
+        this.#requireTrust("write files");
+        writeSaved(saved);
+      }
       await (this.#options.json ? this.#json(outcome, sink) : this.#text(outcome, sink));
       ok = true;
     } catch (error) {
