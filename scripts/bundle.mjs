@@ -8,7 +8,7 @@
 // `node scripts/bundle.mjs FILE.js` writes to another place, without the compiled code.
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
@@ -81,14 +81,14 @@ for (const [path, content] of [
 if (process.argv[2] === undefined) {
   const samples = join(root, "samples");
   const trial = readdirSync(samples, { recursive: true })
-    .map(String)
+    .map((name) => join(samples, String(name)))
     .sort()
-    .find((name) => /x86-?64|amd64/.test(name) && /\.(vmcore|kdump|elf|zst?d?)$/.test(name));
+    .find((path) => /x86|amd64/.test(path) && statSync(path).isFile() && statSync(path).size > 1 << 20);
   const words =
     trial === undefined
       ? ["--version"]
       : [
-          join(samples, trial),
+          trial,
           "-s",
           "--no-rc",
           ...["sys", "bt", "ps", "log", "mod", "foreach bt -s"].flatMap((command) => ["-c", command]),

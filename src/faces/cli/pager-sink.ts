@@ -2,6 +2,7 @@
  * Output to a terminal through a pager, when it does not fit the screen: a screenful is held back; more starts the pager, less is
  * printed as it is. Output that comes slowly is not held back; what comes after it is held back again.
  */
+import { spawnSync } from "node:child_process";
 import { DescriptorSink, ShellSink, type Sink } from "./sink.ts";
 
 /** What stands before the screen size is known to be enough. */
@@ -34,7 +35,7 @@ export class PagerSink implements Sink {
     if (this.#pagerSink !== undefined) return this.#pagerSink.write(text);
     this.#held += text;
     this.#rows += rowsOf(text, this.#screen.columns);
-    if (this.#rows >= this.#screen.rows - 1) {
+    if (this.#rows >= this.#screen.rows - 1 && exists(this.#pager)) {
       this.#pagerSink = new ShellSink(this.#pager);
       return this.#pagerSink.write(this.#take());
     }
@@ -54,6 +55,19 @@ export class PagerSink implements Sink {
     this.#started = Date.now();
     return text;
   }
+}
+
+const found = new Map<string, boolean>();
+
+/** Whether the shell can run the pager: a machine without less must not lose the output. */
+function exists(command: string): boolean {
+  let known = found.get(command);
+  if (known === undefined) {
+    const program = command.trim().split(/\s+/)[0] as string;
+    known = spawnSync("/bin/sh", ["-c", 'command -v -- "$1"', "sh", program], { stdio: "ignore" }).status === 0;
+    found.set(command, known);
+  }
+  return known;
 }
 
 /** Rows that the text takes on a screen of this width; a tab counts as eight columns, which errs towards the pager. */

@@ -24,6 +24,13 @@ describe("the program's options", () => {
     });
   });
 
+  it("ignores options of crash that change nothing here", () => {
+    expect(parseProgramOptions(["-d", "1", "-e", "vi", "--no_modules", "x", "--hash", "4096", "-c", "-d", "--less"])).toMatchObject({
+      files: ["x"],
+      commands: ["-d"],
+    });
+  });
+
   it("takes help with and without a name", () => {
     expect(parseProgramOptions(["-h"]).help).toBe(true);
     expect(parseProgramOptions(["--help", "bt"]).help).toBe("bt");

@@ -18,6 +18,8 @@ export interface ProgramOptions {
   /** `--help`: true, or the command whose page is wanted. */
   readonly help: string | true | undefined;
   readonly version: boolean;
+  /** Print one fact of the dump and leave, as crash does. */
+  readonly fact: "osrelease" | "build-id" | undefined;
 }
 
 /** A command line that makes no sense; the message is one line. */
@@ -40,6 +42,8 @@ FILE@ADDRESS[,FILE@ADDRESS], LiME or AVML. Which file is the vmlinux is seen fro
   --offline show|hide offline CPUs in the output
   --no-scroll         no pager
   --no-rc             do not run .inquestrc or .crashrc
+  --osrelease, --build-id
+                      print the kernel's release or build-id and leave
   -h, --help [NAME]   this text, or a command's page (also: input, output, all)
   -v, --version
 
@@ -52,6 +56,36 @@ const SPELLINGS: Readonly<Record<string, string>> = {
   "--no_crashrc": "--no-rc",
   "--no-crashrc": "--no-rc",
 };
+
+/** Options of crash that scripts pass and that change nothing here; those with an argument take the next word with them. */
+const IGNORED = new Set([
+  "--readnow",
+  "--smp",
+  "--no_modules",
+  "--no_kallsyms",
+  "--no_kmem_cache",
+  "--no_ikconfig",
+  "--no_data_debug",
+  "--no_elf_notes",
+  "--no_panic",
+  "--no_strip",
+  "--kmem_cache_delay",
+  "--less",
+  "--more",
+  "--CRASHPAGER",
+]);
+const IGNORED_WITH_ARGUMENT = new Set(["-d", "-e", "--hash", "--cpus", "--max-malloc-bufs"]);
+
+function ownWords(words: readonly string[]): string[] {
+  const own: string[] = [];
+  for (let i = 0; i < words.length; i++) {
+    const word = words[i] as string;
+    if (IGNORED_WITH_ARGUMENT.has(word)) i++;
+    else if (word === "-c" || word === "-i") own.push(word, ...words.slice(++i, i + 1));
+    else if (!IGNORED.has(word)) own.push(SPELLINGS[word] ?? word);
+  }
+  return own;
+}
 
 /** Parses the words after the program's name. Throws ProgramUsageError. */
 export function parseProgramOptions(words: readonly string[]): ProgramOptions {
@@ -71,14 +105,13 @@ export function parseProgramOptions(words: readonly string[]): ProgramOptions {
     .option("--no-rc")
     .option("-h, --help [name]")
     .option("-v, --version")
+    .option("--osrelease")
+    .option("--build-id")
     .helpOption(false)
     .exitOverride()
     .configureOutput({ writeErr: () => {}, writeOut: () => {} });
   try {
-    program.parse(
-      words.map((word) => SPELLINGS[word] ?? word),
-      { from: "user" },
-    );
+    program.parse(ownWords(words), { from: "user" });
   } catch (error) {
     if (error instanceof CommanderError) throw new ProgramUsageError(error.message.replace(/^error: /, "").replace(/\s*\n\s*/g, " "));
     throw error;
@@ -97,6 +130,8 @@ export function parseProgramOptions(words: readonly string[]): ProgramOptions {
     rc: boolean;
     help?: string | true;
     version?: boolean;
+    osrelease?: boolean;
+    buildId?: boolean;
   }>();
   return {
     files: program.args,
@@ -112,5 +147,6 @@ export function parseProgramOptions(words: readonly string[]): ProgramOptions {
     offline: found.offline,
     help: found.help,
     version: found.version ?? false,
+    fact: found.osrelease === true ? "osrelease" : found.buildId === true ? "build-id" : undefined,
   };
 }

@@ -49,6 +49,11 @@ export async function program(words: readonly string[]): Promise<number> {
       : { progress: (done: number) => progress.report("looking through the dump for the kernel, page", done, 0) }),
   });
   progress?.clear();
+  if (options.fact !== undefined) {
+    const value = kernel.vmcoreinfo?.get(options.fact === "osrelease" ? "OSRELEASE" : "BUILD-ID");
+    writeAll(1, `${sanitize(value ?? "unknown")}\n`);
+    return value === undefined ? EXIT.failed : EXIT.ok;
+  }
   const remark = namelist === undefined ? undefined : checkNamelist(kernel, namelist);
   const session = createSession(kernel, {
     minimal: options.minimal,
@@ -110,7 +115,8 @@ async function run(session: Session, options: ProgramOptions, progress: Progress
         return [candidates, fragment];
       },
       print: (text) => standard.write(sanitize(text)),
-      echo: !options.silent && !options.json,
+      echo: !options.silent && !options.json && process.stdin.isTTY !== true,
+      ask: process.stdin.isTTY === true && !options.json,
     });
     // At a terminal a mistyped command is no failure of the program.
     ok &&= succeeded || terminal;

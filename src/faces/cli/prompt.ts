@@ -18,6 +18,8 @@ export interface PromptOptions {
   /** Prints what the prompt itself has to say: the history, the echo of lines from a pipe. */
   readonly print: (text: string) => void;
   readonly echo: boolean;
+  /** A person types and the output is no terminal (`inquest vmcore | tee log`): the prompt is printed, without editing. */
+  readonly ask?: boolean;
 }
 
 /** Shows the prompt until `exit`, Ctrl-D or the end of input. True when every line succeeded. */
@@ -121,6 +123,7 @@ class Prompt {
     if (this.#closed) return;
     this.#readline.resume();
     if (this.#options.terminal) this.#readline.prompt();
+    else if (this.#options.ask === true) this.#options.print(prompt);
   }
 
   #end(): void {
