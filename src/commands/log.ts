@@ -86,7 +86,7 @@ export const log = defineCommand<LogResult>({
         throw new UnsupportedError("-s: this kernel has no printk-safe buffers (they were removed in 5.15), or their symbols are missing");
       return { buffers, notes: [], show, toJSON: () => ({ buffers }) };
     }
-    const { records: found, notes } = readLog(kernel);
+    const { records: found, notes, clearSequence } = readLog(kernel);
     const records = found.map(logLine);
     const stamps =
       show.stamp === "date"
@@ -95,7 +95,7 @@ export const log = defineCommand<LogResult>({
     if (stamps?.some((stamp) => stamp !== undefined) === false) {
       throw new UnsupportedError("-T: the date of the dump is not known: no timekeeper among the symbols, no CRASHTIME in VMCOREINFO");
     }
-    return { records, notes, show, ...(stamps === undefined ? {} : { stamps }), toJSON: () => ({ records, notes }) };
+    return { records, notes, show, ...(stamps === undefined ? {} : { stamps }), toJSON: () => ({ records, notes, clearSequence }) };
   },
   *text(result) {
     for (const { text, type, queue } of result.audit ?? []) yield `type=${type} ${text}${queue === "audit_queue" ? "" : `   (${queue})`}`;
