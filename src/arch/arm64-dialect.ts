@@ -6,6 +6,7 @@
  *             mov w0, #0x1fff                        mov w0, #0x1fff        // #8191
  *             b.hs #0xffff8000080157f8               b.cs ffff8000080157f8  // b.hs, b.nlast
  */
+import { NEWER_SYSTEM_REGISTERS } from "./arm64-system-registers.ts";
 
 /** Conditions by binutils' first name, with its other names. */
 const CONDITION_ALIASES: Record<string, readonly string[]> = {
@@ -25,14 +26,14 @@ const CONDITIONAL = /^(csel|cset|csetm|cinc|cinv|cneg|csinc|csinv|csneg|ccmp|ccm
 
 /** Their plain immediates are bit positions, widths or counts, in decimal. */
 const BITS =
-  /^(udf|rdvl|addvl|addpl|lsl|lsr|asr|ror|extr|[su]?bfx|[su]bfiz|bfi|bfc|bfxil|[su]?bfm|tbn?z|rmif|[su]?shl+|[su]?shr|[su]?sra|[su]rshr|sli|sri|[su]shll2?|shll2?|shrn2?|[su]qshl|sqshlu|xar)$/;
+  /^(ext|cmp(?:eq|ne|g[et]|l[et]|h[is]|l[os])|sysl?|udf|rdvl|addvl|addpl|lsl|lsr|asr|ror|extr|[su]?bfx|[su]bfiz|bfi|bfc|bfxil|[su]?bfm|tbn?z|rmif|[su]?shl+|[su]?shr|[su]?sra|[su]rshr|sli|sri|[su]shll2?|shll2?|shrn2?|[su]qshl|sqshlu|xar)$/;
 const LOGICAL = /^(ands?|orr|eor|tst|bics?|orn|eon)$/;
 
 /** HINT numbers that have a name in binutils and none in capstone. */
-const HINTS: Record<string, string> = { "0x16": "clrbhb", "0x28": "chkfeat\tx16" };
+const HINTS: Record<string, string> = { "0x13": "gcsb\tdsync", "0x16": "clrbhb", "0x28": "chkfeat\tx16" };
 
-/** System registers that binutils names and capstone does not. */
-const SYSTEM_REGISTERS: Record<string, string> = { s3_0_c0_c3_5: "id_dfr1_el1", s3_4_c3_c1_6: "hafgrtr_el2" };
+/** SYS instructions by their fields, as capstone writes them, that have a name in binutils only. */
+const SYSTEM: Record<string, string> = { "#0, c7, c9, #2": "at\ts1e1a", "#3, c7, c13, #1": "dc\tcvadp" };
 
 export interface Arm64Text {
   readonly mnemonic: string;
@@ -46,8 +47,12 @@ export interface Arm64Text {
 export function arm64Dialect(mnemonic: string, text: string, word: number): Arm64Text {
   if (mnemonic === "hint" && HINTS[text.slice(1)] !== undefined) {
     const [name, operands] = (HINTS[text.slice(1)] as string).split("\t");
-    return { mnemonic: name as string, operands: operands ?? "", target: undefined, note: undefined };
+    return plain(name as string, operands ?? "");
   }
+  if (mnemonic === "dgh") return plain("hint", "#0x6");
+  if (mnemonic === "sys" || mnemonic === "sysl") return systemInstruction(mnemonic, immediates(mnemonic, text));
+  // A prefetch operation without a name.
+  if (text.startsWith(", ")) text = `#0x${(word & 0x1f).toString(16)}${text}`;
   if (mnemonic.startsWith("b.") || mnemonic.startsWith("bc.")) return conditionalBranch(mnemonic, text);
   if (isRelative(mnemonic, text)) {
     const at = text.lastIndexOf("#");
@@ -69,7 +74,7 @@ export function arm64Dialect(mnemonic: string, text: string, word: number): Arm6
         BigInt(moved[4] as string) * (moved[3] === "-" ? -1n : 1n),
       );
   }
-  if (mnemonic === "mrs" || mnemonic === "msr") text = text.replace(/s\d_\d_c\d+_c\d+_\d/, (name) => SYSTEM_REGISTERS[name] ?? name);
+  if (mnemonic === "mrs" || mnemonic === "msr") text = text.replace(/s\d_\d_c\d+_c\d+_\d/, (name) => NEWER_SYSTEM_REGISTERS[name] ?? name);
   if (CONDITIONAL.test(mnemonic)) {
     const at = text.lastIndexOf(" ") + 1;
     const condition = CONDITION_NAMES[text.slice(at)] ?? text.slice(at);
@@ -77,7 +82,53 @@ export function arm64Dialect(mnemonic: string, text: string, word: number): Arm6
     const note = aliases === undefined ? undefined : `\t// ${condition} = ${aliases.join(", ")}`;
     return { mnemonic, operands: immediates(mnemonic, text.slice(0, at)) + condition, target: undefined, note };
   }
-  return { mnemonic, operands: immediates(mnemonic, text), target: undefined, note: undefined };
+  const logical = LOGICAL.test(mnemonic) ? logicalImmediate(word) : undefined;
+  if (logical !== undefined) return plain(mnemonic, text.replace(/#\S+$/, `#0x${logical.toString(16)}`));
+  return plain(mnemonic, immediates(mnemonic, text.includes("{") ? registerRanges(text) : text));
+}
+
+function plain(mnemonic: string, operands: string): Arm64Text {
+  return { mnemonic, operands, target: undefined, note: undefined };
+}
+
+function systemInstruction(mnemonic: string, text: string): Arm64Text {
+  const fields = /^(#\d, c\d+, c\d+, #\d)(, x\w+)?$/.exec(text);
+  const [name, operation] = SYSTEM[fields?.[1] ?? ""]?.split("\t") ?? [];
+  if (mnemonic === "sys" && name !== undefined) return plain(name, `${operation}${fields?.[2] ?? ""}`);
+  return plain(mnemonic, text.replace(/\bc(\d+)\b/g, "C$1"));
+}
+
+/** `{v16.16b, v17.16b, v18.16b}` is written `{v16.16b-v18.16b}`. */
+function registerRanges(text: string): string {
+  return text.replace(/\{(\w+\.\w+)((?:, \w+\.\w+)+)\}/g, (all, first: string, rest: string) => {
+    const last = rest.slice(rest.lastIndexOf(" ") + 1);
+    const numbers = [first, ...rest.split(", ").slice(1)].map((name) => Number(/\d+/.exec(name)?.[0]));
+    return numbers.every((number, i) => i === 0 || number === ((numbers[i - 1] as number) + 1) % 32) ? `{${first}-${last}}` : all;
+  });
+}
+
+const UNPRIVILEGED: readonly (readonly string[])[] = [
+  ["sttrb\tw", "ldtrb\tw", "ldtrsb\tx", "ldtrsb\tw"],
+  ["sttrh\tw", "ldtrh\tw", "ldtrsh\tx", "ldtrsh\tw"],
+  ["sttr\tw", "ldtr\tw", "ldtrsw\tx"],
+  ["sttr\tx", "ldtr\tx"],
+];
+
+/**
+ * Unprivileged loads and stores, how the kernel reaches user memory; capstone does not know them.
+ *
+ *   31 30 29     24 23 22 21 20  12 11 10 9 5 4 0
+ *   size  1 1 1 0 0 0  opc  0  imm9   1  0  Rn  Rt
+ */
+export function unprivilegedAccess(word: number): { readonly mnemonic: string; readonly op_str: string } | undefined {
+  if ((word & 0x3f200c00) !== 0x38000800) return undefined;
+  const [mnemonic, width] = UNPRIVILEGED[word >>> 30]?.[(word >>> 22) & 3]?.split("\t") ?? [];
+  if (mnemonic === undefined) return undefined;
+  const register = word & 0x1f;
+  const base = (word >>> 5) & 0x1f;
+  const offset = (word << 11) >> 23;
+  const address = `${base === 31 ? "sp" : `x${base}`}${offset === 0 ? "" : `, #${offset}`}`;
+  return { mnemonic, op_str: `${width}${register === 31 ? "zr" : register}, [${address}]` };
 }
 
 function conditionalBranch(mnemonic: string, text: string): Arm64Text {

@@ -5,7 +5,7 @@
  *   ldp x19, x20, [sp, #16]     registers written, memory read: base sp, displacement 16, 16 bytes
  */
 import { type VirtualAddress, virtual } from "../bytes/address.ts";
-import { arm64Dialect } from "./arm64-dialect.ts";
+import { arm64Dialect, unprivilegedAccess } from "./arm64-dialect.ts";
 import { arm64Operands } from "./arm64-operands.ts";
 import type { DecodedInstruction, Disassembler, Flow, Instruction } from "./disassembler.ts";
 
@@ -74,8 +74,8 @@ export class Arm64Disassembler implements Disassembler {
     try {
       return this.#capstone.disasm(bytes.subarray(0, SIZE), address, 1)[0];
     } catch {
-      // The binding throws a string for a word that is no instruction.
-      return undefined;
+      // The binding throws a string for a word that it does not know.
+      return unprivilegedAccess(wordOf(bytes));
     }
   }
 }
