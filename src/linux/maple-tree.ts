@@ -16,7 +16,8 @@ import type { Types } from "../kernel/types.ts";
 
 /** MAPLE_HEIGHT_MAX. */
 const MAX_DEPTH = 31;
-const DEFAULT_LIMIT = 1 << 24;
+/** Entries and nodes; below the most that a JavaScript Set can hold. */
+const DEFAULT_LIMIT = 1 << 23;
 const NODE_MASK = 0xffn;
 /** MAPLE_RESERVED_RANGE: internal entries below it are not nodes (XA_ZERO_ENTRY among them). */
 const RESERVED = 4096n;
@@ -83,7 +84,7 @@ export function* mapleEntries(
     if (!isReserved(root)) yield { first: 0n, last: 0n, entry: root };
     return;
   }
-  yield* walk(memory, layout, root, 0n, MAXIMUM, 0, { left: limit });
+  yield* walk(memory, layout, root, 0n, MAXIMUM, 0, { entries: limit, nodes: new Set(), limit });
 }
 
 /** The entry whose range holds `index`, reading one node a level. */
@@ -109,6 +110,13 @@ export function mapleFind(memory: Memory, layout: MapleLayout, root: VirtualAddr
     max = found.last;
   }
   throw new CorruptionError("maple_node", `deeper than ${MAX_DEPTH} levels`, virtual(encoded & ~NODE_MASK));
+}
+
+/** What bounds a walk: entries left to yield, and nodes seen, as a tree reaches each only once. */
+interface Budget {
+  entries: number;
+  readonly nodes: Set<bigint>;
+  readonly limit: number;
 }
 
 interface NodeData {
@@ -190,15 +198,18 @@ function* walk(
   min: bigint,
   max: bigint,
   depth: number,
-  budget: { left: number },
+  budget: Budget,
 ): Generator<MapleEntry, void, undefined> {
   const node = readNode(memory, layout, encoded);
   if (depth >= MAX_DEPTH) throw new CorruptionError("maple_node", `deeper than ${MAX_DEPTH} levels`, node.address);
+  if (budget.nodes.has(node.address)) throw new CorruptionError("maple_node", "it is reached twice", node.address);
+  if (budget.nodes.size >= budget.limit) throw new CorruptionError("maple_node", `more than ${budget.limit} nodes`, node.address);
+  budget.nodes.add(node.address);
   for (const slot of slots(node, min, max)) {
     if (slot.entry === 0n) continue;
     if (node.leaf) {
       if (isReserved(slot.entry)) continue;
-      if (--budget.left < 0) throw new CorruptionError("maple_node", "more entries than the limit", node.address);
+      if (--budget.entries < 0) throw new CorruptionError("maple_node", "more entries than the limit", node.address);
       yield slot;
     } else {
       if (slot.entry <= RESERVED) throw new CorruptionError("maple_node", "a branch slot does not hold a node", node.address);

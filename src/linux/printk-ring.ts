@@ -23,6 +23,8 @@ import { callerName, type LogBuffer, type LogRecord, messageText } from "./log-r
 /** log_buf_len is limited to 2^31 bytes and a record takes 32 bytes of it on average (PRB_AVGBITS 5). */
 const MAX_COUNT_BITS = 26;
 const MAX_SIZE_BITS = 31;
+/** So many records that cannot be read in a row are a damaged ring and no hole in it. */
+const MAX_UNREADABLE = 10_000;
 const ID_MASK = (1n << 62n) - 1n;
 const COMMITTED = 1n;
 const FINALIZED = 2n;
@@ -105,6 +107,7 @@ export function readRing(memory: Memory, layout: RingLayout, address: VirtualAdd
   if (span >= count) problems.add(`the newest record's id is ${span} beyond the oldest's: only the last ${count} are shown`);
   const first = span >= count ? BigInt.asUintN(62, head - BigInt(count - 1)) : tail;
   const total = Math.min(span + 1, count);
+  let unreadable = 0;
   for (let i = 0; i < total; i++) {
     const id = BigInt.asUintN(62, first + BigInt(i));
     const index = low32(id & mask);
@@ -126,6 +129,10 @@ export function readRing(memory: Memory, layout: RingLayout, address: VirtualAdd
     } catch (error) {
       if (!(error instanceof FaultError)) throw error;
       problems.add(`a record cannot be read: ${error.message}`);
+      if (++unreadable >= MAX_UNREADABLE) {
+        problems.add("the rest of the ring is given up");
+        break;
+      }
     }
   }
   return { records, clearSequence: undefined, notes: problems.lines() };

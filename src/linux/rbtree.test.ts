@@ -42,7 +42,16 @@ describe("rbtreeNodes", () => {
   test("a child that points up ends the walk", () => {
     const memory = tree(3);
     memory.put64(at(1) + 16n, at(2));
-    expect(() => [...rbtreeNodes(memory, virtual(ROOT))]).toThrow(/parent/);
+    expect(() => [...rbtreeNodes(memory, virtual(ROOT))]).toThrow(/reached twice/);
+    memory.put64(at(1) + 16n, 0n);
+    memory.put64(at(3), at(1));
+    expect(() => [...rbtreeNodes(memory, virtual(ROOT))]).toThrow(/its parent is/);
+  });
+
+  test("a child that hangs on both sides is reached twice", () => {
+    const memory = tree(3);
+    memory.put64(at(2) + 8n, at(1));
+    expect(() => [...rbtreeNodes(memory, virtual(ROOT))]).toThrow(/reached twice/);
   });
 
   test("is bounded by the limit", () => {

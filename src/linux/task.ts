@@ -21,6 +21,8 @@ import { xarrayEntries, xarrayLayout } from "./xarray.ts";
 
 /** PID_MAX_LIMIT on 64-bit machines, and some for idle tasks. */
 const MAX_TASKS = (1 << 22) + 16384;
+/** When so many pids lead nowhere, and more than lead to tasks, the table is garbage. */
+const MAX_UNREADABLE = 10_000;
 /** include/linux/sched.h; unchanged since 2.6.27. */
 const PF_KTHREAD = 0x0020_0000;
 
@@ -207,6 +209,10 @@ class TaskCollector {
     }
     try {
       for (const { entry } of xarrayEntries(memory, layout, head.pointer(namespace), MAX_TASKS)) {
+        if (this.#unreadable > MAX_UNREADABLE && this.#unreadable > this.#found.size) {
+          this.#notes.push("the table of pids is damaged: most of it leads nowhere");
+          break;
+        }
         let node = memory.tryU64(pid.address(entry));
         if (node === undefined) {
           this.#unreadable++;

@@ -11,7 +11,7 @@ import type { Kernel } from "../kernel/kernel.ts";
 import { type MapleLayout, mapleEntries, mapleFind, mapleLayout } from "./maple-tree.ts";
 
 /** vm.max_map_count may be raised, never beyond an int. */
-const MAX_MAPPINGS = 1 << 24;
+const MAX_MAPPINGS = 1 << 23;
 
 export interface Vma {
   readonly address: VirtualAddress;

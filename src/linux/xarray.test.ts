@@ -60,7 +60,11 @@ describe("xarrayEntries", () => {
     const builder = new ArrayBuilder();
     const loop = builder.node(6, {});
     builder.memory.put64((loop & ~3n) + 40n, loop);
-    expect(() => builder.entries(loop)).toThrow(/shift 6 is not below/);
+    expect(() => builder.entries(loop)).toThrow(/reached twice/);
+    const flat = builder.node(6, { 0: builder.node(6, {}) });
+    expect(() => builder.entries(flat)).toThrow(/shift 6 is not below/);
+    const shared = builder.node(0, {});
+    expect(() => builder.entries(builder.node(6, { 0: shared, 1: shared }))).toThrow(/reached twice/);
     const leaf = builder.node(0, { 0: item(1) });
     builder.memory.put64((leaf & ~3n) + 48n, leaf);
     expect(() => builder.entries(leaf)).toThrow(/leaf node/);

@@ -14,7 +14,15 @@ import type { Types } from "../kernel/types.ts";
 
 /** 64-bit indices in steps of at least 4 bits. */
 const MAX_DEPTH = 16;
-const DEFAULT_LIMIT = 1 << 24;
+/** Entries and nodes; below the most that a JavaScript Set can hold. */
+const DEFAULT_LIMIT = 1 << 23;
+
+/** What bounds a walk: entries left to yield, and nodes seen, as a tree reaches each only once. */
+interface Budget {
+  entries: number;
+  readonly nodes: Set<bigint>;
+  readonly limit: number;
+}
 
 export interface XarrayEntry {
   /** Position in the array (for a multi-index entry its first one). Exact below 2^53. */
@@ -70,7 +78,7 @@ export function* xarrayEntries(
     if (!layout.isSkipped(head)) yield { index: 0, entry: head };
     return;
   }
-  const budget = { left: limit };
+  const budget: Budget = { entries: limit, nodes: new Set(), limit };
   yield* nodeEntries(memory, layout, head, 0, undefined, 0, budget);
 }
 
@@ -81,10 +89,13 @@ function* nodeEntries(
   base: number,
   parentShift: number | undefined,
   depth: number,
-  budget: { left: number },
+  budget: Budget,
 ): Generator<XarrayEntry, void, undefined> {
   const node = add(tagged, -layout.nodeTag);
   if (depth >= MAX_DEPTH) throw new CorruptionError("xa_node", `deeper than ${MAX_DEPTH} levels`, node);
+  if (budget.nodes.has(node)) throw new CorruptionError("xa_node", "it is reached twice", node);
+  if (budget.nodes.size >= budget.limit) throw new CorruptionError("xa_node", `more than ${budget.limit} nodes`, node);
+  budget.nodes.add(node);
   let shift: number;
   let words: DataView;
   try {
@@ -107,7 +118,7 @@ function* nodeEntries(
       if (shift === 0) throw new CorruptionError("xa_node", "a leaf node points at another node", node);
       yield* nodeEntries(memory, layout, entry, index, shift, depth + 1, budget);
     } else if (!layout.isSkipped(entry)) {
-      if (--budget.left < 0) throw new CorruptionError("xa_node", "more entries than the limit", node);
+      if (--budget.entries < 0) throw new CorruptionError("xa_node", "more entries than the limit", node);
       yield { index, entry };
     }
   }
