@@ -64,8 +64,7 @@ const PT_REGS_ORDER = [R15, R14, R13, R12, RBP, RBX, 11, R10, 9, 8, RAX, 2, RDX,
 
 /** Bytes of struct pt_regs. */
 export const X86_PT_REGS_SIZE = PT_REGS_ORDER.length * 8;
-/** Offset of the iret frame {ip, cs, flags, sp, ss} in pt_regs, and its bytes. */
-export const X86_IRET_OFFSET = 128;
+/** Bytes of the iret frame {ip, cs, flags, sp, ss} at its end. */
 export const X86_IRET_SIZE = 40;
 
 const SELECTOR_MASK = 0xffffn;

@@ -11,6 +11,7 @@ import { distance, type VirtualAddress, virtual } from "../bytes/address.ts";
 import { InquestError } from "../bytes/errors.ts";
 import { containerOf } from "../kernel/field.ts";
 import type { Kernel } from "../kernel/kernel.ts";
+import { ftraceTrampolines } from "./ftrace-trampolines.ts";
 
 /** A place in code by name. */
 export interface CodePlace {
@@ -82,7 +83,12 @@ export class CodeRanges {
     this.#generated ??= generatedRanges(this.#kernel);
     const range = within(this.#generated, at);
     if (range?.name === undefined) return undefined;
-    return { function: range.name, offset: distance(at, range.start), module: "bpf", start: virtual(range.start) };
+    return {
+      function: range.name,
+      offset: distance(at, range.start),
+      module: range.name === "ftrace_trampoline" ? "__builtin__ftrace" : "bpf",
+      start: virtual(range.start),
+    };
   }
 }
 
@@ -114,12 +120,13 @@ function moduleRanges(kernel: Kernel): CodeRange[] {
   );
 }
 
-/** Code listed in bpf_kallsyms; what was read before a broken link counts. */
+/** ftrace's trampolines, and code listed in bpf_kallsyms; what was read before a broken link counts. */
 function generatedRanges(kernel: Kernel): CodeRange[] {
   const head = kernel.tryAddress("bpf_kallsyms");
   const struct = kernel.types.tryStruct("bpf_ksym");
   const node = struct?.tryField("lnode");
-  const ranges: CodeRange[] = [];
+  // /proc/kallsyms calls each of them so.
+  const ranges: CodeRange[] = ftraceTrampolines(kernel).map(({ start, end }) => ({ start, end, name: "ftrace_trampoline" }));
   if (head === undefined || struct === undefined || node === undefined) return ranges;
   try {
     const start = struct.field("start");

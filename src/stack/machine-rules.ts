@@ -5,6 +5,8 @@
  *   x86-64    ORC ► prologue (where ORC says that it knows nothing) ► frame pointers (all code of a kernel without ORC; else only code
  *             that has no ORC entry)
  *   arm64     frame records
+ *
+ * Call-frame information of a vmlinux, where there is one, belongs right behind the jump to nowhere: what it does not know falls through.
  */
 import type { VirtualAddress } from "../bytes/address.ts";
 import type { Kernel } from "../kernel/kernel.ts";
@@ -12,7 +14,8 @@ import { Arm64FrameRecords } from "./arm64-frame-records.ts";
 import { BadCall } from "./bad-call.ts";
 import { CodeRanges } from "./code-ranges.ts";
 import type { StackArea } from "./frame.ts";
-import { OrcRules } from "./orc-rules.ts";
+import { ftraceOriginal } from "./ftrace-trampolines.ts";
+import { type OrcLookup, OrcRules } from "./orc-rules.ts";
 import { callBefore, returnAddressTest } from "./return-address.ts";
 import { StackMap } from "./stack-map.ts";
 import { onStack } from "./task-stack.ts";
@@ -29,16 +32,6 @@ export interface UnwindKit {
   sources(task: StackArea | undefined): readonly RuleSource[];
 }
 
-/** Sources that a vmlinux adds in front (call-frame information); see addRules. */
-const added = new WeakMap<Kernel, RuleSource[]>();
-
-/** Puts a source of rules before the dump's own: what it does not know falls through to them. */
-export function addRules(kernel: Kernel, source: RuleSource): void {
-  const list = added.get(kernel);
-  if (list === undefined) added.set(kernel, [source]);
-  else list.push(source);
-}
-
 export function unwindKit(kernel: Kernel): UnwindKit {
   return kernel.memo(unwindKit, () => {
     const code = CodeRanges.of(kernel);
@@ -53,7 +46,7 @@ export function unwindKit(kernel: Kernel): UnwindKit {
       code,
       stacks,
       isReturnAddress,
-      sources: (task) => [badCall, ...(added.get(kernel) ?? []), ...machine(kernel, stacks, task, shared)],
+      sources: (task) => [badCall, ...machine(kernel, stacks, task, shared)],
     };
   });
 }
@@ -65,15 +58,23 @@ interface Shared {
 }
 
 function x86Sources(kernel: Kernel, stacks: StackMap, task: StackArea | undefined, shared: Shared): RuleSource[] {
+  const orc: OrcLookup = {
+    find(pc) {
+      const found = kernel.orc.find(pc);
+      if (found !== undefined) return found;
+      const original = ftraceOriginal(kernel, pc);
+      return original === undefined ? undefined : kernel.orc.find(original);
+    },
+  };
   const pointers = new X86FramePointers(kernel.memory, {
     ...shared,
     onStack: (address) => (task !== undefined && onStack(task, address)) || stacks.find(address) !== undefined,
     everyFunction: !kernel.orc.present,
-    coveredByOrc: (pc) => kernel.orc.find(pc) !== undefined,
+    coveredByOrc: (pc) => orc.find(pc) !== undefined,
   });
   if (!kernel.orc.present) return [pointers];
   return [
-    new OrcRules(kernel.memory, kernel.orc),
+    new OrcRules(kernel.memory, orc),
     new X86Prologues(kernel.memory, { ...shared, callBefore: (address) => callBefore(kernel, address) }),
     pointers,
   ];

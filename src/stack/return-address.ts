@@ -26,6 +26,14 @@ export function callBefore(kernel: Kernel, address: bigint): CallTarget {
   return word === undefined ? "unreadable" : arm64CallAt(word, address - 4n);
 }
 
+/** Calls may enter a function a little before or behind its symbol: past endbr64 and its check (FineIBT), at a counting thunk (call depth tracking). */
+const ENTRY_SLACK = 16n;
+
+/** Does the call lead to the function that starts there? */
+export function callsInto(call: CallTarget, start: bigint): boolean {
+  return typeof call === "bigint" && call > start - ENTRY_SLACK && call < start + ENTRY_SLACK;
+}
+
 /** The test for one kernel, with a memo: the same few thousand addresses turn up on every stack. */
 export function returnAddressTest(kernel: Kernel, code: CodeRanges): (address: bigint) => boolean {
   const known = new Map<bigint, boolean>();

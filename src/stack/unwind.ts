@@ -8,7 +8,7 @@ import { hex16, type VirtualAddress, virtual } from "../bytes/address.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import type { Certainty, FoundBy, FrameKind, StackArea, StackFrame, Stop, UnwoundStack, UserRegisters } from "./frame.ts";
 import { type UnwindKit, unwindKit } from "./machine-rules.ts";
-import { callBefore } from "./return-address.ts";
+import { callBefore, callsInto } from "./return-address.ts";
 import { ReturnTrampolines } from "./return-trampolines.ts";
 import { scanCandidates } from "./scan.ts";
 import { type StackStart, taskStart } from "./start.ts";
@@ -194,7 +194,7 @@ class Unwind {
     if (area.kind === "unknown") return { frames: [], user: undefined };
     const stopped = this.#kit.code.place(last.state.pc, !last.state.interrupted)?.start;
     const candidates = [...scanCandidates(this.#kernel, this.#kit.isReturnAddress, area, virtual(last.slot + 8n))];
-    const calling = candidates.filter(({ state }) => stopped !== undefined && callBefore(this.#kernel, state.pc) === stopped);
+    const calling = candidates.filter(({ state }) => stopped !== undefined && callsInto(callBefore(this.#kernel, state.pc), stopped));
     let steps = 0;
     for (const { state, slot } of [...calling, ...candidates]) {
       if (steps >= MAX_GUESS_STEPS) break;

@@ -11,7 +11,7 @@ import { RIP, RSP } from "../arch/x86-64-registers.ts";
 import { add, distance, type VirtualAddress, virtual } from "../bytes/address.ts";
 import type { Memory } from "../kernel/address-space.ts";
 import type { CodePlace } from "./code-ranges.ts";
-import type { CallTarget } from "./return-address.ts";
+import { type CallTarget, callsInto } from "./return-address.ts";
 import type { FrameState, RuleSource, Step } from "./unwinder.ts";
 
 export interface PrologueHelp {
@@ -45,7 +45,7 @@ export class X86Prologues implements RuleSource {
     const pc = this.#memory.tryU64(slot);
     if (pc === undefined || !this.#help.isReturnAddress(pc)) return undefined;
     const call = this.#help.callBefore(pc);
-    if (call !== place.start && call !== "indirect") return undefined;
+    if (!callsInto(call, place.start) && call !== "indirect") return undefined;
     const registers = new RegisterSet(state.registers.file);
     for (const register of registers.file.calleeSaved) {
       const index = pushed.indexOf(register);

@@ -30,6 +30,7 @@ const X86_TABLE: StructTable = {
     bp: [40, "u64"],
     ret_addr: [48, "u64"],
   },
+  ftrace_ops: { flags: [8, "u64"], next: [24, "u64"], trampoline: [32, "u64"], trampoline_size: [40, "u64"] },
   irq_stack: { stack: [0, "bytes16384"] },
   cea_exception_stacks: {
     DF_stack_guard: [0, "bytes4096"],
