@@ -123,6 +123,7 @@ describe("what cannot be", () => {
     ["struct node.nam", "nearest: name"],
     ["struct node 5000", "not mapped"],
     ["struct node.id 5000", "not mapped"],
+    ["struct node.id,name 5000", "not mapped"],
     ["struct node -r 5000", "not mapped"],
     ["struct node nosuch", 'no symbol named "nosuch"'],
     [`struct node ${at} 0`, "0 is no number of structures"],

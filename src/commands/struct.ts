@@ -81,7 +81,7 @@ function structCommand(name: "struct" | "union" | "*"): Command<StructResult> {
       ],
       differences: [
         "Nested members may be named without an address too (crash knows offsets of direct members only), and several at once.",
-        "Values of members inside anonymous unions are indented like others.",
+        "Every member ends with a comma and has the same indentation; crash leaves the comma out behind a structure's last member and indents members of anonymous unions deeper.",
         "A structure that is partly unreadable is shown with the readable part; crash shows nothing.",
         "-f is not supported: an offset in a compressed dump file means nothing.",
       ],
@@ -151,9 +151,10 @@ function objectShower(
   };
 }
 
-/** A single object of which nothing can be read is an error, told with the reason. */
+/** A single object of which nothing that was asked for can be read is an error, told with the reason. */
 function refuseUnreadable(session: Session, struct: StructName, object: StructObject, memory: Memory): void {
-  const shown = object.value ?? (object.members?.length === 1 ? object.members[0]?.value : undefined);
+  const values = object.value === undefined ? (object.members ?? []).map((member) => member.value) : [object.value];
+  const shown = values.every((value) => value.kind === "unreadable") ? values[0] : undefined;
   if (shown?.kind !== "unreadable" && object.raw?.some((row) => "words" in row) !== false) return;
   try {
     memory.u8((shown?.kind === "unreadable" ? shown.address : object.address) as VirtualAddress);

@@ -97,10 +97,11 @@ describe("characters", () => {
     expect([print(array(CHAR, length), bytes), print(array(U8, length), bytes, 16)]).toEqual([text, text]);
   });
 
-  test("print_max counts runs of one character, so padding is shown whole", () => {
+  test("print_max counts characters; the last NUL is not one of them", () => {
     expect(print(array(CHAR, 6), "abcdef", 10, { printMax: 3 })).toBe('"abc"...');
-    expect(print(array(CHAR, 8), "aabb", 10, { printMax: 3 })).toBe('"aabb\\000\\000\\000"');
-    expect(print(array(CHAR, 300), "")).toBe(`"${"\\000".repeat(299)}"`);
+    expect(print(array(CHAR, 4), "abc", 10, { printMax: 3 })).toBe('"abc"');
+    expect(print(array(CHAR, 300), "")).toBe(`"${"\\000".repeat(256)}"...`);
+    expect(print(array(CHAR, 257), "")).toBe(`"${"\\000".repeat(256)}"`);
   });
 
   test("null-stop ends at the first NUL", () => {

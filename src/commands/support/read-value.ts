@@ -24,8 +24,6 @@ const MAX_DEPTH = 20;
 /** Steps in which an unreadable range is probed; every page size is a multiple of it. */
 const PROBE_STEP = 4096;
 const MAX_PROBES = 64;
-/** Bytes of a char array that are read at most. */
-const MAX_TEXT = 1 << 16;
 
 export type Labeller = (address: bigint, text: boolean) => SymbolLabel | undefined;
 
@@ -168,14 +166,14 @@ export class ValueReader {
     return { kind: "array", type: this.#name(type), length: plain.length, elements };
   }
 
-  /** gdb's limit on a string counts runs of one character, so a padding of NULs does not use it up; our own counts bytes. */
   #text(type: CType, address: VirtualAddress, length: number): ValueNode {
-    const bytes = readPrefix(this.memory, address, Math.min(length, MAX_TEXT));
+    // One byte more than is shown: the last NUL of an array is left out.
+    const bytes = readPrefix(this.memory, address, Math.min(length, this.#printMax + 1));
     if (bytes instanceof FaultError) return this.#unreadable(type, address, bytes);
     const terminator = bytes.length === length && bytes.at(-1) === 0 ? 1 : 0;
     const end = this.#nullStop ? bytes.indexOf(0) : -1;
     const wanted = end >= 0 ? end : bytes.length - terminator;
-    const shown = runsEnd(bytes, wanted, this.#printMax);
+    const shown = Math.min(wanted, this.#printMax);
     const cut = shown < wanted || (end < 0 && bytes.length < length);
     return {
       kind: "text",
@@ -275,15 +273,6 @@ function floatOf(bits: bigint, size: number): number {
   const view = new DataView(new ArrayBuffer(8));
   view.setBigUint64(0, BigInt.asUintN(64, bits), true);
   return size === 4 ? view.getFloat32(0, true) : view.getFloat64(0, true);
-}
-
-/** Where the first `max` runs of equal bytes end. */
-function runsEnd(bytes: Uint8Array, length: number, max: number): number {
-  let runs = 0;
-  for (let i = 0; i < length; i++) {
-    if ((i === 0 || bytes[i] !== bytes[i - 1]) && ++runs > max) return i;
-  }
-  return length;
 }
 
 function latin1(bytes: Uint8Array): string {
