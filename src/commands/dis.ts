@@ -1,6 +1,6 @@
 /** `dis`: instructions with their symbols, as gdb prints them and crash passes them on. */
 import type { Instruction } from "../arch/disassembler.ts";
-import type { VirtualAddress } from "../bytes/address.ts";
+import { add, distance, type VirtualAddress } from "../bytes/address.ts";
 import { UnsupportedError, UsageError } from "../bytes/errors.ts";
 import type { Memory } from "../kernel/address-space.ts";
 import { isPerCpu } from "../kernel/expression/scope.ts";
@@ -220,9 +220,10 @@ function* describe(
 /** `%gs:offset(%rip)` reaches the CPU's own copy of a per-CPU variable (x86-64): the offset is what the symbol table holds. */
 function perCpuReference(kernel: Kernel, { operands, reference }: Instruction): LabelledAddress | undefined {
   if (reference === undefined || !operands.includes("%gs:")) return undefined;
-  const found = kernel.symbols.byAddress(reference);
-  if (found === undefined || !isPerCpu(kernel, found.symbol)) return undefined;
-  return { address: reference, symbol: { name: found.symbol.name, offset: found.offset } };
+  // byAddress() gives no names to small numbers, which these are on kernels before 6.15.
+  const symbol = kernel.symbols.neighbours(add(reference, 1)).previous;
+  if (symbol === undefined || !isPerCpu(kernel, symbol)) return undefined;
+  return { address: reference, symbol: { name: symbol.name, offset: distance(reference, symbol.address) } };
 }
 
 /** One line as crash shows it. */
