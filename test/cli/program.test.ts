@@ -69,7 +69,7 @@ const sample = process.env.INQUEST_TEST_DUMP ?? firstSample("samples");
 
 function firstSample(folder: string): string | undefined {
   if (!existsSync(folder)) return undefined;
-  const names = readdirSync(folder, { recursive: true }).map(String).sort();
+  const names = readdirSync(folder, { recursive: true }).map(String).sort().reverse();
   const found = names.find((name) => /(^|\/)vmcore[^/]*$|\.(vmcore|kdump)$/.test(name) && !/\.(txt|md)$/.test(name));
   return found === undefined ? undefined : join(folder, found);
 }
