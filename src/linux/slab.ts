@@ -15,6 +15,7 @@ import { add, distance, type Pfn, type VirtualAddress, virtual } from "../bytes/
 import { FaultError } from "../bytes/errors.ts";
 import type { Field } from "../kernel/field.ts";
 import type { Kernel } from "../kernel/kernel.ts";
+import { inKfencePool, kfenceObject } from "./kfence.ts";
 import { PageMap } from "./page.ts";
 
 /** A slab cache as far as identifying an object needs it. */
@@ -104,24 +105,22 @@ export class Slabs {
     return pfn === undefined ? undefined : this.#slabOfPfn(pfn);
   }
 
-  /** The object that the address lies in; undefined outside slabs, and in the waste behind the last object. */
+  /** The object that the address lies in; undefined outside slabs, and in the waste behind the last object. KFENCE places its own. */
   objectOf(address: VirtualAddress): SlabObject | undefined {
     const plain = this.#kernel.arch.stripPointer(address);
     const slab = this.slabOf(plain);
     if (slab === undefined) return undefined;
     const { cache } = slab;
+    const identity = { cache: cache.name, cacheAddress: cache.address, page: slab.page };
+    if (inKfencePool(this.#kernel, plain)) {
+      const guarded = kfenceObject(this.#kernel, plain);
+      if (guarded === undefined) return undefined;
+      return { ...identity, object: guarded.start, index: 0, offset: distance(plain, guarded.start), objectSize: guarded.size };
+    }
     const index = Math.floor(distance(plain, slab.start) / cache.stride);
     if (index < 0 || index >= slab.objects) return undefined;
     const object = add(slab.start, index * cache.stride + cache.redLeftPad);
-    return {
-      cache: cache.name,
-      cacheAddress: cache.address,
-      object,
-      index,
-      offset: distance(plain, object),
-      objectSize: cache.objectSize,
-      page: slab.page,
-    };
+    return { ...identity, object, index, offset: distance(plain, object), objectSize: cache.objectSize };
   }
 
   #slabOfPfn(pfn: Pfn): SlabPage | undefined {
