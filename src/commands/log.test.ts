@@ -34,8 +34,8 @@ describe("log", () => {
     }
   });
 
-  test("lines behind the first are indented to the text", () => {
-    expect(text({ records: [line("one\ntwo")] })).toEqual(["[    1.500000] one", "               two"]);
+  test("every line of a message has its stamp, as dmesg prints it", () => {
+    expect(text({ records: [line("one\ntwo")] })).toEqual(["[    1.500000] one", "[    1.500000] two"]);
   });
 
   test("options add level, caller and dictionary, or take the stamp away", () => {

@@ -47,7 +47,7 @@ export const log = defineCommand<LogResult>({
     summary: "the kernel's message buffer",
     synopsis: ["[-Ttdmc]", "-a", "-s"],
     description: [
-      "Shows the messages of the kernel's log buffer in the order they were printed, each with the seconds since boot. The lines behind a record's first one are indented to its text.",
+      "Shows the messages of the kernel's log buffer in the order they were printed, each line with the seconds since boot: the text that dmesg prints.",
     ],
     options: [
       { flag: "-T", help: "the date instead of the seconds; approximate, in your time zone" },
@@ -63,7 +63,10 @@ export const log = defineCommand<LogResult>({
       ["log | tail", "the last words"],
       ["log -T", "with dates"],
     ],
-    differences: ["Records that were lost or damaged are counted in a last line."],
+    differences: [
+      "Every line of a message has its time stamp, as dmesg prints it; crash indents the lines behind the first.",
+      "Records that were lost or damaged are counted in a last line.",
+    ],
     minimal: true,
   },
   run({ kernel }, args) {
@@ -125,9 +128,7 @@ function* recordLines(record: LogLine, show: LogResult["show"], date: bigint | u
   else if (show.stamp !== "none" && record.seconds !== undefined) prefix += `[${stampText(record.seconds)}] `;
   if (show.caller && record.caller !== undefined) prefix = `${prefix.trimEnd()}${prefix === "" ? "" : " "}[${record.caller.padStart(6)}] `;
   const indent = " ".repeat(prefix.length);
-  const [first = "", ...rest] = record.text.split("\n");
-  yield `${prefix}${first}`;
-  for (const line of rest) yield `${indent}${line}`;
+  for (const line of record.text.split("\n")) yield `${prefix}${line}`;
   if (show.dictionary) for (const [key, value] of record.dictionary) yield `${indent}${key}=${value}`;
 }
 
