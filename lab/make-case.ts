@@ -41,7 +41,7 @@ function caseKey(plan: CasePlan, kernel: Kernel): string {
 
 function memoryFor(plan: CasePlan): number {
   if (plan.capture === "hypervisor") return plan.scenario.memoryMiB ?? 256;
-  return (plan.scenario.memoryMiB ?? 208) + CRASH_KERNEL_MIB[plan.kernel.arch];
+  return (plan.scenario.memoryMiB ?? 320) + CRASH_KERNEL_MIB[plan.kernel.arch];
 }
 
 /** arm64's 6.1 can randomise PHYS_OFFSET below zero; makedumpfile then finds no page table, so its guests get no seed. */
