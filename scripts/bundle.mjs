@@ -87,12 +87,7 @@ if (process.argv[2] === undefined) {
   const words =
     trial === undefined
       ? ["--version"]
-      : [
-          trial,
-          "-s",
-          "--no-rc",
-          ...["sys", "bt", "ps", "log", "mod", "foreach bt -s"].flatMap((command) => ["-c", command]),
-        ];
+      : [trial, "-s", "--no-rc", ...["sys", "bt", "ps", "log", "mod", "foreach bt -s"].flatMap((command) => ["-c", command])];
   spawnSync(process.execPath, [starter, ...words], {
     stdio: "ignore",
     env: { ...process.env, INQUEST_WRITE_CODE_CACHE: "1" },

@@ -1,7 +1,7 @@
 /** `set`: the task that commands apply to, and the session's variables. */
 import { LookupError, UsageError } from "../bytes/errors.ts";
 import { panicTask } from "../linux/panic-task.ts";
-import { activeTasks } from "../linux/task.ts";
+import { activeTasks, makeActive } from "../linux/task.ts";
 import { defineCommand, type Session } from "./command.ts";
 import { nearestNames } from "./support/nearest.ts";
 import { parseCount } from "./support/numbers.ts";
@@ -20,12 +20,13 @@ export const set = defineCommand<SetResult>({
   spec: {
     name: "set",
     summary: "the task that commands apply to; variables of the session",
-    synopsis: ["[pid | task | -c cpu | -p]", "-v", "variable [value]"],
+    synopsis: ["[[-a] pid | [-a] task | -c cpu | -p]", "-v", "variable [value]"],
     description: [
       "Without operands, shows the task that commands such as bt, vm or files apply to when they are given none. With a pid or the address of a task, makes it that task.",
       `Variables: ${SETTING_NAMES.join(", ")}. With a value, sets the variable; without, shows it.`,
     ],
     options: [
+      { flag: "-a", help: "take the task for the one that was running on its CPU, where the dump names a wrong one" },
       { flag: "-c", argument: "cpu", help: "the task that was running on this CPU" },
       { flag: "-p", help: "the task that panicked" },
       { flag: "-v", help: "all variables" },
@@ -36,14 +37,19 @@ export const set = defineCommand<SetResult>({
       ["set -p", "back to the task that panicked"],
       ["set radix 16", "numbers in hexadecimal; so does hex"],
     ],
-    differences: ["set -a is not offered: which task ran on a CPU is read from its run queue.", "The variable edit stays emacs."],
+    differences: ["The variable edit stays emacs."],
     minimal: true,
   },
   run(session, args) {
     const { kernel } = session;
     const [first, ...rest] = args.operands;
     if (args.has("-v")) return { variables: VARIABLES.map((variable) => shown(session, variable)), all: true };
-    if (args.has("-p")) {
+    if (args.has("-a")) {
+      if (first === undefined) throw new UsageError("usage: set -a pid | task");
+      const task = taskOperand(kernel, first);
+      makeActive(kernel, task);
+      session.context = task.address;
+    } else if (args.has("-p")) {
       const panic = panicTask(kernel);
       if (panic === undefined) throw new LookupError("no task that panicked was found in this dump");
       session.context = panic.task.address;

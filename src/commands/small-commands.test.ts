@@ -1,6 +1,7 @@
 /** The small commands of the framework: eval, ascii, alias, btop, ptob, ptov, set, exit. */
 import { describe, expect, it } from "vitest";
 import { virtual } from "../bytes/address.ts";
+import { taskTable } from "../linux/task.ts";
 import { alias } from "./alias.ts";
 import { ascii } from "./ascii.ts";
 import { btop } from "./btop.ts";
@@ -17,7 +18,7 @@ const make = () =>
     symbols: { runqueues: [0x100n, "D"] },
     tasks: [
       { pid: 1, comm: "init", address: virtual(0xf1n), active: true, cpu: 1 },
-      { pid: 10, comm: "x", address: virtual(0x10n) },
+      { pid: 10, comm: "x", address: virtual(0x10n), cpu: 1 },
     ],
   });
 const lines = (line: string, session = make()) => [...session.execute(line).text({ radix: 10 })];
@@ -128,6 +129,10 @@ describe("set", () => {
     expect(context("set f1")).toBe(0xf1n);
     expect(context("set 10")).toBe(0x10n);
     expect(context("set -c 1")).toBe(0xf1n);
+    const table = taskTable(session.kernel);
+    expect(table.tasks.map(({ active }) => active)).toEqual([true, false]);
+    expect(context("set -a 10")).toBe(0x10n);
+    expect(table.tasks.map(({ active }) => active)).toEqual([false, true]);
   });
 });
 

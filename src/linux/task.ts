@@ -115,6 +115,16 @@ export function activeTasks(kernel: Kernel): readonly { readonly cpu: number; re
     .sort((a, b) => a.cpu - b.cpu);
 }
 
+/**
+ * Takes the user's word that this task was running on its CPU, in place of the one that the run queue names; for dumps whose run queues
+ * are damaged. Holds for the rest of the session.
+ */
+export function makeActive(kernel: Kernel, task: Task): void {
+  for (const each of taskTable(kernel).tasks) {
+    if (each.cpu === task.cpu) (each as { active: boolean }).active = each.address === task.address;
+  }
+}
+
 /** A task by the address of its task_struct. @throws LookupError when no task lies there */
 export function taskAt(kernel: Kernel, address: VirtualAddress): Task {
   const task = taskTable(kernel).byAddress.get(address);
