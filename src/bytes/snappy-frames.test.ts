@@ -50,9 +50,25 @@ describe("SnappyFrames", () => {
     expect(short.find(100_000)).toBe("");
   });
 
+  it("does not believe in the place of what follows a damaged chunk", () => {
+    const stream = snappyFramesEncode(data);
+    for (const flip of [0, 1, 2, 3, 4, 8, 9, 10, 500]) {
+      const damaged = Uint8Array.from(stream);
+      damaged[10 + flip] = (damaged[10 + flip] as number) ^ 0x01;
+      const frames = open(damaged);
+      const frame = frames.find(70_000);
+      if (typeof frame === "string") continue;
+      const piece = new Uint8Array(frame.end - frame.start);
+      if (frames.decode(frame, piece) === undefined) expect(piece).toEqual(data.subarray(frame.start, frame.end));
+    }
+    const skipped = Uint8Array.from(stream);
+    skipped[10] = 0x80;
+    expect(open(skipped).find(0)).toMatch(/reserved chunk type 128/);
+  });
+
   it("gives up on an endless row of chunks without data", () => {
     const empty = new Uint8Array(4 * 5000);
-    for (let i = 0; i < empty.length; i += 4) empty[i] = 0x80;
+    for (let i = 0; i < empty.length; i += 4) empty[i] = 0xfe;
     expect(new SnappyFrames(new MemorySource("test", empty), 0, 100).find(0)).toMatch(/no data chunk/);
   });
 });

@@ -3,10 +3,14 @@
  *
  *   | type u8 | length u24 | body |
  *   ff  stream identifier, body "sNaPpY"             00  masked CRC-32C u32, compressed block
- *   01  masked CRC-32C u32, plain bytes              80 … fe  to be skipped       02 … 7f  reserved, an error
+ *   01  masked CRC-32C u32, plain bytes              fe  padding, skipped         others: reserved
+ *
+ * Reserved chunks from 80 on should be skipped as well; no writer has any, and one flipped bit would turn data into such a chunk and
+ * move all that follows, so they are errors here.
  *
  * The reader finds the chunk that holds an offset of the uncompressed data without decoding those before it: each step reads a
- * chunk's header only. Every 64th chunk is remembered, so memory grows by 16 bytes per 4 MiB of data.
+ * chunk's header only. Every 64th chunk is remembered, so memory grows by 16 bytes per 4 MiB of data. Writers fill their chunks, so a
+ * shorter one with more after it may be a damaged length; it is decoded before anything behind it is believed to be in its place.
  */
 import type { ByteSource } from "./byte-source.ts";
 import { crc32c } from "./crc32c.ts";
@@ -15,6 +19,8 @@ import { snappyInto } from "./snappy.ts";
 /** Most bytes that one chunk may hold uncompressed. */
 export const MAX_FRAME = 65536;
 
+const PADDING = 0xfe;
+const IDENTIFIER = 0xff;
 const HEADER = 4;
 const CHECKSUM = 4;
 /** A compressed body begins by the uncompressed length, at most five bytes of varint. */
@@ -39,10 +45,12 @@ export class SnappyFrames {
   readonly #source: ByteSource;
   readonly #limit: number;
   readonly #header = new Uint8Array(PEEK);
+  /** Made when a short chunk has to be decoded on the way. */
+  #scratch: Uint8Array | undefined;
   /** File offset and uncompressed offset of every 64th data chunk, as far as the stream has been walked. */
   readonly #places: number[];
   readonly #starts: number[] = [0];
-  /** Where the last search ended: reading on is the common case. */
+  /** The last chunk that was found or passed: reading on is the common case. */
   #last: Frame | undefined;
 
   /** @param at file offset of the stream; @param limit uncompressed bytes that the stream holds: chunks beyond are not its own */
@@ -72,8 +80,16 @@ export class SnappyFrames {
       }
       const frame = this.#frameAt(at, start, ordinal);
       if (typeof frame === "string") return frame;
+      if (offset < frame.end) {
+        this.#last = frame;
+        return frame;
+      }
+      if (frame.end - frame.start < MAX_FRAME) {
+        this.#scratch ??= new Uint8Array(MAX_FRAME);
+        const broken = this.decode(frame, this.#scratch.subarray(0, frame.end - frame.start));
+        if (broken !== undefined) return broken;
+      }
       this.#last = frame;
-      if (offset < frame.end) return frame;
       at = frame.next;
       start = frame.end;
       ordinal++;
@@ -118,14 +134,14 @@ export class SnappyFrames {
       if (count < HEADER) return "";
       const type = header[0] as number;
       const length = (header[1] as number) | ((header[2] as number) << 8) | ((header[3] as number) << 16);
-      if (type >= 0x80) {
+      if (type === PADDING || (type === IDENTIFIER && length === 6)) {
         place += HEADER + length;
         continue;
       }
       if (type > 1) return `snappy: reserved chunk type ${type} at byte ${place}`;
       if (count < HEADER + CHECKSUM) return "";
       const size = type === 1 ? length - CHECKSUM : varint(header, HEADER + CHECKSUM, count);
-      if (size <= 0 || size > MAX_FRAME || length > MAX_FRAME * 2 || start + size > this.#limit) {
+      if (size <= 0 || size > MAX_FRAME || length <= CHECKSUM || length > MAX_FRAME * 2 || start + size > this.#limit) {
         return `snappy: a chunk of ${length} bytes at byte ${place} claims to hold ${size}`;
       }
       return { ordinal, at: place, next: place + HEADER + length, compressed: type === 0, start, end: start + size };

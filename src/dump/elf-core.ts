@@ -172,6 +172,7 @@ class ElfCore implements Dump {
     const notes: Note[] = [];
     let budget = MAX_NOTE_BYTES;
     let segmentsLeft = MAX_NOTE_SEGMENTS;
+    let damaged = 0;
     for (let i = 0; i < count && segmentsLeft > 0; i++) {
       if (types[i] !== PT_NOTE) continue;
       segmentsLeft--;
@@ -182,10 +183,10 @@ class ElfCore implements Dump {
       budget -= length;
       const bytes = readUpTo(this.#source, offset, length);
       const parsed = parseNotes(bytes, this.littleEndian, alignments[i] as number);
-      notes.push(...parsed.notes);
-      if (!parsed.clean || bytes.length < claimed)
-        warnings.push(`the notes at byte ${offset} are damaged or cut off; ${parsed.notes.length} could be read`);
+      for (const note of parsed.notes) notes.push(note);
+      if (!parsed.clean || bytes.length < claimed) damaged++;
     }
+    if (damaged > 0) warnings.push(`${damaged} of the note segments are damaged or cut off; ${notes.length} notes could be read`);
     return notes;
   }
 

@@ -7,6 +7,8 @@
 import type { Note } from "./dump.ts";
 
 const NOTE_HEADER = 12;
+/** Notes of one area that are kept: 8,192 CPUs with a dozen register sets each stay below. */
+const MAX_NOTES = 100_000;
 
 /** Notes, and whether the bytes were used up without a contradiction. */
 interface Parsed {
@@ -31,7 +33,7 @@ function parseWith(bytes: Uint8Array, littleEndian: boolean, alignment: 4 | 8): 
   const padded = (size: number) => Math.ceil(size / alignment) * alignment;
   const notes: Note[] = [];
   let at = 0;
-  while (at + NOTE_HEADER <= bytes.length) {
+  while (at + NOTE_HEADER <= bytes.length && notes.length < MAX_NOTES) {
     const nameSize = view.getUint32(at, littleEndian);
     const dataSize = view.getUint32(at + 4, littleEndian);
     const type = view.getUint32(at + 8, littleEndian);

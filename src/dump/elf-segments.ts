@@ -20,8 +20,8 @@ const PHDR_SIZE = 56;
 const SECTION_INFO = 44;
 /** Headers read at a time. */
 const BATCH = 1024;
-/** More program headers than this (3.5 GiB of them) are not a dump but damage. */
-const MAX_HEADERS = 1 << 26;
+/** More program headers than this are not a dump but damage; the largest machines have some hundred thousand. */
+const MAX_HEADERS = 1 << 21;
 
 /** One row per PT_LOAD or PT_NOTE header, in file order. */
 export interface ElfSegments {

@@ -17,8 +17,10 @@ const FIRST_RECORD = 4096;
 const RECORD_HEADER = 16;
 /** Bytes read at each step of the scan: small records are found in one window, large ones cost one read each. */
 const WINDOW = 4096;
-/** 2^28 records of 16 KiB are 4 TiB; the table of a stream with more would not fit into memory. */
-const MAX_RECORDS = 1 << 28;
+/** 2^26 records of 16 KiB are 1 TiB; the table of a stream with more would not fit into memory. */
+const MAX_RECORDS = 1 << 26;
+/** What is never written is small change, so the real file cannot be much larger than the stream. */
+const MAX_GAPS = 1 << 30;
 
 /** True when the first bytes are the header of a flattened stream. */
 export function probeFlattened(head: Uint8Array): boolean {
@@ -59,7 +61,7 @@ export function openFlattened(source: ByteSource): FlattenedSource {
     const lengthHigh = view.getInt32(field + 8);
     const length = lengthHigh * 0x1_0000_0000 + view.getUint32(field + 12);
     if (offset === -1 && length === -1) break;
-    if (offset < 0 || length < 0 || offset + length > Number.MAX_SAFE_INTEGER || records >= MAX_RECORDS) {
+    if (offset < 0 || length < 0 || offset + length > source.size + MAX_GAPS || records >= MAX_RECORDS) {
       truncated = `the flattened stream is damaged at byte ${at}: record ${records} has offset ${offset} and size ${length}`;
       break;
     }

@@ -21,8 +21,11 @@ import { RankedBitmap } from "./ranked-bitmap.ts";
 const DESCRIPTOR = 24;
 /** Descriptors at the end of the table that are looked at on opening. */
 const LAST_DESCRIPTORS = 512;
-/** No machine has more pages than this: 2^52 bytes in 4 KiB pages. */
-const MAX_PFN = 2 ** 40;
+/** No machine has more pages than this: 128 TiB in 4 KiB pages, the RAM of the largest three times over. */
+const MAX_PFN = 2 ** 35;
+
+/** Descriptors that point beyond this are damaged. */
+const MAX_FILE = 2 ** 50;
 
 const ABSENT: PageFault = { reason: "absent" };
 const EXCLUDED: PageFault = { reason: "excluded" };
@@ -56,8 +59,6 @@ export class KdumpMember {
   readonly #descriptor = new Uint8Array(DESCRIPTOR);
   readonly #view = new DataView(this.#descriptor.buffer);
   readonly #compressed: Uint8Array;
-  /** Bits that each bitmap should have; those above what the file holds are lost. */
-  readonly #bits: number;
 
   constructor(source: ByteSource, header: KdumpHeader) {
     this.source = source;
@@ -75,10 +76,10 @@ export class KdumpMember {
     }
     const two = maxMapnr <= bitmapBytes * 4;
     const each = two ? bitmapBytes / 2 : bitmapBytes;
-    this.dumped = new RankedBitmap(source, two ? bitmapStart + each : bitmapStart, each);
-    this.ram = two ? new RankedBitmap(source, bitmapStart, each) : this.dumped;
-    this.#bits = each * 8;
-    this.maxPfn = Math.min(maxMapnr, this.#bits, MAX_PFN);
+    this.maxPfn = Math.min(maxMapnr, each * 8, MAX_PFN);
+    const used = Math.ceil(this.maxPfn / 8);
+    this.dumped = new RankedBitmap(source, two ? bitmapStart + each : bitmapStart, used);
+    this.ram = two ? new RankedBitmap(source, bitmapStart, used) : this.dumped;
     this.#descriptorStart = bitmapStart + bitmapBytes;
     this.#descriptors = new BlockCache(source, 1 << 14, 16);
     this.#compressed = new Uint8Array(blockSize);
@@ -106,7 +107,7 @@ export class KdumpMember {
     if (offset === 0) return this.#neverWritten();
     // Seen from hypervisors: the page is counted as dumped, and nothing of it was stored.
     if (size === 0) return { reason: "excluded", detail: "its descriptor has size 0" };
-    if (size > this.#pageSize || offset > Number.MAX_SAFE_INTEGER - size) {
+    if (size > this.#pageSize || offset > MAX_FILE) {
       return { reason: "corrupt", detail: `its descriptor claims ${size} bytes at byte ${offset}` };
     }
     if (flags === PAGE_RAW) {
@@ -133,7 +134,7 @@ export class KdumpMember {
   #lookAtEnd(): TableEnd {
     const { startPfn, endPfn, littleEndian } = this.header;
     const count = this.dumped.rank(Math.min(endPfn, this.maxPfn)) - this.dumped.rank(Math.min(startPfn, this.maxPfn));
-    const looked = Math.min(count, LAST_DESCRIPTORS);
+    const looked = Math.max(0, Math.min(count, LAST_DESCRIPTORS));
     const bytes = new Uint8Array(looked * DESCRIPTOR);
     const there = this.source.readInto(bytes, this.#descriptorStart + (count - looked) * DESCRIPTOR);
     const view = new DataView(bytes.buffer);
@@ -145,7 +146,7 @@ export class KdumpMember {
       const size = view.getUint32(at + 8, littleEndian);
       zstd ||= (view.getUint32(at + 12, littleEndian) & PAGE_ZSTD) !== 0;
       unwritten = offset === 0;
-      if (size <= this.#pageSize) dataEnd = Math.max(dataEnd, offset + size);
+      if (size <= this.#pageSize && offset <= MAX_FILE) dataEnd = Math.max(dataEnd, offset + size);
     }
     return { missingBytes: Math.max(0, dataEnd - this.source.size), unwritten, zstd };
   }

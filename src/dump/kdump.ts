@@ -21,6 +21,8 @@ const MAX_NOTE_BYTES = 64 << 20;
 const MAX_TEXT_BYTES = 4 << 20;
 /** RAM is one to a few hundred ranges; a damaged bitmap may show millions. */
 const MAX_RANGES = 65536;
+/** Later dates (the year 4147) are damage. */
+const MAX_SECONDS = 2 ** 36;
 const STATUS_ZSTD = 0x20;
 
 /** A source with what the container around it (the flattened stream) has to say. */
@@ -85,7 +87,7 @@ class Kdump implements KdumpDump {
     this.pageSize = header.blockSize;
     this.maxPfn = Math.max(...members.map((member) => member.maxPfn));
     this.utsname = header.utsname;
-    this.timestamp = header.seconds > 0 ? header.seconds : undefined;
+    this.timestamp = header.seconds > 0 && header.seconds < MAX_SECONDS ? header.seconds : undefined;
     this.dumpLevel = header.dumpLevel;
     const flattened = inputs.some((input) => input.flattened);
     const kind = header.signature === "KDUMP" ? "KDUMP compressed" : "DISKDUMP";

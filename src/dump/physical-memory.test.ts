@@ -10,10 +10,9 @@ import { testPage } from "./testing/test-pages.ts";
 
 const pages = `${"d".repeat(2000)}x-dd`;
 const dump = () => openKdump([{ source: new MemorySource("vmcore", buildKdump({ pages, compression: "raw" })), flattened: false }]);
-const word = (address: number) => {
-  const bytes = Uint8Array.from([...testPage(address >> 12), ...testPage((address >> 12) + 1)]);
-  return new DataView(bytes.buffer).getBigUint64(address & 0xfff, true);
-};
+const memoryBytes = new Uint8Array(2000 * 4096);
+for (let pfn = 0; pfn < 2000; pfn++) memoryBytes.set(testPage(pfn), pfn * 4096);
+const word = (address: number) => new DataView(memoryBytes.buffer).getBigUint64(address, true);
 
 describe("PhysicalMemory", () => {
   it("reads words at random through the smallest cache", () => {
