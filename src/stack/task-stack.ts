@@ -80,12 +80,15 @@ export function taskCpu(kernel: Kernel, task: VirtualAddress): number {
 }
 
 /**
- * Does the task occupy a CPU? task_struct.on_cpu (SMP). It is also set for a moment around a context switch; whoever uses the CPU's
- * registers checks that they lie on this task's stack.
+ * Does the task occupy a CPU? task_struct.on_cpu; without SMP (until 6.16 there are such kernels) it is the run queue's `curr`. on_cpu is
+ * also set for a moment around a context switch; whoever uses the CPU's registers checks that they lie on this task's stack.
  */
 export function isOnCpu(kernel: Kernel, task: VirtualAddress): boolean {
   const layout = taskLayout(kernel);
-  return (layout.onCpu?.number(task) ?? 0) !== 0;
+  if (layout.onCpu !== undefined) return layout.onCpu.number(task) !== 0;
+  const queue = kernel.tryAddress("runqueues");
+  const current = kernel.types.tryStruct("rq")?.tryField("curr");
+  return queue !== undefined && current !== undefined && current.pointer(kernel.perCpuAddress(queue, 0)) === task;
 }
 
 /** Value at the stack's lowest end that a running stack never overwrites (include/uapi/linux/magic.h). */

@@ -2,7 +2,9 @@ import { describe, expect, it } from "vitest";
 import { RegisterSet } from "../arch/registers.ts";
 import { R10, RBP, RBX, RIP, RSP, X86_64_REGISTERS } from "../arch/x86-64-registers.ts";
 import { virtual } from "../bytes/address.ts";
+import { FakeKernel } from "../linux/testing/fake-kernel.ts";
 import { startOfRegisters, taskStart } from "./start.ts";
+import { isOnCpu } from "./task-stack.ts";
 import {
   callRule,
   DF_END,
@@ -101,6 +103,13 @@ describe("a sleeping task, by ORC", () => {
     const { frames, stop } = unwindTask(kernel.kernel, TASK);
     expect(frames).toEqual([]);
     expect(stop).toEqual({ complete: false, text: expect.stringContaining("cannot be read") });
+  });
+
+  it("is running without SMP when it is the run queue's current one", () => {
+    const kernel = new FakeKernel({ task_struct: { stack: [0, "u64"] }, rq: { curr: [8, "u64"] } });
+    kernel.symbol("runqueues", 0xffff_ffff_8500_0000n);
+    kernel.memory.put64(0xffff_ffff_8500_0008n, TASK);
+    expect([TASK, virtual(TASK + 64n)].map((task) => isOnCpu(kernel.kernel, task))).toEqual([true, false]);
   });
 
   it("says that the CPU's registers are missing for a task that was running", () => {

@@ -18,7 +18,7 @@ import type { FrameState, RuleSource, Step } from "./unwinder.ts";
 /** As many frames as any stack can hold; a longer chain is a loop. */
 const MAX_FRAMES = 1024;
 /** Steps that the search for a way on after an early stop may cost. */
-const MAX_GUESS_STEPS = 4096;
+const MAX_GUESS_STEPS = 1024;
 /** Guessed frames listed when no way on was found. */
 const MAX_GUESSED = 256;
 
