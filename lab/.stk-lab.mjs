@@ -1,27 +1,36 @@
 // lab/main.ts
-import { parseArgs } from "node:util";
 
 // lab/case-record.ts
-import { existsSync as existsSync4, readdirSync as readdirSync3, readFileSync as readFileSync3 } from "node:fs";
-import { join as join5 } from "node:path";
-
 // lab/kernels.ts
-import { existsSync as existsSync3, readdirSync as readdirSync2, readFileSync as readFileSync2, renameSync, rmSync as rmSync2, writeFileSync as writeFileSync3 } from "node:fs";
-import { basename as basename2, join as join4 } from "node:path";
-
 // lab/apt.ts
-import { existsSync as existsSync2, mkdirSync as mkdirSync2, readdirSync, statSync, writeFileSync as writeFileSync2 } from "node:fs";
-import { basename, join as join3 } from "node:path";
-
 // lab/lock.ts
-import { readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join as join2 } from "node:path";
-
 // lab/paths.ts
-import { existsSync, mkdirSync } from "node:fs";
+import {
+  existsSync,
+  existsSync as existsSync2,
+  existsSync as existsSync3,
+  existsSync as existsSync4,
+  mkdirSync,
+  mkdirSync as mkdirSync2,
+  readdirSync,
+  readdirSync as readdirSync2,
+  readdirSync as readdirSync3,
+  readFileSync,
+  readFileSync as readFileSync2,
+  readFileSync as readFileSync3,
+  renameSync,
+  rmSync,
+  rmSync as rmSync2,
+  statSync,
+  writeFileSync,
+  writeFileSync as writeFileSync2,
+  writeFileSync as writeFileSync3,
+} from "node:fs";
 import { homedir } from "node:os";
-import { dirname, join } from "node:path";
+import { basename, basename as basename2, dirname, join, join as join2, join as join3, join as join4, join as join5 } from "node:path";
 import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+
 function labDir() {
   const cacheHome = process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache");
   return process.env["INQUEST_LAB_DIR"] || join(cacheHome, "inquest-lab");
@@ -47,6 +56,7 @@ function labSource(...parts) {
 // lab/process.ts
 import { spawn } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
+
 var ProcessError = class extends Error {
   command;
   result;
@@ -80,10 +90,10 @@ function startProcess(command, args, stdio, options2 = {}) {
     for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.exit(130));
   }
   const child = spawn(command, args, {
-    ...options2.cwd === void 0 ? {} : { cwd: options2.cwd },
+    ...(options2.cwd === void 0 ? {} : { cwd: options2.cwd }),
     env: { ...process.env, LC_ALL: "C.UTF-8", ...options2.env },
     stdio: [...stdio],
-    detached: true
+    detached: true,
   });
   started.add(child);
   child.once("close", () => started.delete(child));
@@ -100,8 +110,7 @@ async function run(command, args, options2 = {}) {
     let timedOut = false;
     child.stdout?.on("data", (chunk) => stdout.push(chunk));
     child.stderr?.on("data", (chunk) => stderr.push(chunk));
-    child.stdin?.on("error", () => {
-    });
+    child.stdin?.on("error", () => {});
     if (options2.input !== void 0) child.stdin?.end(options2.input);
     const timer = setTimeout(() => {
       timedOut = true;
@@ -139,8 +148,12 @@ function isAlive(pid) {
 }
 function tryTake(path) {
   try {
-    writeFileSync(path, `${process.pid}
-`, { flag: "wx" });
+    writeFileSync(
+      path,
+      `${process.pid}
+`,
+      { flag: "wx" },
+    );
     return true;
   } catch (error) {
     if (error.code !== "EEXIST") throw error;
@@ -148,23 +161,23 @@ function tryTake(path) {
   try {
     const owner = Number.parseInt(readFileSync(path, "utf8"), 10);
     if (Number.isInteger(owner) && !isAlive(owner)) rmSync(path, { force: true });
-  } catch {
-  }
+  } catch {}
   return false;
 }
 var waitingHere = /* @__PURE__ */ new Map();
 async function withLock(name, work, timeoutMs = 18e5) {
   const path = join2(cacheDir("locks"), `${name.replaceAll("/", "_")}.lock`);
   const before = waitingHere.get(path) ?? Promise.resolve();
-  const mine = before.catch(() => {
-  }).then(async () => {
-    if (!await waitUntil(() => tryTake(path), timeoutMs, 200)) throw new Error(`the lab's lock ${path} was not free in time`);
-    try {
-      return await work();
-    } finally {
-      rmSync(path, { force: true });
-    }
-  });
+  const mine = before
+    .catch(() => {})
+    .then(async () => {
+      if (!(await waitUntil(() => tryTake(path), timeoutMs, 200))) throw new Error(`the lab's lock ${path} was not free in time`);
+      try {
+        return await work();
+      } finally {
+        rmSync(path, { force: true });
+      }
+    });
   waitingHere.set(path, mine);
   return mine;
 }
@@ -174,7 +187,12 @@ async function debianMirrors() {
   const given = process.env["INQUEST_LAB_MIRROR"];
   if (given) return { main: given, security: process.env["INQUEST_LAB_SECURITY_MIRROR"] };
   const listed = await run("apt-get", ["indextargets", "--format", "$(CREATED_BY) $(REPO_URI)", "Created-By: Packages"]);
-  const uris = new Set(listed.stdout.toString().split("\n").map((line) => line.split(" ")[1] ?? ""));
+  const uris = new Set(
+    listed.stdout
+      .toString()
+      .split("\n")
+      .map((line) => line.split(" ")[1] ?? ""),
+  );
   const ending = (suffix) => [...uris].find((uri) => suffix.test(uri));
   const main2 = ending(/\/debian\/?$/);
   if (main2 === void 0) throw new Error("this machine's apt knows no Debian archive; set INQUEST_LAB_MIRROR to one");
@@ -194,7 +212,7 @@ function options(world) {
     "APT::Sandbox::User": "root",
     "APT::Install-Recommends": "false",
     "Acquire::Languages": "none",
-    "Acquire::Retries": "3"
+    "Acquire::Retries": "3",
   };
   return Object.entries(settings).flatMap(([key, value]) => ["-o", `${key}=${value}`]);
 }
@@ -214,8 +232,11 @@ async function openApt(suite, arch, security = true) {
     if (security && mirrors.security !== void 0 && suite !== "sid") {
       lines.push(`deb ${keyring()}${mirrors.security} ${suite}-security main`);
     }
-    writeFileSync2(join3(dir, "sources.list"), `${lines.join("\n")}
-`);
+    writeFileSync2(
+      join3(dir, "sources.list"),
+      `${lines.join("\n")}
+`,
+    );
     for (const name of ["lists/partial", "archives/partial"]) mkdirSync2(join3(dir, name), { recursive: true });
     await run("apt-get", ["-q", ...options(world), "update"]);
     writeFileSync2(stamp, "");
@@ -232,7 +253,9 @@ async function download(world, packages, dir) {
   return packageFiles(dir);
 }
 function packageFiles(dir) {
-  return readdirSync(dir).filter((name) => name.endsWith(".deb")).map((name) => join3(dir, name));
+  return readdirSync(dir)
+    .filter((name) => name.endsWith(".deb"))
+    .map((name) => join3(dir, name));
 }
 async function downloadClosure(world, packages, dir) {
   mkdirSync2(join3(dir, "partial"), { recursive: true });
@@ -261,12 +284,12 @@ var SERIES = [
   { name: "5.10", suite: "bullseye", version: /^5\.10\.0-\d+$/ },
   { name: "6.1", suite: "bookworm", version: /^6\.1\.0-\d+$/ },
   { name: "6.12", suite: "trixie", version: /^6\.12\.\d+\+deb13$/ },
-  { name: "sid", suite: "sid", version: /^\d+\.\d+(\.\d+)?\+deb\d+$/ }
+  { name: "sid", suite: "sid", version: /^\d+\.\d+(\.\d+)?\+deb\d+$/ },
 ];
 var KERNELS = SERIES.flatMap(({ name, suite, version }) => {
   const kernels = [
     { id: `${name}-amd64`, suite, arch: "amd64", flavour: "cloud-amd64", version },
-    { id: `${name}-arm64`, suite, arch: "arm64", flavour: "cloud-arm64", version }
+    { id: `${name}-arm64`, suite, arch: "arm64", flavour: "cloud-arm64", version },
   ];
   if (name === "6.12" || name === "sid") kernels.push({ id: `${name}-arm64-16k`, suite, arch: "arm64", flavour: "arm64-16k", version });
   return kernels;
@@ -333,7 +356,7 @@ async function fetchKernel(choice, world, dir) {
         source: `${sourceName || "linux"} ${sourceVersion || packageVersion}`,
         image: findImage(root, release),
         modulesDir: findModules(root, release),
-        dir
+        dir,
       };
     } catch (error) {
       if (!(error instanceof ProcessError)) throw error;
@@ -351,8 +374,11 @@ async function ensureKernel(choice) {
     const record = join4(dir, "kernel.json");
     if (!existsSync3(record)) {
       const kernel = await fetchKernel(choice, await openApt(choice.suite, choice.arch), dir);
-      writeFileSync3(record, `${JSON.stringify(kernel, null, 2)}
-`);
+      writeFileSync3(
+        record,
+        `${JSON.stringify(kernel, null, 2)}
+`,
+      );
     }
     return JSON.parse(readFileSync2(record, "utf8"));
   });
@@ -399,7 +425,7 @@ function loadCase(id) {
     consolePath: join5(dir, "console.log"),
     truthDir: join5(dir, "truth"),
     modulesDir: join5(dir, "modules"),
-    vmlinux: vmlinuxOf(record.kernel)
+    vmlinux: vmlinuxOf(record.kernel),
   };
 }
 function dumpNamed(lab, name) {
@@ -418,7 +444,7 @@ var SCENARIOS = [
     about: "a module writes through a NULL pointer, four functions deep, in process context",
     modules: ["lab_fault", "lab_irq", "lab_hang", "lab_slab", "lab_objects"],
     trigger: trigger("lab_fault", "null"),
-    panic: FATAL
+    panic: FATAL,
   },
   {
     name: "bare",
@@ -427,14 +453,14 @@ var SCENARIOS = [
     trigger: SYSRQ,
     withoutVmcoreinfo: true,
     cpu: { amd64: "qemu64" },
-    panic: /sysrq triggered crash/
+    panic: /sysrq triggered crash/,
   },
   {
     name: "timer",
     about: "a module's timer callback writes through a NULL pointer (softirq)",
     modules: ["lab_irq", "lab_many count=20"],
     trigger: trigger("lab_irq", "timer"),
-    panic: /Fatal exception in interrupt/
+    panic: /Fatal exception in interrupt/,
   },
   {
     name: "nokaslr",
@@ -442,13 +468,37 @@ var SCENARIOS = [
     modules: ["lab_fault"],
     trigger: SYSRQ,
     append: "nokaslr",
-    panic: /sysrq triggered crash/
+    panic: /sysrq triggered crash/,
   },
-  { name: "irq", about: "a NULL write in an irq_work callback (hard interrupt)", modules: ["lab_irq"], trigger: trigger("lab_irq", "irq"), panic: FATAL },
+  {
+    name: "irq",
+    about: "a NULL write in an irq_work callback (hard interrupt)",
+    modules: ["lab_irq"],
+    trigger: trigger("lab_irq", "irq"),
+    panic: FATAL,
+  },
   { name: "work", about: "a NULL write in a workqueue worker", modules: ["lab_irq"], trigger: trigger("lab_irq", "work"), panic: FATAL },
-  { name: "ipi", about: "panic() in an interrupt on the other CPU", modules: ["lab_irq"], trigger: trigger("lab_irq", "panic"), panic: /told to die/ },
-  { name: "wild", about: "a write through a non-canonical pointer", modules: ["lab_fault"], trigger: trigger("lab_fault", "wild"), panic: FATAL },
-  { name: "call", about: "a call through a NULL function pointer", modules: ["lab_fault"], trigger: trigger("lab_fault", "call"), panic: FATAL },
+  {
+    name: "ipi",
+    about: "panic() in an interrupt on the other CPU",
+    modules: ["lab_irq"],
+    trigger: trigger("lab_irq", "panic"),
+    panic: /told to die/,
+  },
+  {
+    name: "wild",
+    about: "a write through a non-canonical pointer",
+    modules: ["lab_fault"],
+    trigger: trigger("lab_fault", "wild"),
+    panic: FATAL,
+  },
+  {
+    name: "call",
+    about: "a call through a NULL function pointer",
+    modules: ["lab_fault"],
+    trigger: trigger("lab_fault", "call"),
+    panic: FATAL,
+  },
   { name: "bug", about: "BUG() in a module", modules: ["lab_fault"], trigger: trigger("lab_fault", "bug"), panic: FATAL },
   {
     name: "warn",
@@ -456,15 +506,21 @@ var SCENARIOS = [
     modules: ["lab_fault"],
     trigger: trigger("lab_fault", "warn"),
     append: "panic_on_warn=1",
-    panic: /panic_on_warn set/
+    panic: /panic_on_warn set/,
   },
-  { name: "panic", about: "panic() called by a module", modules: ["lab_fault"], trigger: trigger("lab_fault", "panic"), panic: /request 42 of lab-owner lost/ },
+  {
+    name: "panic",
+    about: "panic() called by a module",
+    modules: ["lab_fault"],
+    trigger: trigger("lab_fault", "panic"),
+    panic: /request 42 of lab-owner lost/,
+  },
   {
     name: "stack",
     about: "endless recursion: kernel stack overflow, a double fault on x86-64",
     modules: ["lab_fault"],
     trigger: trigger("lab_fault", "stack"),
-    panic: /end Kernel panic/
+    panic: /end Kernel panic/,
   },
   {
     name: "hung",
@@ -474,7 +530,7 @@ var SCENARIOS = [
     trigger: trigger("lab_hang", "mutex"),
     after: "echo 1 > /proc/sys/kernel/hung_task_panic; echo 3 > /proc/sys/kernel/hung_task_timeout_secs",
     truthAfterTrigger: true,
-    panic: /hung_task: blocked tasks/
+    panic: /hung_task: blocked tasks/,
   },
   {
     name: "rwsem",
@@ -484,7 +540,7 @@ var SCENARIOS = [
     trigger: trigger("lab_hang", "rwsem"),
     after: "echo 1 > /proc/sys/kernel/hung_task_panic; echo 3 > /proc/sys/kernel/hung_task_timeout_secs",
     truthAfterTrigger: true,
-    panic: /hung_task: blocked tasks/
+    panic: /hung_task: blocked tasks/,
   },
   {
     name: "soft",
@@ -492,7 +548,7 @@ var SCENARIOS = [
     modules: ["lab_hang"],
     before: "echo 1 > /proc/sys/kernel/softlockup_panic; echo 2 > /proc/sys/kernel/watchdog_thresh",
     trigger: trigger("lab_hang", "soft"),
-    panic: /softlockup: hung tasks/
+    panic: /softlockup: hung tasks/,
   },
   {
     name: "rcu",
@@ -501,7 +557,7 @@ var SCENARIOS = [
     before: "echo 0 > /proc/sys/kernel/softlockup_panic; echo 1 > /proc/sys/kernel/panic_on_rcu_stall",
     append: "rcupdate.rcu_cpu_stall_timeout=3",
     trigger: trigger("lab_hang", "soft"),
-    panic: /RCU Stall/i
+    panic: /RCU Stall/i,
   },
   {
     name: "spin",
@@ -511,7 +567,7 @@ var SCENARIOS = [
     trigger: trigger("lab_hang", "spin"),
     injectNmi: true,
     archs: ["amd64"],
-    panic: /NMI: Not continuing/
+    panic: /NMI: Not continuing/,
   },
   {
     name: "nmi",
@@ -521,7 +577,7 @@ var SCENARIOS = [
     trigger: "true",
     injectNmi: true,
     archs: ["amd64"],
-    panic: /NMI: Not continuing/
+    panic: /NMI: Not continuing/,
   },
   {
     name: "uaf",
@@ -529,7 +585,7 @@ var SCENARIOS = [
     modules: ["lab_slab"],
     append: "slub_debug=FZPU slab_debug=FZPU",
     trigger: trigger("lab_slab", "uaf"),
-    panic: FATAL
+    panic: FATAL,
   },
   {
     name: "overflow",
@@ -537,14 +593,14 @@ var SCENARIOS = [
     modules: ["lab_slab"],
     append: "slub_debug=FZPU slab_debug=FZPU",
     trigger: `${trigger("lab_slab", "overflow")}; ${SYSRQ}`,
-    panic: /end Kernel panic/
+    panic: /end Kernel panic/,
   },
   {
     name: "double",
     about: "a double free of a slab object; then sysrq-c where the kernel stays silent",
     modules: ["lab_slab"],
     trigger: `${trigger("lab_slab", "double")}; ${SYSRQ}`,
-    panic: /end Kernel panic/
+    panic: /end Kernel panic/,
   },
   {
     name: "list",
@@ -552,7 +608,7 @@ var SCENARIOS = [
     modules: ["lab_slab"],
     append: "panic_on_warn=1",
     trigger: `${trigger("lab_slab", "list")}; ${SYSRQ}`,
-    panic: /end Kernel panic/
+    panic: /end Kernel panic/,
   },
   {
     name: "leak",
@@ -560,7 +616,7 @@ var SCENARIOS = [
     modules: ["lab_slab"],
     before: "echo 1 > /proc/sys/vm/panic_on_oom",
     trigger: trigger("lab_slab", "leak"),
-    panic: /Out of memory/
+    panic: /Out of memory/,
   },
   {
     name: "many",
@@ -570,7 +626,7 @@ var SCENARIOS = [
     append: "pid_max=32768",
     trigger: SYSRQ,
     taskLimit: 200,
-    panic: /sysrq triggered crash/
+    panic: /sysrq triggered crash/,
   },
   {
     name: "max",
@@ -578,15 +634,15 @@ var SCENARIOS = [
     modules: ["lab_fault"],
     cpu: { arm64: "max" },
     trigger: trigger("lab_fault", "null"),
-    panic: FATAL
-  }
+    panic: FATAL,
+  },
 ];
 
 // lab/cases.ts
 var MATRIX = [
   ["null", "hypervisor"],
   ["bare", "hypervisor"],
-  ["timer", "kdump"]
+  ["timer", "kdump"],
 ];
 function plan(kernel, scenario, capture2) {
   const inAll = MATRIX.some(([name, how]) => name === scenario.name && how === capture2);
@@ -596,18 +652,18 @@ function plan(kernel, scenario, capture2) {
     scenario,
     capture: capture2,
     inMatrix: inAll && kernel.suite !== "sid" && kernel.flavour.startsWith("cloud"),
-    everyFormat: inAll
+    everyFormat: inAll,
   };
 }
 function fits(kernel, scenario) {
   return scenario.archs === void 0 || scenario.archs.includes(kernel.arch);
 }
 function allCases() {
-  return KERNELS.flatMap(
-    (kernel) => SCENARIOS.filter((scenario) => fits(kernel, scenario)).flatMap((scenario) => {
+  return KERNELS.flatMap((kernel) =>
+    SCENARIOS.filter((scenario) => fits(kernel, scenario)).flatMap((scenario) => {
       const hypervisor = plan(kernel, scenario, "hypervisor");
       return scenario.withoutVmcoreinfo ? [hypervisor] : [hypervisor, plan(kernel, scenario, "kdump")];
-    })
+    }),
   );
 }
 function caseNamed(id) {
@@ -621,24 +677,36 @@ function selectCases(filter) {
     if (filter.arch !== void 0 && candidate.kernel.arch !== filter.arch) return false;
     if (filter.suite !== void 0 && candidate.kernel.suite !== filter.suite) return false;
     if (patterns.length > 0) return patterns.some((pattern) => pattern.test(candidate.id));
-    return candidate.inMatrix || filter.suite === "sid" && candidate.everyFormat;
+    return candidate.inMatrix || (filter.suite === "sid" && candidate.everyFormat);
   });
 }
 
 // lab/make-case.ts
 import { createHash as createHash2 } from "node:crypto";
-import { copyFileSync as copyFileSync2, existsSync as existsSync10, mkdirSync as mkdirSync6, readdirSync as readdirSync9, readFileSync as readFileSync10, renameSync as renameSync3, rmSync as rmSync8, writeFileSync as writeFileSync9 } from "node:fs";
-import { join as join15 } from "node:path";
-
 // lab/hypervisor-dumps.ts
-import { statSync as statSync2 } from "node:fs";
-import { join as join8 } from "node:path";
-
 // lab/encoders/memory-containers.ts
-import { closeSync as closeSync3, openSync as openSync3, writeSync as writeSync2 } from "node:fs";
-
 // lab/encoders/ram-image.ts
-import { closeSync as closeSync2, ftruncateSync, openSync as openSync2, readSync, writeSync } from "node:fs";
+import {
+  closeSync as closeSync2,
+  closeSync as closeSync3,
+  copyFileSync as copyFileSync2,
+  existsSync as existsSync10,
+  ftruncateSync,
+  mkdirSync as mkdirSync6,
+  openSync as openSync2,
+  openSync as openSync3,
+  readdirSync as readdirSync9,
+  readFileSync as readFileSync10,
+  readSync,
+  renameSync as renameSync3,
+  rmSync as rmSync8,
+  statSync as statSync2,
+  writeFileSync as writeFileSync9,
+  writeSync,
+  writeSync as writeSync2,
+} from "node:fs";
+import { join as join8, join as join15 } from "node:path";
+
 var PT_LOAD = 1;
 var SAME_BANK = 1 << 20;
 function loadSegments(header) {
@@ -678,7 +746,7 @@ function openRamImage(elfPath) {
       readSync(fd, bytes, 0, size, range.offset + (address - range.start));
       return bytes;
     },
-    close: () => closeSync2(fd)
+    close: () => closeSync2(fd),
   };
 }
 var BLOCK = 64 * 1024;
@@ -709,14 +777,14 @@ var SparseWriter = class {
 // lab/encoders/snappy.ts
 var CRC_TABLE = new Uint32Array(256).map((_, index) => {
   let crc = index;
-  for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? crc >>> 1 ^ 2197175160 : crc >>> 1;
+  for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ 2197175160 : crc >>> 1;
   return crc;
 });
 function maskedCrc32c(bytes) {
   let crc = 4294967295;
-  for (let i = 0; i < bytes.length; i++) crc = CRC_TABLE[(crc ^ bytes[i]) & 255] ^ crc >>> 8;
+  for (let i = 0; i < bytes.length; i++) crc = CRC_TABLE[(crc ^ bytes[i]) & 255] ^ (crc >>> 8);
   crc = ~crc >>> 0;
-  return (crc >>> 15 | crc << 17) + 2726488792 >>> 0;
+  return (((crc >>> 15) | (crc << 17)) + 2726488792) >>> 0;
 }
 var HASH_BITS = 12;
 var MIN_MATCH = 4;
@@ -724,13 +792,13 @@ function snappyCompress(input) {
   const out = new Uint8Array(input.length + Math.ceil(input.length / 60) + 16);
   let to = 0;
   for (let length = input.length; ; length >>>= 7) {
-    out[to++] = length > 127 ? length & 127 | 128 : length;
+    out[to++] = length > 127 ? (length & 127) | 128 : length;
     if (length <= 127) break;
   }
   const emitLiteral = (from, end) => {
     for (let at2 = from; at2 < end; at2 += 60) {
       const part = input.subarray(at2, Math.min(at2 + 60, end));
-      out[to++] = part.length - 1 << 2;
+      out[to++] = (part.length - 1) << 2;
       out.set(part, to);
       to += part.length;
     }
@@ -738,7 +806,7 @@ function snappyCompress(input) {
   const emitCopy = (offset, length) => {
     for (let left = length; left > 0; ) {
       const part = Math.min(left, 64);
-      out[to++] = part - 1 << 2 | 2;
+      out[to++] = ((part - 1) << 2) | 2;
       out[to++] = offset & 255;
       out[to++] = offset >>> 8;
       left -= part;
@@ -750,7 +818,7 @@ function snappyCompress(input) {
   let at = 0;
   while (at + MIN_MATCH <= input.length) {
     const word = view.getUint32(at, true);
-    const slot = Math.imul(word, 506832829) >>> 32 - HASH_BITS;
+    const slot = Math.imul(word, 506832829) >>> (32 - HASH_BITS);
     const candidate = seen[slot];
     seen[slot] = at;
     if (candidate < 0 || at - candidate > 65535 || view.getUint32(candidate, true) !== word) {
@@ -844,12 +912,17 @@ function writeAvml2(image, path) {
 }
 
 // lab/reassemble.ts
-import { existsSync as existsSync6 } from "node:fs";
-import { join as join7 } from "node:path";
-
 // lab/guest-tools.ts
-import { existsSync as existsSync5, readdirSync as readdirSync4, readFileSync as readFileSync4, realpathSync, rmSync as rmSync3, writeFileSync as writeFileSync4 } from "node:fs";
-import { basename as basename3, join as join6 } from "node:path";
+import {
+  existsSync as existsSync5,
+  existsSync as existsSync6,
+  readdirSync as readdirSync4,
+  readFileSync as readFileSync4,
+  realpathSync,
+  rmSync as rmSync3,
+  writeFileSync as writeFileSync4,
+} from "node:fs";
+import { basename as basename3, join as join6, join as join7 } from "node:path";
 
 // lab/elf-needed.ts
 var PT_LOAD2 = 1;
@@ -866,7 +939,7 @@ function segments(view) {
       type: view.getUint32(at, true),
       offset: Number(view.getBigUint64(at + 8, true)),
       address: Number(view.getBigUint64(at + 16, true)),
-      size: Number(view.getBigUint64(at + 32, true))
+      size: Number(view.getBigUint64(at + 32, true)),
     };
   });
 }
@@ -892,7 +965,7 @@ function neededLibraries(bytes) {
   }
   return {
     needed: offsets.map((offset) => stringAt(bytes, strings + offset)),
-    interpreter: interp === void 0 ? void 0 : stringAt(bytes, interp.offset)
+    interpreter: interp === void 0 ? void 0 : stringAt(bytes, interp.offset),
   };
 }
 
@@ -908,7 +981,7 @@ async function ensureGuestTools(arch) {
       const files = await withAptFallback(TOOLS_SUITE, arch, (world) => downloadClosure(world, PACKAGES, debs));
       await unpack(
         files.filter((path) => /^(busybox|kexec|makedumpfile|lib|zlib)/.test(basename3(path))),
-        root
+        root,
       );
       rmSync3(debs, { recursive: true });
       writeFileSync4(done, "");
@@ -990,7 +1063,7 @@ async function saveHypervisorDumps(guest, dir, vmcoreinfo, every) {
       compression,
       flattened,
       by: "hypervisor",
-      vmcoreinfo
+      vmcoreinfo,
     });
   }
   return dumps;
@@ -1012,7 +1085,7 @@ async function deriveDumps(dir, dumps) {
     by: "lab",
     // The note lies in the ELF headers, but its text is also in the guest's memory.
     vmcoreinfo: false,
-    ...address === void 0 ? {} : { address }
+    ...(address === void 0 ? {} : { address }),
   });
   try {
     derived.push(memory("raw", "raw", "none", writeRaw(image, join8(dir, "dumps/raw"))));
@@ -1029,15 +1102,21 @@ async function digHoles(path) {
 }
 
 // lab/initramfs.ts
-import { readdirSync as readdirSync7, readFileSync as readFileSync8, writeFileSync as writeFileSync7 } from "node:fs";
-import { join as join12 } from "node:path";
+// lab/drivers.ts
+import {
+  readdirSync as readdirSync5,
+  readdirSync as readdirSync7,
+  readFileSync as readFileSync5,
+  readFileSync as readFileSync8,
+  writeFileSync as writeFileSync7,
+} from "node:fs";
+import { basename as basename4, join as join9, join as join12 } from "node:path";
 import { gzipSync } from "node:zlib";
 
-// lab/drivers.ts
-import { readdirSync as readdirSync5, readFileSync as readFileSync5 } from "node:fs";
-import { basename as basename4, join as join9 } from "node:path";
 function moduleName(file) {
-  return basename4(file).replace(/\.ko(\.xz|\.zst|\.gz)?$/, "").replaceAll("-", "_");
+  return basename4(file)
+    .replace(/\.ko(\.xz|\.zst|\.gz)?$/, "")
+    .replaceAll("-", "_");
 }
 function allModules(dir) {
   const found = /* @__PURE__ */ new Map();
@@ -1056,7 +1135,10 @@ function dependsOf(module) {
   if (at < 0) return [];
   const start = at + "\0depends=".length;
   const text = bytes.toString("latin1", start, bytes.indexOf(0, start));
-  return text.split(",").filter(Boolean).map((name) => name.replaceAll("-", "_"));
+  return text
+    .split(",")
+    .filter(Boolean)
+    .map((name) => name.replaceAll("-", "_"));
 }
 async function driversFor(kernel, wanted) {
   const available = allModules(kernel.modulesDir);
@@ -1074,7 +1156,15 @@ async function driversFor(kernel, wanted) {
 
 // lab/module-build.ts
 import { createHash } from "node:crypto";
-import { copyFileSync, existsSync as existsSync8, mkdirSync as mkdirSync4, readdirSync as readdirSync6, readFileSync as readFileSync7, rmSync as rmSync5, writeFileSync as writeFileSync6 } from "node:fs";
+import {
+  copyFileSync,
+  existsSync as existsSync8,
+  mkdirSync as mkdirSync4,
+  readdirSync as readdirSync6,
+  readFileSync as readFileSync7,
+  rmSync as rmSync5,
+  writeFileSync as writeFileSync6,
+} from "node:fs";
 import { join as join11 } from "node:path";
 
 // lab/image-btf.ts
@@ -1082,7 +1172,7 @@ var MAGICS = [
   ["gzip", [31, 139]],
   ["xz", [253, 55, 122, 88, 90, 0]],
   ["lz4", [2, 33, 76, 24]],
-  ["zstd", [40, 181, 47, 253]]
+  ["zstd", [40, 181, 47, 253]],
 ];
 function imagePayload(image) {
   const view = new DataView(image.buffer, image.byteOffset, image.byteLength);
@@ -1098,7 +1188,11 @@ function findBtf(kernel) {
   const magic = Buffer.from([159, 235, 1, 0, 24, 0, 0, 0, 0, 0, 0, 0]);
   for (let at = bytes.indexOf(magic); at >= 0; at = bytes.indexOf(magic, at + 1)) {
     if (at + 24 > bytes.length) return void 0;
-    const [typeLength, stringOffset, stringLength] = [bytes.readUInt32LE(at + 12), bytes.readUInt32LE(at + 16), bytes.readUInt32LE(at + 20)];
+    const [typeLength, stringOffset, stringLength] = [
+      bytes.readUInt32LE(at + 12),
+      bytes.readUInt32LE(at + 16),
+      bytes.readUInt32LE(at + 20),
+    ];
     const end = at + 24 + stringOffset + stringLength;
     if (typeLength === stringOffset && stringLength > 0 && end <= bytes.length) return bytes.subarray(at, end);
   }
@@ -1106,8 +1200,16 @@ function findBtf(kernel) {
 }
 
 // lab/toolchain.ts
-import { existsSync as existsSync7, mkdirSync as mkdirSync3, readFileSync as readFileSync6, rmSync as rmSync4, symlinkSync, writeFileSync as writeFileSync5 } from "node:fs";
+import {
+  existsSync as existsSync7,
+  mkdirSync as mkdirSync3,
+  readFileSync as readFileSync6,
+  rmSync as rmSync4,
+  symlinkSync,
+  writeFileSync as writeFileSync5,
+} from "node:fs";
 import { join as join10 } from "node:path";
+
 var USERLAND = "base-files dash bash coreutils sed grep mawk findutils diffutils gzip xz-utils lz4 zstd kmod make dwarves".split(" ");
 async function runInRoot(root, command, options2 = {}) {
   const quote = (text) => `'${text.replaceAll("'", "'\\''")}'`;
@@ -1138,7 +1240,7 @@ async function ensureHeaders(kernel, root) {
       await download(
         world,
         depends.filter((entry) => /^linux-(headers|base)-\d/.test(entry)),
-        debs
+        debs,
       ).then((files) => unpack(files, root));
       return depends.find((entry) => entry.startsWith("linux-kbuild-"));
     });
@@ -1169,7 +1271,10 @@ async function ensureToolchain(kernel) {
       const wanted = [...USERLAND, ...compilers, kbuild];
       await unpack(await withAptFallback(kernel.suite, "amd64", (world) => downloadClosure(world, wanted, debs)), root);
       rmSync4(debs, { recursive: true });
-      for (const [link, target] of [["bin/sh", "dash"], ["usr/bin/awk", "mawk"]]) {
+      for (const [link, target] of [
+        ["bin/sh", "dash"],
+        ["usr/bin/awk", "mawk"],
+      ]) {
         rmSync4(join10(root, link), { force: true });
         symlinkSync(target, join10(root, link));
       }
@@ -1241,7 +1346,7 @@ async function ensurePrograms(kernel) {
       await build(kernel, await ensureToolchain(kernel), dir);
       writeFileSync6(done, "");
     }
-    const modules = readdirSync6(dir).flatMap((name) => name.endsWith(".ko") ? [name.slice(0, -3)] : []);
+    const modules = readdirSync6(dir).flatMap((name) => (name.endsWith(".ko") ? [name.slice(0, -3)] : []));
     return { dir, modules, workers: join11(dir, "workers") };
   });
 }
@@ -1290,7 +1395,7 @@ var NewcArchive = class {
   }
 };
 function padding(length) {
-  return new Uint8Array((4 - length % 4) % 4);
+  return new Uint8Array((4 - (length % 4)) % 4);
 }
 
 // lab/initramfs.ts
@@ -1303,7 +1408,7 @@ function config(drivers, scenario, kdump) {
     `LAB_TRUTH=${scenario?.truthAfterTrigger ? "after" : "before"}`,
     `LAB_TASK_LIMIT=${scenario?.taskLimit ?? 400}`,
     `LAB_CRASH_APPEND=${quoted(kdump?.crashAppend ?? "")}`,
-    ""
+    "",
   ].join("\n");
 }
 function base(toolsRoot, drivers, configText) {
@@ -1322,8 +1427,15 @@ async function crashInitrd(kernel, toolsRoot, kdump) {
   const drivers = await driversFor(kernel, DRIVERS);
   const archive = base(toolsRoot, drivers, config(drivers, void 0, kdump));
   addPrograms(archive, toolsRoot, ["makedumpfile"]);
-  archive.file("lab/outputs", kdump.outputs.map((output) => `${output.serial} ${output.how} ${output.arguments}
-`).join(""));
+  archive.file(
+    "lab/outputs",
+    kdump.outputs
+      .map(
+        (output) => `${output.serial} ${output.how} ${output.arguments}
+`,
+      )
+      .join(""),
+  );
   return gzipSync(archive.finish(), { level: 1 });
 }
 async function writeInitramfs(kernel, scenario, kdump, path) {
@@ -1337,12 +1449,23 @@ async function writeInitramfs(kernel, scenario, kdump, path) {
     }
   }
   archive.file("lab/workers", readFileSync8(programs.workers), 493);
-  archive.file("lab/trigger.sh", `${scenario.trigger}
-`);
-  if (scenario.before !== void 0) archive.file("lab/before.sh", `${scenario.before}
-`);
-  if (scenario.after !== void 0) archive.file("lab/after.sh", `${scenario.after}
-`);
+  archive.file(
+    "lab/trigger.sh",
+    `${scenario.trigger}
+`,
+  );
+  if (scenario.before !== void 0)
+    archive.file(
+      "lab/before.sh",
+      `${scenario.before}
+`,
+    );
+  if (scenario.after !== void 0)
+    archive.file(
+      "lab/after.sh",
+      `${scenario.after}
+`,
+    );
   if (kdump !== void 0) {
     addPrograms(archive, toolsRoot, ["kexec"]);
     archive.file("lab/kernel", readFileSync8(kernel.image));
@@ -1352,11 +1475,20 @@ async function writeInitramfs(kernel, scenario, kdump, path) {
 }
 
 // lab/kdump-outputs.ts
-import { mkdirSync as mkdirSync5, readdirSync as readdirSync8, renameSync as renameSync2, rmSync as rmSync6, truncateSync } from "node:fs";
+// lab/encoders/flattened.ts
+import {
+  closeSync as closeSync4,
+  fstatSync,
+  mkdirSync as mkdirSync5,
+  openSync as openSync4,
+  readdirSync as readdirSync8,
+  readSync as readSync2,
+  renameSync as renameSync2,
+  rmSync as rmSync6,
+  truncateSync,
+} from "node:fs";
 import { join as join13 } from "node:path";
 
-// lab/encoders/flattened.ts
-import { closeSync as closeSync4, fstatSync, openSync as openSync4, readSync as readSync2 } from "node:fs";
 var HEADER = 4096;
 function flattenedLength(path) {
   const fd = openSync4(path, "r");
@@ -1382,6 +1514,7 @@ function flattenedLength(path) {
 
 // lab/encoders/elf-length.ts
 import { closeSync as closeSync5, openSync as openSync5, readSync as readSync3 } from "node:fs";
+
 function elfLength(path) {
   const fd = openSync5(path, "r");
   try {
@@ -1408,12 +1541,12 @@ var makedumpfile = (name, how, compression, level, flags) => ({
   arguments: `-d ${level} ${flags}`.trim(),
   format: flags === "-E" ? "elf" : "kdump",
   compression,
-  level
+  level,
 });
 var USUAL = [
   makedumpfile("zstd-d31", "flat", "zstd", 31, "-z"),
   makedumpfile("zlib-d31", "flat", "zlib", 31, "-c"),
-  makedumpfile("lzo-d31", "flat", "lzo", 31, "-l")
+  makedumpfile("lzo-d31", "flat", "lzo", 31, "-l"),
 ];
 var EVERY = [
   ...USUAL,
@@ -1422,7 +1555,7 @@ var EVERY = [
   makedumpfile("elf-d31", "flat", "none", 31, "-E"),
   makedumpfile("snappy-d1", "flat", "snappy", 1, "-p"),
   makedumpfile("lzo-d0", "flat", "lzo", 0, "-l"),
-  makedumpfile("split-d31", "split", "lzo", 31, "-l")
+  makedumpfile("split-d31", "split", "lzo", 31, "-l"),
 ];
 var COPY = { serial: "vmcore", how: "copy", arguments: "", format: "elf", compression: "none" };
 function refusedByMakedumpfile(kernel) {
@@ -1447,7 +1580,7 @@ async function collectFlat(output, disk, dir) {
   const common = { format: output.format, compression: output.compression, level: output.level, by: "makedumpfile", vmcoreinfo: true };
   return [
     { name: output.serial, files: [`dumps/${output.serial}`], flattened: false, ...common },
-    { name: `${output.serial}-flat`, files: [flat], flattened: true, ...common }
+    { name: `${output.serial}-flat`, files: [flat], flattened: true, ...common },
   ];
 }
 async function collectSplit(output, disk, dir) {
@@ -1455,7 +1588,9 @@ async function collectSplit(output, disk, dir) {
   mkdirSync5(into, { recursive: true });
   await run("tar", ["-x", "-f", disk, "-C", into]);
   rmSync6(disk);
-  const files = readdirSync8(into).sort().map((name) => `dumps/${output.serial}/${name}`);
+  const files = readdirSync8(into)
+    .sort()
+    .map((name) => `dumps/${output.serial}/${name}`);
   if (files.length !== 3) throw new Error(`a split dump of ${files.length} parts`);
   const { format, compression, level } = output;
   return [{ name: output.serial, files, format, compression, level, flattened: false, by: "makedumpfile", vmcoreinfo: true }];
@@ -1470,21 +1605,29 @@ async function collectKdumpOutputs(outputs, disks, dir) {
   const dumps = [];
   for (const output of outputs) {
     const disk = join13(disks, output.serial);
-    if (output.how === "flat") dumps.push(...await collectFlat(output, disk, dir));
-    else if (output.how === "split") dumps.push(...await collectSplit(output, disk, dir));
+    if (output.how === "flat") dumps.push(...(await collectFlat(output, disk, dir)));
+    else if (output.how === "split") dumps.push(...(await collectSplit(output, disk, dir)));
     else dumps.push(...collectCopy(output, disk, dir));
   }
   return dumps;
 }
 
 // lab/qemu.ts
-import { existsSync as existsSync9, mkdtempSync, readFileSync as readFileSync9, rmSync as rmSync7, statSync as statSync3, truncateSync as truncateSync2, writeFileSync as writeFileSync8 } from "node:fs";
-import { tmpdir } from "node:os";
-import { join as join14 } from "node:path";
-
+import {
+  existsSync as existsSync9,
+  mkdtempSync,
+  readFileSync as readFileSync9,
+  rmSync as rmSync7,
+  statSync as statSync3,
+  truncateSync as truncateSync2,
+  writeFileSync as writeFileSync8,
+} from "node:fs";
 // lab/qmp.ts
 import { connect } from "node:net";
+import { tmpdir } from "node:os";
+import { join as join14 } from "node:path";
 import { createInterface } from "node:readline";
+
 var QmpClient = class _QmpClient {
   socket;
   replies = [];
@@ -1502,13 +1645,12 @@ var QmpClient = class _QmpClient {
       this.closed = true;
       this.wake?.();
     });
-    socket.on("error", () => {
-    });
+    socket.on("error", () => {});
   }
   /** Connect to the socket and leave capability negotiation. */
   static async open(path, timeoutMs = 1e4) {
     const end = Date.now() + timeoutMs;
-    for (; ; ) {
+    for (;;) {
       try {
         const socket = await new Promise((resolve, reject) => {
           const attempt = connect(path, () => resolve(attempt));
@@ -1556,7 +1698,11 @@ var QmpClient = class _QmpClient {
 // lab/qemu.ts
 function machine(plan2) {
   if (plan2.arch === "amd64") return { program: "qemu-system-x86_64", args: ["-cpu", plan2.cpu, "-vga", "none"], tty: "ttyS0" };
-  return { program: "qemu-system-aarch64", args: ["-M", `virt,gic-version=3,dtb-randomness=${plan2.randomness ? "on" : "off"}`, "-cpu", plan2.cpu], tty: "ttyAMA0" };
+  return {
+    program: "qemu-system-aarch64",
+    args: ["-M", `virt,gic-version=3,dtb-randomness=${plan2.randomness ? "on" : "off"}`, "-cpu", plan2.cpu],
+    tty: "ttyAMA0",
+  };
 }
 function defaultCpu(arch) {
   return arch === "amd64" ? "max" : "cortex-a72";
@@ -1568,7 +1714,7 @@ function diskArguments(disk, index) {
     "-drive",
     `file=${disk.path},format=raw,if=none,id=d${index},cache=unsafe`,
     "-device",
-    `virtio-blk-pci,drive=d${index},serial=${disk.serial}`
+    `virtio-blk-pci,drive=d${index},serial=${disk.serial}`,
   ];
 }
 async function bootGuest(plan2) {
@@ -1581,7 +1727,7 @@ async function bootGuest(plan2) {
     ...["-accel", "tcg", "-m", `${plan2.memoryMiB}M`, "-smp", "2", "-kernel", plan2.image, "-initrd", plan2.initrd],
     ...["-append", `console=${tty} ${plan2.append}`, "-display", "none", "-monitor", "none", "-no-reboot", "-net", "none"],
     ...["-serial", `file:${plan2.console}`, "-device", "vmcoreinfo", "-qmp", `unix:${socket},server=on,wait=off`],
-    ...plan2.disks.flatMap(diskArguments)
+    ...plan2.disks.flatMap(diskArguments),
   ];
   const child = startProcess("nice", [program, ...all], ["ignore", "ignore", "pipe"]);
   let complaint = "";
@@ -1589,7 +1735,7 @@ async function bootGuest(plan2) {
     complaint += chunk.toString();
   });
   const hasEnded = () => child.exitCode !== null || child.signalCode !== null;
-  const consoleText = () => existsSync9(plan2.console) ? readFileSync9(plan2.console, "latin1") : "";
+  const consoleText = () => (existsSync9(plan2.console) ? readFileSync9(plan2.console, "latin1") : "");
   let lastSize = -1;
   let lastText = "";
   const end = async () => {
@@ -1617,7 +1763,7 @@ async function bootGuest(plan2) {
       async end() {
         qmp.close();
         await end();
-      }
+      },
     };
   } catch (error) {
     await end();
@@ -1651,7 +1797,7 @@ function fail(plan2, guest, what) {
 ${guest.console().split("\n").slice(-15).join("\n")}`);
 }
 async function waitForDeath(plan2, guest) {
-  if (!await guest.waitFor(/LAB-TRIGGER/, BOOT_TIMEOUT_MS)) fail(plan2, guest, "the guest did not come as far as its trigger");
+  if (!(await guest.waitFor(/LAB-TRIGGER/, BOOT_TIMEOUT_MS))) fail(plan2, guest, "the guest did not come as far as its trigger");
   if (plan2.scenario.injectNmi) {
     await new Promise((resolve) => setTimeout(resolve, 3e3));
     await guest.qmp.command("inject-nmi");
@@ -1659,7 +1805,7 @@ async function waitForDeath(plan2, guest) {
   if (plan2.capture === "kdump") {
     await guest.waitFor(/LAB-OUTPUTS-DONE|end Kernel panic/, KDUMP_TIMEOUT_MS);
     if (!/LAB-OUTPUTS-DONE/.test(guest.console())) fail(plan2, guest, "the crash kernel did not save the dumps");
-  } else if (!await guest.waitFor(/end Kernel panic/, DEATH_TIMEOUT_MS)) fail(plan2, guest, "the guest did not die as it should");
+  } else if (!(await guest.waitFor(/end Kernel panic/, DEATH_TIMEOUT_MS))) fail(plan2, guest, "the guest did not die as it should");
   if (plan2.capture === "hypervisor" && !plan2.scenario.panic.test(guest.console())) fail(plan2, guest, "the guest died of something else");
 }
 async function unpackTruth(disk, dir) {
@@ -1691,7 +1837,7 @@ async function capture(plan2, kernel, dir) {
     cpu,
     disks,
     console: consolePath,
-    randomness: wantsRandomness(kernel, kdump !== void 0)
+    randomness: wantsRandomness(kernel, kdump !== void 0),
   });
   let dumps = [];
   try {
@@ -1706,7 +1852,7 @@ async function capture(plan2, kernel, dir) {
   }
   await unpackTruth(join15(work, "truth"), join15(dir, "truth"));
   if (plan2.capture === "kdump") dumps = await collectKdumpOutputs(outputs, work, dir);
-  else if (scenario.name === "null") dumps.push(...await deriveDumps(dir, dumps));
+  else if (scenario.name === "null") dumps.push(...(await deriveDumps(dir, dumps)));
   for (const file of dumps.flatMap((dump) => dump.files)) await digHoles(join15(dir, file));
   rmSync8(work, { recursive: true });
   return {
@@ -1721,7 +1867,7 @@ async function capture(plan2, kernel, dir) {
     cpu,
     memoryMiB,
     append,
-    dumps
+    dumps,
   };
 }
 function keepModules(from, names, to) {
@@ -1745,8 +1891,11 @@ async function ensureCase(plan2) {
     });
     keepModules(programs.dir, programs.modules, join15(partial, "modules"));
     const record = { ...made, key, seconds };
-    writeFileSync9(join15(partial, "case.json"), `${JSON.stringify(record, null, 2)}
-`);
+    writeFileSync9(
+      join15(partial, "case.json"),
+      `${JSON.stringify(record, null, 2)}
+`,
+    );
     if (existsSync10(final)) rmSync8(final, { recursive: true });
     renameSync3(partial, final);
     rmSync8(`${final}.failed-console.log`, { force: true });
@@ -1757,6 +1906,7 @@ async function ensureCase(plan2) {
 // lab/peers.ts
 import { existsSync as existsSync11, renameSync as renameSync4, rmSync as rmSync9, writeFileSync as writeFileSync10 } from "node:fs";
 import { join as join16 } from "node:path";
+
 var PACKAGES2 = ["crash", "python3-drgn", "makedumpfile", "kexec-tools"];
 function cachedPeers() {
   const root = join16(cacheDir("peers"), "root");
@@ -1778,13 +1928,19 @@ async function ensurePeers() {
 }
 
 // lab/samples.ts
-import { copyFileSync as copyFileSync3, mkdirSync as mkdirSync7, readFileSync as readFileSync12, statSync as statSync5, writeFileSync as writeFileSync11 } from "node:fs";
+import {
+  copyFileSync as copyFileSync3,
+  mkdirSync as mkdirSync7,
+  readFileSync as readFileSync12,
+  statSync as statSync5,
+  writeFileSync as writeFileSync11,
+} from "node:fs";
 import { join as join18 } from "node:path";
 
 // lab/call-trace.ts
 function consoleLines(text) {
   const lines = text.split(/\r?\n/).map((line) => line.replace(/^\[ *\d+\.\d+\](\[[^\]]*\])? ?/, ""));
-  const boots = lines.flatMap((line, index) => /^(Linux version |Booting Linux on physical CPU)/.test(line) ? [index] : []);
+  const boots = lines.flatMap((line, index) => (/^(Linux version |Booting Linux on physical CPU)/.test(line) ? [index] : []));
   const second = boots.find((index) => lines.slice(0, index).includes("LAB-TRIGGER"));
   return lines.slice(0, second);
 }
@@ -1792,6 +1948,7 @@ function consoleLines(text) {
 // lab/truth-files.ts
 import { existsSync as existsSync12, readdirSync as readdirSync10, readFileSync as readFileSync11, statSync as statSync4 } from "node:fs";
 import { join as join17 } from "node:path";
+
 function directory(root) {
   return {
     read(path) {
@@ -1801,7 +1958,7 @@ function directory(root) {
     list(path) {
       const dir = join17(root, path);
       return existsSync12(dir) && statSync4(dir).isDirectory() ? readdirSync10(dir) : [];
-    }
+    },
   };
 }
 var MARK = /^==> (\S+) <==\n/gm;
@@ -1821,7 +1978,7 @@ function bundle(text) {
       const prefix = path === "" ? "" : `${path}/`;
       const inside = [...files.keys()].filter((name) => name.startsWith(prefix));
       return [...new Set(inside.map((name) => name.slice(prefix.length).split("/")[0]))];
-    }
+    },
   };
 }
 function openTruthFiles(path) {
@@ -1836,9 +1993,14 @@ function bundleTruth(files, keep) {
   let out = "";
   for (const [path, text] of walk(files, "")) {
     const kept = keep(path, text);
-    if (kept) out += `==> ${path} <==
-${kept.endsWith("\n") ? kept : `${kept}
-`}`;
+    if (kept)
+      out += `==> ${path} <==
+${
+  kept.endsWith("\n")
+    ? kept
+    : `${kept}
+`
+}`;
   }
   return out;
 }
@@ -1847,9 +2009,10 @@ ${kept.endsWith("\n") ? kept : `${kept}
 var SAMPLES = [
   { name: "x86-64-null-pointer", caseId: "6.1-amd64-kdump-null", dump: "zstd-d31" },
   { name: "arm64-null-pointer", caseId: "5.10-arm64-kdump-null", dump: "lzo-d31" },
-  { name: "x86-64-hung-tasks", caseId: "5.10-amd64-kdump-hung", dump: "zlib-d31" }
+  { name: "x86-64-hung-tasks", caseId: "5.10-amd64-kdump-hung", dump: "zlib-d31" },
 ];
-var KEPT = /^(dmesg|ps|date|ip-addr|proc\/(version|cmdline|modules|mounts|meminfo|slabinfo|loadavg|stat|iomem|uptime|interrupts|kallsyms|net\/.*|swaps))$/;
+var KEPT =
+  /^(dmesg|ps|date|ip-addr|proc\/(version|cmdline|modules|mounts|meminfo|slabinfo|loadavg|stat|iomem|uptime|interrupts|kallsyms|net\/.*|swaps))$/;
 var KEPT_OF_TASKS = /^proc\/\d+(\/task\/\d+)?\/(stack|status|cmdline|environ|maps)$/;
 var KEPT_OF_MODULES = /^sys\/module\/[^/]+\/sections\/\.(text|data|bss|rodata)$/;
 var KALLSYMS_LINES = 300;
@@ -1859,7 +2022,10 @@ function thin(text, lines) {
   return all.filter((_, index) => index % step === 0).join("\n");
 }
 function essentialStatus(text) {
-  return text.split("\n").filter((line) => /^(Name|State|Tgid|Pid|PPid|Uid|Gid|VmSize|VmRSS|Threads|Cpus_allowed):/.test(line)).join("\n");
+  return text
+    .split("\n")
+    .filter((line) => /^(Name|State|Tgid|Pid|PPid|Uid|Gid|VmSize|VmRSS|Threads|Cpus_allowed):/.test(line))
+    .join("\n");
 }
 function compactTruth(lab) {
   return bundleTruth(openTruthFiles(lab.truthDir), (path, text) => {
@@ -1887,8 +2053,11 @@ async function makeSamples() {
     records.push({ ...sample, about: lab.about, release: lab.release, suite, packageName, packageVersion, source, bytes });
     lines.push(`${sample.name}: ${bytes} bytes, ${lab.release}, ${lab.about}`);
   }
-  writeFileSync11(join18(repositoryRoot(), "samples", "samples.json"), `${JSON.stringify(records, null, 2)}
-`);
+  writeFileSync11(
+    join18(repositoryRoot(), "samples", "samples.json"),
+    `${JSON.stringify(records, null, 2)}
+`,
+  );
   return lines;
 }
 
@@ -1942,22 +2111,22 @@ async function main() {
       suite: { type: "string" },
       arch: { type: "string" },
       case: { type: "string", multiple: true },
-      dbg: { type: "boolean", default: false }
-    }
+      dbg: { type: "boolean", default: false },
+    },
   });
   const plans = () => {
     const { suite, arch, case: ids } = values;
     for (const id of ids ?? []) if (!id.includes("*")) caseNamed(id);
-    return selectCases({ ...suite && { suite }, ...arch && { arch }, ...ids && { ids } });
+    return selectCases({ ...(suite && { suite }), ...(arch && { arch }), ...(ids && { ids }) });
   };
   switch (positionals[0]) {
     case "list":
       list(values.all);
       return 0;
     case "make":
-      return await make(plans(), values.dbg) ? 0 : 1;
+      return (await make(plans(), values.dbg)) ? 0 : 1;
     case "test":
-      if (!await make(plans(), values.dbg)) return 1;
+      if (!(await make(plans(), values.dbg))) return 1;
       return runTests();
     case "samples":
       for (const line of await makeSamples()) say(line);

@@ -25,7 +25,12 @@ export async function debianMirrors(): Promise<Mirrors> {
   const given = process.env["INQUEST_LAB_MIRROR"];
   if (given) return { main: given, security: process.env["INQUEST_LAB_SECURITY_MIRROR"] };
   const listed = await run("apt-get", ["indextargets", "--format", "$(CREATED_BY) $(REPO_URI)", "Created-By: Packages"]);
-  const uris = new Set(listed.stdout.toString().split("\n").map((line) => line.split(" ")[1] ?? ""));
+  const uris = new Set(
+    listed.stdout
+      .toString()
+      .split("\n")
+      .map((line) => line.split(" ")[1] ?? ""),
+  );
   const ending = (suffix: RegExp) => [...uris].find((uri) => suffix.test(uri));
   const main = ending(/\/debian\/?$/);
   if (main === undefined) throw new Error("this machine's apt knows no Debian archive; set INQUEST_LAB_MIRROR to one");

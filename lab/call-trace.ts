@@ -37,7 +37,13 @@ export function parseFrame(line: string): TraceFrame | undefined {
   const match = FRAME.exec(line);
   if (match === null) return undefined;
   const [, questionable, name, offset, size, module] = match;
-  return { name: name!, offset: Number.parseInt(offset!, 16), size: Number.parseInt(size!, 16), module, reliable: questionable === undefined };
+  return {
+    name: name!,
+    offset: Number.parseInt(offset!, 16),
+    size: Number.parseInt(size!, 16),
+    module,
+    reliable: questionable === undefined,
+  };
 }
 
 /** The frames of a /proc/PID/stack file. */
@@ -73,7 +79,9 @@ export function parsePanicReport(text: string, after = "LAB-TRIGGER"): PanicRepo
   const who = first(/^CPU: (\d+) (?:UID: \d+ )?PID: (\d+) Comm: (.*?) (?:Kdump: loaded )?(?:Not tainted|Tainted)/);
   const instruction = first(/^(?:RIP: 0010:|pc : )(.*)$/);
   const traceStart = lines.findIndex((line) => /^Call [Tt]race:/.test(line));
-  const headline = first(/^(BUG: .*|Unable to handle .*|general protection fault.*|Oops:.*|kernel BUG at .*|Internal error: .*|INFO: task .*|watchdog: BUG: .*|double fault.*|Insufficient stack space.*)$/);
+  const headline = first(
+    /^(BUG: .*|Unable to handle .*|general protection fault.*|Oops:.*|kernel BUG at .*|Internal error: .*|INFO: task .*|watchdog: BUG: .*|double fault.*|Insufficient stack space.*)$/,
+  );
   return {
     reason: first(/^Kernel panic - not syncing: (.*)$/)?.[1],
     headline: headline?.[1],

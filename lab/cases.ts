@@ -64,4 +64,3 @@ export function selectCases(filter: { readonly suite?: string; readonly arch?: s
     return candidate.inMatrix || (filter.suite === "sid" && candidate.everyFormat);
   });
 }
-

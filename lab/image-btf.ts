@@ -38,7 +38,11 @@ export function findBtf(kernel: Uint8Array): Uint8Array | undefined {
   const magic = Buffer.from([0x9f, 0xeb, 1, 0, 24, 0, 0, 0, 0, 0, 0, 0]);
   for (let at = bytes.indexOf(magic); at >= 0; at = bytes.indexOf(magic, at + 1)) {
     if (at + 24 > bytes.length) return undefined;
-    const [typeLength, stringOffset, stringLength] = [bytes.readUInt32LE(at + 12), bytes.readUInt32LE(at + 16), bytes.readUInt32LE(at + 20)];
+    const [typeLength, stringOffset, stringLength] = [
+      bytes.readUInt32LE(at + 12),
+      bytes.readUInt32LE(at + 16),
+      bytes.readUInt32LE(at + 20),
+    ];
     const end = at + 24 + stringOffset + stringLength;
     if (typeLength === stringOffset && stringLength > 0 && end <= bytes.length) return bytes.subarray(at, end);
   }

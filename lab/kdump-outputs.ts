@@ -5,8 +5,9 @@
 import { mkdirSync, readdirSync, renameSync, rmSync, truncateSync } from "node:fs";
 import { join } from "node:path";
 import type { DumpCompression, LabDump } from "./case-record.ts";
-import { flattenedLength } from "./encoders/flattened.ts";
 import { elfLength } from "./encoders/elf-length.ts";
+import { flattenedLength } from "./encoders/flattened.ts";
+import { recompressKdump } from "./encoders/kdump-recompress.ts";
 import type { KdumpOutput, KdumpPlan } from "./initramfs.ts";
 import type { Kernel } from "./kernels.ts";
 import { run } from "./process.ts";
@@ -36,18 +37,20 @@ const USUAL: readonly Output[] = [
 
 const EVERY: readonly Output[] = [
   ...USUAL,
-  makedumpfile("snappy-d31", "flat", "snappy", 31, "-p"),
   makedumpfile("none-d31", "flat", "none", 31, ""),
   makedumpfile("elf-d31", "flat", "none", 31, "-E"),
-  makedumpfile("snappy-d1", "flat", "snappy", 1, "-p"),
+  makedumpfile("lzo-d1", "flat", "lzo", 1, "-l"),
   makedumpfile("lzo-d0", "flat", "lzo", 0, "-l"),
   makedumpfile("split-d31", "split", "lzo", 31, "-l"),
 ];
 
 const COPY: Output = { serial: "vmcore", how: "copy", arguments: "", format: "elf", compression: "none" };
 
-/** Kernels whose page tables makedumpfile refuses (52-bit virtual addresses with 4k pages): /proc/vmcore is copied as it is. */
-export function refusedByMakedumpfile(kernel: Kernel): boolean {
+/**
+ * Kernels makedumpfile refuses, of which /proc/vmcore is copied as it is: 52-bit virtual addresses with 4k pages (6.12 and newer), and 6.1,
+ * where it looks for the kernel's page table at a wrong place of /proc/vmcore.
+ */
+function refusedByMakedumpfile(kernel: Kernel): boolean {
   return kernel.arch === "arm64" && kernel.flavour.startsWith("cloud") && kernel.suite !== "bullseye";
 }
 
@@ -71,7 +74,13 @@ async function collectFlat(output: Output, disk: string, dir: string): Promise<L
   truncateSync(disk, length);
   renameSync(disk, join(dir, flat));
   await reassemble(join(dir, flat), join(dir, "dumps", output.serial));
-  const common = { format: output.format, compression: output.compression, level: output.level!, by: "makedumpfile", vmcoreinfo: true } as const;
+  const common = {
+    format: output.format,
+    compression: output.compression,
+    level: output.level!,
+    by: "makedumpfile",
+    vmcoreinfo: true,
+  } as const;
   return [
     { name: output.serial, files: [`dumps/${output.serial}`], flattened: false, ...common },
     { name: `${output.serial}-flat`, files: [flat], flattened: true, ...common },
@@ -106,6 +115,12 @@ export async function collectKdumpOutputs(outputs: readonly Output[], disks: str
     if (output.how === "flat") dumps.push(...(await collectFlat(output, disk, dir)));
     else if (output.how === "split") dumps.push(...(await collectSplit(output, disk, dir)));
     else dumps.push(...collectCopy(output, disk, dir));
+  }
+  // Debian builds makedumpfile without Snappy.
+  const plain = dumps.find((dump) => dump.name === "none-d31");
+  if (plain !== undefined) {
+    recompressKdump(join(dir, plain.files[0]!), join(dir, "dumps/snappy-d31"));
+    dumps.push({ ...plain, name: "snappy-d31", files: ["dumps/snappy-d31"], compression: "snappy", by: "lab" });
   }
   return dumps;
 }

@@ -5,7 +5,7 @@
 import { createHash } from "node:crypto";
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { caseDir, type CachedCase, type LabCase, type LabDump, loadCase } from "./case-record.ts";
+import { type CachedCase, caseDir, type LabCase, type LabDump, loadCase } from "./case-record.ts";
 import type { CasePlan } from "./cases.ts";
 import { deriveDumps, digHoles, saveHypervisorDumps } from "./hypervisor-dumps.ts";
 import { writeInitramfs } from "./initramfs.ts";

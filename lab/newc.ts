@@ -5,7 +5,6 @@
  *   name NUL, padded to 4 | data, padded to 4 | ... | an entry named TRAILER!!!
  */
 
-
 const DIRECTORY = 0o040755;
 const REGULAR = 0o100000;
 const SYMLINK = 0o120777;

@@ -53,12 +53,24 @@ export async function runPeer(
 }
 
 /** Run crash on a dump with commands on its standard input. */
-export async function runCrash(peers: Peers, vmlinux: string, dump: string, commands: readonly string[], timeoutMs = 60_000): Promise<RunResult> {
+export async function runCrash(
+  peers: Peers,
+  vmlinux: string,
+  dump: string,
+  commands: readonly string[],
+  timeoutMs = 60_000,
+): Promise<RunResult> {
   return runPeer(peers, ["crash", "-s", vmlinux, dump], { see: [cacheDir()], input: `${commands.join("\n")}\nquit\n`, timeoutMs });
 }
 
 /** Run a Python script under drgn on a dump; `vmlinux` may be left out. */
-export async function runDrgn(peers: Peers, vmlinux: string | undefined, dump: string, script: string, timeoutMs = 60_000): Promise<RunResult> {
+export async function runDrgn(
+  peers: Peers,
+  vmlinux: string | undefined,
+  dump: string,
+  script: string,
+  timeoutMs = 60_000,
+): Promise<RunResult> {
   const symbols = vmlinux === undefined ? [] : ["-s", vmlinux];
   const command = ["drgn", "-q", "-c", dump, ...symbols, "-e", script];
   return runPeer(peers, command, { see: [cacheDir()], timeoutMs });

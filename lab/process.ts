@@ -60,7 +60,12 @@ export function endGroup(child: ChildProcess): void {
 }
 
 /** Start a program in its own process group; it is ended with this process at the latest. */
-export function startProcess(command: string, args: readonly string[], stdio: readonly ("pipe" | "ignore" | number)[], options: RunOptions = {}) {
+export function startProcess(
+  command: string,
+  args: readonly string[],
+  stdio: readonly ("pipe" | "ignore" | number)[],
+  options: RunOptions = {},
+) {
   if (!watchingExit) {
     watchingExit = true;
     process.once("exit", endAllStarted);

@@ -44,7 +44,11 @@ export interface Guest {
 
 function machine(plan: GuestPlan): { program: string; args: string[]; tty: string } {
   if (plan.arch === "amd64") return { program: "qemu-system-x86_64", args: ["-cpu", plan.cpu, "-vga", "none"], tty: "ttyS0" };
-  return { program: "qemu-system-aarch64", args: ["-M", `virt,gic-version=3,dtb-randomness=${plan.randomness ? "on" : "off"}`, "-cpu", plan.cpu], tty: "ttyAMA0" };
+  return {
+    program: "qemu-system-aarch64",
+    args: ["-M", `virt,gic-version=3,dtb-randomness=${plan.randomness ? "on" : "off"}`, "-cpu", plan.cpu],
+    tty: "ttyAMA0",
+  };
 }
 
 /** The default CPU model: five page-table levels on x86-64, no pointer authentication on arm64. */

@@ -34,7 +34,8 @@ function samplePlan(sample: Sample): CasePlan {
   return { ...plan, id: `sample-${sample.name}`, scenario: { ...plan.scenario, append: SMALLER } };
 }
 
-const KEPT = /^(dmesg|ps|date|ip-addr|proc\/(version|cmdline|modules|mounts|meminfo|slabinfo|loadavg|stat|iomem|uptime|interrupts|kallsyms|net\/.*|swaps))$/;
+const KEPT =
+  /^(dmesg|ps|date|ip-addr|proc\/(version|cmdline|modules|mounts|meminfo|slabinfo|loadavg|stat|iomem|uptime|interrupts|kallsyms|net\/.*|swaps))$/;
 const KEPT_OF_TASKS = /^proc\/\d+(\/task\/\d+)?\/(stack|status|cmdline|environ|maps)$/;
 const KEPT_OF_MODULES = /^sys\/module\/[^/]+\/sections\/\.(text|data|bss|rodata)$/;
 const KALLSYMS_LINES = 300;

@@ -3,8 +3,8 @@
  * test pays only for what it compares.
  */
 import { readFileSync } from "node:fs";
-import type { CachedCase } from "./case-record.ts";
 import { type PanicReport, parsePanicReport, parseStack, type TraceFrame } from "./call-trace.ts";
+import type { CachedCase } from "./case-record.ts";
 import { openTruthFiles, type TruthFiles } from "./truth-files.ts";
 
 export interface ModuleTruth {
@@ -244,7 +244,9 @@ export class Truth {
   /** Addresses of the containers in lab_objects, by name. */
   objects(): Map<string, { readonly address: bigint; readonly count: number }> {
     const lines = this.log().map((line) => /lab_objects: (\w+) ([0-9a-f]+) (\d+)$/.exec(line));
-    return new Map(lines.flatMap((match) => (match ? [[match[1]!, { address: address(match[2]!), count: Number(match[3]) }] as const] : [])));
+    return new Map(
+      lines.flatMap((match) => (match ? [[match[1]!, { address: address(match[2]!), count: Number(match[3]) }] as const] : [])),
+    );
   }
 
   /** What the console says of the death. */
