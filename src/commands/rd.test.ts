@@ -73,7 +73,7 @@ test.each([
   ["rd -r file head", "-r wants the number of bytes"],
   ["rd -r file head 100000", "not mapped"],
   ["rd -e 100 head", "the end 100 is not behind the start"],
-  ["rd -f 10", "-f (an offset in the dump file) is not possible"],
+  ["rd -f 10", "-f (an offset in the dump file) is for ELF dumps"],
   ["rd -m 10", "Xen"],
   ["rd -p -u 10", "-p and -u exclude each other"],
   ["rd counter", "counter is per-CPU"],

@@ -10,7 +10,7 @@ import { lazy } from "./support/lazy.ts";
 import { layOutRow, type MemoryGap, type MemoryRow, memoryRows, type WordBits } from "./support/memory-rows.ts";
 import { parseAddress, parseCount, parseHex } from "./support/numbers.ts";
 import { reasonOf } from "./support/read-value.ts";
-import { contextUserSpace, explained, noSuchSpace, physicalSpace } from "./support/spaces.ts";
+import { contextUserSpace, explained, fileSpace, noXen, physicalSpace } from "./support/spaces.ts";
 
 export interface RdResult {
   readonly address: bigint;
@@ -60,9 +60,9 @@ export const rd = defineCommand<RdResult>({
     ],
     options: [
       { flag: "-p", help: "the address is physical" },
-      { flag: "-u", help: "the address is a user address of the context task" },
+      { flag: "-u", help: "the address is a user address of the context task (as any address below the kernel half is)" },
       { flag: "-m", help: "the address is a Xen machine address (not supported)" },
-      { flag: "-f", help: "the address is an offset in the dump file (not supported)" },
+      { flag: "-f", help: "the address is an offset in the dump file (ELF dumps only)" },
       { flag: "-d", help: "signed decimal" },
       { flag: "-D", help: "unsigned decimal" },
       { flag: "-s", help: "symbols instead of words that point into them" },
@@ -112,11 +112,12 @@ function runRd(session: Session, args: ParsedArguments): RdResult {
   const { kernel } = session;
   const [where, countWord, ...more] = args.operands;
   if (where === undefined || more.length > 0) throw new UsageError(`usage: rd ${SYNOPSIS}`);
-  const memory = chosenMemory(session, args);
+  const chosen = chosenMemory(session, args);
   const bits = chosenBits(args);
   const size = bits / 8;
   const offset = args.has("-o") ? parseCount(args.value("-o") as string) : 0;
   let start = add(startAddress(session, where, args), offset);
+  const memory = chosen ?? memoryOf(session, start);
   const file = args.value("-r");
   const unit = file === undefined ? size : 1;
   const count = chosenCount(args, countWord, start, unit, kernel);
@@ -152,16 +153,36 @@ function runRd(session: Session, args: ParsedArguments): RdResult {
   };
 }
 
-function chosenMemory(session: Session, args: ParsedArguments): Memory {
-  if (args.has("-f")) throw noSuchSpace("-f");
-  if (args.has("-m")) throw noSuchSpace("-m");
-  if (args.has("-p") && args.has("-u")) throw new UsageError("-p and -u exclude each other");
-  if (args.has("-p")) return physicalSpace(session.kernel);
-  return args.has("-u") ? contextUserSpace(session) : session.kernel.memory;
+function chosenMemory(session: Session, args: ParsedArguments): Memory | undefined {
+  if (args.has("-m")) throw noXen();
+  const chosen = ["-p", "-u", "-f"].filter((flag) => args.has(flag));
+  if (chosen.length > 1) throw new UsageError(`${chosen.join(" and ")} exclude each other`);
+  switch (chosen[0]) {
+    case "-p":
+      return physicalSpace(session.kernel);
+    case "-u":
+      return contextUserSpace(session);
+    case "-f":
+      return fileSpace(session.kernel);
+    default:
+      return undefined;
+  }
+}
+
+/** Kernel memory; for an address below the kernel half the context process's, if it has any. */
+function memoryOf(session: Session, start: VirtualAddress): Memory {
+  const { kernel } = session;
+  if (kernel.arch.isKernelAddress(start)) return kernel.memory;
+  try {
+    return contextUserSpace(session);
+  } catch (error) {
+    if (error instanceof InquestError) return kernel.memory;
+    throw error;
+  }
 }
 
 function startAddress(session: Session, where: string, args: ParsedArguments): VirtualAddress {
-  if (args.has("-p") || args.has("-u")) return virtual(parseHex(where));
+  if (args.has("-p") || args.has("-u") || args.has("-f")) return virtual(parseHex(where));
   const targets = addressTargets(session, where);
   const [only, second] = targets;
   if (only === undefined || second !== undefined) throw new UsageError(`${where}: rd reads one place; name one CPU`);

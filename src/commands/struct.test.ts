@@ -128,7 +128,7 @@ describe("what cannot be", () => {
     ["struct node nosuch", 'no symbol named "nosuch"'],
     [`struct node ${at} 0`, "0 is no number of structures"],
     [`struct node ${at} 1 2`, '"2" is one word too many'],
-    [`struct node -f ${at}`, "-f (an offset in the dump file) is not possible"],
+    [`struct node -f ${at}`, "-f (an offset in the dump file) is for ELF dumps"],
     [`struct node -x -d ${at}`, "-x and -d exclude each other"],
   ])("%s", (line, message) => {
     expect(() => run(line)).toThrow(message);

@@ -10,7 +10,7 @@ import { layOutRow, type MemoryGap, type MemoryRow, memoryRows } from "./support
 import { parseCount } from "./support/numbers.ts";
 import { chosenRadix } from "./support/radix.ts";
 import type { ValueReader } from "./support/read-value.ts";
-import { contextUserSpace, explainFault, noSuchSpace } from "./support/spaces.ts";
+import { contextUserSpace, explainFault, fileSpace } from "./support/spaces.ts";
 import { type StructDefinition, structDefinition } from "./support/struct-definition.ts";
 import { parseOffset, resolveStruct, type StructName } from "./support/struct-name.ts";
 import { type ObjectValue, objectLines, readObject } from "./support/struct-object.ts";
@@ -46,7 +46,7 @@ const OPTIONS: CommandSpec["options"] = [
   { flag: "-o", help: "offsets of the members; with an address, the members' addresses" },
   { flag: "-l", argument: "offset", help: "the address is that of a member: bytes or structure.member to go back (container_of)" },
   { flag: "-r", help: "raw words of the structure" },
-  { flag: "-f", help: "the address is an offset in the dump file (not supported)" },
+  { flag: "-f", help: "the address is an offset in the dump file (ELF dumps only)" },
   { flag: "-u", help: "the address is a user address of the context task" },
   { flag: "-x", help: "numbers in hexadecimal" },
   { flag: "-d", help: "numbers in decimal" },
@@ -83,7 +83,6 @@ function structCommand(name: "struct" | "union" | "*"): Command<StructResult> {
         "Nested members may be named without an address too (crash knows offsets of direct members only), and several at once.",
         "Every member ends with a comma and has the same indentation; crash leaves the comma out behind a structure's last member and indents members of anonymous unions deeper.",
         "A structure that is partly unreadable is shown with the readable part; crash shows nothing.",
-        "-f is not supported: an offset in a compressed dump file means nothing.",
       ],
     },
     run: (session, args) => runStruct(session, args, keyword),
@@ -97,7 +96,6 @@ export const star = structCommand("*");
 
 function runStruct(session: Session, args: ParsedArguments, keyword: "struct" | "union" | undefined): StructResult {
   const { kernel } = session;
-  if (args.has("-f")) throw noSuchSpace("-f");
   const [name, target, countWord, ...more] = args.operands;
   if (name === undefined) throw new UsageError(`usage: ${keyword ?? "*"} ${SYNOPSIS}`);
   if (more.length > 0) throw new UsageError(`"${more.join(" ")}" is one word too many; usage: ${keyword ?? "*"} ${SYNOPSIS}`);
@@ -107,7 +105,8 @@ function runStruct(session: Session, args: ParsedArguments, keyword: "struct" | 
   const head = { kind: struct.type.kind, name: struct.name, size: struct.type.size, ...(radix === undefined ? {} : { radix }) };
   if (target === undefined) return { ...head, definition: structDefinition(struct, shape) };
 
-  const memory = args.has("-u") ? contextUserSpace(session) : kernel.memory;
+  if (args.has("-u") && args.has("-f")) throw new UsageError("-u and -f exclude each other");
+  const memory = args.has("-u") ? contextUserSpace(session) : args.has("-f") ? fileSpace(kernel) : kernel.memory;
   const back = args.value("-l");
   const offset = back === undefined ? 0 : parseOffset(kernel, back);
   const count = parseCount(args.value("-c") ?? countWord ?? "1");

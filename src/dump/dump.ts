@@ -3,6 +3,7 @@
  *
  *   bytes (ByteSource) → probe → open → Dump → PhysicalMemory (page cache, scalar reads)
  */
+import type { ByteSource } from "../bytes/byte-source.ts";
 import type { FaultReason } from "../bytes/errors.ts";
 
 /** Architectures named by the container's header. Only x86_64 and aarch64 can be analysed; the others can be named in errors. */
@@ -100,6 +101,8 @@ export interface Dump {
   readonly eraseInfo: string | undefined;
   /** All fields of the header for `help -D`. */
   readonly facts: readonly HeaderFact[];
+  /** The file itself, where an offset in it stands for plain bytes (ELF); absent for compressed containers. */
+  readonly file?: ByteSource;
   /** True for /proc/kcore: memory may change while it is read. */
   readonly live: boolean;
   close(): void;

@@ -76,6 +76,7 @@ class ElfCore implements Dump {
   readonly incomplete: boolean;
   readonly warnings: readonly string[];
   readonly live: boolean;
+  readonly file: ByteSource;
   readonly #source: ByteSource;
   readonly #header: ElfHeader;
   readonly #segments: ElfSegments;
@@ -84,6 +85,7 @@ class ElfCore implements Dump {
 
   constructor(source: ByteSource, header: ElfHeader, segments: ElfSegments, options: ElfCoreOptions) {
     this.#source = source;
+    this.file = source;
     this.#header = header;
     this.#segments = segments;
     this.#physicalOf = options.physicalOf ?? plainPhysical;

@@ -24,6 +24,8 @@ const MAX_DEPTH = 20;
 /** Steps in which an unreadable range is probed; every page size is a multiple of it. */
 const PROBE_STEP = 4096;
 const MAX_PROBES = 64;
+/** Nodes of one value: types from a damaged dump may nest arrays in arrays without end. */
+const MAX_NODES = 1 << 20;
 
 export type Labeller = (address: bigint, text: boolean) => SymbolLabel | undefined;
 
@@ -49,6 +51,7 @@ export class ValueReader {
   readonly #printMax: number;
   readonly #nullStop: boolean;
   readonly #names = new WeakMap<CType, string>();
+  #budget = MAX_NODES;
 
   constructor(options: ValueReaderOptions) {
     this.memory = options.memory;
@@ -59,6 +62,7 @@ export class ValueReader {
 
   /** The value of this type at the address. */
   read(type: CType, address: VirtualAddress, bits?: BitPlace): ValueNode {
+    this.#budget = MAX_NODES;
     return this.#read(type, address, bits, 0);
   }
 
@@ -83,6 +87,7 @@ export class ValueReader {
 
   #read(type: CType, address: VirtualAddress, bits: BitPlace | undefined, depth: number): ValueNode {
     const plain = strip(type);
+    if (this.#budget-- <= 0) return { kind: "elided", type: this.#name(type) };
     switch (plain.kind) {
       case "struct":
       case "union":

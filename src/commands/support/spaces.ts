@@ -1,6 +1,8 @@
-/** The memories that an address operand may belong to: the kernel's, the context process's (-u), physical (-p). */
+/** The memories that an address operand may belong to: the kernel's, the context process's (-u), physical (-p), the dump file (-f). */
 import type { PhysicalAddress, VirtualAddress } from "../../bytes/address.ts";
 import { FaultError, InquestError, UnsupportedError } from "../../bytes/errors.ts";
+import type { Dump } from "../../dump/dump.ts";
+import { PhysicalMemory } from "../../dump/physical-memory.ts";
 import { AddressSpace } from "../../kernel/address-space.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
 import { userSpace } from "../../linux/mm.ts";
@@ -20,16 +22,39 @@ export function contextUserSpace(session: Session): AddressSpace {
 
 /** Physical memory read like virtual memory. */
 export function physicalSpace(kernel: Kernel): AddressSpace {
-  return new AddressSpace(kernel.physical, { translate: (address: VirtualAddress) => address as bigint as PhysicalAddress });
+  return identitySpace(kernel.physical);
 }
 
-/** The error for options that read the dump file itself or Xen's machine memory. */
-export function noSuchSpace(flag: "-f" | "-m"): UnsupportedError {
-  return new UnsupportedError(
-    flag === "-f"
-      ? "-f (an offset in the dump file) is not possible: dumps are compressed or in pieces, and no offset stands for memory; use -p with a physical address"
-      : "-m (Xen machine addresses) is for Xen hosts, which are not supported",
-  );
+function identitySpace(memory: PhysicalMemory): AddressSpace {
+  return new AddressSpace(memory, { translate: (address: VirtualAddress) => address as bigint as PhysicalAddress });
+}
+
+const FILE_PAGE = 4096;
+
+/** The dump file's bytes read like memory: an address is an offset. Throws UnsupportedError for compressed containers. */
+export function fileSpace({ dump }: Kernel): AddressSpace {
+  const { file } = dump;
+  if (file === undefined) {
+    throw new UnsupportedError(
+      `-f (an offset in the dump file) is for ELF dumps: in ${dump.format} no offset stands for plain bytes; use -p with a physical address`,
+    );
+  }
+  const pages: Dump = {
+    ...dump,
+    pageSize: FILE_PAGE,
+    readPage(page, target) {
+      const count = page * FILE_PAGE < file.size ? file.readInto(target, page * FILE_PAGE) : 0;
+      target.fill(0, count);
+      return count > 0 ? undefined : { reason: "truncated" };
+    },
+    close: () => {},
+  };
+  return identitySpace(new PhysicalMemory(pages, { cacheBytes: 64 * FILE_PAGE }));
+}
+
+/** The error for Xen's machine addresses. */
+export function noXen(): UnsupportedError {
+  return new UnsupportedError("-m (Xen machine addresses) is for Xen hosts, which are not supported");
 }
 
 /** Levels of makedumpfile: bit, what it leaves out. */

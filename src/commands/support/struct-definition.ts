@@ -36,7 +36,9 @@ export interface DefinitionShape {
   readonly address?: bigint;
 }
 
+/** Structures of a damaged dump may hold themselves. */
 const MAX_DEPTH = 32;
+const MAX_MEMBERS = 20_000;
 
 /** The definition of a structure, or of the members that were asked for. */
 export function structDefinition(struct: StructName, shape: DefinitionShape): StructDefinition {
@@ -46,7 +48,7 @@ export function structDefinition(struct: StructName, shape: DefinitionShape): St
     kind: type.kind,
     name,
     size: type.size,
-    members: whole ? memberDefinitions(type, 0, 0) : struct.members.map(placeDefinition),
+    members: whole ? memberDefinitions(type, 0, 0, { left: MAX_MEMBERS }) : struct.members.map(placeDefinition),
     text: whole ? wholeText(struct, shape) : memberText(struct, shape),
   };
 }
@@ -89,8 +91,9 @@ function placeDefinition({ path, type, offset, bits }: MemberPlace): MemberDefin
   return { name: path, type: declare(type), offset, ...field, size: sizeOf(type) };
 }
 
-function memberDefinitions(type: StructType, base: number, depth: number): MemberDefinition[] {
-  return type.members.map((member) => {
+function memberDefinitions(type: StructType, base: number, depth: number, budget: { left: number }): MemberDefinition[] {
+  return type.members.slice(0, Math.max(0, budget.left)).map((member) => {
+    budget.left--;
     const bit = base * 8 + member.bitOffset;
     const offset = Math.floor(bit / 8);
     const inner = strip(member.type);
@@ -101,7 +104,7 @@ function memberDefinitions(type: StructType, base: number, depth: number): Membe
       offset,
       ...(member.bitSize === undefined ? {} : { bitOffset: bit % 8, bitSize: member.bitSize }),
       size: sizeOf(member.type),
-      ...(nested ? { members: memberDefinitions(inner, offset, depth + 1) } : {}),
+      ...(nested ? { members: memberDefinitions(inner, offset, depth + 1, budget) } : {}),
     };
   });
 }

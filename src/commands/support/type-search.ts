@@ -77,6 +77,8 @@ function memberFinder(member: string): (type: StructType, depth: number) => bool
   const has = (type: StructType, depth: number): boolean => {
     const before = known.get(type);
     if (before !== undefined) return before;
+    // A structure that holds itself (damaged type information) is not asked again.
+    known.set(type, false);
     const answer = type.members.some((each) => {
       // Function types hold the spellings of their parameters, which are no members.
       const spelling = declare(each.type).replace(/\(\*.*$/, "");

@@ -2,12 +2,14 @@
 import { LookupError } from "../../bytes/errors.ts";
 import { type StructType, strip } from "../../debug-info/c-type.ts";
 
-/** Names of all members, those of anonymous members included. */
-export function memberNames(type: StructType, depth = 0): string[] {
+/** Names of all members, those of anonymous members included; each structure is entered once. */
+function memberNames(type: StructType, entered = new Set<StructType>()): string[] {
+  if (entered.has(type)) return [];
+  entered.add(type);
   return type.members.flatMap((member) => {
     if (member.name !== undefined) return [member.name];
     const inner = strip(member.type);
-    return (inner.kind === "struct" || inner.kind === "union") && depth < 16 ? memberNames(inner, depth + 1) : [];
+    return inner.kind === "struct" || inner.kind === "union" ? memberNames(inner, entered) : [];
   });
 }
 
