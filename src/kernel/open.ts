@@ -5,7 +5,7 @@
  */
 import { X86_64 } from "../arch/x86-64.ts";
 import { distance, type VirtualAddress, virtual } from "../bytes/address.ts";
-import { FaultError, InquestError } from "../bytes/errors.ts";
+import { FaultError, FormatError, InquestError } from "../bytes/errors.ts";
 import type { TypeSource } from "../debug-info/c-type.ts";
 import type { KernelSymbol } from "../debug-info/symbols.ts";
 import type { Dump } from "../dump/dump.ts";
@@ -45,15 +45,13 @@ export function openKernelOf(dump: Dump, options: OpenOptions = {}): Kernel {
   const { arch } = machine;
   const vmcoreinfo = machine.vmcoreinfo ?? vmcoreinfoOfSymbol(memory, kallsyms.byName("vmcoreinfo_data")?.address);
 
-  let modules: readonly KernelModule[] = [];
-  let modulesRead = false;
+  let modules: readonly KernelModule[] | undefined;
   const readAll = (): readonly KernelModule[] => {
-    if (modulesRead) return modules;
-    // Set before reading: looking up the head asks for symbols, which asks for modules.
-    modulesRead = true;
-    const head = symbols.byName("modules")?.address;
+    if (modules !== undefined) return modules;
+    // Not looked up through `symbols`, which would ask for the modules.
+    const head = (kallsyms.byName("modules") ?? extra.get("modules"))?.address;
     if (head === undefined) notes.push("the list of modules was not found: the kernel lists no data symbols");
-    else modules = readModules(memory, types, head, notes as string[]);
+    modules = head === undefined ? [] : readModules(memory, types, head, notes);
     return modules;
   };
   const btf = openBtf(memory, kallsyms, image, notes);
@@ -99,7 +97,12 @@ function findKernel(physical: PhysicalMemory, file: string, notes: string[], pro
       firstError ??= error;
     }
   }
-  throw firstError ?? noMachine(physical);
+  // A file that ends early explains most of what cannot be found in it.
+  const reason = firstError ?? noMachine(physical);
+  const [warning] = physical.dump.warnings;
+  throw physical.dump.incomplete && warning !== undefined
+    ? new FormatError(file, `${warning}; ${reason.message.replace(`${file}: `, "")}`)
+    : reason;
 }
 
 /** SYMBOL(name) lines as symbols; VMCOREINFO does not say text or data, "?" stands for both. */
