@@ -2,8 +2,9 @@
 import { parseArgs } from "node:util";
 import { loadCase } from "./case-record.ts";
 import { allCases, type CasePlan, caseNamed, selectCases } from "./cases.ts";
-import { ensureDebug } from "./kernels.ts";
+import { ensureDebug, ensureKernel } from "./kernels.ts";
 import { ensureCase } from "./make-case.ts";
+import { ensurePrograms } from "./module-build.ts";
 import { repositoryRoot } from "./paths.ts";
 import { ensurePeers } from "./peers.ts";
 import { startProcess } from "./process.ts";
@@ -33,8 +34,18 @@ function list(all: boolean): void {
   }
 }
 
+/** Download and compile ahead while a guest runs; a failure shows when the case itself asks for the same. */
+async function prepareAhead(plans: readonly CasePlan[]): Promise<void> {
+  for (const kernel of new Set(plans.map((plan) => plan.kernel))) {
+    await ensureKernel(kernel)
+      .then(ensurePrograms)
+      .catch(() => {});
+  }
+}
+
 async function make(plans: readonly CasePlan[], debug: boolean): Promise<boolean> {
   let failed = 0;
+  const ahead = prepareAhead(plans);
   for (const plan of plans) {
     const start = Date.now();
     try {
@@ -46,6 +57,7 @@ async function make(plans: readonly CasePlan[], debug: boolean): Promise<boolean
       say(`${plan.id}: FAILED: ${error instanceof Error ? error.message : String(error)}`);
     }
   }
+  await ahead;
   return failed === 0;
 }
 
