@@ -101,7 +101,7 @@ function findKernel(physical: PhysicalMemory, file: string, notes: string[], pro
   const reason = firstError ?? noMachine(physical);
   const [warning] = physical.dump.warnings;
   throw physical.dump.incomplete && warning !== undefined
-    ? new FormatError(file, `${warning}; ${reason.message.replace(`${file}: `, "")}`)
+    ? new FormatError(file, [warning, reason.message].map((text) => text.replace(`${file}: `, "")).join("; "))
     : reason;
 }
 
