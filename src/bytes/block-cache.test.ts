@@ -36,22 +36,28 @@ describe("BlockCache", () => {
     expect(reads).toBe(1);
   });
 
-  it("does not keep a block whose read failed", () => {
-    let fail = true;
-    const cache = new BlockCache({
+  it("keeps neither a block whose read failed nor the one it was to replace", () => {
+    let fail = false;
+    const flaky = {
       name: "flaky",
       size: 100,
       close() {},
       readInto(target: Uint8Array) {
+        target.fill(fail ? 9 : 7);
         if (fail) throw new Error("input/output error");
-        target.fill(7);
         return target.length;
       },
-    });
-    expect(() => cache.readInto(new Uint8Array(4), 0)).toThrow("input/output error");
+    };
+    const cache = new BlockCache(flaky, 8, 1);
+    const read = (offset: number) => {
+      const target = new Uint8Array(4);
+      cache.readInto(target, offset);
+      return target[0];
+    };
+    expect(read(0)).toBe(7);
+    fail = true;
+    expect(() => read(8)).toThrow("input/output error");
     fail = false;
-    const target = new Uint8Array(4);
-    expect(cache.readInto(target, 0)).toBe(4);
-    expect(target[0]).toBe(7);
+    expect([read(0), read(8)]).toEqual([7, 7]);
   });
 });

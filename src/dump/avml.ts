@@ -15,7 +15,7 @@ import { IntervalMap } from "../bytes/interval-map.ts";
 import { readUpTo } from "../bytes/read-bytes.ts";
 import { MAX_FRAME, SnappyFrames } from "../bytes/snappy-frames.ts";
 import type { Dump, HeaderFact, PageFault } from "./dump.ts";
-import { AVML_MAGIC, MAX_LIME_RANGES, RANGE_HEADER, readRangeHeader } from "./lime.ts";
+import { AVML_MAGIC, BEYOND_CUT, MAX_LIME_RANGES, RANGE_HEADER, readRangeHeader } from "./lime.ts";
 import { maxPfnOf, memoryRanges } from "./page-reader.ts";
 import { HEADERLESS } from "./raw.ts";
 
@@ -48,7 +48,8 @@ export function openAvml(source: ByteSource): Dump {
     if (list.starts.length === 0) throw new FormatError(source.name, "expected an AVML header of version 2 with a sane range", 0);
     warnings.push(`the file is cut off or damaged after the range that starts at ${(list.starts.at(-1) as number).toString(16)}`);
   }
-  return new Avml(source, sorted(source, list, warnings), warnings);
+  const cut = warnings.length > 0;
+  return new Avml(source, sorted(source, list, warnings), cut, warnings);
 }
 
 class Avml implements Dump {
@@ -79,8 +80,10 @@ class Avml implements Dump {
   readonly #frameEnds = new Float64Array(KEPT_FRAMES);
   readonly #slab = new Uint8Array(KEPT_FRAMES * MAX_FRAME);
   #victim = 0;
+  readonly #cut: boolean;
 
-  constructor(source: ByteSource, map: IntervalMap, warnings: readonly string[]) {
+  constructor(source: ByteSource, map: IntervalMap, cut: boolean, warnings: readonly string[]) {
+    this.#cut = cut;
     this.#source = source;
     this.#map = map;
     this.files = [source.name];
@@ -133,6 +136,7 @@ class Avml implements Dump {
       }
       filled = to;
     }
+    if (filled === start && this.#cut && start >= this.maxPfn * PAGE_SIZE) return BEYOND_CUT;
     if (filled === start) return { reason: "absent", detail: "AVML leaves out blocks that are all zero" };
     target.fill(0, filled - start);
     return undefined;

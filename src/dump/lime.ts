@@ -8,7 +8,7 @@ import { Cursor } from "../bytes/cursor.ts";
 import { FormatError } from "../bytes/errors.ts";
 import { IntervalMapBuilder } from "../bytes/interval-map.ts";
 import { readUpTo } from "../bytes/read-bytes.ts";
-import type { Dump, HeaderFact } from "./dump.ts";
+import type { Dump, HeaderFact, PageFault } from "./dump.ts";
 import { maxPfnOf, memoryRanges, PHYSICAL_LIMIT, readRangePage } from "./page-reader.ts";
 import { HEADERLESS } from "./raw.ts";
 
@@ -18,6 +18,12 @@ export const AVML_MAGIC = 0x4c4d5641;
 export const RANGE_HEADER = 32;
 /** System RAM is a few hundred ranges; AVML leaves out empty 16 MiB blocks, which may cut it into many. */
 export const MAX_LIME_RANGES = 1 << 20;
+
+/** Ranges come in order of address: what lies above the last one of a cut file may have been cut off with it. */
+export const BEYOND_CUT: PageFault = {
+  reason: "truncated",
+  detail: "beyond the last range of a file that was cut off; there may be no memory",
+};
 
 /** One range header. */
 export interface RangeHeader {
@@ -64,14 +70,16 @@ export function openLime(source: ByteSource): Dump {
   }
   if (at > source.size) warnings.push(`the file ends ${(at - source.size).toLocaleString("en")} bytes before the end of its last range`);
   const map = builder.build();
+  const cut = warnings.length > 0;
+  const maxPfn = maxPfnOf(map, HEADERLESS.pageSize);
   return {
     ...HEADERLESS,
     format: "LiME",
     files: [source.name],
-    maxPfn: maxPfnOf(map, HEADERLESS.pageSize),
-    readPage: (pfn, target) => readRangePage(source, map, pfn * HEADERLESS.pageSize, target),
+    maxPfn,
+    readPage: (pfn, target) => (cut && pfn >= maxPfn ? BEYOND_CUT : readRangePage(source, map, pfn * HEADERLESS.pageSize, target)),
     ranges: memoryRanges(map),
-    incomplete: warnings.length > 0,
+    incomplete: cut,
     warnings,
     facts,
     close: () => source.close(),

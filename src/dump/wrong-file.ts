@@ -61,7 +61,6 @@ const UNSUPPORTED: readonly Signature[] = [
   ],
   [0, "LibvirtQemud", "this is a libvirt save file, which is not supported; make an ELF dump (virsh dump --memory-only)"],
   [0, "sadump\0\0", "this is a SADUMP dump, which is not supported"],
-  [0, "sadump\0", "this is a SADUMP dump, which is not supported"],
   [0, "\xed\x23\x8f\x61\x73\x01\x19\xa8", "this is an LKCD dump, which is not supported"],
   [0, "\xa8\x19\x01\x73\x61\x8f\x23\xed", "this is an LKCD dump of a big-endian machine, which is not supported"],
   [0, "\xa8\x19\x01\x73\x61\x8f\x23\xfd", "this is an s390 stand-alone dump; Inquest reads x86_64 and aarch64"],
