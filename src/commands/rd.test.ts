@@ -64,6 +64,7 @@ test("-r hands the bytes to the face", () => {
 test.each([
   ["rd", "usage: rd"],
   ["rd 5000", "virtual address 0000000000005000: not mapped"],
+  ["rd 5000 100", "virtual address 0000000000005000: not mapped"],
   ["rd nosuch", 'no symbol named "nosuch"'],
   ["rd head 0", "0 is no number of words"],
   ["rd -8 -16 head", "-8 and -16 exclude each other"],

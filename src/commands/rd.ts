@@ -144,7 +144,9 @@ function runRd(session: Session, args: ParsedArguments): RdResult {
   const depth = annotationDepth(args);
   if (depth !== undefined && bits !== 64) throw new UsageError("-s and -S want words of 64 bits");
   const words = count ?? 1;
-  if (words === 1) explained(kernel, () => memory.bytes(start, size));
+  // Nothing at all to show is an error; a range with holes is shown with them.
+  const [first] = memoryRows(memory, start, bits, words);
+  if (first !== undefined && !("words" in first) && first.bytes >= words * size) explained(kernel, () => memory.bytes(start, size));
   return {
     ...head,
     format,
