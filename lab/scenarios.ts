@@ -235,10 +235,3 @@ export const SCENARIOS: readonly Scenario[] = [
     panic: FATAL,
   },
 ];
-
-/** A scenario by its name. */
-export function scenarioNamed(name: string): Scenario {
-  const scenario = SCENARIOS.find((candidate) => candidate.name === name);
-  if (scenario === undefined) throw new Error(`no scenario is called ${name}`);
-  return scenario;
-}

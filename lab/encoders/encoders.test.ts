@@ -2,7 +2,9 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
+import { elfLength } from "./elf-length.ts";
 import { flattenedLength } from "./flattened.ts";
+import { recompressKdump } from "./kdump-recompress.ts";
 import { rangeHeader, writeAvml2, writeLime, writeRaw } from "./memory-containers.ts";
 import { largestBank, type RamImage } from "./ram-image.ts";
 import { maskedCrc32c, snappyCompress, snappyFrames } from "./snappy.ts";
@@ -105,6 +107,50 @@ describe("memory containers", () => {
     const above = { start: 0x100000, size: 0x8000000, offset: 0 };
     const device = { start: 0xfd000000, size: 0x1000000, offset: 0 };
     expect(largestBank([near, above, device])).toEqual([near, above]);
+  });
+});
+
+describe("kdump pages", () => {
+  it("are compressed, shared pages stay shared, headers stay", () => {
+    const block = 4096;
+    const file = Buffer.alloc(block * 6);
+    file.write("KDUMP   ");
+    file.writeInt32LE(block, 428);
+    file.writeInt32LE(1, 432);
+    file.writeInt32LE(2, 436);
+    file[block * 3] = 0b1011;
+    const data = block * 5;
+    for (let i = 0; i < 3; i++) {
+      file.writeBigUInt64LE(BigInt(data), block * 4 + i * 24);
+      file.writeUInt32LE(block, block * 4 + i * 24 + 8);
+    }
+    file.fill("page", data);
+    const [source, target] = [join(dir, "plain"), join(dir, "recompressed")];
+    writeFileSync(source, file);
+    recompressKdump(source, target);
+    const out = readFileSync(target);
+    const offsets = [0, 1, 2].map((i) => out.readBigUInt64LE(block * 4 + i * 24));
+    expect(new Set(offsets).size).toBe(1);
+    expect(out.readUInt32LE(block * 4 + 12)).toBe(4);
+    expect(out.readInt32LE(424) & 4).toBe(4);
+    const at = Number(offsets[0]);
+    const page = snappyExpand(out.subarray(at, at + out.readUInt32LE(block * 4 + 8)));
+    expect(Buffer.from(page).equals(file.subarray(data, data + block))).toBe(true);
+  });
+});
+
+describe("ELF files", () => {
+  it("end with their last segment", () => {
+    const file = Buffer.alloc(9000);
+    file.writeUInt32BE(0x7f454c46, 0);
+    file.writeBigUInt64LE(64n, 0x20);
+    file.writeUInt16LE(56, 0x36);
+    file.writeUInt16LE(1, 0x38);
+    file.writeBigUInt64LE(4096n, 64 + 8);
+    file.writeBigUInt64LE(100n, 64 + 32);
+    const path = join(dir, "elf");
+    writeFileSync(path, file);
+    expect(elfLength(path)).toBe(4196);
   });
 });
 
