@@ -27,6 +27,12 @@ describe("parseNotes", () => {
     expect(parseNotes(encodeNotes(notes, true, 4), true, 0).notes).toEqual(notes);
   });
 
+  it("goes by p_align where both paddings would do", () => {
+    const short = [{ name: "CORE", type: 9, data: Uint8Array.of(1, 2, 3, 4) }];
+    expect(parseNotes(encodeNotes(short, true, 8), true, 8).notes).toEqual(short);
+    expect(parseNotes(encodeNotes(short, true, 4), true, 4).notes).toEqual(short);
+  });
+
   it("skips the zeroes between the notes of each CPU", () => {
     const one = encodeNotes(notes.slice(0, 1));
     const bytes = new Uint8Array(one.length * 2 + 400);

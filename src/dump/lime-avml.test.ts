@@ -61,11 +61,13 @@ describe.each([
   });
 
   it("fills holes within a page with zero", () => {
-    const dump = openBytes(build([{ start: 0x5800, data: testPage(5).subarray(0x800) }]));
+    const parts = [
+      { start: 0x5800, data: testPage(5).subarray(0x800, 0xa00) },
+      { start: 0x5b00, data: testPage(5).subarray(0xb00, 0xc00) },
+    ];
     const target = new Uint8Array(4096).fill(0xcc);
-    expect(dump.readPage(5, target)).toBeUndefined();
-    const expected = testPage(5);
-    expect(target).toEqual(expected.fill(0, 0, 0x800));
+    expect(openBytes(build(parts)).readPage(5, target)).toBeUndefined();
+    expect(target).toEqual(testPage(5).fill(0, 0, 0x800).fill(0, 0xa00, 0xb00).fill(0, 0xc00));
   });
 
   it("refuses a range that makes no sense", () => {

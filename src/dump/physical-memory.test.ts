@@ -3,8 +3,10 @@ import { physical } from "../bytes/address.ts";
 import { FaultError } from "../bytes/errors.ts";
 import { MemorySource } from "../bytes/memory-source.ts";
 import { Random } from "../bytes/testing/random.ts";
+import type { PageFault } from "./dump.ts";
 import { openKdump } from "./kdump.ts";
 import { PhysicalMemory } from "./physical-memory.ts";
+import { HEADERLESS } from "./raw.ts";
 import { buildKdump } from "./testing/build-kdump.ts";
 import { testPage } from "./testing/test-pages.ts";
 
@@ -33,6 +35,28 @@ describe("PhysicalMemory", () => {
     const bytes = new Uint8Array(10_000);
     memory.readInto(bytes, physical(0x1800n));
     expect(bytes.subarray(0x800, 0x1800)).toEqual(testPage(2));
+  });
+
+  it("does not answer from a slot that a failed read has spoiled", () => {
+    const spoiling = {
+      ...HEADERLESS,
+      format: "test",
+      files: [],
+      maxPfn: 1000,
+      ranges: [],
+      warnings: [],
+      facts: [],
+      close() {},
+      readPage(pfn: number, target: Uint8Array): PageFault | undefined {
+        target.fill(pfn);
+        return pfn === 64 ? { reason: "corrupt" } : undefined;
+      },
+    };
+    const memory = new PhysicalMemory(spoiling, { cacheBytes: 0 });
+    // All of one set of four; the first is the next to be replaced.
+    for (const pfn of [0x10, 0x20, 0x30, 0, 0x10]) memory.page(pfn);
+    expect(memory.page(64)).toEqual({ reason: "corrupt" });
+    expect(memory.u32(physical(0x10n << 12n))).toBe(0x10101010);
   });
 
   it("tells why a page cannot be read", () => {
