@@ -1,5 +1,6 @@
 /** `log`: the kernel's message buffer. */
 import { UnsupportedError } from "../bytes/errors.ts";
+import { demangleRustIn } from "../debug-info/rust-names.ts";
 import { type AuditRecord, auditRecords } from "../linux/audit.ts";
 import type { LogRecord } from "../linux/log-record.ts";
 import { readLog } from "../linux/printk.ts";
@@ -45,7 +46,7 @@ export const log = defineCommand<LogResult>({
   spec: {
     name: "log",
     summary: "the kernel's message buffer",
-    synopsis: ["[-Ttdmc]", "-a", "-s"],
+    synopsis: ["[-TtdmcR]", "-a", "-s"],
     description: [
       "Shows the messages of the kernel's log buffer in the order they were printed, each line with the seconds since boot: the text that dmesg prints.",
     ],
@@ -57,7 +58,7 @@ export const log = defineCommand<LogResult>({
       { flag: "-c", help: "who printed it: [T123] task 123, [C1] CPU 1 in interrupt" },
       { flag: "-a", help: "audit records that wait in the kernel for auditd" },
       { flag: "-s", help: "messages still in the buffers of NMI and printk-safe context (kernels up to 5.14)" },
-      { flag: "-R", help: "names of Rust symbols demangled (not supported)" },
+      { flag: "-R", help: "names of Rust symbols in readable form" },
     ],
     examples: [
       ["log | tail", "the last words"],
@@ -70,8 +71,6 @@ export const log = defineCommand<LogResult>({
     minimal: true,
   },
   run({ kernel }, args) {
-    if (args.has("-R"))
-      throw new UnsupportedError("-R: Rust names cannot be demangled; they are shown as the kernel printed them without -R");
     const show = {
       stamp: args.has("-t") ? ("none" as const) : args.has("-T") ? ("date" as const) : ("seconds" as const),
       level: args.has("-m"),
@@ -90,7 +89,7 @@ export const log = defineCommand<LogResult>({
       return { buffers, notes: [], show, toJSON: () => ({ buffers }) };
     }
     const { records: found, notes, clearSequence } = readLog(kernel);
-    const records = found.map(logLine);
+    const records = found.map((record) => logLine(args.has("-R") ? { ...record, text: demangleRustIn(record.text) } : record));
     const stamps =
       show.stamp === "date"
         ? found.map(({ nanoseconds }) => (nanoseconds === undefined ? undefined : logStampToDate(kernel, nanoseconds)))
