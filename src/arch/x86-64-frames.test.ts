@@ -35,6 +35,10 @@ describe("a prologue", () => {
     expect(x86FrameSetup(bytes(`${five} 55 48 89 e5`), 6, 0x48)).toBe("after push");
   });
 
+  it.each(["f3 0f 1e fa", "66 0f 1f 00", "0f 1f 40 d6"])("begins behind a landing pad, sealed or not: %s", (pad) => {
+    expect(x86Prologue(bytes(`${pad} 0f 1f 44 00 00 55`))).toEqual({ pushed: [6], locals: 0 });
+  });
+
   it("counts only what ran before the pc, and nothing behind another instruction", () => {
     expect(x86Prologue(bytes("55 53"))).toEqual({ pushed: [6, 3], locals: 0 });
     // push %rbp; test %rdi,%rdi; push %rbx

@@ -46,10 +46,13 @@ function modrmLength(modrm: number, sib: number | undefined): number {
 /** Five-byte no-operations that ftrace writes over `call __fentry__`: the usual one, and those of older kernels by kind of CPU. */
 const FTRACE_NOPS = ["0f1f440000", "6666666690", "3e8d742600"];
 
+/** endbr64, and what replaces it where no indirect call may land (5.18; since 6.15). */
+const LANDINGS = ["f30f1efa", "660f1f00", "0f1f40d6"];
+
 /** Bytes of endbr64 and of the call to __fentry__ (or the no-operation in its place) at a function's start. */
 function bodyStart(code: Uint8Array): number {
   const hex = Array.from(code.subarray(0, 9), (byte) => byte.toString(16).padStart(2, "0")).join("");
-  const at = hex.startsWith("f30f1efa") ? 4 : 0;
+  const at = LANDINGS.includes(hex.slice(0, 8)) ? 4 : 0;
   const next = hex.slice(at * 2, at * 2 + 10);
   return next.length === 10 && (next.startsWith("e8") || FTRACE_NOPS.includes(next)) ? at + 5 : at;
 }

@@ -38,6 +38,8 @@ export interface Arm64Help {
   strip(address: bigint): VirtualAddress;
   place(pc: VirtualAddress, isReturnAddress: boolean): CodePlace | undefined;
   isReturnAddress(address: bigint): boolean;
+  /** Is this the exception entry code, where x30 is still the interrupted function's and says nothing of a call? */
+  isEntry(pc: bigint): boolean;
 }
 
 /** enum frame_meta_type. */
@@ -134,7 +136,9 @@ export class Arm64FrameRecords implements RuleSource {
 
   /**
    * The caller in x30, when the interrupted function has no record of its own: x30 leads out of the function, the newest record does not
-   * repeat it, and either the branch before it leads to this very function or the code up to the pc has linked no record.
+   * repeat it, and either the branch before it leads to this very function or the code up to the pc has linked no record. A CPU caught
+   * at an exception's entry has the interrupted pc only in ELR_EL1, which dumps do not keep; x30 is then of the interrupted function or
+   * of its caller, and the frame is a guess.
    */
   #leaf(state: FrameState, fp: bigint): Step | undefined {
     const saved = state.registers.get(LR);
@@ -146,11 +150,12 @@ export class Arm64FrameRecords implements RuleSource {
     if (repeated !== undefined && this.#help.strip(repeated) === lr) return undefined;
     const word = this.#memory.tryU32(virtual(lr - 4n));
     const target = word === undefined ? undefined : arm64CallAt(word, lr - 4n);
-    if (target === undefined || (target !== place.start && this.#linked(place.start, state.pc))) return undefined;
+    const entry = this.#help.isEntry(state.pc);
+    if (target === undefined || (!entry && target !== place.start && this.#linked(place.start, state.pc))) return undefined;
     const registers = state.registers.copy();
     registers.set(PC, lr);
     registers.set(LR, undefined);
-    return { kind: "found", next: { registers, pc: lr, interrupted: false }, slot: virtual(fp), foundBy: "link register" };
+    return { kind: "found", next: { registers, pc: lr, interrupted: false }, slot: virtual(fp), foundBy: "link register", doubtful: entry };
   }
 
   /** Unreadable or very long code counts as linked: no caller is invented. */

@@ -34,6 +34,8 @@ function crashNotes(kernel: FakeStackKernel, address: bigint, data: Uint8Array |
     view.setUint32(8, 1, true);
     bytes.set(new TextEncoder().encode("CORE"), 12);
     bytes.set(data, 20);
+    // Other per-CPU data behind the end mark.
+    bytes.fill(0x5a, 20 + data.length + 12);
   }
   kernel.memory.write(address, bytes);
 }

@@ -9,7 +9,7 @@
 import { arm64IsUser, arm64RegistersFromWords } from "../arch/arm64-registers.ts";
 import type { RegisterSet } from "../arch/registers.ts";
 import { x86IsUser, x86RegistersFromWords } from "../arch/x86-64-registers.ts";
-import { type VirtualAddress, virtual } from "../bytes/address.ts";
+import { add, type VirtualAddress, virtual } from "../bytes/address.ts";
 import { InquestError } from "../bytes/errors.ts";
 import { parseNotes } from "../dump/elf-notes.ts";
 import { type RegisterNote, registerNotes } from "../dump/register-notes.ts";
@@ -26,8 +26,8 @@ export interface CpuRegisters {
   readonly pid: number;
 }
 
-/** Bytes read of one CPU's crash_notes: the allocation is this size or larger and aligned to it (crash_notes_memory_init). */
-const CRASH_NOTE_BYTES = 512;
+/** Longer than any machine's NT_PRSTATUS; crash_notes are aligned so that one page holds them (crash_notes_memory_init). */
+const MAX_CRASH_NOTE = 1024;
 
 /** Registers by CPU number; undefined for a CPU that left none. */
 export function cpuRegisters(kernel: Kernel): readonly (CpuRegisters | undefined)[] {
@@ -55,8 +55,13 @@ function fromCrashNotes(kernel: Kernel): (CpuRegisters | undefined)[] | undefine
 
 function crashNote(kernel: Kernel, pointer: VirtualAddress, cpu: number): CpuRegisters | undefined {
   try {
-    const bytes = kernel.memory.bytes(kernel.perCpuAddress(pointer, cpu), CRASH_NOTE_BYTES);
-    const note = registerNotes(parseNotes(bytes, true, 4).notes, kernel.arch.name)[0];
+    const address = kernel.perCpuAddress(pointer, cpu);
+    const name = kernel.memory.u32(address);
+    const data = kernel.memory.u32(add(address, 4));
+    // Behind the note's end mark lies whatever else is per-CPU: only the first note is looked at, padded to 4 as the kernel does.
+    const length = 12 + 4 * Math.ceil(name / 4) + 4 * Math.ceil(data / 4);
+    if (length > MAX_CRASH_NOTE) return undefined;
+    const note = registerNotes(parseNotes(kernel.memory.bytes(address, length), true, 4).notes, kernel.arch.name)[0];
     return note === undefined ? undefined : decode(kernel, cpu, note, "crash_notes");
   } catch (error) {
     if (error instanceof InquestError) return undefined;

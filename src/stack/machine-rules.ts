@@ -82,9 +82,12 @@ function x86Sources(kernel: Kernel, stacks: StackMap, task: StackArea | undefine
 
 function arm64Sources(kernel: Kernel, _stacks: StackMap, _task: StackArea | undefined, shared: Shared): RuleSource[] {
   const regs = kernel.types.tryStruct("pt_regs");
+  const entryStart = kernel.tryAddress("__entry_text_start") ?? 0n;
+  const entryEnd = kernel.tryAddress("__entry_text_end") ?? 0n;
   return [
     new Arm64FrameRecords(kernel.memory, {
       ...shared,
+      isEntry: (pc) => pc >= entryStart && pc < entryEnd,
       // 304 in every kernel from 4.14 to 6.12 that has sdei_ttbr1 and pmr_save before it.
       recordOffset: regs?.tryField("stackframe")?.offset ?? 304,
       typed: kernel.types.tryStruct("frame_record_meta") !== undefined,

@@ -13,7 +13,6 @@ import { add, hex16, type VirtualAddress, virtual } from "../bytes/address.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import { type CpuRegisters, cpuRegisters } from "./cpu-registers.ts";
 import type { StackArea } from "./frame.ts";
-import { StackMap } from "./stack-map.ts";
 import { isOnCpu, onStack, taskCpu, taskLayout, taskStack, tryWord } from "./task-stack.ts";
 import type { FrameState } from "./unwinder.ts";
 
@@ -97,19 +96,7 @@ function runningStart(kernel: Kernel, task: VirtualAddress): StackStart {
   const cpu = taskCpu(kernel, task);
   const found = cpuRegisters(kernel)[cpu];
   if (found === undefined) return { kind: "none", text: `the task was running on CPU ${cpu}, and the dump has no registers of that CPU` };
-  if (found.user) return { kind: "user", registers: found.registers };
-  const sp = found.registers.sp ?? 0n;
-  const stack = taskStack(kernel, task);
-  // An overflowed stack pointer stands in the guard page below the stack.
-  const own = onStack(stack, sp) || onStack({ ...stack, start: add(stack.start, -kernel.arch.pageSize) }, sp);
-  // In the middle of a context switch: the CPU has left this task's stack, or not yet come to it, and what it saved is valid.
-  if (!own && StackMap.of(kernel).find(sp) === undefined && knownCpuStacks(kernel)) return sleepingStart(kernel, task);
   return startOfCpu(found);
-}
-
-/** A kernel that lists no data symbols hides the CPUs' stacks: an address on none of them proves nothing then. */
-function knownCpuStacks(kernel: Kernel): boolean {
-  return StackMap.of(kernel).areas.some((area) => area.kind === "irq");
 }
 
 /** Start from a CPU's own registers. */

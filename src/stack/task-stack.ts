@@ -81,7 +81,7 @@ export function taskCpu(kernel: Kernel, task: VirtualAddress): number {
 
 /**
  * Does the task occupy a CPU? task_struct.on_cpu; without SMP (until 6.16 there are such kernels) it is the run queue's `curr`. on_cpu is
- * also set for a moment around a context switch; whoever uses the CPU's registers checks that they lie on this task's stack.
+ * also set for a moment around a context switch, when the CPU may still or already be on another task's stack: what the CPU did is shown.
  */
 export function isOnCpu(kernel: Kernel, task: VirtualAddress): boolean {
   const layout = taskLayout(kernel);

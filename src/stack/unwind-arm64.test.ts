@@ -179,6 +179,14 @@ describe("a function interrupted without a record of its own", () => {
     expect(start(0n)).toEqual(none);
   });
 
+  it("is only a guess at an exception's entry, where x30 belongs to what was interrupted", () => {
+    const { kernel, start } = leaf();
+    const lr = kernel.call("read", 0x90, "other");
+    kernel.symbol("__entry_text_start", kernel.start("leaf"));
+    kernel.symbol("__entry_text_end", kernel.start("leaf") + 0x100n);
+    expect(start(lr)).toEqual(["#0 leaf+0x4 interrupted", "#1 ? read+0x90", "#2 el0_sync+0x180"]);
+  });
+
   it("believes x30 after another function's call only while the code has linked no record", () => {
     const { kernel, start } = leaf();
     const lr = kernel.call("read", 0x90, "other");

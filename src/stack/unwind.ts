@@ -48,6 +48,7 @@ interface Cursor {
   readonly slot: VirtualAddress;
   readonly kind: FrameKind;
   readonly foundBy: FoundBy;
+  readonly doubtful: boolean;
 }
 
 class Unwind {
@@ -66,7 +67,7 @@ class Unwind {
   }
 
   run(state: FrameState, slot: VirtualAddress): UnwoundStack {
-    const start: Cursor = { state, slot, kind: state.interrupted ? "interrupted" : "start", foundBy: "registers" };
+    const start: Cursor = { state, slot, kind: state.interrupted ? "interrupted" : "start", foundBy: "registers", doubtful: false };
     const { frames, stop, user, last } = this.#follow(start, "exact", 0);
     if (stop.complete) return { frames: nameInterruptStack(frames), stop, user };
     const guessed = this.#guess(last, frames.length);
@@ -135,7 +136,13 @@ class Unwind {
     } else if (!this.#rises(cursor, step)) {
       return { complete: false, text: `the stack does not go on outwards at ${hex16(step.slot)}` };
     }
-    return { state: next, slot: step.slot, kind: next.interrupted ? "interrupted" : "call", foundBy: step.foundBy };
+    return {
+      state: next,
+      slot: step.slot,
+      kind: next.interrupted ? "interrupted" : "call",
+      foundBy: step.foundBy,
+      doubtful: step.doubtful === true,
+    };
   }
 
   /** Progress on one stack. A caller found in the link register, or by a bad call, may share its callee's place. */
@@ -171,7 +178,7 @@ class Unwind {
       offset: place?.offset,
       module: place?.module,
       kind,
-      certainty,
+      certainty: cursor.doubtful ? "guessed" : certainty,
       foundBy,
       stack,
       registers: state.registers,
@@ -198,12 +205,12 @@ class Unwind {
     let steps = 0;
     for (const { state, slot } of [...calling, ...candidates]) {
       if (steps >= MAX_GUESS_STEPS) break;
-      const way = this.#follow({ state, slot, kind: "call", foundBy: "scan" }, "guessed", level, 128);
+      const way = this.#follow({ state, slot, kind: "call", foundBy: "scan", doubtful: true }, "guessed", level, 128);
       steps += way.frames.length;
       if (way.stop.complete) return { frames: way.frames, user: way.user };
     }
     const all = candidates.slice(0, MAX_GUESSED).map(({ state, slot }, index) => {
-      return this.#frame(level + index, { state, slot, kind: "call", foundBy: "scan" }, area, "guessed", undefined);
+      return this.#frame(level + index, { state, slot, kind: "call", foundBy: "scan", doubtful: true }, area, "guessed", undefined);
     });
     return { frames: all, user: undefined };
   }

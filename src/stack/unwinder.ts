@@ -21,6 +21,8 @@ export interface FoundStep {
   /** x86-64: the slot that held the return address, the stack pointer where there is none. arm64: the frame's own record. */
   readonly slot: VirtualAddress;
   readonly foundBy: FoundBy;
+  /** The frame rests on a value that may be stale; those further out do not. */
+  readonly doubtful?: boolean;
   /** Registers that the exception saved, when this step crosses one. */
   readonly exception?: ExceptionFrame;
 }

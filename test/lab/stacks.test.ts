@@ -5,36 +5,11 @@
 import { describe, expect, test } from "vitest";
 import { cachedCases } from "../../lab/case-record.ts";
 import { cachedPeers, runDrgn } from "../../lab/peers.ts";
-import { distance, virtual } from "../../src/bytes/address.ts";
-import type { Kernel } from "../../src/kernel/kernel.ts";
+import { truthOf } from "../../lab/truth.ts";
 import { openKernel } from "../../src/kernel/open.ts";
-import { panicTask } from "../../src/linux/panic-task.ts";
-import { type Task, taskTable } from "../../src/linux/task.ts";
-import type { StackFrame } from "../../src/stack/frame.ts";
+import { taskTable } from "../../src/linux/task.ts";
 import { unwindTask } from "../../src/stack/unwind.ts";
-import { type Place, panicTrace, stacksOf } from "./stack-truth.ts";
-
-const place = (frame: StackFrame): Place => `${frame.function}+0x${frame.offset?.toString(16)}`;
-
-/** The kernel leaves scheduler functions out of /proc/PID/stack (in_sched_functions). */
-function scheduler(kernel: Kernel): (frame: StackFrame) => boolean {
-  const start = kernel.address("__sched_text_start");
-  const end = kernel.address("__sched_text_end");
-  return (frame) => frame.pc >= start && frame.pc < end;
-}
-
-function switchesOf(kernel: Kernel, task: Task): number {
-  const struct = kernel.types.struct("task_struct");
-  return struct.field("nvcsw").number(task.address) + struct.field("nivcsw").number(task.address);
-}
-
-/** One place said in two ways: older arm64 kernels name the function behind a call that never returns. */
-function same(kernel: Kernel, frame: StackFrame | undefined, said: Place): boolean {
-  if (frame === undefined) return false;
-  if (place(frame) === said) return true;
-  const [name, offset] = said.split("+") as [string, string];
-  return [...kernel.symbols.allByName(name)].some((symbol) => distance(frame.pc, symbol.address) === Number(offset));
-}
+import { checkPanicStack, checkSleepingStacks } from "../support/guest-stacks.ts";
 
 /** One line a task: pid and the pcs of its physical frames. */
 const DRGN_FRAMES = `
@@ -46,33 +21,10 @@ for task in for_each_task(prog):
         pass
 `;
 
-/** Reporting and stopping: below these the stacks of the log and of the dump differ by nature. */
-const REPORTING = /^(dump_stack(_lvl)?|show_stack|dump_backtrace|v?panic|__crash_kexec)$/;
-
 describe.each(cachedCases().map((lab) => [lab.id, lab] as const))("%s", (_id, lab) => {
   const open = async () => openKernel(lab.dumps[0]?.files ?? []);
 
-  test("sleeping tasks stand where /proc/PID/stack said", async () => {
-    const kernel = await open();
-    const { byPid } = taskTable(kernel);
-    const inScheduler = scheduler(kernel);
-    const wrong: string[] = [];
-    let checked = 0;
-    for (const truth of stacksOf(lab)) {
-      const task = byPid.get(truth.pid);
-      if (task === undefined || task.active) continue;
-      const { frames, stop } = unwindTask(kernel, task.address);
-      if (!stop.complete || frames.some((frame) => frame.certainty !== "exact")) wrong.push(`${truth.pid} ${task.comm}: ${stop.text}`);
-      // A task that has run since may stand elsewhere.
-      if (truth.switches !== undefined && switchesOf(kernel, task) !== truth.switches) continue;
-      const ours = frames.filter((frame) => !inScheduler(frame));
-      if (ours.length !== truth.frames.length || !truth.frames.every((said, i) => same(kernel, ours[i], said)))
-        wrong.push(`${truth.pid} ${task.comm}: ${ours.map(place).join(" ")} | ${truth.frames.join(" ")}`);
-      checked++;
-    }
-    expect(wrong).toEqual([]);
-    expect(checked).toBeGreaterThan(20);
-  });
+  test("sleeping tasks stand where /proc/PID/stack said", async () => checkSleepingStacks(await open(), truthOf(lab)));
 
   const peers = cachedPeers();
   const elf = lab.dumps.find((dump) => dump.format === "elf" && !dump.flattened);
@@ -99,18 +51,5 @@ describe.each(cachedCases().map((lab) => [lab.id, lab] as const))("%s", (_id, la
     },
   );
 
-  test("the panic task's stack is the log's call trace", async () => {
-    const said = panicTrace(lab);
-    const kernel = await open();
-    const panic = panicTask(kernel);
-    const { frames, stop } = unwindTask(kernel, virtual(panic?.task.address ?? 0n));
-    expect(stop.complete).toBe(true);
-    expect(frames.filter((frame) => frame.certainty !== "exact")).toEqual([]);
-    const theirs = said.slice(said.findLastIndex((entry) => REPORTING.test(entry.split("+")[0] as string)) + 1);
-    expect(theirs.length).toBeGreaterThan(1);
-    // The kernel's own traces lose the caller of a function that has not made its frame.
-    const all = frames.filter((frame) => frame.foundBy !== "link register");
-    const ours = all.slice(-theirs.length);
-    expect(ours.map((frame, i) => (same(kernel, frame, theirs[i] as string) ? theirs[i] : place(frame)))).toEqual(theirs);
-  });
+  test("the panic task's stack is the log's call trace", async () => checkPanicStack(await open(), lab.consolePath));
 });

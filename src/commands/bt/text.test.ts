@@ -135,6 +135,11 @@ describe("bt's text", () => {
     expect(lines(stack([], { complete: false, stop: "no registers" })).slice(1)).toEqual(["    (no registers)"]);
   });
 
+  it("says why a frame rests on x30 alone", () => {
+    const shown = lines(stack([frame(0, "vectors"), frame(1, "delay", { certainty: "guessed", foundBy: "link register" })]), ARM64);
+    expect(shown.slice(2)).toEqual([expect.stringContaining("guessed from x30"), " #1 [ffffb9e8c0e2f010] ? delay at ffffffff81000001"]);
+  });
+
   it("says that a task was running in user mode, with its registers", () => {
     const shown = lines(stack([], { stop: "running in user mode", registers: { ...x86Registers, address: null, user: true } }));
     expect(shown.slice(1)).toEqual(["    (running in user mode)", ...X86_BLOCK]);
