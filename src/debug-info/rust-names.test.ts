@@ -12,6 +12,11 @@ describe("demangleRust", () => {
     ["_RNCNvCs1234_7mycrate4main0B3_", "mycrate::main::{closure#0}"],
     ["_RNCNvCs1234_7mycrate4mains_0B3_", "mycrate::main::{closure#1}"],
     ["_RINvCs1234_7mycrate3foolE", "mycrate::foo::<i32>"],
+    // A kernel's own, with 64-bit crate hashes and the crate that asked for it.
+    [
+      "_RINvNtCsbZfwWpAStWS_4core9panicking13assert_failedINtNtB4_6option6OptionjEBM_EB4_",
+      "core::panicking::assert_failed::<core::option::Option<usize>, core::option::Option<usize>>",
+    ],
     ["_RINvCs1234_7mycrate3fooRShE", "mycrate::foo::<&[u8]>"],
     ["_RINvCs1234_7mycrate3fooTlmEE", "mycrate::foo::<(i32, u32)>"],
     ["_RINvCs1234_7mycrate3fooAhj8_E", "mycrate::foo::<[u8; 8]>"],

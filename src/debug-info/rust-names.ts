@@ -112,7 +112,8 @@ class Reader {
     let value = 0;
     for (let char = this.#next(); char !== "_"; char = this.#next()) {
       const digit = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ".indexOf(char);
-      if (digit < 0 || value > 2 ** 40) throw new NoName();
+      // Crate hashes are 64 bits; they are left out, so that what a double loses does not matter.
+      if (digit < 0 || value > 2 ** 64) throw new NoName();
       value = value * 62 + digit;
     }
     return value + 1;
