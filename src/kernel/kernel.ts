@@ -11,6 +11,7 @@ import type { Dump } from "../dump/dump.ts";
 import type { PhysicalMemory } from "../dump/physical-memory.ts";
 import type { VmcoreInfo } from "../dump/vmcoreinfo.ts";
 import type { AddressSpace } from "./address-space.ts";
+import { NO_DATA_SYMBOLS } from "./extra-symbols.ts";
 import { globalType } from "./globals.ts";
 import type { KernelModule } from "./modules.ts";
 import { OrcTables } from "./orc-tables.ts";
@@ -73,7 +74,7 @@ export class Kernel {
   /** Address of a symbol; throws LookupError with the nearest names. */
   address(name: string): VirtualAddress {
     const symbol = this.symbols.byName(name);
-    if (symbol === undefined) throw new LookupError(`no symbol named "${name}" in this dump`, this.nearestSymbols(name));
+    if (symbol === undefined) throw this.unknownSymbol(name);
     return symbol.address;
   }
 
@@ -132,6 +133,14 @@ export class Kernel {
   memo<T>(key: object, compute: () => T): T {
     if (!this.#memo.has(key)) this.#memo.set(key, compute());
     return this.#memo.get(key) as T;
+  }
+
+  /** The error for a name that is no symbol: with the nearest names, and with the reason why a variable may be missing. */
+  unknownSymbol(name: string, nearest: readonly string[] = this.nearestSymbols(name)): LookupError {
+    const why = this.notes.includes(NO_DATA_SYMBOLS)
+      ? "; this kernel lists functions only (no CONFIG_KALLSYMS_ALL): most variables need its vmlinux"
+      : "";
+    return new LookupError(`no symbol named "${name}" in this dump${why}`, nearest);
   }
 
   /** Up to five symbol names that share the longest prefix with this one. */

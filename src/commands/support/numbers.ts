@@ -13,6 +13,8 @@ import { evaluate, parseNumber } from "./evaluate.ts";
 export interface SymbolAddresses {
   readonly symbols: { byName(name: string): { readonly address: VirtualAddress } | undefined };
   nearestSymbols(name: string): readonly string[];
+  /** The error for a name that is no symbol; the real Kernel knows why variables may be missing. */
+  unknownSymbol?(name: string): LookupError;
 }
 
 const MAX_64 = (1n << 64n) - 1n;
@@ -36,10 +38,14 @@ export function parseAddress(kernel: SymbolAddresses, text: string): VirtualAddr
     // After a symbol the offset is decimal unless it looks hexadecimal (bt -s prints schedule+0x20); after hex digits it is hexadecimal.
     const offset = parseNumber(digits, symbol(base) === undefined ? 16 : 10);
     if (start !== undefined && offset !== undefined) return virtual(sign === "+" ? start + offset : start - offset);
-    throw new LookupError(`no symbol named "${base}" in this dump`, kernel.nearestSymbols(base));
+    throw unknownSymbol(kernel, base);
   }
-  if (/^[A-Za-z_$.][\w$.]*$/.test(name)) throw new LookupError(`no symbol named "${name}" in this dump`, kernel.nearestSymbols(name));
+  if (/^[A-Za-z_$.][\w$.]*$/.test(name)) throw unknownSymbol(kernel, name);
   throw new UsageError(`"${word}" is neither an address nor a symbol`);
+}
+
+function unknownSymbol(kernel: SymbolAddresses, name: string): LookupError {
+  return kernel.unknownSymbol?.(name) ?? new LookupError(`no symbol named "${name}" in this dump`, kernel.nearestSymbols(name));
 }
 
 /** True when the text is written as a number that can be an address: hex digits with or without 0x, or a parenthesised expression. */

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import type { KernelSymbol } from "../../debug-info/symbols.ts";
+import { NO_DATA_SYMBOLS } from "../extra-symbols.ts";
 import { INT, SparseMemory, smallKernel } from "../testing/small-kernel.ts";
 import { isPerCpu, isText, kernelScope } from "./scope.ts";
 
@@ -46,4 +47,11 @@ test("without bounds: the template is gone and CPU 0's copy is there", () => {
 test("a macro over an underscored variable is offered first", () => {
   const kernel = smallKernel({ symbols: { __online_mask: [BASE, "D"], online: [BASE + 8n, "D"] } });
   expect(kernelScope(kernel).unknown("online_mask").nearest[0]).toBe("__online_mask");
+});
+
+test("a kernel that lists functions only says so", () => {
+  const kernel = smallKernel({ notes: [NO_DATA_SYMBOLS] });
+  expect(kernelScope(kernel).unknown("jiffies").message).toBe(
+    'no symbol named "jiffies" in this dump; this kernel lists functions only (no CONFIG_KALLSYMS_ALL): most variables need its vmlinux',
+  );
 });

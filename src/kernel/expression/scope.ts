@@ -2,7 +2,7 @@
  * What the names of an expression mean in a dead kernel: variables whose type is known, functions by their prototype, enum constants,
  * symbols without a type.
  */
-import { LookupError, UsageError } from "../../bytes/errors.ts";
+import { UsageError } from "../../bytes/errors.ts";
 import { type CType, sizeOf, strip } from "../../debug-info/c-type.ts";
 import type { KernelSymbol } from "../../debug-info/symbols.ts";
 import type { Memory } from "../address-space.ts";
@@ -41,7 +41,7 @@ export function kernelScope(kernel: Kernel, options: ScopeOptions = {}): Scope {
       // What headers call cpu_online_mask is a macro over __cpu_online_mask.
       const underscored = [`__${name}`, `_${name}`].filter((each) => kernel.symbols.byName(each) !== undefined);
       const nearest = [...new Set([...underscored, ...kernel.nearestSymbols(name)])].slice(0, 5);
-      return new LookupError(`no symbol named "${name}" in this dump`, nearest);
+      return kernel.unknownSymbol(name, nearest);
     },
     isTypeName: (name) => kernel.types.find("typedef", name) !== undefined && kernel.symbols.byName(name) === undefined,
     type: (spelling) => kernel.types.type(spelling),

@@ -260,6 +260,7 @@ export interface SmallKernelParts {
   readonly functions?: Readonly<Record<string, CType>>;
   readonly perCpuOffsets?: readonly bigint[];
   readonly dumpLevel?: number;
+  readonly notes?: readonly string[];
 }
 
 /** The real Kernel over these parts; what tests of expressions and commands do not touch is missing. */
@@ -278,6 +279,6 @@ export function smallKernel(parts: SmallKernelParts = {}): Kernel {
     types: new Types(memory, [source]),
     modules: () => [],
     perCpuOffsets: () => (parts.perCpuOffsets ?? []).map((offset) => virtual(offset)),
-    notes: [],
+    notes: parts.notes ?? [],
   });
 }
