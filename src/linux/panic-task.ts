@@ -21,8 +21,8 @@ export interface PanicTask {
   readonly cpu: number;
   /** How it was found. */
   readonly by: "panic_cpu" | "crashing_cpu" | "log" | "active";
-  /** crash's flag behind STATE: PANIC for the task that brought the kernel down, SYSRQ when asked for, ACTIVE when nothing panicked. */
-  readonly flag: "PANIC" | "SYSRQ" | "ACTIVE";
+  /** crash's flag behind STATE: PANIC for the task that brought the kernel down, SYSRQ and NMI when asked for, ACTIVE when nothing panicked. */
+  readonly flag: "PANIC" | "SYSRQ" | "NMI" | "ACTIVE";
 }
 
 /** The log's message; undefined when the log tells nothing or cannot be read. Once per dump. */
@@ -36,7 +36,7 @@ export function kernelPanic(kernel: Kernel): PanicMessage | undefined {
 export function panicTask(kernel: Kernel): PanicTask | undefined {
   return kernel.memo(panicTask, () => {
     const message = kernelPanic(kernel);
-    const flag = message?.sysrq === true ? "SYSRQ" : "PANIC";
+    const flag = message?.sysrq === true ? "SYSRQ" : / not syncing: (?:An )?NMI/.test(message?.text ?? "") ? "NMI" : "PANIC";
     for (const by of ["panic_cpu", "crashing_cpu"] as const) {
       const cpu = cpuVariable(kernel, by);
       const task = cpu === undefined ? undefined : taskOn(kernel, cpu);
