@@ -51,7 +51,7 @@ function thin(text: string, lines: number): string {
 function essentialStatus(text: string): string {
   return text
     .split("\n")
-    .filter((line) => /^(Name|State|Tgid|Pid|PPid|Uid|Gid|VmSize|VmRSS|Threads|Cpus_allowed):/.test(line))
+    .filter((line) => /^(Name|State|Tgid|Pid|PPid|Uid|Gid|VmSize|VmRSS|Threads|Cpus_allowed|(non)?voluntary_ctxt_switches):/.test(line))
     .join("\n");
 }
 

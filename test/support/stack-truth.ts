@@ -4,9 +4,8 @@
  *   /proc/PID/stack   [<0>] do_wait+0x60/0x110            without scheduler functions (stack_trace_consume_entry_nosched)
  *   the log           " vfs_write+0xf8/0x440" | " ? stale+0x1/0x2" | "RIP: 0010:fault+0x4/0x9" | "pc : …" | " name+0x1/0x2 (P)"
  */
-import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
-import type { CachedCase } from "../../lab/case-record.ts";
+import { readFileSync } from "node:fs";
+import type { Truth } from "../../lab/truth.ts";
 
 /** "name+0x12", without the function's size and the module. */
 export type Place = string;
@@ -18,37 +17,25 @@ export interface TaskTruth {
   readonly switches: number | undefined;
 }
 
-const ENTRY = /^(?:\[<0>\] )?([\w.$]+\+0x[0-9a-f]+)\/0x[0-9a-f]+/;
-
-/** Stacks of all threads of a case. */
-export function stacksOf(lab: CachedCase): TaskTruth[] {
-  const proc = join(lab.truthDir, "proc");
-  const found: TaskTruth[] = [];
-  for (const process of readdirSync(proc).filter((name) => /^\d+$/.test(name))) {
-    const tasks = join(proc, process, "task");
-    for (const thread of existsSync(tasks) ? readdirSync(tasks) : []) {
-      const stack = join(tasks, thread, "stack");
-      if (!existsSync(stack)) continue;
-      const status = thread === process ? join(proc, process, "status") : join(tasks, thread, "status");
-      found.push({ pid: Number(thread), frames: parseStack(readFileSync(stack, "utf8")), switches: switchesOf(status) });
-    }
-  }
-  return found;
+/** Stacks of all threads that the guest recorded. */
+export function stacksOf(truth: Truth): TaskTruth[] {
+  const processOf = new Map(truth.tasks().map((task) => [task.tid, task.tgid]));
+  return [...truth.stacks()].map(([pid, frames]) => ({
+    pid,
+    frames: frames.map(({ name, offset }) => `${name}+0x${offset.toString(16)}`),
+    switches: switchesOf(truth, pid, processOf.get(pid) ?? pid),
+  }));
 }
 
-function parseStack(text: string): Place[] {
-  return text.split("\n").flatMap((line) => ENTRY.exec(line.trim())?.[1] ?? []);
-}
-
-function switchesOf(status: string): number | undefined {
-  if (!existsSync(status)) return undefined;
-  const counts = [...readFileSync(status, "utf8").matchAll(/^(?:non)?voluntary_ctxt_switches:\s*(\d+)/gm)];
+function switchesOf(truth: Truth, pid: number, process: number): number | undefined {
+  const status = truth.files.read(pid === process ? `proc/${pid}/status` : `proc/${process}/task/${pid}/status`);
+  const counts = [...(status ?? "").matchAll(/^(?:non)?voluntary_ctxt_switches:\s*(\d+)/gm)];
   return counts.length === 2 ? counts.reduce((sum, match) => sum + Number(match[1]), 0) : undefined;
 }
 
 /** Frames of the report that the kernel died of, outermost last, without those marked "?"; interrupted instructions are among them. */
-export function panicTrace(lab: CachedCase): Place[] {
-  const lines = readFileSync(lab.consolePath, "utf8")
+export function panicTrace(consolePath: string): Place[] {
+  const lines = readFileSync(consolePath, "utf8")
     .split("\n")
     .map((line) => line.replace(/^\[ *\d+\.\d+\](?:\[[^\]]*\])? ?/, "").trimEnd());
   // Behind this the crash kernel speaks.
