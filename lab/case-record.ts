@@ -81,6 +81,7 @@ export function loadCase(id: string): CachedCase | undefined {
 /** All cases in the cache. */
 export function cachedCases(): CachedCase[] {
   return readdirSync(cacheDir("cases"))
+    .filter((name) => !name.includes(".partial"))
     .sort()
     .flatMap((id) => loadCase(id) ?? []);
 }

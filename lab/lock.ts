@@ -2,10 +2,13 @@
  * Locks between processes that share the cache: a file holding the owner's process id, made exclusively. A lock whose owner is gone is
  * taken over.
  */
-import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { cacheDir } from "./paths.ts";
 import { waitUntil } from "./process.ts";
+
+/** A guard older than this was left by a process that died holding it. */
+const GUARD_LASTS_MS = 10_000;
 
 function isAlive(pid: number): boolean {
   try {
@@ -23,13 +26,31 @@ function tryTake(path: string): boolean {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
   }
+  if (ownerIsGone(path)) removeStale(path);
+  return false;
+}
+
+function ownerIsGone(path: string): boolean {
   try {
     const owner = Number.parseInt(readFileSync(path, "utf8"), 10);
-    if (Number.isInteger(owner) && !isAlive(owner)) rmSync(path, { force: true });
+    return Number.isInteger(owner) && !isAlive(owner);
   } catch {
     // the owner let go between the two looks
+    return false;
   }
-  return false;
+}
+
+/** Only one process at a time removes a stale lock, and only after looking again: the next owner's lock must not go with it. */
+function removeStale(path: string): void {
+  const guard = `${path}.takeover`;
+  try {
+    writeFileSync(guard, "", { flag: "wx" });
+  } catch {
+    if (existsSync(guard) && Date.now() - statSync(guard).mtimeMs > GUARD_LASTS_MS) rmSync(guard, { force: true });
+    return;
+  }
+  if (ownerIsGone(path)) rmSync(path, { force: true });
+  rmSync(guard, { force: true });
 }
 
 const waitingHere = new Map<string, Promise<unknown>>();

@@ -153,6 +153,9 @@ export async function ensureCase(plan: CasePlan): Promise<CachedCase> {
     const [made, seconds] = await withLock("qemu", async () => {
       const start = Date.now();
       return [await capture(plan, kernel, partial), (Date.now() - start) / 1000] as const;
+    }).catch((error: unknown) => {
+      rmSync(partial, { recursive: true, force: true });
+      throw error;
     });
     keepModules(programs.dir, programs.modules, join(partial, "modules"));
     const record: LabCase = { ...made, key, seconds };
