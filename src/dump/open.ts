@@ -7,6 +7,7 @@
 import type { ByteSource } from "../bytes/byte-source.ts";
 import { FormatError, UsageError } from "../bytes/errors.ts";
 import { fileExists, openFile } from "../bytes/file-source.ts";
+import { ReadAhead } from "../bytes/read-ahead.ts";
 import { readUpTo } from "../bytes/read-bytes.ts";
 import { prepareZstd } from "../bytes/zstd.ts";
 import { openAvml, probeAvml } from "./avml.ts";
@@ -36,7 +37,7 @@ export async function openDump(inputs: DumpInput | readonly DumpInput[]): Promis
   if (given.length === 0) throw new UsageError("no dump file given");
   const opened: ByteSource[] = [];
   const open = (input: DumpInput): ByteSource => {
-    const source = typeof input === "string" ? openFile(input) : input;
+    const source = typeof input === "string" ? ahead(openFile(input)) : input;
     opened.push(source);
     return source;
   };
@@ -51,6 +52,11 @@ export async function openDump(inputs: DumpInput | readonly DumpInput[]): Promis
     for (const source of opened) source.close();
     throw error;
   }
+}
+
+/** Live memory must be read when it is asked for. */
+function ahead(source: ByteSource): ByteSource {
+  return isKcorePath(source.name) ? source : new ReadAhead(source);
 }
 
 /** All inputs as raw images, or undefined when none is one. */
