@@ -27,9 +27,10 @@ const WORD = /[A-Za-z0-9_$]+/y;
 const CHARACTER = /'(?:[^'\\]|\\(?:[0-7]{1,3}|x[0-9a-fA-F]{1,2}|.))'/y;
 const ESCAPES: Readonly<Record<string, number>> = { a: 7, b: 8, t: 9, n: 10, v: 11, f: 12, r: 13, e: 27 };
 
-/** An error at a place of the text: "column 7" counts from 1. */
+/** An error at a place of the text, in one line: "column 7" counts from 1. */
 export function errorAt(text: string, at: number, what: string): UsageError {
-  return new UsageError(`"${text.trim()}", column ${at - (text.length - text.trimStart().length) + 1}: ${what}`);
+  const column = at - (text.length - text.trimStart().length) + 1;
+  return new UsageError(`"${text.trim()}", column ${column}: ${what}`.replace(/[\x00-\x1f\x7f-\x9f\u2028\u2029]/g, " "));
 }
 
 /** Tokens of a text, ended by one of kind "end". Throws UsageError with the column. */
