@@ -125,7 +125,8 @@ function evaluateLine(session: Session, text: string, user: boolean): PrintResul
   const value = evaluateExpression(text, kernelScope(kernel, { memory, history: history.values }));
   if (strip(value.type).kind === "void" && value.address !== undefined)
     throw new LookupError(`the type of "${text}" is not known without a vmlinux; say it with a cast: *(TYPE *)&NAME`);
-  const node = valueReader(session, memory).value(value);
+  // An earlier result ($3) may lie in another memory than this line's.
+  const node = valueReader(session, value.memory).value(value);
   refuseUnreadable(session, value, node);
   return { values: [{ ...(symbol === undefined ? {} : { label: name }), number: history.add(value), value: node, ...placeOf(value) }] };
 }
