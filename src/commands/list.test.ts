@@ -41,6 +41,48 @@ describe("list_heads", () => {
   });
 });
 
+describe("damaged lists of list_heads", () => {
+  const broken = printSession();
+  const shown = (line: string) => {
+    const lines: string[] = [];
+    let error = "";
+    try {
+      for (const text of broken.session.execute(line).text({ radix: 10 })) lines.push(text);
+    } catch (thrown) {
+      error = (thrown as Error).message;
+    }
+    return { lines, error };
+  };
+
+  test("a node that does not point back is told after the whole list", () => {
+    broken.memory.put(NODES[1] + 16n, 0xdead);
+    expect(shown("list node.link -H head")).toEqual({
+      lines: [a, b, c],
+      error: "list at ffff888000001048: its prev is 000000000000dead where ffff888000001008 points here; the walk went on",
+    });
+    // Nobody said that these are list_heads.
+    expect(shown("list -H head")).toEqual({ lines: links, error: "" });
+    broken.memory.put(NODES[1] + 16n, NODES[0] + 8n);
+  });
+
+  test("a circle without the head ends at the first node that comes again", () => {
+    broken.memory.put(NODES[2] + 8n, NODES[1] + 8n);
+    const { lines, error } = shown("list -H head");
+    expect(lines).toEqual(links);
+    expect(error).toContain(
+      "ffff888000001048: duplicate list entry, reached again from ffff888000001088: the list does not come back to ffffffff82000100",
+    );
+    expect(shown("list -B -H head").error).toContain("duplicate list entry");
+  });
+
+  test("NULL ends it, an unreadable node is not shown", () => {
+    broken.memory.put(NODES[2] + 8n, 0);
+    expect(shown("list -H head")).toEqual({ lines: links, error: "" });
+    broken.memory.put(NODES[2] + 8n, 0x5000);
+    expect(shown("list -H head")).toEqual({ lines: links, error: expect.stringContaining("the link at 0000000000005000 cannot be read") });
+  });
+});
+
 describe("plain links", () => {
   test("end with NULL, at the start, at -e", () => {
     expect(run(`list node.peer ${a}`)).toEqual([a, b, c]);

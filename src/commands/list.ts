@@ -3,7 +3,6 @@ import { add, hex16, type VirtualAddress, virtual } from "../bytes/address.ts";
 import { CorruptionError, FaultError, UsageError } from "../bytes/errors.ts";
 import { strip } from "../debug-info/c-type.ts";
 import type { Kernel } from "../kernel/kernel.ts";
-import { listNodes } from "../linux/list.ts";
 import type { ParsedArguments } from "./arguments.ts";
 import { defineCommand, type Session } from "./command.ts";
 import { lazy } from "./support/lazy.ts";
@@ -48,7 +47,7 @@ export const list = defineCommand<ListResult>({
       "Walks a list and prints the addresses of its structures. start is the first structure, and offset where in it the pointer to the next one lies (bytes or structure.member, 0 when not given); the list ends at NULL, at start, or at -e.",
       "Lists of list_heads: -H start is the address of the bare head, -h start that of a structure that holds one (the list is circular, and start is shown too, or with -O is only the head). With -s and -l, start is the address of an embedded list_head.",
       "-s shows the structures or members of them, and may be given several times.",
-      "A node that comes twice, cannot be read or does not point back ends the walk with an error; what was found before is shown.",
+      "A node that comes twice or cannot be read ends the walk with an error; what was found before is shown.",
     ],
     options: [
       { flag: "-o", argument: "offset", help: "where the next pointer lies: bytes or structure.member" },
@@ -73,7 +72,7 @@ export const list = defineCommand<ListResult>({
     ],
     differences: [
       "A member that is a list_head wants -h or -H; crash walks it from the wrong place.",
-      "A circular list's back pointers are checked.",
+      "Where the member is known to be a list_head, back pointers are checked: the list is shown whole, and the first node that does not point back is told as an error.",
     ],
   },
   run: runList,
@@ -147,7 +146,7 @@ function walk(kernel: Kernel, args: ParsedArguments, plan: Plan, isHead: boolean
     const head = add(plan.start, headOffset);
     explained(kernel, () => kernel.memory.u64(add(head, plan.reverse ? 8 : 0)));
     const showStart = args.has("-h") && !args.has("-O");
-    return () => circular(kernel, head, plan, showStart);
+    return () => circular(kernel, head, plan, showStart, isHead);
   }
   if (plan.reverse) throw new UsageError("-r wants a list of list_heads: -h or -H");
   const bare = args.has("-l");
@@ -157,38 +156,97 @@ function walk(kernel: Kernel, args: ParsedArguments, plan: Plan, isHead: boolean
   return () => linked(kernel, bare ? { ...plan, offset: 0 } : plan);
 }
 
-/** A list of list_heads around a head. */
-function* circular(kernel: Kernel, head: VirtualAddress, plan: Plan, showStart: boolean): Generator<VirtualAddress> {
+/**
+ * A list of list_heads around a head; it may also end with NULL, as an llist does. Where the member is known to be a list_head, nodes
+ * that do not point back are told when the walk has ended: the forward links may still be good.
+ */
+function* circular(kernel: Kernel, head: VirtualAddress, plan: Plan, showStart: boolean, checkBack: boolean): Generator<VirtualAddress> {
   if (showStart) yield plan.start;
-  for (const node of listNodes(kernel.memory, head, { reverse: plan.reverse })) {
+  const forward = plan.reverse ? 8 : 0;
+  const watch = new LoopWatch(head, plan.brent);
+  let broken: CorruptionError | undefined;
+  let previous = head;
+  let node = linkOf(kernel, head, forward);
+  for (let count = 0; node !== head && node !== 0n; count++) {
+    if (count >= MAX_NODES) throw new CorruptionError("list", `more than ${MAX_NODES} entries`, node);
+    if (watch.repeats(node)) {
+      throw new CorruptionError(
+        "list",
+        `duplicate list entry, reached again from ${hex16(previous)}: the list does not come back to ${hex16(head)}`,
+        node,
+      );
+    }
     const structure = add(node, -plan.offset);
     if (plan.end !== undefined && (node === plan.end || structure === plan.end)) return;
+    // Read before it is shown: what cannot be read is no node.
+    const next = linkOf(kernel, node, forward);
+    if (checkBack && broken === undefined) broken = backLink(kernel, node, previous, 8 - forward);
     yield structure;
+    previous = node;
+    node = next;
   }
+  if (broken !== undefined) throw broken;
 }
 
-/** Nodes remembered to find the first one that comes twice; beyond that Brent's method goes on. */
+function backLink(kernel: Kernel, node: VirtualAddress, previous: VirtualAddress, offset: number): CorruptionError | undefined {
+  const back = linkOf(kernel, node, offset);
+  if (back === previous) return undefined;
+  return new CorruptionError(
+    "list",
+    `its ${offset === 0 ? "next" : "prev"} is ${hex16(back)} where ${hex16(previous)} points here; the walk went on`,
+    node,
+  );
+}
+
+/** Nodes remembered to find the first one that comes twice; beyond that, and with -B, Brent's method finds the loop. */
 const MAX_REMEMBERED = 1 << 20;
 const MAX_NODES = 1 << 24;
 
+/** Tells when a walk comes to a node again. */
+class LoopWatch {
+  readonly #seen = new Set<bigint>();
+  readonly #brent: boolean;
+  #mark: bigint;
+  #steps = 0;
+  #power = 1;
+
+  constructor(first: bigint, brent: boolean) {
+    this.#brent = brent;
+    this.#mark = first;
+    if (!brent) this.#seen.add(first);
+  }
+
+  /** Length of the loop so far, by Brent's count: right when repeats() found the mark. */
+  get length(): number {
+    return this.#steps;
+  }
+
+  repeats(node: bigint): boolean {
+    this.#steps++;
+    if (node === this.#mark || this.#seen.has(node)) return true;
+    if (!this.#brent && this.#seen.size < MAX_REMEMBERED) this.#seen.add(node);
+    if (this.#steps === this.#power) {
+      this.#mark = node;
+      this.#steps = 0;
+      this.#power *= 2;
+    }
+    return false;
+  }
+}
+
 /** A list whose link points to the next structure itself. */
 function* linked(kernel: Kernel, { start, offset, end, brent }: Plan): Generator<VirtualAddress> {
-  const seen = new Set<bigint>();
-  let mark: bigint = start;
-  let markAt = 0;
+  const watch = new LoopWatch(start, brent);
   let second: bigint | undefined;
   let node = start;
   for (let count = 0; count < MAX_NODES; count++) {
     yield node;
-    if (!brent && seen.size < MAX_REMEMBERED) seen.add(node);
     const next = linkOf(kernel, node, offset);
     // What ends a list: NULL, the start again, the first item again, a node that points to itself, the end that was named.
     if (next === 0n || next === start || next === end || next === node || next === second) return;
-    if (seen.has(next)) throw new CorruptionError("list", `duplicate list entry, reached again from ${hex16(node)}`, next);
-    if (next === mark) throw new CorruptionError("list", loopText(kernel, start, offset, count + 1 - markAt), next);
-    if (count + 1 === 2 * markAt || count === 0) {
-      mark = next;
-      markAt = count + 1;
+    if (watch.repeats(next)) {
+      const what = brent ? loopText(kernel, start, offset, watch.length) : `duplicate list entry, reached again from ${hex16(node)}`;
+      throw new CorruptionError("list", what, next);
     }
     second ??= next;
     node = next;
