@@ -15,6 +15,10 @@ describe("list_heads", () => {
     expect(run(`list node.link -e ${links[1]} -H head`)).toEqual([a]);
   });
 
+  test("-r from one list_head to the one before", () => {
+    expect(run(`list list_head.next -r ${links[2]} -e ${HEAD.toString(16)}`)).toEqual([links[2], links[1], links[0]]);
+  });
+
   test("-h from a structure shows it too, -O only takes the head from it", () => {
     // The walk passes the bare head, which is no node: crash's documentation warns of the same.
     expect(run(`list node.link -h ${b}`)).toEqual([b, c, (HEAD - 8n).toString(16), a]);
@@ -124,7 +128,6 @@ test.each([
   ["list -h -H head", "-h and -H exclude each other"],
   [`list -O 8 ${a}`, "-O belongs to -h"],
   [`list -l 8 ${a}`, "-l belongs to -s"],
-  [`list -r node.peer ${a}`, "-r wants a list of list_heads"],
   ["list nonsense -H head", '"nonsense" is no offset'],
   ["list -H 5000", "not mapped"],
   ["list node.nope -H head", 'has no member "nope"'],

@@ -9,6 +9,7 @@ import { lazy } from "./support/lazy.ts";
 import { looksLikeAddress, parseAddress } from "./support/numbers.ts";
 import { printRaw } from "./support/print-value.ts";
 import { chosenRadix } from "./support/radix.ts";
+import { reasonOf } from "./support/read-value.ts";
 import { explained } from "./support/spaces.ts";
 import { parseOffset, resolveStruct, type StructName } from "./support/struct-name.ts";
 import { type ObjectValue, objectLines, readObject } from "./support/struct-object.ts";
@@ -148,12 +149,13 @@ function walk(kernel: Kernel, args: ParsedArguments, plan: Plan, isHead: boolean
     const showStart = args.has("-h") && !args.has("-O");
     return () => circular(kernel, head, plan, showStart, isHead);
   }
-  if (plan.reverse) throw new UsageError("-r wants a list of list_heads: -h or -H");
   const bare = args.has("-l");
   if (isHead && !bare)
     throw new UsageError("that member is a list_head: add -h when start is a structure that holds it, -H when start is the bare head");
-  explained(kernel, () => kernel.memory.u64(add(plan.start, bare ? 0 : plan.offset)));
-  return () => linked(kernel, bare ? { ...plan, offset: 0 } : plan);
+  // -r: a list_head's prev lies behind its next.
+  const offset = (bare ? 0 : plan.offset) + (plan.reverse ? 8 : 0);
+  explained(kernel, () => kernel.memory.u64(add(plan.start, offset)));
+  return () => linked(kernel, { ...plan, offset });
 }
 
 /**
@@ -259,7 +261,7 @@ function linkOf(kernel: Kernel, node: VirtualAddress, offset: number): VirtualAd
     return virtual(kernel.memory.u64(add(node, offset)));
   } catch (error) {
     if (error instanceof FaultError)
-      throw new CorruptionError("list", `the link at ${hex16(add(node, offset))} cannot be read: ${error.message}`, node);
+      throw new CorruptionError("list", `the link at ${hex16(add(node, offset))} cannot be read: ${reasonOf(error)}`, node);
     throw error;
   }
 }
