@@ -70,6 +70,21 @@ test("a huge array costs no more than print_max elements, a huge string a bounde
   expect(reads).toBeLessThan(500);
 });
 
+test("types that nest without end are cut off", () => {
+  const loop: ReturnType<typeof struct> = { kind: "struct", name: "loop", size: 16, members: [] };
+  // A damaged type table: a structure that holds two of itself.
+  (loop.members as unknown[]).push({ name: "a", type: loop, bitOffset: 0 }, { name: "b", type: loop, bitOffset: 64 });
+  const reader = new ValueReader({ memory: new SparseMemory().put(AT, 0) });
+  let nodes = 0;
+  const count = (node: ReturnType<ValueReader["read"]>): void => {
+    nodes++;
+    if (node.kind === "struct") for (const member of node.members) count(member.value);
+  };
+  count(reader.read(loop, virtual(AT)));
+  expect(nodes).toBeLessThan(2_100_000);
+  expect(nodes).toBeGreaterThan(1000);
+});
+
 test("which integers are characters", () => {
   expect([CHAR, U8, INT].map(isCharacter)).toEqual([true, true, false]);
 });
