@@ -34,5 +34,12 @@ describe("a search for saved registers", () => {
     for (const at of [0x100n, 0x1000n, 16384n - 336n]) kernel.words(STACK + at + 248n, 0xffff_0000n, 0x401000n, 0x8000_0000n);
     kernel.words(STACK + 0x2000n + 248n, STACK + 0x3000n, code, 0x6000_0005n);
     expect(search(kernel)).toEqual(["2000", "3eb0 user"]);
+    // No frame pointer of the kernel, and a mode the kernel never runs in.
+    kernel.words(STACK + 0x2000n + 29n * 8n, 0xffff_ffff_ffffn);
+    expect(search(kernel)).toEqual(["3eb0 user"]);
+    kernel.words(STACK + 0x2000n + 29n * 8n, STACK + 0x3000n);
+    expect(search(kernel)).toEqual(["2000", "3eb0 user"]);
+    kernel.words(STACK + 0x2000n + 264n, 0x6000_0004n);
+    expect(search(kernel)).toEqual(["3eb0 user"]);
   });
 });

@@ -3,9 +3,9 @@
  * Some are stale; an unwind uses none of this.
  *
  *   x86-64   cs 0x10 with ss 0x18 or 0, or cs 0x33/0x23 with ss 0x2b; flags with their fixed bits
- *   arm64    pstate of EL1/EL2 with pc and sp of the kernel; user registers only where the kernel keeps them, at the stack's end
+ *   arm64    pstate of EL1/EL2 with pc, sp and frame pointer of the kernel; user registers only where the kernel keeps them, at the stack's end
  */
-import { ARM64_PT_REGS_HEAD, arm64PlausibleRegisters, arm64RegistersFromPtRegs } from "../arch/arm64-registers.ts";
+import { ARM64_PT_REGS_HEAD, arm64PlausibleRegisters, arm64RegistersFromPtRegs, FP } from "../arch/arm64-registers.ts";
 import type { RegisterSet } from "../arch/registers.ts";
 import { X86_PT_REGS_SIZE, x86PlausibleRegisters, x86RegistersFromPtRegs } from "../arch/x86-64-registers.ts";
 import { add, distance, type VirtualAddress } from "../bytes/address.ts";
@@ -51,7 +51,15 @@ function arm64Frame(kernel: Kernel, area: StackArea, address: VirtualAddress, vi
   const registers = arm64RegistersFromPtRegs(view);
   const mode = arm64PlausibleRegisters(registers);
   if (mode === undefined || !plausible(kernel, area, registers, mode)) return undefined;
+  if (mode === "kernel" && !arm64Interrupted(kernel, area, registers, pstate)) return undefined;
   return { address, user: mode === "user", partial: false, registers };
+}
+
+/** Linux runs with SP_ELx only (EL1h, EL2h), and its frame pointer is 0 or on a stack: else these are words of the frames that lie here. */
+function arm64Interrupted(kernel: Kernel, area: StackArea, registers: RegisterSet, mode: number): boolean {
+  if (mode !== 0x5 && mode !== 0x9) return false;
+  const fp = registers.get(FP) ?? 0n;
+  return fp === 0n || onStack(area, fp) || StackMap.of(kernel).find(fp) !== undefined;
 }
 
 function plausible(kernel: Kernel, area: StackArea, registers: RegisterSet, mode: "kernel" | "user"): boolean {
