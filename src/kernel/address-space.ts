@@ -43,6 +43,7 @@ const utf8 = new TextDecoder("utf-8", { fatal: false });
 export class AddressSpace implements Memory {
   readonly physical: PhysicalMemory;
   readonly translator: Translator;
+  readonly #space: "virtual" | "physical";
   readonly #view: DataView;
   /** Granules in a page of the dump; a power of two. */
   readonly #granules: number;
@@ -54,8 +55,11 @@ export class AddressSpace implements Memory {
   /**
    * A translation holds for a granule of 4 KiB, the smallest kernel page. The dump's pages may be larger than the kernel's: QEMU
    * writes an arm64 KDUMP in blocks of 64 KiB whatever the kernel uses.
+   *
+   * @param space what faults call the addresses: "physical" where the translation is none
    */
-  constructor(physical: PhysicalMemory, translator: Translator) {
+  constructor(physical: PhysicalMemory, translator: Translator, space: "virtual" | "physical" = "virtual") {
+    this.#space = space;
     this.physical = physical;
     this.translator = translator;
     this.#view = physical.view;
@@ -77,7 +81,7 @@ export class AddressSpace implements Memory {
       this.#offsets[entry] = within * GRANULE_SIZE;
     }
     const slot = this.physical.page(this.#pfns[entry] as number);
-    if (typeof slot !== "number") throw new FaultError(address, "virtual", slot.reason, slot.detail);
+    if (typeof slot !== "number") throw new FaultError(address, this.#space, slot.reason, slot.detail);
     return slot + (this.#offsets[entry] as number) + (low32(address) & GRANULE_MASK);
   }
 

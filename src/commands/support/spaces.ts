@@ -26,7 +26,7 @@ export function physicalSpace(kernel: Kernel): AddressSpace {
 }
 
 function identitySpace(memory: PhysicalMemory): AddressSpace {
-  return new AddressSpace(memory, { translate: (address: VirtualAddress) => address as bigint as PhysicalAddress });
+  return new AddressSpace(memory, { translate: (address: VirtualAddress) => address as bigint as PhysicalAddress }, "physical");
 }
 
 const FILE_PAGE = 4096;
