@@ -36,7 +36,10 @@ export type PsView =
 
 interface TimesOfTask {
   readonly task: Brief;
+  /** From the task's start to the dump: crash's RUN TIME. */
   readonly runSeconds: number | undefined;
+  /** Time spent on CPUs, as the scheduler counts it. */
+  readonly cpuSeconds: number | undefined;
   /** Seconds from boot to the task's start. */
   readonly startSeconds: number | undefined;
   /** Seconds since 1970. */
@@ -153,7 +156,8 @@ function timesOf(kernel: Kernel, task: Task): TimesOfTask {
   const began = times.start === undefined || realtime === undefined || uptime === undefined ? undefined : realtime - uptime + times.start;
   return {
     task: brief(task),
-    runSeconds: seconds(times.run),
+    runSeconds: uptime === undefined || times.start === undefined ? undefined : seconds(uptime > times.start ? uptime - times.start : 0n),
+    cpuSeconds: seconds(times.run),
     startSeconds: seconds(times.start),
     startDate: seconds(began),
     userSeconds: Number(times.user) / 1e9,
@@ -262,15 +266,13 @@ function limitText(value: number | undefined): string {
   return value === undefined ? "(unlimited)" : String(value);
 }
 
+/** START TIME, UTIME and STIME are nanoseconds, as crash shows them for kernels that count so. */
 function timesLines({ task, runSeconds, startSeconds, startDate, userSeconds, systemSeconds }: TimesOfTask): readonly string[] {
-  const start =
-    startSeconds === undefined
-      ? "?"
-      : `${Math.floor(startSeconds)}${startDate === undefined ? "" : `  (${dateText(BigInt(Math.floor(startDate)) * 1_000_000_000n)})`}`;
+  const date = startDate === undefined ? "" : `  (${dateText(BigInt(Math.floor(startDate)) * 1_000_000_000n)})`;
   return [
     taskHeader(task),
     `    RUN TIME: ${runSeconds === undefined ? "?" : daysAndClock(runSeconds)}`,
-    `  START TIME: ${start}`,
+    `  START TIME: ${startSeconds === undefined ? "?" : Math.round(startSeconds * 1e9)}${date}`,
     `       UTIME: ${Math.round(userSeconds * 1e9)}`,
     `       STIME: ${Math.round(systemSeconds * 1e9)}`,
   ];
