@@ -44,7 +44,8 @@ export const sys = defineCommand<SysResult>({
     if (args.has("-panic")) throw new UnsupportedError("-panic: a dump is not a live system");
     if (args.has("-t")) {
       const mask = taintMask(kernel);
-      if (mask === undefined) throw new UnsupportedError('-t: "tainted_mask" is not among this kernel\'s symbols');
+      if (mask === undefined)
+        throw new UnsupportedError('-t: "tainted_mask" is not among this kernel\'s symbols; mod -t shows the taints of the loaded modules');
       return { taint: { mask, letters: taintLetters(mask), flags: taintFlags(mask) } };
     }
     if (args.has("-i")) {
@@ -65,8 +66,8 @@ export const sys = defineCommand<SysResult>({
     } else if (config !== undefined) {
       yield* config.replace(/\n$/, "").split("\n");
     } else if (dmi !== undefined) {
-      const width = Math.max(0, ...dmi.map(({ name }) => name.length));
-      for (const { name, value } of dmi) yield `${name.padStart(width)}: ${value}`;
+      const width = Math.max(0, ...dmi.map(({ name }) => name.length + 4));
+      for (const { name, value } of dmi) yield `${`DMI_${name}`.padStart(width)}: ${value}`;
       if (dmi.length === 0) yield "(the firmware gave no description)";
     } else if (calls !== undefined) {
       yield "NUM  SYSTEM CALL";

@@ -85,7 +85,8 @@ export function systemSummary(session: Session): SystemSummary {
   const memory = attempt("memory", () => memoryTotal(kernel));
   const panic = attempt("panic", () => kernelPanic(kernel));
   const task = withTasks ? attempt("panic task", () => panicTask(kernel)) : undefined;
-  const mask = attempt("taint", () => taintMask(kernel));
+  // Without the symbol, what the loaded modules did to the kernel is what can be known.
+  const mask = attempt("taint", () => taintMask(kernel) ?? (kernel.modules.reduce((all, { taints }) => all | taints, 0n) || undefined));
   return {
     kernel: files.namelist,
     dumpFiles: files.dump,
