@@ -22,7 +22,7 @@ export const bt = defineCommand<BtResult>({
   spec: BT_SPEC,
   run(session, args) {
     const { kernel } = session;
-    if (args.has("-l")) throw new UnsupportedError("bt -l wants the line tables of a vmlinux, which are not read yet; bt -s shows offsets");
+    if (args.has("-l")) throw new UnsupportedError("-l wants the line tables of a vmlinux, which are not read yet; bt -s shows offsets");
     if (args.has("-A")) throw new UnsupportedError("bt -A is for s390x only");
     const view = viewOf(kernel, args);
     if (args.has("-O")) {

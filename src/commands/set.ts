@@ -79,7 +79,11 @@ export const set = defineCommand<SetResult>({
   *text({ context, variables, all }) {
     if (context !== undefined) yield* contextLines(context);
     const width = all === true ? 14 : 0;
-    for (const { name, value } of variables ?? []) yield `${name.padStart(width)}: ${value}`;
+    for (const { name, value } of variables ?? []) {
+      // crash's own words for this one, which scripts look for.
+      if (name === "radix" && all !== true) yield `output radix: ${value.replace("hexadecimal", "hex")}`;
+      else yield `${name.padStart(width)}: ${value}`;
+    }
   },
 });
 

@@ -93,8 +93,8 @@ describe("alias", () => {
 describe("set", () => {
   it("shows and changes variables", () => {
     const session = make();
-    expect(lines("set radix", session)).toEqual(["radix: 10 (decimal)"]);
-    expect(lines("hex", session)).toEqual(["radix: 16 (hexadecimal)"]);
+    expect(lines("set radix", session)).toEqual(["output radix: 10 (decimal)"]);
+    expect(lines("hex", session)).toEqual(["output radix: 16 (hex)"]);
     expect(session.settings.radix).toBe(16);
     lines("sf", session);
     expect(session.settings.scroll).toBe(false);
