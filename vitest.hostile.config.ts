@@ -6,5 +6,6 @@ export default defineConfig({
     include: ["test/hostile/**/*.test.ts"],
     testTimeout: 1_800_000,
     maxWorkers: 2,
+    maxConcurrency: 2,
   },
 });

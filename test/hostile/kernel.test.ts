@@ -50,11 +50,11 @@ function samples(): readonly string[] {
     .filter((file) => existsSync(file));
 }
 
-describe.each(samples())("%s", (file) => {
+describe.concurrent.each(samples())("%s", (file) => {
   test.each([
-    ["file", 2000],
-    ["truncate", 200],
-    ["memory", 1000],
+    ["file", 500],
+    ["truncate", 100],
+    ["memory", 500],
   ] as const)("damaged %s, %i seeds", async (kind, seeds) => {
     const reports = await run(file, kind, seeds);
     const bugs = reports.flatMap((report) =>
