@@ -46,12 +46,9 @@ const EVERY: readonly Output[] = [
 
 const COPY: Output = { serial: "vmcore", how: "copy", arguments: "", format: "elf", compression: "none" };
 
-/**
- * Kernels makedumpfile refuses, of which /proc/vmcore is copied as it is: 52-bit virtual addresses with 4k pages (6.12 and newer), and 6.1,
- * where it looks for the kernel's page table at a wrong place of /proc/vmcore.
- */
+/** Kernels whose page tables makedumpfile refuses (52-bit virtual addresses with 4k pages): /proc/vmcore is copied as it is. */
 function refusedByMakedumpfile(kernel: Kernel): boolean {
-  return kernel.arch === "arm64" && kernel.flavour.startsWith("cloud") && kernel.suite !== "bullseye";
+  return kernel.arch === "arm64" && kernel.flavour.startsWith("cloud") && kernel.suite !== "bullseye" && kernel.suite !== "bookworm";
 }
 
 /** The outputs for a kernel. */

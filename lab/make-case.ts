@@ -35,18 +35,14 @@ function caseKey(plan: CasePlan, kernel: Kernel): string {
   const { panic, ...scenario } = plan.scenario;
   const hash = createHash("sha256").update(JSON.stringify([RECIPE, plan.id, plan.capture, plan.everyFormat, scenario, panic.source]));
   hash.update(programsHash(kernel));
-  for (const name of readdirSync(labSource("guest")).sort()) hash.update(name).update(readFileSync(labSource("guest", name)));
+  const scripts = readdirSync(labSource("guest")).filter((name) => plan.capture === "kdump" || !name.includes("crash-kernel"));
+  for (const name of scripts.sort()) hash.update(name).update(readFileSync(labSource("guest", name)));
   return hash.digest("hex").slice(0, 16);
 }
 
 function memoryFor(plan: CasePlan): number {
   if (plan.capture === "hypervisor") return plan.scenario.memoryMiB ?? 256;
   return (plan.scenario.memoryMiB ?? 320) + CRASH_KERNEL_MIB[plan.kernel.arch];
-}
-
-/** arm64's 6.1 can randomise PHYS_OFFSET below zero; makedumpfile then finds no page table, so its guests get no seed. */
-function wantsRandomness(kernel: Kernel, kdump: boolean): boolean {
-  return !(kdump && kernel.arch === "arm64" && kernel.suite === "bookworm");
 }
 
 function fail(plan: CasePlan, guest: Guest, what: string): never {
@@ -98,16 +94,12 @@ async function capture(plan: CasePlan, kernel: Kernel, dir: string): Promise<Omi
     cpu,
     disks,
     console: consolePath,
-    randomness: wantsRandomness(kernel, kdump !== undefined),
   });
   let dumps: LabDump[] = [];
   try {
     await waitForDeath(plan, guest);
     await guest.qmp.command("stop");
     if (plan.capture === "hypervisor") dumps = await saveHypervisorDumps(guest, dir, !scenario.withoutVmcoreinfo, plan.everyFormat);
-  } catch (error) {
-    copyFileSync(consolePath, `${caseDir(plan.id)}.failed-console.log`);
-    throw error;
   } finally {
     await guest.end();
   }
@@ -154,6 +146,8 @@ export async function ensureCase(plan: CasePlan): Promise<CachedCase> {
       const start = Date.now();
       return [await capture(plan, kernel, partial), (Date.now() - start) / 1000] as const;
     }).catch((error: unknown) => {
+      const consolePath = join(partial, "console.log");
+      if (existsSync(consolePath)) copyFileSync(consolePath, `${final}.failed-console.log`);
       rmSync(partial, { recursive: true, force: true });
       throw error;
     });

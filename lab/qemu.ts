@@ -25,8 +25,6 @@ export interface GuestPlan {
   readonly cpu: string;
   readonly disks: readonly GuestDisk[];
   readonly console: string;
-  /** Whether an arm64 guest is given a seed, without which it does not randomise addresses. */
-  readonly randomness: boolean;
 }
 
 /** A guest that is running, or was. */
@@ -46,7 +44,7 @@ function machine(plan: GuestPlan): { program: string; args: string[]; tty: strin
   if (plan.arch === "amd64") return { program: "qemu-system-x86_64", args: ["-cpu", plan.cpu, "-vga", "none"], tty: "ttyS0" };
   return {
     program: "qemu-system-aarch64",
-    args: ["-M", `virt,gic-version=3,dtb-randomness=${plan.randomness ? "on" : "off"}`, "-cpu", plan.cpu],
+    args: ["-M", "virt,gic-version=3", "-cpu", plan.cpu],
     tty: "ttyAMA0",
   };
 }
