@@ -1,0 +1,320 @@
+/** What the golden transcripts ask: lines for every sample, and lines for the machine or the death that only some have. */
+import type { Sample } from "./samples.ts";
+
+/** Each command's lines. `$FAULT` is the instruction that died, `$USER` an address of pid 1's own memory, `$TEXT` a string. */
+const LINES: Readonly<Record<string, string>> = {
+  "*": `
+* list_head modules
+* task_struct.pid,comm init_task
+* atomic_t`,
+  alias: `
+alias
+alias gold "ps -A"
+alias gold
+gold
+alias gold ""
+alias nosuch`,
+  ascii: `
+ascii 62696c2f7273752f
+ascii | head 8
+ascii zz`,
+  bt: `
+bt
+bt -s
+bt -sx
+bt -f 1 | head 30
+bt -F 2 | head 16
+bt -FF 2 | head 16
+bt -t 2
+bt -T 2 | tail 6
+bt -r 2 | tail 4
+bt -e 1
+bt -E | grep STACK
+bt -a | grep PID:
+bt -c 0 -n idle | grep PID:
+bt -g 1 | grep PID:
+bt -p | head 1
+bt -v
+bt -o 2
+bt -R kthreadd 2
+bt -R nosuch 2
+bt -I kthread 2
+bt 99999
+bt -l 2`,
+  btop: `
+btop 512a000 1fff
+btop`,
+  dis: `
+dis schedule | head 5
+dis schedule+4
+dis -r $FAULT | tail 4
+dis -f $FAULT | head 3
+dis -x kthreadd 4
+dis -r $FAULT 2
+dis nosuch
+dis -l schedule 1
+dis 10`,
+  eval: `
+eval 128m
+eval 0xffffffff80000000
+eval -b 1409
+eval (1 << 32) - 1
+eval 7 / 2 + 10 % 4
+eval 1/0
+eval nosuch`,
+  exit: `
+exit`,
+  foreach: `
+foreach active ps
+foreach active bt -s | head 12
+foreach gleader user ps -G | head 4
+foreach 'cpuhp.*' task -R pid,on_cpu
+foreach kthreadd bt
+foreach bt -R do_wait | grep PID:
+foreach 1 2 set
+foreach 1 vtop -c 1 $USER
+foreach nosuch ps
+foreach ps -nosuch
+foreach log`,
+  help: `
+help | head 12
+help btop
+help nosuch
+help input | head 5
+help output | head 5
+help -D
+help -m`,
+  list: `
+list -H modules | head 3
+list -H modules module.list -s module.name,state | head 6
+list -r -H modules module.list | head 2
+list -H modules -l module.list -s module.name | head 4
+list task_struct.tasks -s task_struct.pid,comm -h init_task | head 6
+list task_struct.tasks -S task_struct.comm -h init_task | tail 2
+list -e 0 modules
+list nosuch`,
+  log: `
+log | head 3
+log | tail 12
+log -t | head 2
+log -T | head 2
+log -m | tail 3
+log -c | tail 2
+log -d | grep DEVICE=+pci:0000:00:00
+log -a
+log -s | head 2`,
+  mach: `
+mach
+mach -m
+mach -c | head 6
+mach -o`,
+  mod: `
+mod
+mod -t
+mod -g loop
+mod loop
+mod nosuch
+mod -s loop`,
+  p: `
+p jiffies
+px jiffies
+p linux_banner
+p init_task.pid
+p init_task.comm
+p ((struct task_struct *)&init_task)->prio
+p $1 + 1
+p sizeof(struct page)
+p (enum pid_type)2
+p PIDTYPE_SID
+p init_uts_ns.name
+p runqueues
+p runqueues:0 | head 5
+p runqueues:a | grep nr_running
+p &init_task.tasks
+p *(int *)0
+p nosuch`,
+  ps: `
+ps | head 6
+ps -A
+ps -S
+ps -u | head 4
+ps -k | head 4
+ps -G | tail 2
+ps -I | head 3
+ps -s 1 2
+ps -H 1
+ps -Y | head 4
+ps -y FIFO
+ps -p kthreadd
+ps -c 0 | head 4
+ps -t 1
+ps -l | head 3
+ps -m | head 3
+ps -C 0 -m | head 3
+ps -a 1
+ps -g workers
+ps -r 1
+ps 'cpuhp.*'
+ps nosuch`,
+  ptob: `
+ptob 512a 1204 0x10
+ptob`,
+  ptov: `
+ptov 1000
+ptov runqueues:a
+ptov runqueues:0,1
+ptov zz`,
+  rd: `
+rd init_task 4
+rd -a $TEXT
+rd -8 $TEXT 16
+rd -16 $TEXT 8
+rd -32 $TEXT 4
+rd -x $TEXT 2
+rd -d jiffies
+rd -D jiffies
+rd -s modules 2
+rd -S init_task 40
+rd -SS init_task 20
+rd -N -32 $TEXT 2
+rd -R $TEXT 2
+rd -o 8 $TEXT
+rd -e init_task+16 init_task
+rd -p 1000
+rd -u $USER
+rd 0
+rd -f 0
+rd linux_banner 1
+rd nosuch`,
+  set: `
+set
+set 2
+set
+set -p
+set -c 0
+set radix 16
+eval 10 | head 1
+set radix
+hex
+dec
+set -v
+set nosuch 1
+set 99999`,
+  struct: `
+struct list_head
+struct list_head -o
+struct list_head modules
+struct list_head -o modules
+struct list_head -r modules
+struct list_head.next -p modules
+struct list_head -c 2 modules
+struct list_head -c -2 modules
+struct task_struct.sched_class,stack -p init_task | head 12
+struct list_head -x modules
+struct task_struct -o | head 4
+struct task_struct | tail 3
+struct task_struct.pid,tgid,comm,se.on_rq
+struct task_struct.pid,tgid,comm,flags init_task
+struct task_struct.pid,flags -x init_task
+struct task_struct.comm -o init_task
+struct task_struct.cred -p init_task | head 5
+struct task_struct.pid -l task_struct.tasks modules
+struct rq.cpu,nr_running runqueues:a
+struct rq.cpu runqueues:1
+struct page -o | head 5
+struct page -ox | head 5
+struct qspinlock
+struct task_struct.nosuch
+struct nosuch
+struct list_head 0`,
+  sym: `
+sym schedule
+sym schedule+0x10
+sym $FAULT
+sym -np schedule
+sym -q vfs_readv
+sym -l | head 2
+sym -M | head 3
+sym -m loop | head 3
+sym 10
+sym nosuch`,
+  sys: `
+sys
+sys -t
+sys -i
+sys -c | head 4
+sys -c getpid
+sys -c 1
+sys config
+sys -panic`,
+  task: `
+task -R pid,comm,flags
+task -R pid,se.on_rq 2
+task -x -R flags 1
+task 1 | head 4
+task 1 | tail 6
+task -R nosuch
+task 99999`,
+  union: `
+union rcu_special
+union rcu_special -o
+union thread_union | tail 1
+union nosuch
+union list_head`,
+  vtop: `
+vtop init_task
+vtop schedule
+vtop -c 1 $USER
+vtop -c 2 $USER
+vtop 0`,
+  whatis: `
+whatis list_head
+whatis struct list_head -o
+whatis ksys_read
+whatis enum pid_type
+whatis PIDTYPE_SID
+whatis pid_t
+whatis init_task.mm
+whatis linux_banner
+whatis init_task
+whatis -r 64 -m list_head | head 5
+whatis -r 8192-9000 | head 5
+whatis -r 256 -m list_head | head 8
+whatis -m nosuch
+whatis nosuch`,
+};
+
+/** Lines that follow those of every sample. */
+const MORE: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  "x86-64-hung-tasks": {
+    bt: `
+bt 118
+bt -F 118 | head 20`,
+    foreach: `
+foreach UN ps
+foreach UN bt -s`,
+    ps: `
+ps -m 118 119 120`,
+  },
+};
+
+/**
+ * The instruction that the kernel died at, an address in pid 1's memory whose page a dump at level 31 leaves out, and a string. The arm64
+ * kernel lists functions only; its release stands in init_uts_ns, which VMCOREINFO names.
+ */
+const OPERANDS: Readonly<Record<string, { readonly fault: string; readonly user: string; readonly text: string }>> = {
+  "x86-64-null-pointer": { fault: "lab_fault_map_segment+0x85", user: "4ae3f7", text: "linux_banner" },
+  "arm64-null-pointer": { fault: "lab_fault_map_segment+0xa0", user: "41e5c0", text: "init_uts_ns+134" },
+  "x86-64-hung-tasks": { fault: "__crash_kexec+0x98", user: "4ae3f7", text: "linux_banner" },
+};
+
+/** Command lines by command for a sample. */
+export function linesOf(sample: Sample): Map<string, readonly string[]> {
+  const { fault, user, text } = OPERANDS[sample.name] as (typeof OPERANDS)[string];
+  return new Map(
+    Object.entries(LINES).map(([command, lines]) => {
+      const all = `${lines}${MORE[sample.name]?.[command] ?? ""}`;
+      return [command, all.replaceAll("$FAULT", fault).replaceAll("$USER", user).replaceAll("$TEXT", text).trim().split("\n")];
+    }),
+  );
+}
