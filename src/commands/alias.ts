@@ -5,6 +5,8 @@ import { splitWords } from "./support/words.ts";
 
 export interface AliasResult {
   readonly aliases: readonly { readonly origin: string; readonly alias: string; readonly command: string }[];
+  /** Name of the alias that was removed. */
+  readonly deleted?: string;
 }
 
 export const alias = defineCommand<AliasResult>({
@@ -32,21 +34,22 @@ export const alias = defineCommand<AliasResult>({
     if (name === undefined) return { aliases: list() };
     if (first === undefined) {
       const found = list().filter(({ alias: key }) => key === name.text);
-      if (found.length === 0) throw new LookupError(`no alias named "${name.text}"`);
+      if (found.length === 0) throw new LookupError(`alias does not exist: ${name.text}`);
       return { aliases: found };
     }
     const command = rest.length === 0 && first.quoted ? first.text : line.slice(first.start).trim();
     if (command === "") {
-      if (!session.aliases.delete(name.text)) throw new LookupError(`no alias named "${name.text}"`);
-      return { aliases: [] };
+      if (!session.aliases.delete(name.text)) throw new LookupError(`alias does not exist: ${name.text}`);
+      return { aliases: [], deleted: name.text };
     }
     if (session.registry.find(name.text) !== undefined) throw new UsageError(`"${name.text}" is a command and cannot be an alias`);
     session.aliases.set(name.text, { line: command, origin: "runtime" });
     return { aliases: list().filter(({ alias: key }) => key === name.text) };
   },
-  *text({ aliases }) {
+  *text({ aliases, deleted }) {
+    if (deleted !== undefined) yield `alias deleted: ${deleted}`;
     if (aliases.length === 0) return;
-    const width = Math.max(5, ...aliases.map(({ alias: key }) => key.length));
+    const width = Math.max(7, ...aliases.map(({ alias: key }) => key.length));
     yield `ORIGIN   ${"ALIAS".padEnd(width)}  COMMAND`;
     for (const { origin, alias: key, command } of aliases) yield `${origin.padEnd(7)}  ${key.padEnd(width)}  ${command}`;
   },

@@ -16,7 +16,7 @@ export const ascii = defineCommand<AsciiResult>({
     summary: "translate a hexadecimal value to ASCII",
     synopsis: ["[value]…"],
     description: [
-      "Shows the characters that a little-endian word of memory holds, lowest byte first; a byte that is no printable character is shown as a dot. Without values, a chart of ASCII.",
+      "Shows the characters that a little-endian word of memory holds, lowest byte first; control characters are named as in <NUL>, other bytes shown in hexadecimal as in <ff>. Without values, a chart of ASCII.",
     ],
     options: [],
     operands: ["number"],
@@ -24,6 +24,7 @@ export const ascii = defineCommand<AsciiResult>({
       ["ascii 62696c2f7273752f", "/usr/lib"],
       ["ascii", "the chart: column is the high digit, row the low digit"],
     ],
+    differences: ["The chart has its apostrophes, dashes and underscores in the right places."],
     minimal: true,
   },
   run: (_session, { operands }) => ({
@@ -37,21 +38,28 @@ export const ascii = defineCommand<AsciiResult>({
 
 function characters(value: bigint): string {
   let text = "";
-  for (let rest = value; rest > 0n; rest >>= 8n) {
-    const code = Number(rest & 0xffn);
-    text += code >= 0x20 && code < 0x7f ? String.fromCharCode(code) : ".";
+  for (let byte = 0n; byte < 8n; byte++) {
+    const code = Number((value >> (byte * 8n)) & 0xffn);
+    if (code > 0x20 && code < 0x7f) text += String.fromCharCode(code);
+    else text += code === 0x20 ? " " : `<${code < 0x80 ? nameOf(code) : code.toString(16)}>`;
   }
   return text;
 }
 
 function* chart(): Iterable<string> {
-  yield `     ${Array.from({ length: 8 }, (_, column) => column.toString(16).padStart(4)).join("")}`;
-  yield `    +${"-".repeat(33)}`;
+  yield "";
+  yield "      0    1   2   3   4   5   6   7";
+  yield `    +${"-".repeat(31)}`;
   for (let row = 0; row < 16; row++) {
     const cells = Array.from({ length: 8 }, (_, column) => {
-      const code = column * 16 + row;
-      return (CONTROLS[code] ?? (code === 0x7f ? "DEL" : String.fromCharCode(code))).padStart(4);
+      const name = nameOf(column * 16 + row);
+      return name.length === 1 ? ` ${name} ` : name.padStart(3);
     });
-    yield `  ${row.toString(16)} |${cells.join("")}`;
+    yield `  ${row.toString(16).toUpperCase()} | ${cells.join(" ").trimEnd()}`;
   }
+  yield "";
+}
+
+function nameOf(code: number): string {
+  return CONTROLS[code] ?? (code === 0x7f ? "DEL" : String.fromCharCode(code));
 }

@@ -87,6 +87,8 @@ export interface Settings {
   error: string;
   refresh: boolean;
   gdb: boolean;
+  core: boolean;
+  unwind: boolean;
 }
 
 /** One open dump and what the user has set: commands read and change it, faces own it. */

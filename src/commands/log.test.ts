@@ -40,7 +40,7 @@ describe("log", () => {
 
   test("options add level, caller and dictionary, or take the stamp away", () => {
     const records = [line("hello", { dictionary: [["SUBSYSTEM", "pci"]] })];
-    expect(text({ records, show: { ...show, level: true } })).toEqual(["<6>[    1.500000] hello"]);
+    expect(text({ records, show: { ...show, level: true } })).toEqual(["[    1.500000] <6>hello"]);
     expect(text({ records, show: { ...show, caller: true } })).toEqual(["[    1.500000] [    T1] hello"]);
     expect(text({ records, show: { ...show, stamp: "none" } })).toEqual(["hello"]);
     expect(text({ records, show: { ...show, stamp: "none", caller: true } })).toEqual(["[    T1] hello"]);

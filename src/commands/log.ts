@@ -101,7 +101,7 @@ export const log = defineCommand<LogResult>({
   },
   *text(result) {
     for (const { text, type, queue } of result.audit ?? []) yield `type=${type} ${text}${queue === "audit_queue" ? "" : `   (${queue})`}`;
-    if (result.audit?.length === 0) yield "(no audit records wait)";
+    if (result.audit?.length === 0) yield "log: kernel audit log is empty";
     if (result.buffers !== undefined) yield* safeLines(result.buffers);
     for (const [i, record] of (result.records ?? []).entries()) yield* recordLines(record, result.show, result.stamps?.[i]);
     for (const note of result.notes) yield `log: ${note}`;
@@ -122,10 +122,12 @@ function logLine(record: LogRecord): LogLine {
 }
 
 function* recordLines(record: LogLine, show: LogResult["show"], date: bigint | undefined): Iterable<string> {
-  let prefix = show.level ? `<${record.level}>` : "";
+  let prefix = "";
   if (show.stamp === "date" && date !== undefined) prefix += `[${dateText(date)}] `;
   else if (show.stamp !== "none" && record.seconds !== undefined) prefix += `[${stampText(record.seconds)}] `;
   if (show.caller && record.caller !== undefined) prefix = `${prefix.trimEnd()}${prefix === "" ? "" : " "}[${record.caller.padStart(6)}] `;
+  // crash's order; dmesg -r has the level first.
+  if (show.level) prefix += `<${record.level}>`;
   const indent = " ".repeat(prefix.length);
   for (const line of record.text.split("\n")) yield `${prefix}${line}`;
   if (show.dictionary) for (const [key, value] of record.dictionary) yield `${indent}${key}=${value}`;

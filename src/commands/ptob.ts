@@ -14,13 +14,13 @@ export const ptob = defineCommand<PtobResult>({
     summary: "page to bytes: page frame number to physical address",
     synopsis: ["pfn…"],
     description: [
-      "Shows the physical address of each page frame. A page frame number is decimal, or hexadecimal with 0x or when it holds a-f.",
+      "Shows the physical address of each page frame. A page frame number is decimal, or hexadecimal with 0x or when it holds a-f; the answer is hexadecimal.",
     ],
     options: [],
     operands: ["number"],
     examples: [
       ["ptob 512a", "512a: 512a000"],
-      ["ptob 1204", "1204: 4b4000"],
+      ["ptob 1204", "4b4: 4b4000"],
     ],
     minimal: true,
   },
@@ -36,6 +36,6 @@ export const ptob = defineCommand<PtobResult>({
     };
   },
   *text({ pages }) {
-    for (const { operand, address } of pages) yield `${operand}: ${address.toString(16)}`;
+    for (const { pfn, address } of pages) yield `${pfn.toString(16)}: ${address.toString(16)}`;
   },
 });

@@ -48,9 +48,16 @@ export const ptov = defineCommand<PtovResult>({
     return { addresses, perCpu };
   },
   *text({ addresses, perCpu }) {
-    if (addresses.length > 0) yield "VIRTUAL           PHYSICAL";
-    for (const row of addresses) yield `${hex16(row.virtual)}  ${row.physical.toString(16)}`;
+    let first = true;
+    for (const row of addresses) {
+      if (!first) yield "";
+      first = false;
+      yield "VIRTUAL           PHYSICAL";
+      yield `${hex16(row.virtual)}  ${row.physical.toString(16)}`;
+    }
     for (const { offset, cpus } of perCpu) {
+      if (!first) yield "";
+      first = false;
       yield `PER-CPU OFFSET: ${offset.toString(16)}`;
       yield "  CPU    VIRTUAL";
       for (const { cpu, virtual: at } of cpus) yield `  [${cpu}]  ${hex16(at)}`;

@@ -36,6 +36,8 @@ export function defaultSettings(): Settings {
     error: "default",
     refresh: true,
     gdb: false,
+    core: false,
+    unwind: false,
   };
 }
 

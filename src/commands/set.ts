@@ -1,5 +1,6 @@
 /** `set`: the task that commands apply to, and the session's variables. */
 import { LookupError, UsageError } from "../bytes/errors.ts";
+import { cpuMasks } from "../linux/cpu.ts";
 import { panicTask } from "../linux/panic-task.ts";
 import { activeTasks, makeActive } from "../linux/task.ts";
 import { defineCommand, type Session } from "./command.ts";
@@ -56,6 +57,8 @@ export const set = defineCommand<SetResult>({
     } else if (args.has("-c")) {
       const cpu = parseCount(args.value("-c") as string);
       const running = activeTasks(kernel).find((active) => active.cpu === cpu);
+      const cpus = cpuMasks(kernel).possible;
+      if (running === undefined && !cpus.includes(cpu)) throw new UsageError(`invalid cpu number: system has only ${cpus.length} cpus`);
       if (running === undefined) throw new LookupError(`no task is known to have run on CPU ${cpu}`);
       session.context = running.task.address;
     } else if (first !== undefined) {
@@ -81,7 +84,7 @@ export const set = defineCommand<SetResult>({
     const width = all === true ? 14 : 0;
     for (const { name, value } of variables ?? []) {
       // crash's own words for this one, which scripts look for.
-      if (name === "radix" && all !== true) yield `output radix: ${value.replace("hexadecimal", "hex")}`;
+      if (name === "radix" && all !== true) yield `output radix: ${value}`;
       else yield `${name.padStart(width)}: ${value}`;
     }
   },

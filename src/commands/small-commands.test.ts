@@ -50,22 +50,33 @@ describe("eval", () => {
 
 describe("ascii", () => {
   it("translates words, lowest byte first", () => {
-    expect(lines("ascii 62696c2f7273752f 0a41")).toEqual(["62696c2f7273752f: /usr/lib", "0000000000000a41: A."]);
+    expect(lines("ascii 62696c2f7273752f 20e90a41ff")).toEqual([
+      "62696c2f7273752f: /usr/lib",
+      "00000020e90a41ff: <ff>A<LF><e9> <NUL><NUL><NUL>",
+    ]);
   });
 
   it("draws the chart", () => {
     const chart = lines("ascii");
-    expect(chart).toHaveLength(18);
-    expect(chart[3]).toBe("  1 | SOH DC1   !   1   A   Q   a   q");
-    expect(chart[17]).toBe("  f |  SI  US   /   ?   O   _   o DEL");
+    expect(chart).toHaveLength(20);
+    expect(chart[3]).toBe("  0 | NUL DLE  SP  0   @   P   `   p");
+    expect(chart[18]).toBe("  F |  SI  US  /   ?   O   _   o  DEL");
   });
 });
 
 describe("pages and addresses", () => {
   it("converts", () => {
     expect(lines("btop 512a000 1fff")).toEqual(["512a000: 512a", "1fff: 1"]);
-    expect(lines("ptob 512a 1204 (4*4)")).toEqual(["512a: 512a000", "1204: 4b4000", "(4*4): 10000"]);
+    expect(lines("ptob 512a 1204 (4*4)")).toEqual(["512a: 512a000", "4b4: 4b4000", "10: 10000"]);
     expect(lines("ptov 56e000")).toEqual(["VIRTUAL           PHYSICAL", "ffff88800056e000  56e000"]);
+    expect(lines("ptov 1000 runqueues:1")).toEqual([
+      "VIRTUAL           PHYSICAL",
+      "ffff888000001000  1000",
+      "",
+      "PER-CPU OFFSET: 100",
+      "  CPU    VIRTUAL",
+      "  [1]  0000000000002100",
+    ]);
     expect(lines("ptov runqueues:a")).toEqual([
       "PER-CPU OFFSET: 100",
       "  CPU    VIRTUAL",
@@ -80,13 +91,16 @@ describe("pages and addresses", () => {
 describe("alias", () => {
   it("defines, shows, runs and removes", () => {
     const session = make();
-    expect(lines('alias hexval "eval $1 | head -1"', session)).toEqual(["ORIGIN   ALIAS   COMMAND", "runtime  hexval  eval $1 | head -1"]);
-    expect(lines("alias e2 eval 0x2", session)[1]).toBe("runtime  e2     eval 0x2");
+    expect(lines('alias hexval "eval $1 | head -1"', session)).toEqual([
+      "ORIGIN   ALIAS    COMMAND",
+      "runtime  hexval   eval $1 | head -1",
+    ]);
+    expect(lines("alias e2 eval 0x2", session)[1]).toBe("runtime  e2       eval 0x2");
     expect(lines("e2", session)[0]).toBe("hexadecimal: 2");
-    expect(lines('alias e2 ""', session)).toEqual([]);
-    expect(() => lines("alias e2", session)).toThrow('no alias named "e2"');
+    expect(lines('alias e2 ""', session)).toEqual(["alias deleted: e2"]);
+    expect(() => lines("alias e2", session)).toThrow("alias does not exist: e2");
     expect(() => lines("alias eval foo", session)).toThrow("is a command");
-    expect(lines("alias", session)).toContain("builtin  dmesg   log");
+    expect(lines("alias", session)).toContain("builtin  dmesg    log");
   });
 });
 
@@ -103,7 +117,7 @@ describe("set", () => {
     expect(lines("set null_stop on", session)).toEqual(["null-stop: on"]);
     lines("set zero_excluded on", session);
     expect(session.kernel.physical.zeroExcluded).toBe(true);
-    expect(lines("set -v", session)).toContain("         radix: 16 (hexadecimal)");
+    expect(lines("set -v", session)).toContain("         radix: 16 (hex)");
   });
 
   it("refuses what it does not know", () => {
@@ -111,7 +125,7 @@ describe("set", () => {
     expect(() => lines("set radx 10")).toThrow('no variable named "radx" (nearest: radix)');
     expect(() => lines("set scroll maybe")).toThrow("scroll is on or off");
     expect(() => lines("set namelist x")).toThrow("is fixed");
-    expect(() => lines("set 999")).toThrow("neither the pid nor the address of a task");
+    expect(() => lines("set 999")).toThrow("invalid task or pid value: 999");
   });
 
   it("changes the task by pid, address and CPU", () => {

@@ -88,7 +88,7 @@ function matching(kernel: Kernel, operand: string, quoted: boolean): readonly Ta
   if (task !== undefined) return [task];
   // The kernel keeps 15 characters of a name.
   const named = tasks.filter(({ comm }) => comm === operand.slice(0, 15));
-  if (named.length === 0) throw new LookupError(`"${operand}" is no pid, task address or name of a task`);
+  if (named.length === 0) throw new LookupError(`invalid task or pid value: ${operand} (nor is a task called so)`);
   return named;
 }
 

@@ -33,7 +33,7 @@ export const VARIABLES: readonly Variable[] = [
   {
     name: "radix",
     help: "radix of printed numbers: 10 or 16",
-    show: ({ settings }) => (settings.radix === 10 ? "10 (decimal)" : "16 (hexadecimal)"),
+    show: ({ settings }) => (settings.radix === 10 ? "10 (decimal)" : "16 (hex)"),
     assign({ settings }, value) {
       if (/^(10|dec|decimal)$/.test(value)) settings.radix = 10;
       else if (/^(16|0x10|hex|hexadecimal)$/.test(value)) settings.radix = 16;
@@ -43,8 +43,9 @@ export const VARIABLES: readonly Variable[] = [
   flag("refresh", "refresh", "accepted; a dump does not change"),
   count("print_max", "printMax", "elements of an array that are printed"),
   flag("print_array", "printArray", "one element of an array a line"),
-  text("console", "console", "accepted; messages go to the standard error"),
+  text("console", "console", "accepted; messages go to the standard error", "not set"),
   count("debug", "debug", "accepted; 0 is silent"),
+  flag("core", "core", "accepted; errors leave no core file"),
   {
     name: "hash",
     help: "accepted; lists are always checked for loops",
@@ -67,9 +68,10 @@ export const VARIABLES: readonly Variable[] = [
       kernel.physical.zeroExcluded = settings.zeroExcluded;
     },
   },
+  flag("unwind", "unwind", "accepted; stacks are always unwound by the kernel's own tables"),
   flag("null-stop", "nullStop", "character arrays are printed up to their first NUL"),
   flag("gdb", "gdb", "accepted; there is no gdb inside"),
-  text("scope", "scope", "accepted; needs a vmlinux with debug information"),
+  text("scope", "scope", "accepted; needs a vmlinux with debug information", "0 (not set)"),
   choice("offline", "offline", ["show", "hide"], "offline CPUs in per-CPU output"),
   flag("redzone", "redzone", "addresses of slab objects are those behind the left red zone"),
   text("error", "error", "accepted; errors go to the standard error, never into a pipe or file"),
@@ -105,11 +107,11 @@ function count(name: string, key: "printMax" | "debug", help: string): Variable 
   };
 }
 
-function text(name: string, key: "console" | "scope" | "error", help: string): Variable {
+function text(name: string, key: "console" | "scope" | "error", help: string, unset = "(not set)"): Variable {
   return {
     name,
     help,
-    show: ({ settings }) => settings[key] || "(not set)",
+    show: ({ settings }) => settings[key] || unset,
     assign({ settings }, value) {
       settings[key] = value;
     },
