@@ -1,5 +1,6 @@
 /** `set`: the task that commands apply to, and the session's variables. */
 import { LookupError, UsageError } from "../bytes/errors.ts";
+import type { Kernel } from "../kernel/kernel.ts";
 import { cpuMasks } from "../linux/cpu.ts";
 import { panicTask } from "../linux/panic-task.ts";
 import { activeTasks, makeActive } from "../linux/task.ts";
@@ -57,9 +58,7 @@ export const set = defineCommand<SetResult>({
     } else if (args.has("-c")) {
       const cpu = parseCount(args.value("-c") as string);
       const running = activeTasks(kernel).find((active) => active.cpu === cpu);
-      const cpus = cpuMasks(kernel).possible;
-      if (running === undefined && !cpus.includes(cpu)) throw new UsageError(`invalid cpu number: system has only ${cpus.length} cpus`);
-      if (running === undefined) throw new LookupError(`no task is known to have run on CPU ${cpu}`);
+      if (running === undefined) throw noneOn(kernel, cpu);
       session.context = running.task.address;
     } else if (first !== undefined) {
       const variable = findVariable(first);
@@ -92,4 +91,10 @@ export const set = defineCommand<SetResult>({
 
 function shown(session: Session, variable: (typeof VARIABLES)[number]) {
   return { name: variable.name, value: variable.show(session), help: variable.help };
+}
+
+function noneOn(kernel: Kernel, cpu: number): Error {
+  const cpus = cpuMasks(kernel).possible;
+  if (cpus.includes(cpu)) return new LookupError(`no task is known to have run on CPU ${cpu}`);
+  return new UsageError(`invalid cpu number: system has only ${cpus.length} cpus`);
 }
