@@ -27,7 +27,7 @@ export interface ForeachResult {
 }
 
 /** These print a header with the task themselves, or need none. */
-const OWN_HEADER = new Set(["bt", "vm", "task", "files", "net", "sig", "set", "ps"]);
+const OWN_HEADER = new Set(["bt", "vm", "task", "files", "net", "sig", "ps"]);
 
 export const foreach = defineCommand<ForeachResult>({
   spec: {

@@ -8,6 +8,7 @@ const FACTS: MachineFacts = {
   machine: "x86_64",
   memoryBytes: 267_911_168,
   cpus: 2,
+  offlineCpus: 1,
   hypervisor: "KVM",
   megahertz: 2596.123,
   hz: 250,
@@ -19,11 +20,11 @@ const FACTS: MachineFacts = {
       kind: "irq",
       size: 16384,
       stacks: [
-        { cpu: 0, address: 0xffff_c900_0000_0000n },
-        { cpu: 1, address: 0xffff_c900_0000_8000n },
+        { cpu: 0, address: 0xffff_c900_0000_0000n, mapped: true },
+        { cpu: 1, address: 0xffff_c900_0000_8000n, mapped: true },
       ],
     },
-    { kind: "double fault", size: 8192, stacks: [{ cpu: 0, address: 0xffff_fe00_0000_9000n }] },
+    { kind: "double fault", size: 8192, stacks: [{ cpu: 0, address: 0xffff_fe00_0000_9000n, mapped: false }] },
   ],
 };
 
@@ -32,7 +33,7 @@ describe("mach", () => {
     expect([...mach.text({ facts: FACTS }, { radix: 10 })]).toEqual([
       "          MACHINE TYPE: x86_64",
       "           MEMORY SIZE: 255.5 MB",
-      "                  CPUS: 2",
+      "                  CPUS: 2 [OFFLINE: 1]",
       "            HYPERVISOR: KVM",
       "       PROCESSOR SPEED: 2596 Mhz",
       "                    HZ: 250",
@@ -45,7 +46,7 @@ describe("mach", () => {
       "                 CPU 1: ffffc90000008000",
       "DOUBLEFAULT STACK SIZE: 8192",
       "    DOUBLEFAULT STACKS:",
-      "                 CPU 0: fffffe0000009000",
+      "                 CPU 0: fffffe0000009000 [unavailable]",
     ]);
   });
 

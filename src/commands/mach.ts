@@ -23,13 +23,19 @@ export interface StackList {
   readonly kind: StackKind;
   /** Bytes; of the first when they differ. */
   readonly size: number;
-  readonly stacks: readonly { readonly cpu: number | undefined; readonly address: bigint }[];
+  readonly stacks: readonly {
+    readonly cpu: number | undefined;
+    readonly address: bigint;
+    /** False where nothing is mapped, as with #VC stacks outside SEV-ES guests. */
+    readonly mapped: boolean;
+  }[];
 }
 
 export interface MachineFacts {
   readonly machine: string;
   readonly memoryBytes: number;
   readonly cpus: number;
+  readonly offlineCpus: number;
   /** x86-64: what the kernel took its host for. */
   readonly hypervisor?: string;
   readonly megahertz?: number;
@@ -73,7 +79,10 @@ export const mach = defineCommand<MachResult>({
       ["mach -m", "the memory map that the firmware gave"],
       ["mach -cx", "each CPU's data in hexadecimal"],
     ],
-    differences: ["-m also works on arm64."],
+    differences: [
+      "-m also works on arm64.",
+      "All exception stacks have their names and sizes, also the machine-check, second #VC and entry stacks.",
+    ],
   },
   run(session, args) {
     const { kernel } = session;
@@ -110,6 +119,7 @@ export function machineFacts(kernel: Kernel): MachineFacts {
     machine: kernel.arch.name === "x86_64" ? "x86_64" : utsname(kernel).machine || "aarch64",
     memoryBytes: memoryTotal(kernel).present,
     cpus: masks.present.length,
+    offlineCpus: masks.present.filter((cpu) => !masks.online.includes(cpu)).length,
     ...(hypervisor === undefined ? {} : { hypervisor }),
     ...(megahertz === undefined ? {} : { megahertz }),
     ...(hz === undefined ? {} : { hz }),
@@ -171,7 +181,7 @@ function arm64Bases(kernel: Kernel): readonly Base[] {
 }
 
 function stackLists(kernel: Kernel): readonly StackList[] {
-  const lists = new Map<StackKind, { cpu: number | undefined; address: bigint; size: number }[]>();
+  const lists = new Map<StackKind, { cpu: number | undefined; address: VirtualAddress; size: number }[]>();
   for (const { kind, start, end, cpu } of StackMap.of(kernel).areas) {
     const list = lists.get(kind) ?? [];
     list.push({ cpu, address: start, size: Number(end - start) });
@@ -180,7 +190,7 @@ function stackLists(kernel: Kernel): readonly StackList[] {
   return [...lists].map(([kind, stacks]) => ({
     kind,
     size: stacks[0]?.size ?? 0,
-    stacks: stacks.map(({ cpu, address }) => ({ cpu, address })),
+    stacks: stacks.map(({ cpu, address }) => ({ cpu, address, mapped: kernel.arch.kernelTables.walk(address).physical !== undefined })),
   }));
 }
 
@@ -232,7 +242,7 @@ function* factLines(facts: MachineFacts): Iterable<string> {
   const line = (label: string, value: string) => `${label.padStart(WIDTH)}: ${value}`;
   yield line("MACHINE TYPE", facts.machine);
   yield line("MEMORY SIZE", sizeText(facts.memoryBytes));
-  yield line("CPUS", String(facts.cpus));
+  yield line("CPUS", `${facts.cpus}${facts.offlineCpus === 0 ? "" : ` [OFFLINE: ${facts.offlineCpus}]`}`);
   if (facts.hypervisor !== undefined) yield line("HYPERVISOR", facts.hypervisor);
   yield line("PROCESSOR SPEED", facts.megahertz === undefined ? "(unknown)" : `${Math.floor(facts.megahertz)} Mhz`);
   yield line("HZ", facts.hz === undefined ? "(unknown)" : String(facts.hz));
@@ -243,7 +253,9 @@ function* factLines(facts: MachineFacts): Iterable<string> {
     const name = STACK_NAMES[kind] ?? kind.toUpperCase();
     yield line(`${name} STACK SIZE`, String(size));
     yield `${`${name} STACKS`.padStart(WIDTH)}:`;
-    for (const { cpu, address } of stacks) yield line(cpu === undefined ? "ALL CPUS" : `CPU ${cpu}`, hex16(address));
+    for (const { cpu, address, mapped } of stacks) {
+      yield line(cpu === undefined ? "ALL CPUS" : `CPU ${cpu}`, `${hex16(address)}${mapped ? "" : " [unavailable]"}`);
+    }
   }
 }
 

@@ -55,8 +55,11 @@ describe("ps", () => {
       "        1       0   1  ff44aebe412b4600  IN   0.8        ?        ?  init",
     ]);
     expect([...psTable([{ ...task({}), stackPointer: 0xff63_730a_4001_bde0n }], true, "stack")]).toEqual([
-      "      PID    PPID  CPU     KSTACKP       ST  %MEM      VSZ      RSS  COMM",
+      "      PID    PPID  CPU      KSTACKP      ST  %MEM      VSZ      RSS  COMM",
       "        1       0   1  ff63730a4001bde0  IN   0.8     2336     1692  init",
+    ]);
+    expect([...psTable([task({ active: true })], false, "stack")]).toEqual([
+      ">       1       0   1         --         IN   0.8     2336     1692  init",
     ]);
     expect([...psTable([{ ...task({}), policy: "FIFO", priority: 49 }], false, "policy")]).toEqual([
       "        1       0   1  ff44aebe412b4600  IN  FIFO        49  init",
@@ -125,6 +128,6 @@ describe("ps", () => {
   test("limits", () => {
     expect(
       lines({ kind: "limits", limits: [{ task: brief(1, "init"), limits: [{ name: "NOFILE", current: 1024, maximum: undefined }] }] }),
-    ).toEqual([header(1, "init"), "     RLIMIT     CURRENT       MAXIMUM", "     NOFILE          1024   (unlimited)"]);
+    ).toEqual([header(1, "init"), "      RLIMIT     CURRENT       MAXIMUM", "      NOFILE      1024       (unlimited)"]);
   });
 });

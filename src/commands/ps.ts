@@ -38,7 +38,7 @@ export const ps = defineCommand<PsResult>({
       { flag: "-y", argument: "policy", help: "tasks of these scheduling policies: NORMAL, FIFO, RR, BATCH, IDLE, DEADLINE, EXT" },
       { flag: "-A", help: "tasks running on a CPU only" },
       { flag: "-H", help: "no header line" },
-      { flag: "-s", help: "the saved kernel stack pointer instead of the task's address" },
+      { flag: "-s", help: "the saved kernel stack pointer instead of the task's address; -- for a running task" },
       { flag: "-Y", help: "scheduling policy and priority instead of the memory columns" },
       { flag: "-p", help: "ancestors of each task" },
       { flag: "-c", help: "children of each task" },
@@ -60,7 +60,8 @@ export const ps = defineCommand<PsResult>({
     ],
     differences: [
       "RSS includes counts that are still cached per CPU or per thread.",
-      "Without operands, -p, -c, -t, -a, -g and -r show all tasks as crash does; -a leaves kernel threads out.",
+      "%MEM is of the memory that the kernel manages (MemTotal), as ps(1) has it; crash takes the whole range of page frames.",
+      "START TIME has the date beside the nanoseconds.",
     ],
   },
   run(session, args) {

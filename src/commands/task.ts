@@ -106,11 +106,11 @@ function dumper(session: Session): (task: Task) => Omit<TaskDump, "task"> {
   };
 }
 
-/** Each member is looked for in task_struct, then in thread_info. */
+/** Each member is looked for in task_struct and in thread_info; one that both have is shown of both. */
 function memberReader(session: Session, names: readonly string[]): (task: Task) => Omit<TaskDump, "task"> {
   const { kernel } = session;
   const reader = valueReader(session);
-  const places = names.map((name) => memberPlace(kernel, name));
+  const places = names.flatMap((name) => memberPlaces(kernel, name));
   return ({ address }) => ({
     members: places.flatMap(({ struct, ofThreadInfo }) => {
       const at: VirtualAddress | undefined = ofThreadInfo ? threadInfo(kernel, address) : address;
@@ -119,17 +119,22 @@ function memberReader(session: Session, names: readonly string[]): (task: Task) 
   });
 }
 
-function memberPlace(kernel: Kernel, name: string): { readonly struct: StructName; readonly ofThreadInfo: boolean } {
-  try {
-    return { struct: resolveStruct(kernel, `task_struct.${name}`, "struct"), ofThreadInfo: false };
-  } catch (error) {
-    if (!(error instanceof LookupError)) throw error;
+interface MemberPlace {
+  readonly struct: StructName;
+  readonly ofThreadInfo: boolean;
+}
+
+function memberPlaces(kernel: Kernel, name: string): readonly MemberPlace[] {
+  const failures: LookupError[] = [];
+  const places = ["task_struct", "thread_info"].flatMap((struct): readonly MemberPlace[] => {
     try {
-      return { struct: resolveStruct(kernel, `thread_info.${name}`, "struct"), ofThreadInfo: true };
-    } catch (second) {
-      if (!(second instanceof LookupError)) throw second;
-      // The first error names the nearest members of task_struct.
-      throw error;
+      return [{ struct: resolveStruct(kernel, `${struct}.${name}`, "struct"), ofThreadInfo: struct === "thread_info" }];
+    } catch (error) {
+      if (!(error instanceof LookupError)) throw error;
+      failures.push(error);
+      return [];
     }
-  }
+  });
+  if (places.length === 0) throw new LookupError(`${name}: not a task_struct or thread_info member`, failures[0]?.nearest ?? []);
+  return places;
 }

@@ -210,8 +210,10 @@ function mappingOf(
 }
 
 function* vtopText(machine: string, vtop: Vtop): Iterable<string> {
-  yield "VIRTUAL           PHYSICAL";
-  const shown = vtop.virtual.toString(16).padEnd(16);
+  // crash's column is narrower for user addresses, whatever their length.
+  const width = vtop.space === "kernel" ? 16 : 10;
+  yield `${"VIRTUAL".padEnd(width)}  PHYSICAL`;
+  const shown = vtop.virtual.toString(16).padEnd(width);
   if (vtop.physical !== undefined) yield `${shown}  ${vtop.physical.toString(16)}`;
   else yield `${shown}  (not mapped)${vtop.reason === undefined ? "" : `  [${vtop.reason}]`}`;
   yield "";
@@ -274,10 +276,10 @@ function* entryText(value: bigint, page: bigint, flags: readonly string[]): Iter
 export function* pageText(page: PageInfo): Iterable<string> {
   const at = page.physical.toString(16);
   const wide = Math.max(at.length, 8);
-  yield `${centre("PAGE", 16)} ${centre("PHYSICAL", wide)} ${centre("MAPPING", 16)} ${"INDEX".padStart(8)} CNT FLAGS`;
+  yield `${centre("PAGE", 16)} ${centre("PHYSICAL", wide)}      MAPPING       INDEX CNT FLAGS`;
   const mapping = page.mapping.toString(16).padStart(16);
   const index = page.index.toString(16).padStart(8);
-  yield `${hex16(page.page)} ${at.padStart(wide)} ${mapping} ${index} ${String(page.count).padStart(3)} ${page.flags.toString(16)} ${page.flagNames.join(",")}`.trimEnd();
+  yield `${hex16(page.page)} ${at.padStart(wide)} ${mapping} ${index} ${String(page.count).padStart(2)} ${page.flags.toString(16)} ${page.flagNames.join(",")}`.trimEnd();
 }
 
 function centre(text: string, width: number): string {

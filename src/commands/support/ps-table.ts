@@ -21,6 +21,8 @@ export interface TableExtra {
 
 export function tableExtra(kernel: Kernel, task: Task, column: "stack" | "policy" | undefined): TableExtra {
   if (column === "stack") {
+    // What a running task saved is of its last sleep.
+    if (task.active) return {};
     const stackPointer = savedStackPointer(kernel, task.address);
     return stackPointer === undefined ? {} : { stackPointer };
   }
@@ -32,12 +34,11 @@ export function tableExtra(kernel: Kernel, task: Task, column: "stack" | "policy
 }
 
 export function* psTable(tasks: Iterable<PsTask & TableExtra>, header: boolean, column: "stack" | "policy" | undefined): Iterable<string> {
-  const place = column === "stack" ? "KSTACKP " : "  TASK  ";
+  const place = column === "stack" ? " KSTACKP" : "  TASK  ";
   if (header)
     yield `      PID    PPID  CPU     ${place}      ST  ${column === "policy" ? "POLICY    PRIO" : "%MEM      VSZ      RSS"}  COMM`;
   for (const task of tasks) {
-    const address =
-      column !== "stack" ? hex16(task.address) : task.stackPointer === undefined ? "?".padStart(16) : hex16(task.stackPointer);
+    const address = column === "stack" ? stackPointerText(task) : hex16(task.address);
     const comm = task.kernelThread ? `[${task.comm}]` : task.comm;
     const measures =
       column === "policy"
@@ -45,6 +46,11 @@ export function* psTable(tasks: Iterable<PsTask & TableExtra>, header: boolean, 
         : `${task.memoryPercent.toFixed(1).padStart(4)} ${amount(task.vszKiB)} ${amount(task.rssKiB)}`;
     yield `${task.active ? ">" : " "} ${String(task.pid).padStart(7)} ${String(task.ppid).padStart(7)} ${String(task.cpu).padStart(3)}  ${address} ${task.state.padStart(3)}  ${measures}  ${comm}`;
   }
+}
+
+function stackPointerText({ active, stackPointer }: PsTask & TableExtra): string {
+  if (active) return "--".padStart(9).padEnd(16);
+  return stackPointer === undefined ? "?".padStart(16) : hex16(stackPointer);
 }
 
 function amount(kib: number | undefined): string {

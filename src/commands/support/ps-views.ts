@@ -28,7 +28,7 @@ export type PsView =
     }
   | { readonly kind: "times"; readonly times: Iterable<TimesOfTask> }
   | { readonly kind: "last-run"; readonly elapsed: boolean; readonly blocks: readonly LastRunBlock[] }
-  | { readonly kind: "arguments"; readonly processes: Iterable<{ readonly task: Brief } & CommandLine> }
+  | { readonly kind: "arguments"; readonly processes: Iterable<{ readonly task: Brief } & (CommandLine | { readonly kernelThread: true })> }
   | {
       readonly kind: "limits";
       readonly limits: Iterable<{ readonly task: Brief; readonly limits: readonly ResourceLimit[]; readonly problem?: string }>;
@@ -90,7 +90,8 @@ export function viewOf(kernel: Kernel, flag: (typeof VIEWS)[number], tasks: read
       return {
         kind: "arguments",
         processes: lazy(function* () {
-          for (const task of tasks) if (!isKernelThread(task)) yield { task: brief(task), ...commandLine(kernel, task) };
+          for (const task of tasks)
+            yield { task: brief(task), ...(isKernelThread(task) ? { kernelThread: true } : commandLine(kernel, task)) };
         }),
       };
     case "-r":
@@ -227,20 +228,14 @@ export function* viewLines(view: PsView): Iterable<string> {
       yield* lastRunLines(view.blocks, view.elapsed);
       return;
     case "arguments":
-      yield* blocks(view.processes, ({ task, arguments: args, environment, problem }) => [
-        taskHeader(task),
-        ...labelled("ARG", args === undefined ? [`(unreadable: ${problem})`] : [args.join(" ")]),
-        ...labelled("ENV", environment ?? [`(unreadable: ${problem})`]),
-      ]);
+      yield* blocks(view.processes, (process) => [taskHeader(process.task), ...argumentLines(process)]);
       return;
     case "limits":
       yield* blocks(view.limits, ({ task, limits, problem }) => [
         taskHeader(task),
-        "     RLIMIT     CURRENT       MAXIMUM",
+        "      RLIMIT     CURRENT       MAXIMUM",
         ...(problem === undefined
-          ? limits.map(
-              ({ name, current, maximum }) => `${name.padStart(11)} ${limitText(current).padStart(13)} ${limitText(maximum).padStart(13)}`,
-            )
+          ? limits.map(({ name, current, maximum }) => `${name.padStart(12)}   ${limitText(current)}   ${limitText(maximum)}`.trimEnd())
           : [`  (unreadable: ${problem})`]),
       ]);
   }
@@ -256,14 +251,25 @@ function* blocks<T>(items: Iterable<T>, lines: (item: T) => Iterable<string>): I
   }
 }
 
+function argumentLines(process: CommandLine | { readonly kernelThread: true }): readonly string[] {
+  if ("kernelThread" in process) return ["ps: no user stack"];
+  const { arguments: args, environment, problem } = process;
+  return [
+    ...labelled("ARG", args === undefined ? [`(unreadable: ${problem})`] : [args.join(" ")]),
+    ...labelled("ENV", environment ?? [`(unreadable: ${problem})`]),
+  ];
+}
+
 function labelled(label: string, lines: readonly string[]): readonly string[] {
   return lines.length === 0
     ? [`${label}: (none)`]
     : lines.map((line, i) => `${i === 0 ? `${label}: ` : " ".repeat(label.length + 2)}${line}`);
 }
 
+/** Centred in its column of 11. */
 function limitText(value: number | undefined): string {
-  return value === undefined ? "(unlimited)" : String(value);
+  const text = value === undefined ? "(unlimited)" : String(value);
+  return text.padStart(text.length + Math.floor((11 - text.length) / 2)).padEnd(11);
 }
 
 /** START TIME, UTIME and STIME are nanoseconds, as crash shows them for kernels that count so. */
