@@ -26,7 +26,7 @@ export interface KernelModule {
   readonly name: string;
   /** Address of the struct module. */
   readonly address: VirtualAddress;
-  /** Address that /proc/modules shows: start of the text. */
+  /** Address that /proc/modules shows: start of the text; 0 for a module that has none. */
   readonly base: VirtualAddress;
   /** Bytes as /proc/modules shows them: all of the module's memory, init parts that are gone left out. */
   readonly size: number;
@@ -139,7 +139,7 @@ function readModule(memory: Memory, layout: Layout, address: VirtualAddress): Ke
   return {
     name,
     address,
-    base: regions[0]?.start ?? virtual(0n),
+    base: layout.regions[0] === undefined ? virtual(0n) : layout.regions[0].base.pointer(add(address, layout.regions[0].elementOffset)),
     size: regions.reduce((sum, region) => sum + region.size, 0),
     regions,
     state,
