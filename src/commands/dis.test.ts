@@ -12,6 +12,8 @@ const TEXT = 0xffff_ffff_8100_0000n;
 const FIRST = "55" + "0f1f440000" + "e807000000" + "74f9" + "c3" + "cccc";
 /** mov 0x10(%rip),%rax; ud2; .byte; ret */
 const SECOND = "488b0510000000" + "0f0b" + "c3" + "c3";
+/** nop; ret; nopw 0x0(%rax,%rax,1) */
+const THIRD = "90" + "c3" + "660f1f440000";
 
 beforeAll(async () => {
   registerDisassemblers();
@@ -32,10 +34,15 @@ function build(): Session {
     TEXT,
     Uint8Array.from(`${FIRST}cccc${SECOND}`.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16)),
   );
+  fake.memory.write(
+    TEXT + 0x100n,
+    Uint8Array.from(THIRD.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16)),
+  );
   const symbols: FakeSymbol[] = [
     { name: "first", address: virtual(TEXT), type: "T", module: undefined, size: 18 },
     { name: "second", address: virtual(TEXT + 18n), type: "t", module: undefined, size: 12 },
     { name: "data", address: virtual(TEXT + 30n), type: "D", module: undefined, size: 64 },
+    { name: "third", address: virtual(TEXT + 0x100n), type: "t", module: undefined, size: 8 },
   ];
   Object.defineProperty(fake, "arch", { value: { ...fake.arch, stripPointer: (address: bigint) => virtual(address) } });
   Object.defineProperty(fake, "symbols", {
@@ -76,6 +83,12 @@ describe("dis", () => {
       `${at(16)} <first+16>:\tint3`,
       `${at(17)} <first+17>:\tint3`,
     ]);
+  });
+
+  it("shows a whole function for the address it starts at, without the padding behind it", () => {
+    expect(text(TEXT.toString(16))).toEqual(text("first"));
+    expect(text("third").map((line) => line.split("\t")[1])).toEqual(["nop", "ret"]);
+    expect(text("third 3")).toHaveLength(3);
   });
 
   it("shows one instruction for an address, N for a count, and hexadecimal offsets with -x", () => {

@@ -59,7 +59,7 @@ export const dis = defineCommand<DisResult>({
     summary: "disassemble",
     synopsis: ["[-rfludxs] address | symbol | (expression) [count]", "-b [bytes]"],
     description: [
-      "Shows instructions as they lie in the dump's memory: with the kernel's own patches (alternatives, static calls, jump labels) applied. A symbol without a count shows its whole function; an address shows one instruction.",
+      "Shows instructions as they lie in the dump's memory: with the kernel's own patches (alternatives, static calls, jump labels) applied. A symbol without a count, or the address a function starts at, shows the whole function; another address shows one instruction.",
       "x86-64 is in AT&T syntax; both machines are written as binutils and gdb write them.",
     ],
     options: [
@@ -140,10 +140,34 @@ function choose(session: Session, args: ParsedArguments, { address, isSymbol, co
   }
   const memory: Memory = kernel.memory;
   const at = kernel.arch.stripPointer(address);
-  const range = args.has("-r") || args.has("-f") || (isSymbol && count === undefined) ? functionAt(kernel, at) : undefined;
+  const whole = count === undefined && (isSymbol || kernel.symbols.byAddress(at)?.offset === 0);
+  const range = args.has("-r") || args.has("-f") || whole ? functionAt(kernel, at) : undefined;
   if (range !== undefined && args.has("-r")) return () => upTo(kernel, memory, range, at, count);
-  if (range !== undefined) return () => take(instructionsFrom(kernel, memory, args.has("-f") ? at : range.start, range.end), count);
+  if (range !== undefined) {
+    const start = args.has("-f") ? at : range.start;
+    return () => take(withoutPadding(instructionsFrom(kernel, memory, start, range.end)), count);
+  }
   return () => take(instructionsFrom(kernel, memory, at), count ?? 1);
+}
+
+/**
+ * The symbol table has no lengths: a function seems to reach to the next one. What follows a function's last jump, return or call of what does
+ * not return is padding when it is nothing but no-operations up to the end.
+ */
+function* withoutPadding(from: Iterable<Decoded>): Generator<Decoded, void, undefined> {
+  let ended = false;
+  let held: Decoded[] = [];
+  for (const item of from) {
+    const { flow, mnemonic } = item.instruction;
+    if (ended && /nop/.test(mnemonic)) {
+      held.push(item);
+      continue;
+    }
+    yield* held;
+    held = [];
+    yield item;
+    ended = flow !== "next" && flow !== "conditional" && flow !== "system";
+  }
 }
 
 function* take(from: Iterable<Decoded>, count: number | undefined): Generator<Decoded, void, undefined> {
@@ -228,7 +252,7 @@ function perCpuReference(kernel: Kernel, { operands, reference }: Instruction): 
 
 /** One line as crash shows it. */
 export function disLine(line: DisLine, radix: 10 | 16): string {
-  let text = `${labelText(line, radix)}:\t${line.mnemonic}`;
+  let text = `${line.symbol === undefined ? "   " : ""}${labelText(line, radix)}:\t${line.mnemonic}`;
   if (line.operands !== "") text += line.separator + line.operands;
   if (line.target?.symbol !== undefined) text += ` ${symbolText(line.target.symbol, radix)}`;
   if (line.reference !== undefined) text += `        # ${labelText(line.reference, radix)}`;
