@@ -19,6 +19,7 @@ import type { Field } from "../kernel/field.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import type { Struct, Types } from "../kernel/types.ts";
 import { callerName, type LogBuffer, type LogRecord, messageText } from "./log-record.ts";
+import { vmcoreinfoRingLayout } from "./printk-ring-vmcoreinfo.ts";
 
 /** log_buf_len is limited to 2^31 bytes and a record takes 32 bytes of it on average (PRB_AVGBITS 5). */
 const MAX_COUNT_BITS = 26;
@@ -79,7 +80,11 @@ export function ringLayout(types: Types): RingLayout | undefined {
 /** Reads the ring of this kernel; undefined when it has none. */
 export function ringLog(kernel: Kernel): LogBuffer | undefined {
   const pointer = kernel.tryAddress("prb");
-  const layout = pointer === undefined ? undefined : ringLayout(kernel.types);
+  const info = kernel.vmcoreinfo;
+  const layout =
+    pointer === undefined
+      ? undefined
+      : (ringLayout(kernel.types) ?? (info === undefined ? undefined : vmcoreinfoRingLayout(kernel.memory, info)));
   if (pointer === undefined || layout === undefined) return undefined;
   const log = readRing(kernel.memory, layout, kernel.memory.u64(pointer) as VirtualAddress);
   return { ...log, clearSequence: clearSequence(kernel) };

@@ -17,6 +17,7 @@ import { ringLog } from "./printk-ring.ts";
 export function readLog(kernel: Kernel): LogBuffer {
   return kernel.memo(readLog, () => {
     const log = ringLog(kernel) ?? structuredLog(kernel) ?? textLog(kernel);
+    if (log === undefined && kernel.tryAddress("prb") !== undefined && kernel.types.lack !== undefined) throw kernel.types.lack;
     if (log === undefined) throw new LookupError('no log buffer: neither "prb" nor "log_buf" is among the symbols or in VMCOREINFO');
     return log;
   });
