@@ -79,6 +79,8 @@ export const mod = defineCommand<ModResult>({
         );
       }
     }
+    // Without types the list cannot be walked: it is not empty, it is not known.
+    if (all.length === 0 && kernel.types.lack !== undefined) throw kernel.types.lack;
     const chosen = args.operands.length === 0 ? all : all.filter(({ name }) => args.operands.includes(name));
     const view = args.has("-t") ? "taints" : args.has("-g") ? "sections" : "list";
     const modules = chosen.map((module): ModuleRow => {

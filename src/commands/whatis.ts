@@ -87,6 +87,7 @@ function search(
   // `-m struct list_head` without quotes: the words belong together.
   const wanted = member === undefined ? undefined : [member, ...operands].join(" ");
   if (member === undefined && operands.length > 0) throw new UsageError(`"${operands.join(" ")}": -r takes one size or range`);
+  if (kernel.types.lack !== undefined) throw kernel.types.lack;
   const structures = searchStructures(kernel, size === undefined ? undefined : parseSizeRange(size), wanted, progress);
   if (structures.length === 0) throw new LookupError("no structure of the kernel and its modules is like that");
   return { kind: "search", structures };

@@ -55,8 +55,11 @@ export function openKernelOf(dump: Dump, options: OpenOptions = {}): Kernel {
     return modules;
   };
   const btf = openBtf(memory, kallsyms, image, notes);
-  const types = new Types(memory, btf === undefined ? [] : [btf], (): readonly TypeSource[] =>
-    btf === undefined ? [] : openModuleTypes(memory, types, symbols, btf, notes),
+  const types = new Types(
+    memory,
+    btf === undefined ? [] : [btf],
+    (): readonly TypeSource[] => (btf === undefined ? [] : openModuleTypes(memory, types, symbols, btf, notes)),
+    btf === undefined ? notes.at(-1) : undefined,
   );
   const extra = new Map<string, KernelSymbol>(vmcoreinfoSymbols(vmcoreinfo));
   const symbols = new KernelSymbols(kallsyms, extra, readAll);

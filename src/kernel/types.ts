@@ -72,18 +72,31 @@ export class Types {
   readonly sources: TypeSource[];
   readonly #memory: Memory;
   readonly #structs = new Map<string, Struct | undefined>();
+  readonly #absence: string | undefined;
   #loadModules: (() => readonly TypeSource[]) | undefined;
 
-  /** @param loadModules called once, when a name is not found in the first sources: modules' BTF is read only if needed */
-  constructor(memory: Memory, sources: TypeSource[], loadModules?: () => readonly TypeSource[]) {
+  /**
+   * @param loadModules called once, when a name is not found in the first sources: modules' BTF is read only if needed
+   * @param absence why there are no sources, when there are none
+   */
+  constructor(memory: Memory, sources: TypeSource[], loadModules?: () => readonly TypeSource[], absence?: string) {
     this.#memory = memory;
     this.sources = sources;
     this.#loadModules = loadModules;
+    this.#absence = absence;
   }
 
   /** True when the dump carries any type information. */
   get present(): boolean {
     return this.sources.length > 0;
+  }
+
+  /** What to throw where a structure is needed and the dump has no types at all; undefined when it has. */
+  get lack(): LookupError | undefined {
+    if (this.present) return undefined;
+    return new LookupError(
+      `structures are not known: ${this.#absence ?? "the dump carries no type information (BTF), and no vmlinux was given"}`,
+    );
   }
 
   /** Reads the modules' types now (they are otherwise read when a name is missed). */
@@ -128,7 +141,8 @@ export class Types {
   /** Like tryStruct, and also looks into modules; throws LookupError with the nearest names. */
   struct(name: string): Struct {
     const struct = this.tryStruct(name, { modules: true });
-    if (struct === undefined) throw new LookupError(`no structure named "${name}" in this dump`, this.nearest(["struct", "union"], name));
+    if (struct === undefined)
+      throw this.lack ?? new LookupError(`no structure named "${name}" in this dump`, this.nearest(["struct", "union"], name));
     return struct;
   }
 

@@ -52,8 +52,7 @@ function noSuchStruct(kernel: Kernel, name: string, keyword: "struct" | "union")
   if (types.find("enum", name) !== undefined) return new LookupError(`${name} is an enum, no ${keyword}: whatis ${name}`);
   if (types.find("typedef", name) !== undefined)
     return new LookupError(`${name} is a typedef of something else than a structure: whatis ${name}`);
-  if (!types.present)
-    return new LookupError("this dump carries no type information (BTF), and no vmlinux was given: structures are not known");
+  if (types.lack !== undefined) return types.lack;
   const nearest = types.nearest(["struct", "union", "typedef"], name);
   return new LookupError(`no ${keyword} named "${name}" in this dump; a module that defines it may carry no BTF`, nearest);
 }

@@ -11,6 +11,7 @@ import type { Kernel } from "../../kernel/kernel.ts";
 import { cpuMasks, cpuMegahertz, loadAverages } from "../../linux/cpu.ts";
 import { memoryTotal } from "../../linux/memory-total.ts";
 import { kernelPanic, panicTask } from "../../linux/panic-task.ts";
+import { readLog } from "../../linux/printk.ts";
 import { taintLetters, taintMask } from "../../linux/taint.ts";
 import { taskTable } from "../../linux/task.ts";
 import { machineTime } from "../../linux/timekeeping.ts";
@@ -20,6 +21,12 @@ import { dateText, durationText, sizeText } from "./date-text.ts";
 
 /** Columns of the labels: "LOAD AVERAGE". */
 const WIDTH = 12;
+
+const NO_PANIC = {
+  whole: "no panic in the log",
+  partly: "no panic in what can be read of the log",
+  unreadable: "the log cannot be read",
+};
 
 export interface SystemSummary {
   /** File with debug information, if one was given. */
@@ -47,6 +54,8 @@ export interface SystemSummary {
   readonly memoryBytes: number | undefined;
   readonly taints: string | undefined;
   readonly panic: string | undefined;
+  /** How much of the log the panic was looked for in. */
+  readonly log: "whole" | "partly" | "unreadable";
   /** More of the report is in the log. */
   readonly panicHasReport: boolean;
   readonly panicTask:
@@ -83,6 +92,7 @@ export function systemSummary(session: Session): SystemSummary {
   notes.push(...(table?.notes ?? []));
   const names = attempt("release", () => utsname(kernel));
   const memory = attempt("memory", () => memoryTotal(kernel));
+  const log = attempt("log", () => readLog(kernel));
   const panic = attempt("panic", () => kernelPanic(kernel));
   const task = withTasks ? attempt("panic task", () => panicTask(kernel)) : undefined;
   // Without the symbol, what the loaded modules did to the kernel is what can be known.
@@ -108,6 +118,7 @@ export function systemSummary(session: Session): SystemSummary {
     memoryBytes: memory?.present,
     taints: mask === undefined ? undefined : taintLetters(mask),
     panic: panic?.text,
+    log: log === undefined || (log.records.length === 0 && log.notes.length > 0) ? "unreadable" : log.notes.length > 0 ? "partly" : "whole",
     panicHasReport: panic?.report ?? false,
     panicTask:
       task === undefined
@@ -152,6 +163,8 @@ export function* summaryLines(summary: SystemSummary): Iterable<string> {
   yield line("MEMORY", summary.memoryBytes === undefined ? "unknown" : sizeText(summary.memoryBytes));
   yield line(
     "PANIC",
-    summary.panic === undefined ? "(no panic in the log)" : `"${summary.panic}"${summary.panicHasReport ? " (check log for details)" : ""}`,
+    summary.panic === undefined
+      ? `(${NO_PANIC[summary.log]})`
+      : `"${summary.panic}"${summary.panicHasReport ? " (check log for details)" : ""}`,
   );
 }
