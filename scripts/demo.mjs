@@ -1,13 +1,29 @@
-// `npm run demo`: the main job on a committed sample, as a user would run it.
+// `npm run demo`: the main job on a committed sample, as a session at the prompt would go. Needs only node and what `npm ci` built.
+// `node scripts/demo.mjs VMCORE` shows another dump. Ends with the status of the program: 0 when every command succeeded.
 import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
-const sample = process.argv[2] ?? "samples/x86-64-module-fault/vmcore";
-const commands = ["sys", "bt", "ps -A", "log", "mod"];
-for (const command of commands) {
-  const pipe = command === "log" ? "log | tail -n 25" : command;
-  process.stdout.write(`\n$ inquest ${sample} -c '${pipe}'\n`);
-  const run = spawnSync(process.execPath, ["bin/inquest", sample, "-c", pipe], { cwd: root, stdio: "inherit" });
-  if (run.status !== 0) process.exit(run.status ?? 1);
+const own = process.argv[2];
+const dump = own === undefined ? "samples/x86-64-null-pointer/vmcore" : resolve(own);
+// The instruction that faulted is of the sample's own module.
+const death = own === undefined ? ["dis -r lab_fault_map_segment+0x85 | tail -n 4", "log | grep -A 7 BUG:"] : ["log | tail -n 12"];
+const commands = ["bt", ...death, "ps -A", "mod"];
+
+if (!existsSync(new URL("../dist/inquest.js", import.meta.url))) {
+  process.stderr.write("demo: the program is not built yet: npm ci (or npm run build)\n");
+  process.exit(1);
 }
+process.stdout.write(`A dump saved by kdump, opened with nothing else: no vmlinux, no debug package. The same by hand:
+
+$ ./bin/inquest ${dump}
+`);
+const run = spawnSync(process.execPath, ["bin/inquest", "--no-rc", dump], {
+  cwd: root,
+  input: `${commands.join("\n")}\n`,
+  stdio: ["pipe", "inherit", "inherit"],
+});
+if (run.status === 0) process.stdout.write("More: `help` at the prompt, docs/commands.md, and the other dumps in samples/.\n");
+process.exit(run.status ?? 1);
