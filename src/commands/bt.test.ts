@@ -121,9 +121,9 @@ describe("bt", () => {
     expect(functions("-T")?.[0]).toBe("worker+90");
     expect(functions("-o")).toEqual(["__schedule+80", "worker+30", "ret_from_fork_asm+10"]);
     expect(text("-t")[1]).toMatch(/^ {14}START: __schedule at /);
-    expect(text("-O")).toEqual([]);
+    expect(text("-O")).toEqual(["bt: use old bt method by default"]);
     expect(functions("")).toEqual(functions("-o"));
-    text("-O");
+    expect(text("-O")).toEqual(["bt: use new bt method by default"]);
     expect(functions("")).toBeUndefined();
   });
 
@@ -141,11 +141,14 @@ describe("bt", () => {
     const other = session();
     other.kernel.addCpuStacks();
     expect(other.text("-E")).toEqual([
-      "CPU 0 IRQ STACK: (none found)",
+      "CPU 0 IRQ STACK:",
+      "(none found)",
       "",
-      "CPU 0 DOUBLEFAULT EXCEPTION STACK: (none found)",
+      "CPU 0 DOUBLEFAULT EXCEPTION STACK:",
+      "(none found)",
       "",
-      "CPU 0 NMI EXCEPTION STACK: (none found)",
+      "CPU 0 NMI EXCEPTION STACK:",
+      "(none found)",
     ]);
     expect(kernel).toBeDefined();
   });
@@ -163,6 +166,7 @@ describe("bt", () => {
     expect(names(stacks(`-S ${(sp + 64n).toString(16)}`)[0])).toEqual(["worker", "ret_from_fork_asm"]);
     const at = `-I ${(kernel.start("worker") + 4n).toString(16)} -S ${(sp + 72n).toString(16)}`;
     expect(names(stacks(at)[0])).toEqual(["worker", "ret_from_fork_asm"]);
+    expect(stacks(at)[0]?.registers).toBeUndefined();
   });
 
   it("checks the mark at the low end of every stack with -v", () => {

@@ -26,9 +26,9 @@ export const bt = defineCommand<BtResult>({
     if (args.has("-A")) throw new UnsupportedError("bt -A is for s390x only");
     const view = viewOf(kernel, args);
     if (args.has("-O")) {
-      if (scanning.delete(kernel)) return { [VIEW]: view, stacks: [] };
+      if (scanning.delete(kernel)) return { [VIEW]: view, method: "new" };
       scanning.add(kernel);
-      return { [VIEW]: view, stacks: [] };
+      return { [VIEW]: view, method: "old" };
     }
     if (args.has("-v")) return { [VIEW]: view, overflows: overflows(kernel) };
     if (args.has("-E")) return { [VIEW]: view, cpuStacks: cpuStacks(kernel, cpusOf(kernel, args)) };
@@ -60,13 +60,15 @@ export const bt = defineCommand<BtResult>({
       if (result.overflows.length === 0) yield "No stack overflows detected";
       return;
     }
+    if (result.method !== undefined) yield `bt: use ${result.method} bt method by default`;
     let first = true;
     if (result.cpuStacks?.length === 0) yield "(where these CPUs have their interrupt and exception stacks is not known in this dump)";
     for (const stack of result.cpuStacks ?? []) {
       if (!first) yield "";
       first = false;
-      yield `${stack.cpu === null ? "" : `CPU ${stack.cpu} `}${stackName(stack.stack).toUpperCase()}:${stack.exceptionFrames.length === 0 ? " (none found)" : ""}`;
-      if (stack.exceptionFrames.length > 0) yield* exceptionFrameText(stack.exceptionFrames, view, view.radix ?? radix);
+      yield `${stack.cpu === null ? "" : `CPU ${stack.cpu} `}${stackName(stack.stack).toUpperCase()}:`;
+      if (stack.exceptionFrames.length === 0) yield "(none found)";
+      else yield* exceptionFrameText(stack.exceptionFrames, view, view.radix ?? radix);
     }
     for (const stack of result.stacks ?? []) {
       if (!first) yield "";

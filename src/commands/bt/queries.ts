@@ -44,16 +44,27 @@ function answer(kernel: Kernel, task: Task, query: StackQuery): BtStack {
   const area = taskStack(kernel, task.address);
   if (query.raw) return { ...empty(task), raw: stackWordList(kernel, area.start, area.end, { symbols: true, slabs: false }) };
   const unwound = unwind(kernel, task, query);
-  const result = stackResult(kernel, brief(task), unwound, query.words);
+  const result = givenRegistersLeftOut(stackResult(kernel, brief(task), unwound, query.words), query);
   if (query.exceptions) {
     const found = findExceptionFrames(kernel, area).map((frame) => registersResult(kernel, frame.address, frame.user, frame.registers));
     return { ...result, exceptionFrames: found };
   }
   if (query.text !== undefined) {
     const start = query.text === "all" ? area.start : lowestUsed(area, unwound);
-    return { ...result, frames: query.text === "all" ? [] : result.frames.slice(0, 1), text: textWords(kernel, area, start, false) };
+    const outermost = result.frames.at(-1)?.exception;
+    return {
+      ...result,
+      frames: query.text === "all" ? [] : result.frames.slice(0, 1),
+      text: textWords(kernel, area, start, false),
+      ...(outermost?.user === true ? { userRegisters: outermost } : {}),
+    };
   }
   return query.scan ? { ...result, text: textWords(kernel, area, lowestUsed(area, unwound), true) } : result;
+}
+
+/** A start that was given by hand (-I, -S) is no CPU's registers. */
+function givenRegistersLeftOut({ registers, ...rest }: BtStack, { pc, sp }: StackQuery): BtStack {
+  return registers === undefined || pc !== undefined || sp !== undefined ? rest : { ...rest, registers };
 }
 
 function empty(task: Task): BtStack {
@@ -104,16 +115,14 @@ export function refers(
 
 /** bt -E: interrupt and exception stacks of some CPUs. */
 export function cpuStacks(kernel: Kernel, cpus: readonly number[]): BtCpuStack[] {
-  return StackMap.of(kernel)
-    .areas.filter((area) => area.cpu === undefined || cpus.includes(area.cpu))
-    .map((area) => ({
-      cpu: area.cpu ?? null,
-      stack: area.kind,
-      start: area.start,
-      exceptionFrames: findExceptionFrames(kernel, area).map((frame) =>
-        registersResult(kernel, frame.address, frame.user, frame.registers),
-      ),
-    }));
+  const areas = StackMap.of(kernel).areas.filter((area) => area.cpu === undefined || cpus.includes(area.cpu));
+  // crash's order: the interrupt stacks of all CPUs, then the other stacks of each.
+  return [...areas.filter(({ kind }) => kind === "irq"), ...areas.filter(({ kind }) => kind !== "irq")].map((area) => ({
+    cpu: area.cpu ?? null,
+    stack: area.kind,
+    start: area.start,
+    exceptionFrames: findExceptionFrames(kernel, area).map((frame) => registersResult(kernel, frame.address, frame.user, frame.registers)),
+  }));
 }
 
 /** bt -v: the mark at the low end of every stack, and a thread_info on the stack that names another task. */

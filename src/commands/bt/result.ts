@@ -73,6 +73,8 @@ export interface BtStack {
   readonly raw?: readonly BtWord[] | undefined;
   /** bt -t, -T, -o */
   readonly text?: readonly BtText[] | undefined;
+  /** bt -t, -T: what user mode was left with, behind the words. */
+  readonly userRegisters?: BtRegisters | undefined;
   /** bt -e */
   readonly exceptionFrames?: readonly BtRegisters[] | undefined;
 }
@@ -109,4 +111,6 @@ export interface BtResult {
   readonly stacks?: Iterable<BtStack>;
   readonly cpuStacks?: readonly BtCpuStack[];
   readonly overflows?: readonly BtOverflow[];
+  /** bt -O: how stacks are shown from now on. */
+  readonly method?: "old" | "new";
 }

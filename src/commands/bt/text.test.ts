@@ -135,6 +135,16 @@ describe("bt's text", () => {
     expect(lines(stack([], { complete: false, stop: "no registers" })).slice(1)).toEqual(["    (no registers)"]);
   });
 
+  it("ends words in code with the registers of user mode", () => {
+    const text = [{ address: virtual(0xffffb9e8c0e2f010n), pc: 0xffffffff81000005n, function: "schedule", offset: 5, module: null }];
+    const shown = lines(stack([frame(0, "schedule")], { text, userRegisters: { ...x86Registers, user: true } }));
+    expect(shown.slice(1)).toEqual([
+      "              START: schedule at ffffffff81000000",
+      "  [ffffb9e8c0e2f010] schedule at ffffffff81000005",
+      ...X86_BLOCK,
+    ]);
+  });
+
   it("says why a frame rests on x30 alone", () => {
     const shown = lines(stack([frame(0, "vectors"), frame(1, "delay", { certainty: "guessed", foundBy: "link register" })]), ARM64);
     expect(shown.slice(2)).toEqual([expect.stringContaining("guessed from x30"), " #1 [ffffb9e8c0e2f010] ? delay at ffffffff81000001"]);

@@ -48,6 +48,7 @@ export function* stackText(stack: BtStack, view: BtView, radix: 10 | 16): Iterab
   }
   if (stack.text !== undefined) {
     yield* textRows(stack.text, stack.frames[0], view, base);
+    if (stack.userRegisters !== undefined) yield* registersText(stack.userRegisters, view, base);
     return;
   }
   if (stack.exceptionFrames !== undefined) {
