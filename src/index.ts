@@ -6,7 +6,16 @@
  *   console.log(kernel.variable("init_uts_ns").member("name").member("release").string());
  */
 export { add, type PhysicalAddress, physical, type VirtualAddress, virtual } from "./bytes/address.ts";
-export { CorruptionError, FaultError, type FaultReason, FormatError, InquestError, LookupError, UnsupportedError, UsageError } from "./bytes/errors.ts";
+export {
+  CorruptionError,
+  FaultError,
+  type FaultReason,
+  FormatError,
+  InquestError,
+  LookupError,
+  UnsupportedError,
+  UsageError,
+} from "./bytes/errors.ts";
 export type { CType, EnumType, Member, StructType } from "./debug-info/c-type.ts";
 export type { KernelSymbol, SymbolAt, SymbolTable } from "./debug-info/symbols.ts";
 export type { Dump, MemoryRange, Note } from "./dump/dump.ts";
@@ -18,3 +27,7 @@ export type { KernelModule } from "./kernel/modules.ts";
 export { type OpenOptions, openKernel, openKernelOf } from "./kernel/open.ts";
 export { Struct, Types } from "./kernel/types.ts";
 export { Value } from "./kernel/value.ts";
+export { panicTask } from "./linux/panic-task.ts";
+export { type LogRecord, readLog } from "./linux/printk.ts";
+export { type Task, taskTable } from "./linux/task.ts";
+export { unwindTask } from "./stack/unwind.ts";
