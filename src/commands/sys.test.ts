@@ -24,7 +24,7 @@ const SUMMARY: SystemSummary = {
   taints: "",
   panic: "BUG: kernel NULL pointer dereference, address: 0000000000000804",
   panicHasReport: true,
-  log: "whole",
+  logRead: "whole",
   panicTask: undefined,
   notes: [],
 };
@@ -71,7 +71,7 @@ describe("sys", () => {
     expect(shown).toContain("      UPTIME: unknown");
     expect(shown).toContain("     MACHINE: x86_64  (unknown Mhz)");
     expect(shown.at(-1)).toBe("       PANIC: (no panic in the log)");
-    expect(lines({ panic: undefined, log: "unreadable" }).at(-1)).toBe("       PANIC: (the log cannot be read)");
+    expect(lines({ panic: undefined, logRead: "unreadable" }).at(-1)).toBe("       PANIC: (the log cannot be read)");
     expect(shown.some((line) => line.includes("TASKS"))).toBe(false);
   });
 

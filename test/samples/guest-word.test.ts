@@ -1,4 +1,5 @@
 /** What is answered on the committed dumps against what each guest said of itself before it died. */
+import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Session } from "../../src/commands/command.ts";
 import { checkMachine, checkMappings, checkModuleSections, checkSizes, checkStrings } from "../support/guest-processes.ts";
@@ -28,8 +29,14 @@ describe.each(samples.map((sample) => [sample.name, sample] as const))("%s", (_n
   test("stack of the panic", () => checkPanicStack(session.kernel, sample.consolePath));
   test("who died, and of what", () => {
     const said = truth.panic();
-    const { panic, panicTask } = ask<{ panic: string; panicTask: { pid: number; comm: string; cpu: number } }>(session, "sys");
+    const { panic, taints, panicTask } = ask<{ panic: string; taints: string; panicTask: { pid: number; comm: string; cpu: number } }>(
+      session,
+      "sys",
+    );
     expect(panic).toContain(said.reason ?? said.headline);
     expect(panicTask).toMatchObject({ pid: said.pid, comm: said.comm, cpu: said.cpu });
+    // "Tainted: G           OE     5.10…": G says that no proprietary module is there.
+    const console = readFileSync(sample.consolePath, "latin1");
+    expect(taints).toBe(/Tainted: ([A-Z ]+?) +\d/.exec(console)?.[1]?.replace(/[G ]/g, ""));
   });
 });

@@ -56,7 +56,7 @@ describe.each(samples.map((sample) => [sample.name, sample] as const))("%s", (na
   });
 
   // What lies at the end of the file differs: types, the log, registers; nothing may hang, crash or be told wrongly.
-  test.each([0.01, 0.3, 0.7, 0.9, 0.99])("cut at %f of its length opens or says why not", async (part) => {
+  test.each([0.3, 0.7, 0.9, 0.99])("cut at %f of its length opens or says why not", async (part) => {
     const cut = join(directory, `${name}-${part}`);
     await copyFile(sample.vmcore, cut);
     truncateSync(cut, Math.floor(readFileSync(sample.vmcore).length * part));

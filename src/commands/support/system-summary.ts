@@ -55,7 +55,7 @@ export interface SystemSummary {
   readonly taints: string | undefined;
   readonly panic: string | undefined;
   /** How much of the log the panic was looked for in. */
-  readonly log: "whole" | "partly" | "unreadable";
+  readonly logRead: "whole" | "partly" | "unreadable";
   /** More of the report is in the log. */
   readonly panicHasReport: boolean;
   readonly panicTask:
@@ -118,7 +118,8 @@ export function systemSummary(session: Session): SystemSummary {
     memoryBytes: memory?.present,
     taints: mask === undefined ? undefined : taintLetters(mask),
     panic: panic?.text,
-    log: log === undefined || (log.records.length === 0 && log.notes.length > 0) ? "unreadable" : log.notes.length > 0 ? "partly" : "whole",
+    logRead:
+      log === undefined || (log.records.length === 0 && log.notes.length > 0) ? "unreadable" : log.notes.length > 0 ? "partly" : "whole",
     panicHasReport: panic?.report ?? false,
     panicTask:
       task === undefined
@@ -164,7 +165,7 @@ export function* summaryLines(summary: SystemSummary): Iterable<string> {
   yield line(
     "PANIC",
     summary.panic === undefined
-      ? `(${NO_PANIC[summary.log]})`
+      ? `(${NO_PANIC[summary.logRead]})`
       : `"${summary.panic}"${summary.panicHasReport ? " (check log for details)" : ""}`,
   );
 }
