@@ -60,7 +60,8 @@ describe("the ring's layout by VMCOREINFO", () => {
     expect([info?.length, info?.facility, info?.level].map((field) => field?.number(virtual(at)))).toEqual([9, 3, 6]);
   });
 
-  test("is none when a line is missing", () => {
+  test("is none when a line is missing or no size at all", () => {
+    expect(layoutOf(LINES.replace("LENGTH(printk_info_device)=48", "LENGTH(printk_info_device)=1000000000"))).toBeUndefined();
     expect(layoutOf("OSRELEASE=5.4.0")).toBeUndefined();
     expect(layoutOf(LINES.replace(/OFFSET\(prb_desc.state_var\).*\n/, ""))).toBeUndefined();
   });

@@ -15,11 +15,14 @@ import type { Memory } from "../kernel/address-space.ts";
 import { Field } from "../kernel/field.ts";
 import type { RingLayout } from "./printk-ring.ts";
 
+/** More than any of these structures has bytes; a larger number is damage. */
+const MAX_SIZE = 4096;
+
 /** undefined when a line is missing: before 5.10, or no VMCOREINFO of this kernel. */
 export function vmcoreinfoRingLayout(memory: Memory, info: VmcoreInfo): RingLayout | undefined {
   let complete = true;
   const told = (value: number | undefined): number => {
-    complete &&= value !== undefined;
+    complete &&= value !== undefined && value >= 0 && value <= MAX_SIZE;
     return value ?? 0;
   };
   /** The sum of the offsets of nested members. */
