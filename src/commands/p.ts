@@ -105,7 +105,10 @@ export const p = defineCommand<PrintResult>({
     if (perCpu !== undefined) yield* perCpuLines(perCpu);
     if (untyped !== undefined) yield* untypedLines(untyped);
     for (const { label, number, value } of values) {
-      yield* `${label === undefined ? "" : `${label} = `}$${number} = ${printTopLevel(value, radix ?? layout.radix)}`.split("\n");
+      const text = printTopLevel(value, radix ?? layout.radix);
+      // crash begins an array or a function on a line of its own, when a symbol was asked for by its name.
+      const below = label !== undefined && (value.kind === "function" || value.kind === "array");
+      yield* `${label === undefined ? "" : `${label} = `}$${number} = ${below ? "\n " : ""}${text}`.split("\n");
     }
   },
 });

@@ -5,6 +5,7 @@ const { run, result } = printSession();
 
 test.each([
   ["whatis count_t", ["typedef int count_t;", "SIZE: 4"]],
+  ["whatis tally_t", ["typedef int tally_t;", "SIZE: 4"]],
   ["whatis mode", ["enum mode {", "  OFF = 0", "  ON = 1", "};"]],
   ["whatis enum mode", ["enum mode {", "  OFF = 0", "  ON = 1", "};"]],
   ["whatis ON", ["enum mode = 1"]],

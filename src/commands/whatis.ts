@@ -127,7 +127,8 @@ function namedType(kernel: Kernel, name: string, shape: { readonly offsets: bool
   if (alias !== undefined) {
     const plain = strip(alias);
     if (plain.kind === "struct" || plain.kind === "union") return definitionOf(kernel, name, undefined, shape);
-    const target = alias.kind === "typedef" ? alias.target : alias;
+    // Through further typedefs, as gdb resolves them: typedef int pid_t.
+    const target = alias.kind !== "typedef" ? alias : plain.kind === "int" ? plain : alias.target;
     return { kind: "typedef", name, declaration: `typedef ${declare(target, name)};`, type: declare(target), size: sizeOf(target) };
   }
   const found = types.find("enum", name);

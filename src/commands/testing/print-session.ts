@@ -73,7 +73,7 @@ export function printSession(): PrintSession {
   const kernel = smallKernel({
     memory,
     dumpLevel: 31,
-    types: [listHead, node, mode, typedef("node_t", node), typedef("count_t", INT)],
+    types: [listHead, node, mode, typedef("node_t", node), typedef("count_t", INT), typedef("tally_t", typedef("count_t", INT))],
     symbols: {
       __per_cpu_start: [0n, "D"],
       counter: [0x10n, "D"],
