@@ -74,10 +74,13 @@ export function panicMessage(records: readonly LogRecord[], crashed = false): Pa
   return { text: firstMatch(records[panicIndex] as LogRecord, PANIC), index: panicIndex, fatal: true, report: false, sysrq };
 }
 
+/** arm64 prints up to 20 lines (abort information, page tables) between the first line of a fault and its "Internal error:" line. */
+const EVENT_LINES = 32;
+
 /** The first line of the event that the report at `index` belongs to: a BUG: line comes before its Oops: line. */
 function eventStart(records: readonly LogRecord[], index: number): number {
   let start = index;
-  for (let i = index - 1; i >= 0 && index - i < 12; i--) {
+  for (let i = index - 1; i >= 0 && index - i < EVENT_LINES; i--) {
     const text = (records[i] as LogRecord).text;
     if (EVENT_END.test(text) || PANIC.test(text)) break;
     if (REPORT_STARTS.some((pattern) => pattern.test(text))) start = i;
