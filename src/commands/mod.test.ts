@@ -11,8 +11,8 @@ const row = (name: string, more: Partial<ModuleRow> = {}): ModuleRow => ({
   state: "live",
   ...more,
 });
-const text = (modules: readonly ModuleRow[], view: ModResult["view"] = "list", textBase = true) => [
-  ...mod.text({ modules, view, textBase, toJSON: () => ({}) }, { radix: 10 }),
+const text = (modules: readonly ModuleRow[], view: ModResult["view"] = "list", textBase = true, notes: readonly string[] = []) => [
+  ...mod.text({ modules, view, textBase, notes, toJSON: () => ({}) }, { radix: 10 }),
 ];
 
 describe("mod", () => {
@@ -27,6 +27,7 @@ describe("mod", () => {
     expect(header.indexOf("OBJECT FILE")).toBe(first.indexOf("(not loaded)"));
     expect(text([row("loop")], "list", false)[0]).toContain(" BASE ");
     expect(text([])).toEqual(["no modules are loaded"]);
+    expect(text([row("loop")], "list", true, ["nothing was loaded"]).at(-1)).toBe("(nothing was loaded)");
   });
 
   test("taints and sections", () => {

@@ -3,6 +3,7 @@ import { hex16, type VirtualAddress } from "../bytes/address.ts";
 import { InquestError, LookupError, UnsupportedError } from "../bytes/errors.ts";
 import { type ModuleSection, moduleSections } from "../linux/module-sections.ts";
 import { taintLetters } from "../linux/taint.ts";
+import type { ParsedArguments } from "./arguments.ts";
 import { defineCommand } from "./command.ts";
 import { nearestNames } from "./support/nearest.ts";
 
@@ -28,8 +29,11 @@ export interface ModResult {
   readonly view: "list" | "taints" | "sections";
   /** The kernel places text apart from data (6.4+). */
   readonly textBase: boolean;
+  readonly notes: readonly string[];
   toJSON(): Record<string, unknown>;
 }
+
+const NOT_READ = "debug files of modules are not read yet; symbols and types come from the dump itself";
 
 /** enum module_state. */
 const STATES = ["live", "coming", "going", "unformed"];
@@ -38,20 +42,24 @@ export const mod = defineCommand<ModResult>({
   spec: {
     name: "mod",
     summary: "loaded modules",
-    synopsis: ["[module]…", "-t [module]…", "-g [module]…"],
+    synopsis: ["[module]…", "-t [module]…", "-g [module]…", "-s module [objfile] | -d module | -S [directory] | -D"],
     description: [
       "Lists the modules that were loaded: address of the struct module, name, start of the text, size. Symbols come from each module's own table in the dump and types from its BTF: nothing has to be loaded.",
     ],
     options: [
       { flag: "-t", help: "only modules that taint the kernel, with the letters" },
       { flag: "-g", help: "the sections of each module and where they lie" },
-      { flag: "-s", argument: "module", help: "load a module's debug file (not supported without DWARF)" },
-      { flag: "-S", help: "load the debug files of all modules (not supported without DWARF)" },
-      { flag: "-d", argument: "module", help: "forget a module's debug file" },
-      { flag: "-D", help: "forget all debug files" },
-      { flag: "-r", help: "with -s and -S: read all of the debug file at once" },
+      {
+        flag: "-s",
+        argument: "module",
+        help: "accepted, and shows the module: its symbols and types are there without its debug file, which is not read yet",
+      },
+      { flag: "-S", help: "the same for all modules" },
+      { flag: "-d", argument: "module", help: "accepted: there is nothing to forget" },
+      { flag: "-D", help: "the same for all modules" },
+      { flag: "-r", help: "accepted with -s and -S" },
       { flag: "-R", help: "read the list again on a live system" },
-      { flag: "-o", help: "with -s and -S: load the old way" },
+      { flag: "-o", help: "accepted with -s and -S" },
     ],
     operands: ["module"],
     examples: [
@@ -59,16 +67,16 @@ export const mod = defineCommand<ModResult>({
       ["mod -t", "which modules taint, and how"],
       ["mod -g loop", "where the sections of loop lie"],
     ],
-    differences: ["-g lists the sections that the kernel recorded; it needs no debug file."],
+    differences: [
+      "-g lists the sections that the kernel recorded; it needs no debug file.",
+      "-s and -S, which people's start files hold, load nothing and say so: debug files of modules are not read yet.",
+    ],
   },
   run({ kernel }, args) {
-    for (const flag of ["-s", "-S", "-d", "-D", "-r", "-o"]) {
-      if (args.has(flag))
-        throw new UnsupportedError(`${flag}: debug files of modules are not read yet; symbols and types come from the dump itself`);
-    }
     if (args.has("-R")) throw new UnsupportedError("-R: a dump does not change");
     const all = [...kernel.modules].sort((a, b) => (a.base < b.base ? -1 : a.base > b.base ? 1 : 0));
-    for (const name of args.operands) {
+    const wanted = namedModules(args);
+    for (const name of wanted) {
       if (!all.some((module) => module.name === name)) {
         throw new LookupError(
           `no module named "${name}" is loaded`,
@@ -81,7 +89,7 @@ export const mod = defineCommand<ModResult>({
     }
     // Without types the list cannot be walked: it is not empty, it is not known.
     if (all.length === 0 && kernel.types.lack !== undefined) throw kernel.types.lack;
-    const chosen = args.operands.length === 0 ? all : all.filter(({ name }) => args.operands.includes(name));
+    const chosen = wanted.length === 0 ? all : all.filter(({ name }) => wanted.includes(name));
     const view = args.has("-t") ? "taints" : args.has("-g") ? "sections" : "list";
     const modules = chosen.map((module): ModuleRow => {
       const row = {
@@ -101,15 +109,25 @@ export const mod = defineCommand<ModResult>({
       }
     });
     const shown = view === "taints" ? modules.filter(({ taints }) => taints !== "") : modules;
-    return { modules: shown, view, textBase: kernel.types.tryStruct("module_memory") !== undefined, toJSON: () => ({ modules: shown }) };
+    const notes = ["-s", "-S", "-d", "-D"].some((flag) => args.has(flag)) ? [NOT_READ] : [];
+    const textBase = kernel.types.tryStruct("module_memory") !== undefined;
+    return { modules: shown, view, textBase, notes, toJSON: () => ({ modules: shown, ...(notes.length === 0 ? {} : { notes }) }) };
   },
-  *text({ modules, view, textBase }) {
+  *text({ modules, view, textBase, notes }) {
     if (view === "taints") yield* taintTable(modules);
     else if (view === "sections") yield* sectionTable(modules);
     else if (modules.length === 0) yield "no modules are loaded";
     else yield* moduleTable(modules, textBase);
+    for (const note of notes) yield `(${note})`;
   },
 });
+
+/** -s and -d have one module and then a file; what stands behind -S is a directory. */
+function namedModules(args: ParsedArguments): readonly string[] {
+  const one = args.value("-s") ?? args.value("-d");
+  if (one !== undefined) return [one];
+  return args.has("-S") || args.has("-D") ? [] : args.operands;
+}
 
 function* moduleTable(modules: readonly ModuleRow[], textBase: boolean): Iterable<string> {
   const nameWidth = Math.max(4, ...modules.map(({ name }) => name.length));

@@ -8,6 +8,8 @@ export interface TaskContext {
   readonly pid: number;
   readonly comm: string;
   readonly address: VirtualAddress;
+  /** Idle tasks share pid 0: how many there are; undefined for others. */
+  readonly sharing: number | undefined;
   readonly threadInfo: VirtualAddress | undefined;
   readonly cpu: number;
   /** "TASK_RUNNING" … */
@@ -24,6 +26,7 @@ export function taskContext(kernel: Kernel, address: VirtualAddress): TaskContex
     pid: task.pid,
     comm: task.comm,
     address,
+    sharing: task.idle ? taskTable(kernel).tasks.filter(({ idle }) => idle).length : undefined,
     threadInfo: threadInfo(kernel, address),
     cpu: task.cpu,
     state: taskStateNames(task),
@@ -37,7 +40,8 @@ export function* contextLines(context: TaskContext, width = 7): Iterable<string>
   const info = context.threadInfo === undefined ? "" : `  [THREAD_INFO: ${hex16(context.threadInfo)}]`;
   yield line("PID", String(context.pid));
   yield line("COMMAND", `"${context.comm}"`);
-  yield line("TASK", `${hex16(context.address)}${info}`);
+  const sharing = context.sharing === undefined || context.sharing < 2 ? "" : `  (1 of ${context.sharing})`;
+  yield line("TASK", `${hex16(context.address)}${sharing}${info}`);
   yield line("CPU", String(context.cpu));
   yield line("STATE", `${context.state}${context.flag === undefined ? "" : ` (${context.flag})`}`);
 }
