@@ -66,8 +66,7 @@ export const sys = defineCommand<SysResult>({
     } else if (config !== undefined) {
       yield* config.replace(/\n$/, "").split("\n");
     } else if (dmi !== undefined) {
-      const width = Math.max(0, ...dmi.map(({ name }) => name.length + 4));
-      for (const { name, value } of dmi) yield `${`DMI_${name}`.padStart(width)}: ${value}`;
+      for (const { name, value } of dmi) yield `${`DMI_${name}`.padStart(25)}: ${value}`;
       if (dmi.length === 0) yield "(the firmware gave no description)";
     } else if (calls !== undefined) {
       yield "NUM  SYSTEM CALL";

@@ -59,6 +59,7 @@ export const VARIABLES: readonly Variable[] = [
   choice("edit", "edit", ["vi", "emacs"], "editing at the prompt; vi is accepted and edits like emacs"),
   fixed("namelist", "the vmlinux", ({ files }) => files.namelist ?? "(none)"),
   fixed("dumpfile", "the dump", ({ files }) => files.dump.join(" ")),
+  flag("unwind", "unwind", "accepted; stacks are always unwound by the kernel's own tables"),
   {
     name: "zero_excluded",
     help: "memory that was left out of the dump reads as zeroes",
@@ -68,7 +69,6 @@ export const VARIABLES: readonly Variable[] = [
       kernel.physical.zeroExcluded = settings.zeroExcluded;
     },
   },
-  flag("unwind", "unwind", "accepted; stacks are always unwound by the kernel's own tables"),
   flag("null-stop", "nullStop", "character arrays are printed up to their first NUL"),
   flag("gdb", "gdb", "accepted; there is no gdb inside"),
   text("scope", "scope", "accepted; needs a vmlinux with debug information", "0 (not set)"),
