@@ -58,6 +58,7 @@ describe("foreach", () => {
     expect(chosen("UN IN user")).toEqual(["f1", "20"]);
     expect(chosen("kernel")).toEqual(["f0", "f7"]);
     expect(chosen("gleader user")).toEqual(["f1", "20"]);
+    expect(chosen("gleader")).toEqual(chosen("gleader user"));
     expect(chosen("active")).toEqual(["f0", "f21"]);
   });
 

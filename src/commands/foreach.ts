@@ -36,7 +36,7 @@ export const foreach = defineCommand<ForeachResult>({
     synopsis: ["[[pid | task | name | 'regex' | user | kernel | gleader | active | state]…] command [options]"],
     description: [
       "Runs a command for each task that the selectors choose; without selectors, for every task.",
-      "Pids, task addresses, names and quoted regular expressions add to each other, and so do states (RU IN UN ST ZO TR SW DE WA PA ID NE). The words user, kernel, gleader (leaders of thread groups) and active (running on a CPU) narrow the choice.",
+      "Pids, task addresses, names and quoted regular expressions add to each other, and so do states (RU IN UN ST ZO TR SW DE WA PA ID NE). The words user, kernel, gleader (leaders of user thread groups) and active (running on a CPU) narrow the choice.",
       `Commands: ${FOREACH_COMMANDS.join(", ")}, with their own options. With -R the output is limited to the tasks that refer to the symbol or address.`,
     ],
     options: [],

@@ -18,7 +18,7 @@ export const FOREACH_COMMANDS: readonly string[] = ["bt", "vm", "task", "files",
 const NARROWING: Readonly<Record<string, (task: Task) => boolean>> = {
   user: (task) => !isKernelThread(task),
   kernel: isKernelThread,
-  gleader: isGroupLeader,
+  gleader: (task) => isGroupLeader(task) && !isKernelThread(task),
   active: (task) => task.active,
 };
 
