@@ -22,8 +22,8 @@ export interface Mirrors {
 
 /** The Debian archives the machine's apt knows; `INQUEST_LAB_MIRROR` (and `INQUEST_LAB_SECURITY_MIRROR`) come first. */
 export async function debianMirrors(): Promise<Mirrors> {
-  const given = process.env["INQUEST_LAB_MIRROR"];
-  if (given) return { main: given, security: process.env["INQUEST_LAB_SECURITY_MIRROR"] };
+  const given = process.env.INQUEST_LAB_MIRROR;
+  if (given) return { main: given, security: process.env.INQUEST_LAB_SECURITY_MIRROR };
   const listed = await run("apt-get", ["indextargets", "--format", "$(CREATED_BY) $(REPO_URI)", "Created-By: Packages"]);
   const uris = new Set(
     listed.stdout

@@ -6,13 +6,13 @@ import { withLock } from "./lock.ts";
 import { cacheDir } from "./paths.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "lab-lock-"));
-const before = process.env["INQUEST_LAB_DIR"];
+const before = process.env.INQUEST_LAB_DIR;
 beforeAll(() => {
-  process.env["INQUEST_LAB_DIR"] = dir;
+  process.env.INQUEST_LAB_DIR = dir;
 });
 afterAll(() => {
-  if (before === undefined) delete process.env["INQUEST_LAB_DIR"];
-  else process.env["INQUEST_LAB_DIR"] = before;
+  if (before === undefined) delete process.env.INQUEST_LAB_DIR;
+  else process.env.INQUEST_LAB_DIR = before;
   rmSync(dir, { recursive: true });
 });
 

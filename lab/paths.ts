@@ -9,8 +9,8 @@ import { fileURLToPath } from "node:url";
 
 /** The root of the lab's cache. */
 export function labDir(): string {
-  const cacheHome = process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache");
-  return process.env["INQUEST_LAB_DIR"] || join(cacheHome, "inquest-lab");
+  const cacheHome = process.env.XDG_CACHE_HOME || join(homedir(), ".cache");
+  return process.env.INQUEST_LAB_DIR || join(cacheHome, "inquest-lab");
 }
 
 /** A directory under the cache, made on first use. */
