@@ -1,0 +1,85 @@
+/**
+ * Runs the same command lines in crash and in Inquest on one dump, each in one session, and cuts the output up line by line. A marker
+ * (`!echo`) before every line tells where an answer begins; errors go into the same stream as the answers.
+ */
+import { spawnSync } from "node:child_process";
+import { cacheDir } from "../../lab/paths.ts";
+import { type Peers, runPeer } from "../../lab/peers.ts";
+import type { Kernel } from "../../src/kernel/kernel.ts";
+import { PageMap } from "../../src/linux/page.ts";
+import { taskTable } from "../../src/linux/task.ts";
+import { findVma } from "../../src/linux/vma.ts";
+import { unwindTask } from "../../src/stack/unwind.ts";
+
+const MARK = "=====line";
+const TIMEOUT_MS = 300_000;
+
+/** What `{name}` stands for in a command line: values of this dump; anything else is a symbol's address, `{symbol+8}` beyond it. */
+export function fillPlaces(kernel: Kernel): (line: string) => string {
+  const hex = (value: bigint) => BigInt.asUintN(64, value).toString(16).padStart(16, "0");
+  const table = taskTable(kernel);
+  const cat = [...table.tasks].find((task) => task.comm === "cat");
+  if (cat === undefined) throw new Error("no task called cat in the dump");
+  const struct = kernel.types.struct("task_struct");
+  const mm = struct.field("mm").pointer(cat.address);
+  const code = kernel.types.struct("mm_struct").field("start_code").pointer(mm);
+  const frames = unwindTask(kernel, cat.address).frames;
+  const caller = frames[3] ?? frames[0];
+  const module = kernel.modules.find((candidate) => candidate.name === "lab_fault");
+  const known = new Map<string, bigint | string>([
+    ["cat", cat.address],
+    ["cat.pid", String(cat.pid)],
+    ["cat.tasks", struct.field("tasks").address(cat.address)],
+    ["cat.mm", mm],
+    ["cat.sp", frames[1]?.sp ?? 0n],
+    ["cat.pc", caller?.pc ?? 0n],
+    ["cat.fn", caller?.function ?? ""],
+    ["user", code],
+    ["cat.vma", findVma(kernel, mm, code)?.address ?? 0n],
+    ["phys", kernel.memory.translate(kernel.address("linux_banner"))],
+    ["page", PageMap.of(kernel)?.pageOf(Number(kernel.memory.translate(mm) / BigInt(kernel.arch.pageSize))) ?? 0n],
+    ["kthreadd.pid", "2"],
+    ["kthreadd", [...table.tasks].find((task) => task.pid === 2)?.address ?? 0n],
+    ["module", module?.address ?? 0n],
+    ["modules.next", kernel.memory.u64(kernel.address("modules"))],
+  ]);
+  return (line) =>
+    line.replace(/\{([a-z_][\w.]*)(?:\+(\d+))?\}/gi, (_whole, name: string, more: string | undefined) => {
+      const value = known.get(name) ?? kernel.address(name);
+      return typeof value === "string" ? value : hex(value + BigInt(more ?? 0));
+    });
+}
+
+function script(lines: readonly string[]): string {
+  return `${lines.map((line, index) => `!echo ${MARK} ${index}\n${line}\n`).join("")}!echo ${MARK} ${lines.length}\nquit\n`;
+}
+
+function cut(output: string, count: number): string[] {
+  const answers: string[] = [];
+  for (let index = 0; index < count; index++) {
+    const start = output.indexOf(`${MARK} ${index}\n`);
+    const end = output.indexOf(`${MARK} ${index + 1}\n`);
+    if (start < 0 || end < 0) throw new Error(`the session ended at line ${index}:\n${output.slice(-2000)}`);
+    answers.push(output.slice(start + `${MARK} ${index}\n`.length, end));
+  }
+  return answers;
+}
+
+/** crash's answers to the lines. */
+export async function askCrash(peers: Peers, vmlinux: string, dump: string, lines: readonly string[]): Promise<readonly string[]> {
+  const command = ["sh", "-c", 'exec crash -s "$1" "$2" 2>&1', "sh", vmlinux, dump];
+  const { stdout } = await runPeer(peers, command, { see: [cacheDir()], input: script(lines), timeoutMs: TIMEOUT_MS });
+  return cut(stdout.toString(), lines.length);
+}
+
+/** Inquest's answers to the lines. @param program the command-line program */
+export function askInquest(program: string, dump: string, lines: readonly string[]): readonly string[] {
+  const command = 'exec "$1" -s --no-rc "$2" 2>&1';
+  const { stdout } = spawnSync("sh", ["-c", command, "sh", program, dump], {
+    input: script(lines),
+    encoding: "utf8",
+    timeout: TIMEOUT_MS,
+    maxBuffer: 1 << 28,
+  });
+  return cut(stdout, lines.length);
+}
