@@ -108,15 +108,22 @@ export class Arm64 implements Architecture {
     const { physOffset, configuredBits, actualBits, root } = this.setup;
     if (physOffset === undefined) return undefined;
     const bases = [configuredBits, actualBits, configuredBits - 1].map((bits) => BigInt.asUintN(64, -(1n << BigInt(bits)) - physOffset));
-    for (const offset of bases) {
-      try {
-        if (this.kernelTables.translate(virtual(root + offset)) === root) return offset;
-      } catch (error) {
-        if (!(error instanceof FaultError)) throw error;
-      }
+    // The top table itself, else (where its linear alias is unmapped) RAM that the dump knows of.
+    const known = [root, ...this.physical.dump.ranges.slice(0, 8).map((range) => physical(range.start & -BigInt(this.pageSize)))];
+    for (const address of known) {
+      const offset = bases.find((candidate) => this.#maps(virtual(address + candidate), address));
+      if (offset !== undefined) return offset;
     }
-    // rodata=full unmaps the linear alias of the tables in some configurations: the newest layout is the best guess then.
-    return bases[0];
+    return undefined;
+  }
+
+  #maps(from: VirtualAddress, to: PhysicalAddress): boolean {
+    try {
+      return this.kernelTables.translate(from) === to;
+    } catch (error) {
+      if (error instanceof FaultError) return false;
+      throw error;
+    }
   }
 
   toLinear(address: PhysicalAddress): VirtualAddress | undefined {
