@@ -28,6 +28,13 @@ describe("a search for saved registers", () => {
     expect(search(kernel)).toEqual([]);
   });
 
+  it("finds what a jump to nowhere left, right below its own stack pointer", () => {
+    const kernel = new FakeStackKernel("x86_64");
+    kernel.words(STACK + 0x108n, ...x86PtRegs({ ip: 0n, sp: STACK + 0x1b8n }));
+    kernel.words(STACK + 0x400n, ...x86PtRegs({ ip: 0n, sp: STACK + 0x4c8n }));
+    expect(search(kernel)).toEqual(["108"]);
+  });
+
   it("finds kernel registers of arm64 anywhere and user registers only at the stack's end", () => {
     const kernel = new FakeStackKernel("arm64");
     const code = kernel.define("code");

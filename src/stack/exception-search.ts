@@ -2,7 +2,8 @@
  * Saved registers anywhere on a stack, found by what they must look like: selectors or pstate, a pc in code, a stack pointer on a stack.
  * Some are stale; an unwind uses none of this.
  *
- *   x86-64   cs 0x10 with ss 0x18 or 0, or cs 0x33/0x23 with ss 0x2b; flags with their fixed bits
+ *   x86-64   cs 0x10 with ss 0x18 or 0, or cs 0x33/0x23 with ss 0x2b; flags with their fixed bits. A jump to nowhere leaves a pc in no
+ *            code: such registers must lie right below where their own stack pointer was, which the CPU aligns to 16 before it pushes
  *   arm64    pstate of EL1/EL2 with pc, sp and frame pointer of the kernel; user registers only where the kernel keeps them, at the stack's end
  */
 import { ARM64_PT_REGS_HEAD, arm64PlausibleRegisters, arm64RegistersFromPtRegs, FP } from "../arch/arm64-registers.ts";
@@ -40,8 +41,14 @@ function x86Frame(kernel: Kernel, area: StackArea, address: VirtualAddress, view
   if (cs !== 0x10 && cs !== 0x33 && cs !== 0x23) return undefined;
   const registers = x86RegistersFromPtRegs(view);
   const mode = x86PlausibleRegisters(registers);
-  if (mode === undefined || !plausible(kernel, area, registers, mode)) return undefined;
+  if (mode === undefined || !plausible(kernel, area, registers, mode, pushedBelow(address, registers))) return undefined;
   return { address, user: mode === "user", partial: false, registers };
+}
+
+/** An exception of kernel mode that took no other stack. */
+function pushedBelow(address: VirtualAddress, registers: RegisterSet): boolean {
+  const sp = registers.sp ?? 0n;
+  return (sp & ~15n) === add(address, X86_PT_REGS_SIZE);
 }
 
 function arm64Frame(kernel: Kernel, area: StackArea, address: VirtualAddress, view: DataView): ExceptionFrame | undefined {
@@ -50,7 +57,7 @@ function arm64Frame(kernel: Kernel, area: StackArea, address: VirtualAddress, vi
   if (user && (area.kind !== "task" || address !== taskPtRegs(kernel, area))) return undefined;
   const registers = arm64RegistersFromPtRegs(view);
   const mode = arm64PlausibleRegisters(registers);
-  if (mode === undefined || !plausible(kernel, area, registers, mode)) return undefined;
+  if (mode === undefined || !plausible(kernel, area, registers, mode, false)) return undefined;
   if (mode === "kernel" && !arm64Interrupted(kernel, area, registers, pstate)) return undefined;
   return { address, user: mode === "user", partial: false, registers };
 }
@@ -62,10 +69,11 @@ function arm64Interrupted(kernel: Kernel, area: StackArea, registers: RegisterSe
   return fp === 0n || onStack(area, fp) || StackMap.of(kernel).find(fp) !== undefined;
 }
 
-function plausible(kernel: Kernel, area: StackArea, registers: RegisterSet, mode: "kernel" | "user"): boolean {
+/** @param anyPc the pc need not be in code */
+function plausible(kernel: Kernel, area: StackArea, registers: RegisterSet, mode: "kernel" | "user", anyPc: boolean): boolean {
   const pc = registers.pc ?? 0n;
   const sp = registers.sp ?? 0n;
   if (mode === "user") return pc !== 0n && sp !== 0n && pc >> 56n === 0n && sp >> 56n === 0n;
-  if ((sp & 7n) !== 0n || !CodeRanges.of(kernel).isCode(pc)) return false;
+  if ((sp & 7n) !== 0n || !(anyPc || CodeRanges.of(kernel).isCode(pc))) return false;
   return onStack(area, sp - 1n) || StackMap.of(kernel).find(sp - 1n) !== undefined || kernel.arch.isKernelAddress(sp);
 }
