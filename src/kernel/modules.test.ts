@@ -1,0 +1,105 @@
+import { describe, expect, test } from "vitest";
+import { virtual } from "../bytes/address.ts";
+import { readModules } from "./modules.ts";
+import { array, CHAR, INT, pointerTo, SparseMemory, struct, typeSource, UINT, ULONG, VOID } from "./testing/small-kernel.ts";
+import { Types } from "./types.ts";
+
+const HEAD = 0xffff_ffff_8200_0000n;
+const listHead = struct("list_head", [
+  ["next", ULONG],
+  ["prev", ULONG],
+]);
+
+/** 6.4 and newer: an array of pieces, text first. */
+const pieces = struct("module_memory", [
+  ["base", pointerTo(VOID)],
+  ["size", UINT],
+]);
+const newer = struct("module", [
+  ["state", INT],
+  ["list", listHead],
+  ["name", array(CHAR, 56)],
+  ["taints", ULONG],
+  ["mem", array(pieces, 7)],
+]);
+const core = struct("module_layout", [
+  ["base", pointerTo(VOID)],
+  ["size", UINT],
+]);
+/** 4.5 to 6.3. */
+const older = struct("module", [
+  ["state", INT],
+  ["list", listHead],
+  ["name", array(CHAR, 56)],
+  ["core_layout", core],
+  ["init_layout", core],
+]);
+
+function typesWith(memory: SparseMemory, ...all: Parameters<typeof typeSource>[0]): Types {
+  return new Types(memory, [typeSource([listHead, ...all])]);
+}
+
+/** Links struct modules into a circle through the head; `list` lies at 8 in both layouts. */
+function link(memory: SparseMemory, modules: readonly bigint[]): void {
+  const nodes = [HEAD, ...modules.map((module) => module + 8n)];
+  for (const [i, node] of nodes.entries()) {
+    memory.put(node, nodes[(i + 1) % nodes.length] as bigint);
+    memory.put(node + 8n, nodes.at(i - 1) as bigint);
+  }
+}
+
+describe("readModules", () => {
+  test("pieces of 6.4 and newer; a module without text shows base 0 as /proc/modules does", () => {
+    const memory = new SparseMemory();
+    const [first, second] = [0xffff_ffff_c000_0000n, 0xffff_ffff_c001_0000n];
+    link(memory, [first, second]);
+    for (const [at, name, base] of [
+      [first, "loop", 0xffff_ffff_c100_0000n],
+      [second, "data_only", 0n],
+    ] as const) {
+      memory.text(at + 24n, name);
+      memory.put(at + 80n, 0x3000n);
+      memory.put(at + 88n, base);
+      memory.put(at + 96n, base === 0n ? 0 : 8192, 4);
+      memory.put(at + 104n, 0xffff_ffff_c200_0000n);
+      memory.put(at + 112n, 4096, 4);
+    }
+    const problems: string[] = [];
+    const modules = readModules(memory, typesWith(memory, pieces, newer), virtual(HEAD), problems);
+    expect(problems).toEqual([]);
+    expect(modules.map(({ name, base, size, taints }) => [name, base, size, taints])).toEqual([
+      ["loop", 0xffff_ffff_c100_0000n, 12288, 0x3000n],
+      ["data_only", 0n, 4096, 0x3000n],
+    ]);
+    expect(modules[0]?.regions.map(({ kind, size }) => [kind, size])).toEqual([
+      ["text", 8192],
+      ["data", 4096],
+    ]);
+  });
+
+  test("core and init of 4.5 to 6.3; unformed ones are left out", () => {
+    const memory = new SparseMemory();
+    const [first, second] = [0xffff_ffff_c000_0000n, 0xffff_ffff_c001_0000n];
+    link(memory, [first, second]);
+    memory.text(first + 24n, "tun");
+    memory.put(first + 80n, 0xffff_ffff_c055_0000n);
+    memory.put(first + 88n, 0x8000, 4);
+    memory.put(second, 3, 4);
+    const modules = readModules(memory, typesWith(memory, core, older), virtual(HEAD), []);
+    expect(modules.map(({ name, base, size }) => [name, base, size])).toEqual([["tun", 0xffff_ffff_c055_0000n, 0x8000]]);
+  });
+
+  test("a circle that misses the head and a broken link end the list and are told", () => {
+    const memory = new SparseMemory();
+    const [first, second] = [0xffff_ffff_c000_0000n, 0xffff_ffff_c001_0000n];
+    link(memory, [first, second]);
+    memory.put(second + 8n, first + 8n);
+    const problems: string[] = [];
+    expect(readModules(memory, typesWith(memory, core, older), virtual(HEAD), problems)).toHaveLength(2);
+    expect(problems).toEqual([expect.stringContaining("circle at ffffffffc0000008")]);
+    memory.put(second + 8n, 0xdead_0000_0000_0000n);
+    const others: string[] = [];
+    expect(readModules(memory, typesWith(memory, core, older), virtual(HEAD), others)).toHaveLength(2);
+    expect(others).toEqual([expect.stringContaining("cannot be read to its end")]);
+  });
+});
