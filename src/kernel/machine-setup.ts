@@ -59,7 +59,7 @@ export function* machineCandidates(memory: PhysicalMemory, progress?: Progress):
     const info = new VmcoreInfo(text);
     try {
       const setup = fromVmcoreinfo(memory, info, file);
-      if (proved(memory, setup, info)) yield { ...setup, note: `${lead}: it was found in memory` };
+      if (proved(memory, setup, info)) yield { ...setup, note: `${lead}: ${broken === undefined ? "it" : "another"} was found in memory` };
     } catch (error) {
       if (!(error instanceof InquestError)) throw error;
     }
