@@ -28,7 +28,8 @@ export interface KernelParts {
   readonly types: Types;
   readonly modules: () => readonly KernelModule[];
   readonly perCpuOffsets: () => readonly (VirtualAddress | undefined)[];
-  readonly notes: readonly string[];
+  /** Grows as more is read. */
+  readonly notes: string[];
 }
 
 export class Kernel {
@@ -41,7 +42,10 @@ export class Kernel {
   /** vmlinux and all modules. */
   readonly symbols: SymbolTable;
   readonly types: Types;
-  /** What was learnt on opening and a user should know: one line each (no VMCOREINFO, no KALLSYMS_ALL, …). */
+  /**
+   * What a user should know of this dump, one line each: learnt on opening (no VMCOREINFO, no KALLSYMS_ALL, …) or later, when a part that
+   * is read on first use turns out to be incomplete (modules, tasks).
+   */
   readonly notes: readonly string[];
   readonly #modules: () => readonly KernelModule[];
   readonly #perCpuOffsets: () => readonly (VirtualAddress | undefined)[];
@@ -59,6 +63,11 @@ export class Kernel {
     this.notes = parts.notes;
     this.#modules = parts.modules;
     this.#perCpuOffsets = parts.perCpuOffsets;
+  }
+
+  /** Adds a line to `notes`, once. */
+  note(text: string): void {
+    if (!this.notes.includes(text)) (this.notes as string[]).push(text);
   }
 
   /** Loaded modules in the kernel's order (newest first). Read on first use. */

@@ -89,6 +89,20 @@ describe("readModules", () => {
     expect(modules.map(({ name, base, size }) => [name, base, size])).toEqual([["tun", 0xffff_ffff_c055_0000n, 0x8000]]);
   });
 
+  test("behind a module that cannot be read the list is read from its other end", () => {
+    const memory = new SparseMemory();
+    const all = [0xffff_ffff_c000_0000n, 0xffff_ffff_c001_0000n, 0xffff_ffff_c002_0000n, 0xffff_ffff_c003_0000n];
+    link(memory, all);
+    for (const [i, at] of all.entries()) memory.text(at + 24n, `m${i}`);
+    // m0's link leads to where no memory is: m1 is lost, what follows is not.
+    memory.put(0xffff_ffff_c000_0008n, 0xdead_0000_0000_0008n);
+    memory.put(0xffff_ffff_c002_0010n, 0xdead_0000_0000_0008n);
+    const problems: string[] = [];
+    const modules = readModules(memory, typesWith(memory, core, older), virtual(HEAD), problems);
+    expect(modules.map(({ name }) => name)).toEqual(["m0", "m2", "m3"]);
+    expect(problems).toEqual([expect.stringMatching(/1 were read up to there and 2 from its other end; what lies between is missing/)]);
+  });
+
   test("a circle that misses the head and a broken link end the list and are told", () => {
     const memory = new SparseMemory();
     const [first, second] = [0xffff_ffff_c000_0000n, 0xffff_ffff_c001_0000n];
@@ -100,6 +114,6 @@ describe("readModules", () => {
     memory.put(second + 8n, 0xdead_0000_0000_0000n);
     const others: string[] = [];
     expect(readModules(memory, typesWith(memory, core, older), virtual(HEAD), others)).toHaveLength(2);
-    expect(others).toEqual([expect.stringContaining("cannot be read to its end")]);
+    expect(others).toEqual([expect.stringContaining("list of modules is broken (virtual address deacfffffffffff8: not mapped)")]);
   });
 });

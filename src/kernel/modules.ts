@@ -59,30 +59,50 @@ interface Layout {
 }
 
 /**
- * Reads the list. A broken link ends it; what came before is returned, and `problems` says where it broke.
+ * Reads the list. Where a link is broken, the rest is read from the list's other end, backwards; `problems` says where it broke.
  * @param head address of the symbol `modules`
  */
 export function readModules(memory: Memory, types: Types, head: VirtualAddress, problems: string[]): KernelModule[] {
   const struct = types.tryStruct("module");
   if (struct === undefined) return [];
   const layout = moduleLayout(types, struct);
-  const found: KernelModule[] = [];
   const seen = new Set<bigint>();
+  const found: KernelModule[] = [];
+  const broken = follow(memory, layout, head, NEXT, seen, found);
+  if (broken === undefined) return found;
+  const behind: KernelModule[] = [];
+  follow(memory, layout, head, PREV, seen, behind);
+  problems.push(
+    `the list of modules is broken (${broken}): ${found.length} were read up to there and ${behind.length} from its other end; what lies between is missing`,
+  );
+  return [...found, ...behind.reverse()];
+}
+
+/** Offsets in struct list_head. */
+const NEXT = 0;
+const PREV = 8;
+
+/** Walks the list one way and adds to `found` until the head, or until it breaks: then says why. */
+function follow(
+  memory: Memory,
+  layout: Layout,
+  head: VirtualAddress,
+  link: typeof NEXT | typeof PREV,
+  seen: Set<bigint>,
+  found: KernelModule[],
+): string | undefined {
   try {
-    for (let node = memory.u64(head); node !== head && found.length < MAX_MODULES; node = memory.u64(virtual(node))) {
-      if (seen.has(node)) {
-        problems.push(`the list of modules runs in a circle at ${node.toString(16)}`);
-        break;
-      }
-      seen.add(node);
+    for (let node = memory.u64(add(head, link)); node !== head && seen.size < MAX_MODULES; node = memory.u64(add(virtual(node), link))) {
+      if (seen.has(node)) return `it runs in a circle at ${node.toString(16)}`;
       const module = readModule(memory, layout, containerOf(virtual(node), layout.list));
+      seen.add(node);
       if (module !== undefined) found.push(module);
     }
+    return undefined;
   } catch (error) {
     if (!(error instanceof InquestError)) throw error;
-    problems.push(`the list of modules cannot be read to its end: ${error.message}`);
+    return error.message;
   }
-  return found;
 }
 
 function moduleLayout(types: Types, struct: Struct): Layout {

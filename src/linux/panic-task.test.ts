@@ -92,6 +92,28 @@ describe("panicTask", () => {
     expect(panicTask(build("Kernel panic - not syncing: NMI: Not continuing\n").kernel)?.flag).toBe("NMI");
   });
 
+  test("the task of the CPU that panicked cannot be read: another is no PANIC task, and a note says so", () => {
+    for (const by of ["panic_cpu", "log"]) {
+      const fake = build(OOPS);
+      if (by === "panic_cpu") fake.symbol("panic_cpu", LOG + 0x200n);
+      fake.memory.put32(LOG + 0x200n, 1);
+      fake.memory.put64((AREAS[1] as bigint) + 0x1000n, 0xffff_8880_0770_0000n);
+      fake.memory.put64(INIT + 32n, INIT + 32n);
+      expect(panicTask(fake.kernel)).toMatchObject({ cpu: 0, by: "active", flag: "ACTIVE", task: { comm: "swapper/0" } });
+      expect(fake.notes).toContainEqual(
+        expect.stringContaining("stopped on CPU 1, whose task cannot be read: commands begin with swapper/0"),
+      );
+    }
+  });
+
+  test("nothing names the CPU that panicked: a note says that the task is a guess", () => {
+    const fake = build("Kernel panic - not syncing: Fatal exception\n");
+    expect(panicTask(fake.kernel)).toMatchObject({ cpu: 1, by: "active", flag: "PANIC" });
+    expect(fake.notes).toContainEqual(
+      expect.stringContaining("which CPU panicked cannot be told: commands begin with sh (pid 214) on CPU 1"),
+    );
+  });
+
   test("CRASHTIME makes the last report fatal", () => {
     const fake = build("BUG: kernel NULL pointer dereference\nCPU: 1 PID: 214 Comm: sh Not tainted\n");
     fake.dump.vmcoreinfo = "CRASHTIME=1\n";

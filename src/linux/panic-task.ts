@@ -5,7 +5,7 @@
  *   1. panic_cpu (4.5+, 1717f2096b54): the CPU whose panic() went through; its run queue's current task
  *   2. crashing_cpu (x86-64, arm64 from some release on): the CPU that started the crash kernel
  *   3. the log's report names CPU and pid
- *   4. no panic at all: the first task that runs and is not idle, else CPU 0's
+ *   4. no panic at all, or the task cannot be read: the first task that runs and is not idle, else CPU 0's; the kernel's notes say so
  */
 import { InquestError } from "../bytes/errors.ts";
 import type { Kernel } from "../kernel/kernel.ts";
@@ -37,20 +37,32 @@ export function panicTask(kernel: Kernel): PanicTask | undefined {
   return kernel.memo(panicTask, () => {
     const message = kernelPanic(kernel);
     const flag = message?.sysrq === true ? "SYSRQ" : / not syncing: (?:An )?NMI/.test(message?.text ?? "") ? "NMI" : "PANIC";
+    let stopped: number | undefined;
     for (const by of ["panic_cpu", "crashing_cpu"] as const) {
       const cpu = cpuVariable(kernel, by);
       const task = cpu === undefined ? undefined : taskOn(kernel, cpu);
       if (cpu !== undefined && task !== undefined) return { task, cpu, by, flag };
+      stopped ??= cpu;
     }
     const named = message === undefined || !message.fatal ? undefined : taskNamedByLog(logRecords(kernel), message.index);
     if (named !== undefined) {
       const running = taskOn(kernel, named.cpu);
       const task = running?.pid === named.pid || named.pid === 0 ? running : (taskTable(kernel).byPid.get(named.pid) ?? running);
       if (task !== undefined) return { task, cpu: named.cpu, by: "log", flag };
+      stopped ??= named.cpu;
     }
     const active = activeTasks(kernel);
     const first = active.find(({ task }) => !task.idle) ?? active[0];
-    return first === undefined ? undefined : { ...first, by: "active", flag: message?.fatal === true ? flag : "ACTIVE" };
+    if (first === undefined) return undefined;
+    const instead = `commands begin with ${first.task.comm} (pid ${first.task.pid}) on CPU ${first.cpu}`;
+    if (stopped !== undefined) {
+      kernel.note(`the kernel stopped on CPU ${stopped}, whose task cannot be read: ${instead}, which did not panic`);
+      return { ...first, by: "active", flag: "ACTIVE" };
+    }
+    if (message?.fatal !== true) return { ...first, by: "active", flag: "ACTIVE" };
+    if (active.length > 1)
+      kernel.note(`which CPU panicked cannot be told: ${instead}, ${first.task.idle ? "all were idle" : "the first that was not idle"}`);
+    return { ...first, by: "active", flag };
   });
 }
 

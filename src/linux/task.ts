@@ -15,7 +15,11 @@ const PF_KTHREAD = 0x0020_0000;
 
 /** Reads all tasks; once per dump. Throws LookupError only when the dump has no types or no init_task. */
 export function taskTable(kernel: Kernel): TaskTable {
-  return kernel.memo(taskTable, () => new TaskCollector(kernel).collect());
+  return kernel.memo(taskTable, () => {
+    const table = new TaskCollector(kernel).collect();
+    for (const note of table.notes) kernel.note(note);
+    return table;
+  });
 }
 
 /** Crash's two letters. */

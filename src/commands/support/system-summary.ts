@@ -75,13 +75,13 @@ export interface SystemSummary {
 /** Gathers the summary; a part that cannot be read is undefined and told in the notes. */
 export function systemSummary(session: Session): SystemSummary {
   const { kernel, files } = session;
-  const notes = [...kernel.notes];
+  const failures: string[] = [];
   const attempt = <T>(what: string, read: () => T): T | undefined => {
     try {
       return read();
     } catch (error) {
       if (!(error instanceof InquestError)) throw error;
-      notes.push(`${what}: ${error.message}`);
+      failures.push(`${what}: ${error.message}`);
       return undefined;
     }
   };
@@ -89,7 +89,6 @@ export function systemSummary(session: Session): SystemSummary {
   const masks = attempt("CPUs", () => cpuMasks(kernel));
   const time = attempt("time", () => machineTime(kernel));
   const table = withTasks ? attempt("tasks", () => taskTable(kernel)) : undefined;
-  notes.push(...(table?.notes ?? []));
   const names = attempt("release", () => utsname(kernel));
   const memory = attempt("memory", () => memoryTotal(kernel));
   const log = attempt("log", () => readLog(kernel));
@@ -125,7 +124,7 @@ export function systemSummary(session: Session): SystemSummary {
       task === undefined
         ? undefined
         : { pid: task.task.pid, comm: task.task.comm, address: task.task.address, cpu: task.cpu, flag: task.flag, foundBy: task.by },
-    notes,
+    notes: [...kernel.notes, ...failures],
   };
 }
 

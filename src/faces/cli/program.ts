@@ -90,11 +90,12 @@ async function run(session: Session, options: ProgramOptions, progress: Progress
   });
   const notes = [...session.kernel.dump.warnings];
   if (prompts && !options.json && !options.silent) {
+    notes.push(...session.kernel.notes);
     for (const line of bannerLines(session)) standard.write(`${sanitize(line)}\n`);
     standard.write("\n");
-    notes.push(...session.kernel.notes);
   }
   if (!options.silent) showNotes(notes);
+  runner.showNotes();
   if (options.rcFiles) for (const rc of rcFiles(process.env)) await runner.rcFile(rc);
   let ok = true;
   if (options.inputFile !== undefined) ok = await runner.script(options.inputFile);

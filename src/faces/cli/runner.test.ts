@@ -71,6 +71,26 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(directory, { recursive: true }));
 
+const learns: Command = {
+  ...count,
+  spec: { ...count.spec, name: "learns" },
+  run: (on) => {
+    (on.kernel.notes as string[]).push("3 tasks cannot be read\x1b");
+    return { n: 1, fails: false };
+  },
+};
+
+describe("what a command finds incomplete", () => {
+  it("is told once behind its answer, and notes of the opening are not", async () => {
+    const on = fakeSession({ commands: [learns, count], symbols: {} });
+    (on.kernel.notes as string[]).push("of the opening");
+    const run = runner({}, on);
+    await run.line("learns");
+    await run.line("count");
+    expect(errors).toBe("inquest: note: 3 tasks cannot be read\\x1b\n");
+  });
+});
+
 describe("running a line", () => {
   it("prints sanitized text", async () => {
     expect(await runner().line("count 2")).toBe(true);

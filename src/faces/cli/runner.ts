@@ -47,6 +47,8 @@ export class Runner {
   #fileDepth = 0;
   /** False while a start-up file of the working directory runs: it may not use the shell or write files. */
   #trusted = true;
+  /** So many of the kernel's notes were shown. */
+  #notesShown: number;
   /** Output is dropped: start-up files while JSON is wanted. */
   #muted = false;
   /** Set by Ctrl-C while no JavaScript runs. */
@@ -61,6 +63,8 @@ export class Runner {
     const output = options.output ?? (() => standard);
     this.#output = () => (this.#muted ? nowhere : output());
     this.#errors = options.errors ?? ((text) => void writeAll(2, text));
+    // Those of the opening are the banner's to show.
+    this.#notesShown = session.kernel.notes.length;
   }
 
   /** Ctrl-C arrived between slices. */
@@ -134,6 +138,16 @@ export class Runner {
     }
   }
 
+  /**
+   * What the last command found incomplete on first use (tasks that cannot be read, a broken list of modules), each once: its answer is
+   * then short of something, which must not stay unsaid, not even with -s.
+   */
+  showNotes(): void {
+    const { notes } = this.session.kernel;
+    for (; this.#notesShown < notes.length; this.#notesShown++)
+      this.#errors(`inquest: note: ${sanitize(notes[this.#notesShown] as string)}\n`);
+  }
+
   #requireTrust(what: string): void {
     if (!this.#trusted) throw new UsageError(`a start-up file of the working directory may not ${what}; put it into the home directory's`);
   }
@@ -192,6 +206,7 @@ export class Runner {
       this.#options.progress?.clear();
     }
     const finished = await sink.finish();
+    this.showNotes();
     if (sink.closed && sink instanceof DescriptorSink) this.outputClosed = true;
     return ok && finished;
   }

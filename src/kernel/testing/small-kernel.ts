@@ -279,6 +279,6 @@ export function smallKernel(parts: SmallKernelParts = {}): Kernel {
     types: new Types(memory, [source]),
     modules: () => [],
     perCpuOffsets: () => (parts.perCpuOffsets ?? []).map((offset) => virtual(offset)),
-    notes: parts.notes ?? [],
+    notes: [...(parts.notes ?? [])],
   });
 }

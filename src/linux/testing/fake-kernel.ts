@@ -191,6 +191,7 @@ export class FakeKernel {
     utsname: undefined,
   };
   readonly vmcoreinfo = undefined;
+  readonly notes: string[] = [];
   readonly #memo = new Map<object, unknown>();
 
   constructor(table: StructTable, constants: Readonly<Record<string, number>> = {}) {
@@ -212,6 +213,10 @@ export class FakeKernel {
   memo<T>(key: object, compute: () => T): T {
     if (!this.#memo.has(key)) this.#memo.set(key, compute());
     return this.#memo.get(key) as T;
+  }
+
+  note(text: string): void {
+    this.notes.push(text);
   }
 
   /** As the type that the code under test asks for; only what stands above works. */
