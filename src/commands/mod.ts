@@ -133,7 +133,7 @@ function* moduleTable(modules: readonly ModuleRow[], textBase: boolean): Iterabl
   const nameWidth = Math.max(4, ...modules.map(({ name }) => name.length));
   const sizeWidth = Math.max(4, ...modules.map(({ size }) => String(size).length));
   const base = textBase ? "TEXT_BASE" : "BASE";
-  const left = Math.ceil((16 - base.length) / 2);
+  const left = Math.floor((16 - base.length) / 2);
   yield `     MODULE       ${"NAME".padEnd(nameWidth)}  ${" ".repeat(left)}${base.padEnd(16 - left)}  ${"SIZE".padStart(sizeWidth)}  OBJECT FILE`;
   for (const module of modules) {
     const state = module.state === "live" ? "" : `  (${module.state})`;

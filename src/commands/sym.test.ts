@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { type SymbolRegion, sym } from "./sym.ts";
 import { printSession } from "./testing/print-session.ts";
 
 const { run, result, session } = printSession();
@@ -48,4 +49,32 @@ describe("errors", () => {
   ])("%s", (line, message) => {
     expect(() => run(line)).toThrow(message);
   });
+});
+
+test("a module's symbols stand between the bounds of its areas", () => {
+  const symbol = (name: string, address: bigint) => ({ name, address, offset: 0, module: "loop", type: "t" });
+  const text = (regions: readonly SymbolRegion[]) => [
+    ...sym.text({ symbols: [symbol("lo_open", 0x1000n), symbol("lo_fops", 0x4010n)], modules: [{ name: "loop", regions }] }, { radix: 10 }),
+  ];
+  expect(text([{ kind: "core", start: 0x1000n, end: 0x5000n }])).toEqual([
+    "1000 MODULE START: loop",
+    "1000 (t) lo_open",
+    "4010 (t) lo_fops",
+    "5000 MODULE END: loop",
+  ]);
+  const areas = [
+    { kind: "text", start: 0x1000n, end: 0x2000n },
+    { kind: "rodata", start: 0x6000n, end: 0x7000n },
+    { kind: "data", start: 0x4000n, end: 0x5000n },
+  ];
+  expect(text(areas)).toEqual([
+    "1000 MODULE TEXT START: loop",
+    "1000 (t) lo_open",
+    "1fff MODULE TEXT END: loop",
+    "4000 MODULE DATA START: loop",
+    "4010 (t) lo_fops",
+    "4fff MODULE DATA END: loop",
+    "6000 MODULE RODATA START: loop",
+    "6fff MODULE RODATA END: loop",
+  ]);
 });

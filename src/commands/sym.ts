@@ -19,10 +19,17 @@ export interface SymbolEntry {
   readonly type: string;
 }
 
+/** An area of a module's memory: "core" and "init" before 6.4, then "text", "data", "rodata" and so on. */
+export interface SymbolRegion {
+  readonly kind: string;
+  readonly start: bigint;
+  readonly end: bigint;
+}
+
 export interface SymResult {
   readonly symbols: Iterable<SymbolEntry>;
-  /** Set for -m and -M: where each module's list starts and ends in the text. */
-  readonly modules?: readonly { readonly name: string; readonly start: bigint; readonly end: bigint }[];
+  /** Set for -m and -M: the modules, and where each of their areas starts and ends (exclusive). */
+  readonly modules?: readonly { readonly name: string; readonly regions: readonly SymbolRegion[] }[];
 }
 
 export const sym = defineCommand<SymResult>({
@@ -74,19 +81,40 @@ export const sym = defineCommand<SymResult>({
     };
   },
   *text({ symbols, modules }, { radix }) {
-    const ends = new Map((modules ?? []).map((module) => [module.name, module]));
+    const regions = new Map((modules ?? []).map((module) => [module.name, module.regions]));
     let current: string | null = null;
+    let bounds: RegionBound[] = [];
     for (const symbol of symbols) {
-      if (modules !== undefined && symbol.module !== current) {
-        if (current !== null) yield `${ends.get(current)?.end.toString(16)} MODULE END: ${current}`;
+      if (symbol.module !== current && modules !== undefined) {
+        for (const bound of bounds) yield bound.text;
         current = symbol.module;
-        if (current !== null) yield `${ends.get(current)?.start.toString(16)} MODULE START: ${current}`;
+        bounds = current === null ? [] : regionBounds(current, regions.get(current) ?? []);
       }
+      while (bounds[0] !== undefined && bounds[0].at <= symbol.address) yield (bounds.shift() as RegionBound).text;
       yield symbolLine(symbol, radix, modules === undefined);
     }
-    if (current !== null) yield `${ends.get(current)?.end.toString(16)} MODULE END: ${current}`;
+    for (const bound of bounds) yield bound.text;
   },
 });
+
+interface RegionBound {
+  readonly at: bigint;
+  readonly text: string;
+}
+
+/** crash's lines around a module's symbols. It gives the last byte of an area since modules have several (6.4), before that the next one. */
+function regionBounds(name: string, regions: readonly SymbolRegion[]): RegionBound[] {
+  return [...regions]
+    .sort((a, b) => (a.start < b.start ? -1 : 1))
+    .flatMap(({ kind, start, end }) => {
+      const label = kind === "core" ? "" : `${kind.toUpperCase()} `;
+      const last = kind === "core" || kind === "init" ? end : end - 1n;
+      return [
+        { at: start, text: `${start.toString(16)} MODULE ${label}START: ${name}` },
+        { at: end, text: `${last.toString(16)} MODULE ${label}END: ${name}` },
+      ];
+    });
+}
 
 /** `ffffffff96cce650 (t) nohz_csd_func+16 [module]`. */
 function symbolLine({ name, address, offset, module, type }: SymbolEntry, radix: 10 | 16, withModule: boolean): string {
@@ -116,7 +144,12 @@ function moduleSymbols(kernel: Kernel, name: string | undefined): SymResult {
   }
   const sorted = [...modules].sort((a, b) => (a.base < b.base ? -1 : 1));
   return {
-    modules: sorted.map((module) => ({ name: module.name, start: module.base, end: endOf(module.regions) })),
+    modules: sorted.map(({ name, regions }) => ({
+      name,
+      regions: regions
+        .filter(({ size }) => size > 0)
+        .map(({ kind, start, size }) => ({ kind, start, end: BigInt.asUintN(64, start + BigInt(size)) })),
+    })),
     symbols: lazy(function* () {
       for (const module of sorted) {
         const table = module.symbols();
@@ -124,15 +157,6 @@ function moduleSymbols(kernel: Kernel, name: string | undefined): SymResult {
       }
     }),
   };
-}
-
-function endOf(regions: readonly { readonly start: bigint; readonly size: number }[]): bigint {
-  let end = 0n;
-  for (const region of regions) {
-    const last = region.start + BigInt(region.size);
-    if (last > end) end = last;
-  }
-  return end;
 }
 
 function matchingSymbols(kernel: Kernel, text: string): SymResult {
