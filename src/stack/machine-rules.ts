@@ -80,14 +80,20 @@ function x86Sources(kernel: Kernel, stacks: StackMap, task: StackArea | undefine
   ];
 }
 
+/**
+ * Code between an exception and the saving of its registers. arm64 keeps the interrupted pc in ELR_EL1 until then, which dumps do not
+ * hold.
+ */
+export function isEntryCode(kernel: Kernel, pc: bigint): boolean {
+  return pc >= (kernel.tryAddress("__entry_text_start") ?? 0n) && pc < (kernel.tryAddress("__entry_text_end") ?? 0n);
+}
+
 function arm64Sources(kernel: Kernel, _stacks: StackMap, _task: StackArea | undefined, shared: Shared): RuleSource[] {
   const regs = kernel.types.tryStruct("pt_regs");
-  const entryStart = kernel.tryAddress("__entry_text_start") ?? 0n;
-  const entryEnd = kernel.tryAddress("__entry_text_end") ?? 0n;
   return [
     new Arm64FrameRecords(kernel.memory, {
       ...shared,
-      isEntry: (pc) => pc >= entryStart && pc < entryEnd,
+      isEntry: (pc) => isEntryCode(kernel, pc),
       // 304 in every kernel from 4.14 to 6.12 that has sdei_ttbr1 and pmr_save before it.
       recordOffset: regs?.tryField("stackframe")?.offset ?? 304,
       typed: kernel.types.tryStruct("frame_record_meta") !== undefined,

@@ -19,7 +19,8 @@ import type { FrameState } from "./unwinder.ts";
 export type StackStart =
   | { readonly kind: "frame"; readonly state: FrameState; readonly slot: VirtualAddress; readonly sleeping: boolean }
   | { readonly kind: "user"; readonly registers: RegisterSet }
-  | { readonly kind: "none"; readonly text: string };
+  /** `running`: the task's stack is in use, and only the registers that tell where are missing. */
+  | { readonly kind: "none"; readonly text: string; readonly running?: boolean };
 
 /** Start of a task's stack. Throws FaultError when the task_struct cannot be read. */
 export function taskStart(kernel: Kernel, task: VirtualAddress): StackStart {
@@ -95,7 +96,9 @@ function isEntryPoint(kernel: Kernel, pc: VirtualAddress): boolean {
 function runningStart(kernel: Kernel, task: VirtualAddress): StackStart {
   const cpu = taskCpu(kernel, task);
   const found = cpuRegisters(kernel)[cpu];
-  if (found === undefined) return { kind: "none", text: `the task was running on CPU ${cpu}, and the dump has no registers of that CPU` };
+  if (found === undefined) {
+    return { kind: "none", running: true, text: `the task was running on CPU ${cpu}, and the dump has no registers of that CPU` };
+  }
   return startOfCpu(found);
 }
 

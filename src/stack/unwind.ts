@@ -6,11 +6,12 @@
  */
 import { hex16, type VirtualAddress, virtual } from "../bytes/address.ts";
 import type { Kernel } from "../kernel/kernel.ts";
+import { findExceptionFrames } from "./exception-search.ts";
 import type { Certainty, FoundBy, FrameKind, StackArea, StackFrame, Stop, UnwoundStack, UserRegisters } from "./frame.ts";
 import { type UnwindKit, unwindKit } from "./machine-rules.ts";
 import { callBefore, callsInto } from "./return-address.ts";
 import { ReturnTrampolines } from "./return-trampolines.ts";
-import { scanCandidates } from "./scan.ts";
+import { scanCandidates, stackWords } from "./scan.ts";
 import { type StackStart, taskStart } from "./start.ts";
 import { taskStack } from "./task-stack.ts";
 import type { FrameState, RuleSource, Step } from "./unwinder.ts";
@@ -30,8 +31,11 @@ export function unwindTask(kernel: Kernel, task: VirtualAddress): UnwoundStack {
 /** Unwinds from a given start. @param task whose stack it is, when that is known */
 export function unwindFrom(kernel: Kernel, start: StackStart, task: VirtualAddress | undefined): UnwoundStack {
   switch (start.kind) {
-    case "none":
-      return { frames: [], stop: { complete: false, text: start.text }, user: undefined };
+    case "none": {
+      const stop = { complete: false, text: start.text };
+      const guessed = start.running === true && task !== undefined ? new Unwind(kernel, task).guessWhole() : undefined;
+      return { frames: guessed?.frames ?? [], stop, user: guessed?.user };
+    }
     case "user":
       return {
         frames: [],
@@ -41,6 +45,11 @@ export function unwindFrom(kernel: Kernel, start: StackStart, task: VirtualAddre
     case "frame":
       return new Unwind(kernel, task).run(start.state, start.slot);
   }
+}
+
+interface Guessed {
+  readonly frames: readonly StackFrame[];
+  readonly user: UserRegisters | undefined;
 }
 
 interface Cursor {
@@ -72,6 +81,25 @@ class Unwind {
     if (stop.complete) return { frames: nameInterruptStack(frames), stop, user };
     const guessed = this.#guess(last, frames.length);
     return { frames: [...nameInterruptStack(frames), ...guessed.frames], stop, user: guessed.user };
+  }
+
+  /**
+   * The stack of a running task whose registers are lost (raw memory, a CPU that kdump did not reach): the innermost chain that leads to
+   * the stack's natural end. Frame records are easily taken for one, so on arm64 it begins at an exception whose handler's record is still
+   * there. All of it is a guess.
+   */
+  guessWhole(): Guessed {
+    const area = this.#taskStack as StackArea;
+    const record = this.#kernel.arch.name === "aarch64" ? this.#kernel.types.tryStruct("pt_regs")?.tryField("stackframe") : undefined;
+    if (record === undefined) return this.#guessFrom(area, area.start, undefined, 0);
+    const words = new Set([...stackWords(this.#kernel, area.start, area.end)].map(([, word]) => word));
+    for (const { address, user, registers } of findExceptionFrames(this.#kernel, area).slice(0, MAX_GUESSED)) {
+      if (user || !words.has(record.address(address))) continue;
+      const state = { registers, pc: virtual(registers.pc ?? 0n), interrupted: true };
+      const way = this.#follow({ state, slot: address, kind: "interrupted", foundBy: "scan", doubtful: true }, "guessed", 0, 128);
+      if (way.stop.complete) return { frames: way.frames, user: way.user };
+    }
+    return this.#guessFrom(area, area.start, undefined, 0);
   }
 
   /** Follows the rules from a cursor until they end. `last` is where they stopped. */
@@ -196,11 +224,15 @@ class Unwind {
    * of the very function in which the unwind stopped before any other; without such a word every return address that is still there, as
    * the kernel's own reports list them.
    */
-  #guess(last: Cursor, level: number): { readonly frames: readonly StackFrame[]; readonly user: UserRegisters | undefined } {
+  #guess(last: Cursor, level: number): Guessed {
     const area = this.#area(last.slot);
     if (area.kind === "unknown") return { frames: [], user: undefined };
     const stopped = this.#kit.code.place(last.state.pc, !last.state.interrupted)?.start;
-    const candidates = [...scanCandidates(this.#kernel, this.#kit.isReturnAddress, area, virtual(last.slot + 8n))];
+    return this.#guessFrom(area, virtual(last.slot + 8n), stopped, level);
+  }
+
+  #guessFrom(area: StackArea, from: VirtualAddress, stopped: bigint | undefined, level: number): Guessed {
+    const candidates = [...scanCandidates(this.#kernel, this.#kit.isReturnAddress, area, from)];
     const calling = candidates.filter(({ state }) => stopped !== undefined && callsInto(callBefore(this.#kernel, state.pc), stopped));
     let steps = 0;
     for (const { state, slot } of [...calling, ...candidates]) {

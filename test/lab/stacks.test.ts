@@ -9,7 +9,7 @@ import { truthOf } from "../../lab/truth.ts";
 import { openKernel } from "../../src/kernel/open.ts";
 import { taskTable } from "../../src/linux/task.ts";
 import { unwindTask } from "../../src/stack/unwind.ts";
-import { checkPanicStack, checkSleepingStacks } from "../support/guest-stacks.ts";
+import { checkGuessedStack, checkPanicStack, checkSleepingStacks } from "../support/guest-stacks.ts";
 
 /** One line a task: pid and the pcs of its physical frames. */
 const DRGN_FRAMES = `
@@ -53,4 +53,9 @@ describe.each(cachedCases().map((lab) => [lab.id, lab] as const))("%s", (_id, la
   );
 
   test("the panic task's stack is the log's call trace", async () => checkPanicStack(await open(), lab.consolePath));
+
+  const raw = lab.dumps.find((dump) => dump.format === "raw");
+  test.skipIf(raw === undefined)("without registers it is still found, as a guess", async () => {
+    checkGuessedStack(await openKernel([`${raw?.files[0]}@${(raw?.address ?? 0).toString(16)}`]), lab.consolePath);
+  });
 });

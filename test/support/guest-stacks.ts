@@ -70,6 +70,24 @@ export function checkPanicStack(kernel: Kernel, consolePath: string): void {
   // The kernel's own traces lose the caller of a function that has not made its frame.
   const all = frames.filter((frame) => frame.foundBy !== "link register");
   expect(all.filter((frame) => frame.certainty !== "exact")).toEqual([]);
-  const ours = all.slice(-theirs.length);
+  expectOutermost(kernel, all, theirs);
+}
+
+/** The outermost frames are these, function by function with offsets. */
+function expectOutermost(kernel: Kernel, frames: readonly StackFrame[], theirs: readonly Place[]): void {
+  const ours = frames.slice(-theirs.length);
   expect(ours.map((frame, i) => (same(kernel, frame, theirs[i] as string) ? theirs[i] : place(frame)))).toEqual(theirs);
+}
+
+/**
+ * A dump without the CPUs' registers (raw memory): the stack of the task that died is guessed, every frame says so, and from the fault
+ * outwards it is still the log's call trace.
+ */
+export function checkGuessedStack(kernel: Kernel, consolePath: string): void {
+  const said = panicTrace(consolePath);
+  const panic = panicTask(kernel);
+  const { frames, stop } = unwindTask(kernel, virtual(panic?.task.address ?? 0n));
+  expect(stop).toMatchObject({ complete: false, text: expect.stringContaining("no registers of that CPU") });
+  expect(frames.filter((frame) => frame.certainty !== "guessed")).toEqual([]);
+  expectOutermost(kernel, frames, said.slice(said.findLastIndex((entry) => REPORTING.test(entry.split("+")[0] as string)) + 1));
 }
