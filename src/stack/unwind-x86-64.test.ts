@@ -74,6 +74,16 @@ describe("a sleeping task, by ORC", () => {
     expect(frames[1]?.registers.get(RBX)).toBeUndefined();
   });
 
+  it("of a running task whose registers are lost, all is a guess and says so", () => {
+    const { kernel } = sleeper();
+    const lost = { kind: "none", running: true, text: "the dump has no registers of that CPU" } as const;
+    const { frames, stop } = unwindFrom(kernel.kernel, lost, TASK);
+    expect(frames.map((frame) => frame.function)).toEqual(["__schedule", "schedule", "worker", "ret_from_fork_asm"]);
+    expect(frames.every((frame) => frame.certainty === "guessed")).toBe(true);
+    expect(stop).toEqual({ complete: false, text: "the dump has no registers of that CPU" });
+    expect(unwindFrom(kernel.kernel, { ...lost, running: false }, TASK).frames).toEqual([]);
+  });
+
   it("begins at the first instruction of ret_from_fork_asm for a task that never ran", () => {
     const { kernel, sp } = sleeper();
     kernel.words(sp + 48n, kernel.start("ret_from_fork_asm"));

@@ -56,6 +56,7 @@ export const BT_SPEC: CommandSpec = {
     "A running task starts at its CPU's registers, shown first; frames of the panic path below them (machine_kexec and its like) are not made up.",
     "arm64: the address behind a name is the return address, as in the kernel's own traces; crash shows the branch before it. A function interrupted before it made its frame does not hide its caller, which is taken from the link register.",
     "When an unwind cannot go on, a line in parentheses says why.",
+    "A running task whose CPU's registers are not in the dump (raw memory) is guessed from its stack: every frame has a question mark.",
     "-o lists words behind a call instruction; crash's old method does not look at the code.",
   ],
 };
