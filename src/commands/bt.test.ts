@@ -103,6 +103,15 @@ describe("bt", () => {
     expect(stacks("-g 8").map((stack) => stack.task?.pid)).toEqual([7, 8]);
   });
 
+  it("notes the CPUs with -a whose task is not known", () => {
+    const { kernel, stacks } = session();
+    kernel.perCpuOffsets = [virtual(0n), virtual(0x1000n)];
+    expect(stacks("-c 0")).toHaveLength(1);
+    expect(kernel.notes).toEqual([]);
+    expect(stacks("-a")).toHaveLength(1);
+    expect(kernel.notes).toEqual(["no task is known to have run on CPU 1: its stack is missing from the answer"]);
+  });
+
   it("shows each frame's words with -f", () => {
     const { stacks, sp } = session();
     const frames = stacks("-f")[0]?.frames;

@@ -2,6 +2,7 @@
 import { hex16, type VirtualAddress, virtual } from "../bytes/address.ts";
 import { FaultError, LookupError, UnsupportedError, UsageError } from "../bytes/errors.ts";
 import type { Kernel } from "../kernel/kernel.ts";
+import { cpuMasks } from "../linux/cpu.ts";
 import { panicTask } from "../linux/panic-task.ts";
 import { activeTasks, readTask, type Task, taskTable, threadsOf } from "../linux/task.ts";
 import type { ParsedArguments } from "./arguments.ts";
@@ -113,6 +114,8 @@ function selectTasks(session: Session, args: ParsedArguments): readonly Task[] {
     const active = activeTasks(kernel).filter(({ cpu }) => cpus.has(cpu));
     const found = active.filter(({ task }) => idleToo || !task.idle).map(({ task }) => task);
     if (active.length === 0) throw new LookupError("no task is known to have run on these CPUs");
+    const unknown = cpuMasks(kernel).present.filter((cpu) => cpus.has(cpu) && !active.some((each) => each.cpu === cpu));
+    if (unknown.length > 0) kernel.note(`no task is known to have run on CPU ${unknown.join(", ")}: its stack is missing from the answer`);
     return found;
   }
   if (args.has("-n") && args.value("-n") !== "idle") throw new UsageError(`bt -n knows only "idle", not "${args.value("-n")}"`);

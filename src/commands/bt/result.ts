@@ -45,6 +45,8 @@ export interface BtFrame {
   readonly foundBy: FoundBy;
   readonly stack: StackKind;
   readonly inline?: boolean;
+  /** The CPU had just taken an exception and saved nothing yet: the frame that it interrupted is not known, and missing behind this one. */
+  readonly interruptedLost?: true;
   /** Registers that the exception which this frame handles has saved below it. */
   readonly exception?: BtRegisters | undefined;
   /** bt -f, -F: words between the frame's slot and the next frame's. */

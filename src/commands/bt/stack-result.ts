@@ -5,6 +5,7 @@ import { add, distance, type VirtualAddress, virtual } from "../../bytes/address
 import type { Kernel } from "../../kernel/kernel.ts";
 import { CodeRanges } from "../../stack/code-ranges.ts";
 import type { StackFrame, UnwoundStack } from "../../stack/frame.ts";
+import { isEntryCode } from "../../stack/machine-rules.ts";
 import { type AnnotateOptions, stackWordList } from "./annotate.ts";
 import type { BtFrame, BtRegisters, BtStack, BtTask, BtWord } from "./result.ts";
 
@@ -64,7 +65,14 @@ function frameResult(kernel: Kernel, frame: StackFrame, words: readonly BtWord[]
     stack: frame.stack.kind,
     exception: exception === undefined ? undefined : registersResult(kernel, exception.address, exception.user, exception.registers),
     words,
+    ...(interruptedLost(kernel, frame) ? { interruptedLost: true } : {}),
   };
+}
+
+/** On x86-64 the CPU itself has pushed the interrupted pc. */
+function interruptedLost(kernel: Kernel, { kind, foundBy, exception, pc, registers }: StackFrame): boolean {
+  const running = kind === "interrupted" && foundBy === "registers" && exception === undefined;
+  return running && registers.file.link !== undefined && isEntryCode(kernel, pc);
 }
 
 /**

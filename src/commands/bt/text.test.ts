@@ -145,9 +145,12 @@ describe("bt's text", () => {
     ]);
   });
 
-  it("says why a frame rests on x30 alone", () => {
-    const shown = lines(stack([frame(0, "vectors"), frame(1, "delay", { certainty: "guessed", foundBy: "link register" })]), ARM64);
-    expect(shown.slice(2)).toEqual([expect.stringContaining("guessed from x30"), " #1 [ffffb9e8c0e2f010] ? delay at ffffffff81000001"]);
+  it("says why a frame rests on x30 alone, and where one is missing", () => {
+    const vectors = frame(0, "vectors", { interruptedLost: true });
+    const guessed = lines(stack([vectors, frame(1, "delay", { certainty: "guessed", foundBy: "link register" })]), ARM64);
+    expect(guessed.slice(2)).toEqual([expect.stringContaining("guessed from x30"), " #1 [ffffb9e8c0e2f010] ? delay at ffffffff81000001"]);
+    const missing = lines(stack([vectors, frame(1, "delay", { foundBy: "frame pointer" })]), ARM64);
+    expect(missing.slice(2)).toEqual([expect.stringContaining("missing here"), " #1 [ffffb9e8c0e2f010] delay at ffffffff81000001"]);
   });
 
   it("says that a task was running in user mode, with its registers", () => {

@@ -66,13 +66,14 @@ export function* stackText(stack: BtStack, view: BtView, radix: 10 | 16): Iterab
       yield `    (${stack.stop}; guessed from here on)`;
       stopSaid = true;
     }
-    if (frame.certainty === "guessed" && frame.foundBy === "link register") {
-      yield "    (the CPU had just taken an exception: the interrupted pc is not in the dump, and the next frame is guessed from x30)";
-    }
     yield frameLine(frame, view, base);
     if (frame.words !== undefined) yield* wordRows(frame.words, view, base, "    ");
     if (frame.exception !== undefined) yield* registersText(frame.exception, view, base);
     const next = stack.frames[i + 1];
+    if (frame.interruptedLost === true) {
+      const missing = next?.foundBy === "link register" ? "the next frame is guessed from x30" : "the frame it belonged to is missing here";
+      yield `    (the CPU had just taken an exception: the interrupted pc is not in the dump, and ${missing})`;
+    }
     if (next !== undefined && next.stack !== frame.stack) yield `--- <${SEPARATORS[frame.stack]}> ---`;
   }
   if (!stopSaid) yield `    (${stack.stop})`;
