@@ -26,6 +26,7 @@ describe("mod", () => {
     expect(header.indexOf("SIZE") + 4).toBe(first.indexOf("45056") + 5);
     expect(header.indexOf("OBJECT FILE")).toBe(first.indexOf("(not loaded)"));
     expect(text([row("loop")], "list", false)[0]).toContain(" BASE ");
+    expect(text([row("data_only", { base: virtual(0n) })])[1]).toContain("  data_only                 0  45056  ");
     expect(text([])).toEqual(["no modules are loaded"]);
     expect(text([row("loop")], "list", true, ["nothing was loaded"]).at(-1)).toBe("(nothing was loaded)");
   });

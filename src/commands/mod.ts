@@ -137,8 +137,13 @@ function* moduleTable(modules: readonly ModuleRow[], textBase: boolean): Iterabl
   yield `     MODULE       ${"NAME".padEnd(nameWidth)}  ${" ".repeat(left)}${base.padEnd(16 - left)}  ${"SIZE".padStart(sizeWidth)}  OBJECT FILE`;
   for (const module of modules) {
     const state = module.state === "live" ? "" : `  (${module.state})`;
-    yield `${hex16(module.address)}  ${module.name.padEnd(nameWidth)}  ${hex16(module.base)}  ${String(module.size).padStart(sizeWidth)}  (not loaded)  [CONFIG_KALLSYMS]${state}`;
+    yield `${hex16(module.address)}  ${module.name.padEnd(nameWidth)}  ${baseText(module.base)}  ${String(module.size).padStart(sizeWidth)}  (not loaded)  [CONFIG_KALLSYMS]${state}`;
   }
+}
+
+/** A module without text has no base. */
+function baseText(base: bigint): string {
+  return base === 0n ? "0".padStart(16) : hex16(base);
 }
 
 function* taintTable(modules: readonly ModuleRow[]): Iterable<string> {

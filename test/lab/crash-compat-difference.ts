@@ -2,6 +2,8 @@
 
 export interface Difference {
   readonly why: string;
+  /** The answers are equal on some dumps. */
+  readonly sometimes?: true;
   /** What still ties our answer to crash's; both come normalised. */
   readonly holds: (crash: string, inquest: string) => boolean;
 }
@@ -26,6 +28,7 @@ export function normal(text: string): string {
     .replace(/[ \t]+$/gm, "")
     .replace(/\$\d+ =/g, "$N =")
     .replace(/(\.(part|isra)\.\d+)+/g, "")
+    .replace(/(\w\+(0x)?[0-9a-f]+) {2,}/g, "$1 ")
     .replace(/\n+$/, "");
 }
 
