@@ -79,7 +79,9 @@ export const dis = defineCommand<DisResult>({
       ["dis -x schedule 10", "ten instructions, offsets in hexadecimal"],
     ],
     differences: [
-      "Function symbols behind an address are those of the dump's own table.",
+      "Function symbols behind an address are those of the dump's own table; per-CPU variables have their names too.",
+      "A function ends before the padding behind it; the place that ftrace patches is marked behind an endbr64 too.",
+      "-l and -s need a vmlinux.",
       "JSON carries bytes, targets and operands of each instruction.",
     ],
     minimal: true,

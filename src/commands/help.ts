@@ -34,6 +34,7 @@ export const help = defineCommand<HelpResult>({
       ["help bt", "the page of bt"],
       ["help -D", "the dump's header"],
     ],
+    differences: ["The table says what each command does; crash shows names only."],
     minimal: true,
   },
   run(session, args) {

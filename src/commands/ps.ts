@@ -61,6 +61,7 @@ export const ps = defineCommand<PsResult>({
     differences: [
       "RSS includes counts that are still cached per CPU or per thread.",
       "%MEM is of the memory that the kernel manages (MemTotal), as ps(1) has it; crash takes the whole range of page frames.",
+      "Threads are no children of their process's parent (-c).",
       "START TIME has the date beside the nanoseconds.",
     ],
   },

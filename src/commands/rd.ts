@@ -90,6 +90,8 @@ export const rd = defineCommand<RdResult>({
     ],
     differences: [
       "Memory that cannot be read in the middle is shown with its reason, and the rest follows; crash stops there.",
+      "-N shows 32-bit words unless -16 is given; crash then shows 64-bit words and does not swap them.",
+      "An expression in parentheses may stand for the address.",
       "With -N the text column keeps the order of memory.",
       "8- and 16-bit words are signed with -d, as in the other widths.",
       "-S given twice and -SS are the same.",

@@ -39,7 +39,7 @@ export const set = defineCommand<SetResult>({
       ["set -p", "back to the task that panicked"],
       ["set radix 16", "numbers in hexadecimal; so does hex"],
     ],
-    differences: ["The variable edit stays emacs."],
+    differences: ["The variable edit stays emacs.", "All bits of a task's state are named (TASK_INTERRUPTIBLE|TASK_FREEZABLE)."],
     minimal: true,
   },
   run(session, args) {

@@ -81,6 +81,7 @@ function structCommand(name: "struct" | "union" | "*"): Command<StructResult> {
       ],
       differences: [
         "Nested members may be named without an address too (crash knows offsets of direct members only), and several at once.",
+        "A negative count needs no -c, and a star no space: *list_head.",
         "Every member ends with a comma and has the same indentation; crash leaves the comma out behind a structure's last member and indents members of anonymous unions deeper.",
         "A structure that is partly unreadable is shown with the readable part; crash shows nothing.",
       ],

@@ -59,6 +59,7 @@ export const sym = defineCommand<SymResult>({
       "symbol+offset is understood too.",
       "Several symbols of one name are all shown.",
       "Source files and lines need a vmlinux and are not shown.",
+      "Symbols, their letters and their order are those of /proc/kallsyms; crash takes the vmlinux's own, and ? for a module's data.",
     ],
     minimal: true,
   },

@@ -37,6 +37,11 @@ export const sys = defineCommand<SysResult>({
       ["sys -c read", "system calls with read in their name"],
       ["sys config", "the kernel's configuration, if it carries it"],
     ],
+    differences: [
+      "PANIC is the first report of what killed the kernel; crash may show the words it panicked with.",
+      "-t explains the letters. -c has no files and lines: they need a vmlinux.",
+      "UPTIME does not rest on a guess of HZ; crash takes 1000 on some kernels.",
+    ],
     minimal: true,
   },
   run(session, args) {

@@ -73,7 +73,11 @@ export const vtop = defineCommand<VtopResult>({
       ["vtop ffff888003a4c000", "an address of the linear mapping"],
       ["vtop -c 1 7ffd1c3c5000", "an address of process 1"],
     ],
-    differences: ["An address that is not mapped says at which level the walk ended.", "A symbol may stand in for a kernel address."],
+    differences: [
+      "An address that is not mapped shows the walk as far as it goes and says at which level it ended.",
+      "Every address has the header of its page's row.",
+      "A symbol may stand in for a kernel address.",
+    ],
   },
   run(session, args) {
     if (args.operands.length === 0) throw new UsageError("usage: vtop [-c pid | task] [-u | -k] address…");

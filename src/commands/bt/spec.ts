@@ -57,6 +57,7 @@ export const BT_SPEC: CommandSpec = {
     "arm64: the address behind a name is the return address, as in the kernel's own traces; crash shows the branch before it. A function interrupted before it made its frame does not hide its caller, which is taken from the link register.",
     "When an unwind cannot go on, a line in parentheses says why.",
     "A running task whose CPU's registers are not in the dump (raw memory) is guessed from its stack: every frame has a question mark.",
+    "-E searches the machine-check, VC and entry stacks too.",
     "-o lists words behind a call instruction; crash's old method does not look at the code.",
   ],
 };
