@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { virtual } from "../bytes/address.ts";
 import { VmcoreInfo } from "../dump/vmcoreinfo.ts";
 import { MemoryBuilder, mapPage, type TableShape } from "./testing/build-memory.ts";
-import { X86_64, x86SetupFromRegisters, x86SetupFromVmcoreinfo, x86SlideOf } from "./x86-64.ts";
+import { X86_64, x86SetupFromRegisters, x86SetupFromVmcoreinfo } from "./x86-64.ts";
 
 const TEXT =
   "SYMBOL(swapper_pg_dir)=ffffffff82610000\nNUMBER(phys_base)=-33554432\nKERNELOFFSET=1000000\nNUMBER(pgtable_l5_enabled)=1\nNUMBER(sme_mask)=140737488355328\n";
@@ -24,10 +24,6 @@ describe("x86-64 set-up", () => {
   test("from control registers: the PCID goes, and with isolation the kernel's half of the pair is taken", () => {
     expect(x86SetupFromRegisters(0x8000_0000_0123_5006n, 0x1020n, true)).toMatchObject({ root: 0x123_4000n, fiveLevels: true });
     expect(x86SetupFromRegisters(0x123_5006n, 0x20n, false)).toMatchObject({ root: 0x123_5000n, fiveLevels: false });
-  });
-
-  test("slide of an image found by its first mapped address", () => {
-    expect(x86SlideOf(virtual(0xffff_ffff_9ac0_0000n))).toBe(0x19c0_0000n);
   });
 });
 

@@ -14,8 +14,6 @@ import { X86PageTables, x86EntryFlags } from "./x86-64-paging.ts";
 
 /** __START_KERNEL_map: the kernel image is mapped in the top 2 GiB. */
 export const START_KERNEL_MAP = 0xffff_ffff_8000_0000n;
-/** _text of a kernel that KASLR did not move: START_KERNEL_MAP + CONFIG_PHYSICAL_START, which every distribution leaves at 16 MiB. */
-const DEFAULT_TEXT = START_KERNEL_MAP + 0x100_0000n;
 /** Bases of the linear map of kernels that do not move it: 4.20 and newer, older, then the same with five levels. */
 const LINEAR_BASES = [0xffff_8880_0000_0000n, 0xffff_8800_0000_0000n, 0xff11_0000_0000_0000n, 0xff10_0000_0000_0000n];
 
@@ -58,7 +56,8 @@ export class X86_64 implements Architecture {
   readonly kernelStart: VirtualAddress;
   readonly physical: PhysicalMemory;
   readonly setup: X86Setup;
-  readonly kaslrOffset: bigint | undefined;
+  /** Set by the opener where it is learnt later than the page tables. */
+  kaslrOffset: bigint | undefined;
   readonly kernelTables: PageTables;
   /** Bytes of a task's kernel stack: the opener sets it from the kernel's types or symbols when it is first wanted. */
   findThreadSize: () => number = () => 16384;
@@ -130,9 +129,4 @@ export class X86_64 implements Architecture {
       ["kernel image mapping", `0x${START_KERNEL_MAP.toString(16)}`],
     ];
   }
-}
-
-/** Slide of a kernel whose first mapped text address is known, under the usual CONFIG_PHYSICAL_START. */
-export function x86SlideOf(text: VirtualAddress): bigint {
-  return BigInt.asUintN(64, text - DEFAULT_TEXT);
 }

@@ -5,7 +5,7 @@
 
 import type { PageTables } from "../arch/architecture.ts";
 import { Arm64, arm64SetupFromVmcoreinfo } from "../arch/arm64.ts";
-import { START_KERNEL_MAP, X86_64, x86SetupFromRegisters, x86SetupFromVmcoreinfo, x86SlideOf } from "../arch/x86-64.ts";
+import { START_KERNEL_MAP, X86_64, x86SetupFromRegisters, x86SetupFromVmcoreinfo } from "../arch/x86-64.ts";
 import { type VirtualAddress, virtual } from "../bytes/address.ts";
 import { FaultError, FormatError, InquestError, UnsupportedError } from "../bytes/errors.ts";
 import type { PhysicalMemory } from "../dump/physical-memory.ts";
@@ -127,11 +127,7 @@ function fromRegisters(memory: PhysicalMemory): MachineSetup | undefined {
       const arch = new X86_64(memory, setup);
       const start = imageStart(arch);
       if (start === undefined) continue;
-      return {
-        arch: new X86_64(memory, { ...setup, kaslrOffset: x86SlideOf(start) }),
-        vmcoreinfo: undefined,
-        imageStart: start,
-      };
+      return { arch, vmcoreinfo: undefined, imageStart: start };
     }
   }
   return undefined;

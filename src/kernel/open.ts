@@ -66,6 +66,7 @@ export function openKernelOf(dump: Dump, options: OpenOptions = {}): Kernel {
   if (kallsyms.byName("init_task") === undefined) findExtraSymbols({ memory, types, kallsyms, extra, image, notes });
   arch.findThreadSize = () => threadSize(types, symbols, arch.pageSize);
   if (arch instanceof X86_64) {
+    arch.kaslrOffset ??= vmcoreinfo?.kernelOffset;
     arch.pageOffsetBase = () => {
       const at = symbols.byName("page_offset_base")?.address;
       return at === undefined ? undefined : memory.tryU64(at);
