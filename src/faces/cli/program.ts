@@ -46,7 +46,7 @@ export async function program(words: readonly string[]): Promise<number> {
     zeroExcluded: options.zeroExcluded,
     ...(progress === undefined
       ? {}
-      : { progress: (done: number) => progress.report("looking through the dump for the kernel, page", done, 0) }),
+      : { progress: (share: number) => progress.report("looking through memory for the kernel:", share, 1) }),
   });
   progress?.clear();
   if (options.fact !== undefined) {
