@@ -13,6 +13,7 @@ import type { VmcoreInfo } from "../dump/vmcoreinfo.ts";
 import type { AddressSpace } from "./address-space.ts";
 import { NO_DATA_SYMBOLS } from "./extra-symbols.ts";
 import { globalType } from "./globals.ts";
+import { namesOfLongestPrefix } from "./longest-prefix.ts";
 import type { KernelModule } from "./modules.ts";
 import { OrcTables } from "./orc-tables.ts";
 import type { Types } from "./types.ts";
@@ -154,10 +155,6 @@ export class Kernel {
 
   /** Up to five symbol names that share the longest prefix with this one. */
   nearestSymbols(name: string): readonly string[] {
-    for (let length = name.length - 1; length >= 3; length--) {
-      const found = this.symbols.prefix(name.slice(0, length), 5);
-      if (found.length > 0) return [...new Set(found)];
-    }
-    return [];
+    return namesOfLongestPrefix(name, (prefix) => this.symbols.prefix(prefix, 5));
   }
 }

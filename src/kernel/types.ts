@@ -6,6 +6,7 @@ import { parseTypeName } from "../debug-info/c-declaration.ts";
 import { type CType, type EnumType, findMember, type StructType, strip, type TypeKey, type TypeSource } from "../debug-info/c-type.ts";
 import type { Memory } from "./address-space.ts";
 import { Field } from "./field.ts";
+import { namesOfLongestPrefix } from "./longest-prefix.ts";
 
 /** A structure or union with fields by path ("sched_info.run_delay", "comm", "wait_list.next"). */
 export class Struct {
@@ -172,10 +173,7 @@ export class Types {
 
   /** Up to five existing names that share the longest prefix with this one. */
   nearest(keys: readonly TypeKey[], name: string): readonly string[] {
-    for (let length = name.length - 1; length >= 3; length--) {
-      const found = keys.flatMap((key) => this.sources.flatMap((source) => source.names(key, name.slice(0, length), 5)));
-      if (found.length > 0) return [...new Set(found)].slice(0, 5);
-    }
-    return [];
+    const find = (prefix: string) => keys.flatMap((key) => this.sources.flatMap((source) => source.names(key, prefix, 5)));
+    return namesOfLongestPrefix(name, find).slice(0, 5);
   }
 }

@@ -140,6 +140,14 @@ describe("running a line", () => {
     expect(errors).toContain("inquest: command not found: nosuch");
   });
 
+  it("says so of a line with a zero byte, whatever it asks for", async () => {
+    for (const line of ["count 1 | ca\0t", "!ec\0ho", "count 1 > a\0b", "< a\0b", "co\0unt"]) {
+      errors = "";
+      expect(await runner({ echo: false }).line(line)).toBe(false);
+      expect(errors).toBe("inquest: the line holds a zero byte: this is no text\n");
+    }
+  });
+
   it("ends files that call themselves", async () => {
     const file = join(directory, "loop");
     writeFileSync(file, `< ${file}\n`);

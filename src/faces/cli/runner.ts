@@ -78,6 +78,8 @@ export class Runner {
     const line = text.trim();
     if (line === "" || isComment(line)) return true;
     try {
+      // No file, program or symbol has one in its name, and the system's calls refuse it in words of their own.
+      if (line.includes("\0")) throw new UsageError("the line holds a zero byte: this is no text");
       const external = shellCommand(this.session, line);
       if (external !== undefined) {
         this.#requireTrust("start programs");

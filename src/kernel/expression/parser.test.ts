@@ -80,4 +80,6 @@ test.each([
 test("nesting is bounded", () => {
   expect(() => parse(`${"(".repeat(5000)}1`)).toThrow("nested too deeply");
   expect(() => parse(`${"-".repeat(5000)}1`)).toThrow("nested too deeply");
+  expect(() => parse(`${"1+".repeat(4900)}1`)).toThrow("more than 1000 operators");
+  expect(() => parse(`${"1+".repeat(400)}1`)).not.toThrow();
 });

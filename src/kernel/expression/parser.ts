@@ -57,6 +57,8 @@ const CONDITIONAL = 3;
 const UNARY = 15;
 const POSTFIX = 16;
 const MAX_DEPTH = 200;
+/** Each operator may make the tree one level deeper (1+1+1…), and evaluating walks it recursively. */
+const MAX_OPERATORS = 1000;
 
 const TYPE_WORDS = new Set(["struct", "union", "enum", "const", "volatile", ...BASE_WORDS]);
 
@@ -71,6 +73,7 @@ class Parser {
   readonly #tokens: readonly Token[];
   #next = 0;
   #depth = 0;
+  #operators = 0;
 
   constructor(text: string, names: NameClasses) {
     this.#text = text;
@@ -114,6 +117,7 @@ class Parser {
     for (;;) {
       const token = this.#peek();
       if (token.kind !== "operator") break;
+      if (++this.#operators > MAX_OPERATORS) throw this.#error(`more than ${MAX_OPERATORS} operators`);
       const postfix = this.#postfix(left, token, power);
       if (postfix !== undefined) {
         left = postfix;
