@@ -35,6 +35,17 @@ describe("panicMessage", () => {
     });
   });
 
+  test.each(["Fatal exception in interrupt", "Oops: Fatal exception in interrupt", "Oops: Fatal exception", "Oops - BUG: Fatal exception"])(
+    "%s has its cause in the report before",
+    (cause) => {
+      const lines = records(
+        "Unable to handle kernel NULL pointer dereference at virtual address 8",
+        `Kernel panic - not syncing: ${cause}`,
+      );
+      expect(panicMessage(lines)).toMatchObject({ text: lines[0]?.text, index: 0, fatal: true });
+    },
+  );
+
   test("a fatal exception leads back to the first line of its report", () => {
     const found = panicMessage(
       records(

@@ -46,9 +46,9 @@ const REPORT_STARTS: readonly RegExp[] = [
 ];
 
 const PANIC = /^Kernel panic - not syncing: ?(.*)/;
-/** Panics that only pass on that an exception was fatal. */
+/** Panics that only pass on that an exception was fatal; arm64's die() puts its own word before it ("Oops", "Oops - BUG", "Oops - bad mode"). */
 const PASSED_ON =
-  /^(?:Fatal exception(?: in interrupt)?|Oops: Fatal exception|Attempted to kill the idle task!|Aiee, killing interrupt handler!|Fatal machine check)$/;
+  /^(?:(?:[^:]+: )?Fatal exception(?: in interrupt)?|Attempted to kill the idle task!|Aiee, killing interrupt handler!|Fatal machine check)$/;
 const SYSRQ = /^(?:sysrq: )?(?:SysRq : )?Trigger a crash|^sysrq triggered crash/i;
 /** Ends an event: what stands before it belongs to an older, survived one. */
 const EVENT_END = /^---\[ end trace /;
