@@ -1,5 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { virtual } from "../bytes/address.ts";
+import { parseArguments } from "./arguments.ts";
+import type { Session } from "./command.ts";
 import { type ModResult, type ModuleRow, mod } from "./mod.ts";
 
 const row = (name: string, more: Partial<ModuleRow> = {}): ModuleRow => ({
@@ -29,6 +31,19 @@ describe("mod", () => {
     expect(text([row("data_only", { base: virtual(0n) })])[1]).toContain("  data_only                 0  45056  ");
     expect(text([])).toEqual(["no modules are loaded"]);
     expect(text([row("loop")], "list", true, ["nothing was loaded"]).at(-1)).toBe("(nothing was loaded)");
+  });
+
+  test("a broken list is neither empty nor whole", () => {
+    const broken = "the list of modules is broken (gone): 0 were read";
+    const run = (modules: readonly unknown[], line: string) => {
+      const session = { kernel: { modules, notes: [broken], types: { tryStruct: () => undefined } } } as unknown as Session;
+      return mod.run(session, parseArguments(mod.spec, line.split(" ").filter(Boolean), line));
+    };
+    for (const line of ["", "-t", "loop"]) expect(() => run([], line)).toThrow(broken);
+    const loop = { name: "loop", address: 1n, base: 1n, size: 1, taints: 0n, state: 0 };
+    expect(run([loop], "").notes).toEqual([broken]);
+    expect(run([loop], "loop").notes).toEqual([]);
+    expect(() => run([loop], "tun")).toThrow(/"tun" among those that can be read: the list of modules is broken/);
   });
 
   test("taints and sections", () => {

@@ -1,6 +1,7 @@
 /** `mod`: loaded modules. */
 import { hex16, type VirtualAddress } from "../bytes/address.ts";
 import { InquestError, LookupError, UnsupportedError } from "../bytes/errors.ts";
+import { MODULES_BROKEN } from "../kernel/modules.ts";
 import { type ModuleSection, moduleSections } from "../linux/module-sections.ts";
 import { taintLetters } from "../linux/taint.ts";
 import type { ParsedArguments } from "./arguments.ts";
@@ -75,11 +76,15 @@ export const mod = defineCommand<ModResult>({
   run({ kernel }, args) {
     if (args.has("-R")) throw new UnsupportedError("-R: a dump does not change");
     const all = [...kernel.modules].sort((a, b) => (a.base < b.base ? -1 : a.base > b.base ? 1 : 0));
+    const broken = kernel.notes.find((note) => note.startsWith(MODULES_BROKEN));
+    if (all.length === 0 && broken !== undefined) throw new LookupError(broken);
     const wanted = namedModules(args);
     for (const name of wanted) {
       if (!all.some((module) => module.name === name)) {
         throw new LookupError(
-          `no module named "${name}" is loaded`,
+          broken === undefined
+            ? `no module named "${name}" is loaded`
+            : `no module named "${name}" among those that can be read: ${broken}`,
           nearestNames(
             name,
             all.map((module) => module.name),
@@ -110,6 +115,7 @@ export const mod = defineCommand<ModResult>({
     });
     const shown = view === "taints" ? modules.filter(({ taints }) => taints !== "") : modules;
     const notes = ["-s", "-S", "-d", "-D"].some((flag) => args.has(flag)) ? [NOT_READ] : [];
+    if (broken !== undefined && wanted.length === 0) notes.push(broken);
     const textBase = kernel.types.tryStruct("module_memory") !== undefined;
     return { modules: shown, view, textBase, notes, toJSON: () => ({ modules: shown, ...(notes.length === 0 ? {} : { notes }) }) };
   },

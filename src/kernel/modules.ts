@@ -39,6 +39,9 @@ export interface KernelModule {
   symbols(): SymbolTable | undefined;
 }
 
+/** How the note begins that tells of missing modules. */
+export const MODULES_BROKEN = "the list of modules is broken";
+
 /** More modules than any kernel loads. */
 const MAX_MODULES = 10_000;
 const MAX_MODULE_SYMBOLS = 1 << 20;
@@ -73,7 +76,7 @@ export function readModules(memory: Memory, types: Types, head: VirtualAddress, 
   const behind: KernelModule[] = [];
   follow(memory, layout, head, PREV, seen, behind);
   problems.push(
-    `the list of modules is broken (${broken}): ${found.length} were read up to there and ${behind.length} from its other end; what lies between is missing`,
+    `${MODULES_BROKEN} (${broken}): ${found.length} were read up to there and ${behind.length} from its other end; what lies between is missing`,
   );
   return [...found, ...behind.reverse()];
 }

@@ -75,5 +75,6 @@ describe("the ORC tables of a dump", () => {
     const tables = new OrcTables(kernel.kernel);
     expect(tables.find(virtual(TEXT))).toBeUndefined();
     expect(tables.problems).toEqual([expect.stringContaining("the kernel's ORC table cannot be used")]);
+    expect(kernel.notes).toEqual(tables.problems);
   });
 });

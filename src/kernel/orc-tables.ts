@@ -24,6 +24,7 @@ export class OrcTables {
   #tables: readonly CoveredTable[] | undefined;
   readonly #memo = new Map<bigint, OrcEntry | null>();
   readonly #problems: string[] = [];
+  #incomplete = false;
 
   constructor(kernel: Kernel) {
     this.#kernel = kernel;
@@ -64,8 +65,10 @@ export class OrcTables {
     try {
       return table.find(pc);
     } catch (error) {
-      if (error instanceof FaultError) return undefined;
-      throw error;
+      if (!(error instanceof FaultError)) throw error;
+      if (!this.#incomplete) this.#kernel.note(`parts of the unwind tables are missing, and stacks may end early: ${error.message}`);
+      this.#incomplete = true;
+      return undefined;
     }
   }
 
@@ -119,7 +122,9 @@ export class OrcTables {
       return open();
     } catch (error) {
       if (!(error instanceof FaultError) && !(error instanceof FormatError)) throw error;
-      this.#problems.push(`${what} cannot be used: ${error.message}`);
+      const problem = `${what} cannot be used: ${error.message}`;
+      this.#problems.push(problem);
+      this.#kernel.note(problem);
       return undefined;
     }
   }

@@ -24,6 +24,11 @@ export function memoryTotal(kernel: Kernel): MemoryTotal {
     const pages = presentPages(kernel);
     const total = kernel.tryAddress("_totalram_pages") ?? kernel.tryAddress("totalram_pages");
     const managed = total === undefined ? undefined : kernel.memory.tryU64(total);
+    if (pages === undefined && kernel.dump.incomplete === true) {
+      kernel.note(
+        "the kernel's count of its memory cannot be read: the memory's size is that of the dump's ranges, and the file is cut short",
+      );
+    }
     const ranges = kernel.dump.ranges.reduce((sum, range) => sum + Number(range.end - range.start), 0);
     return {
       present: pages === undefined ? ranges : pages * kernel.arch.pageSize,
@@ -47,7 +52,9 @@ function presentPages(kernel: Kernel): number | undefined {
     // Nodes without memory are NULL; the array is followed by other data when its length was only guessed.
     if (pointer === undefined || !kernel.arch.isKernelAddress(pointer)) continue;
     const here = readPages(kernel, field.address(virtual(pointer)));
-    if (here !== undefined) pages = (pages ?? 0) + here;
+    // Without one node's count the sum would be short.
+    if (here === undefined) return undefined;
+    pages = (pages ?? 0) + here;
   }
   return pages;
 }
