@@ -11,7 +11,7 @@ import { stackWords } from "../../stack/scan.ts";
 import { StackMap } from "../../stack/stack-map.ts";
 import { givenStart, taskStart } from "../../stack/start.ts";
 import { onStack, STACK_END_MAGIC, stackEndAddress, taskStack } from "../../stack/task-stack.ts";
-import { unwindFrom } from "../../stack/unwind.ts";
+import { unwindFrom, unwindTask } from "../../stack/unwind.ts";
 import { type AnnotateOptions, stackWordList } from "./annotate.ts";
 import type { BtCpuStack, BtOverflow, BtStack, BtTask, BtText } from "./result.ts";
 import { registersResult, stackResult } from "./stack-result.ts";
@@ -125,7 +125,10 @@ export function cpuStacks(kernel: Kernel, cpus: readonly number[]): BtCpuStack[]
   }));
 }
 
-/** bt -v: the mark at the low end of every stack, and a thread_info on the stack that names another task. */
+/**
+ * bt -v: the mark at the low end of every stack, a thread_info on the stack that names another task, and running tasks whose stack pointer
+ * has left their stack. With guard pages (CONFIG_VMAP_STACK) an overflow faults before it overwrites anything: only the last tells of it.
+ */
 export function overflows(kernel: Kernel): BtOverflow[] {
   const found: BtOverflow[] = [];
   // init_task's stack has had the mark only since it is set at boot (set_task_stack_end_magic in start_kernel); idle tasks have it too.
@@ -141,10 +144,22 @@ export function overflows(kernel: Kernel): BtOverflow[] {
       if (owner !== undefined && owner !== task.address) {
         found.push({ task: brief(task), problem: `thread_info.task: ${owner.toString(16)} != ${task.address.toString(16)}` });
       }
+      const below = task.active ? belowStack(unwindTask(kernel, task.address), area, kernel.arch.pageSize) : undefined;
+      if (below !== undefined) {
+        found.push({ task: brief(task), problem: `the stack pointer ${hex16(below)} is below the stack's end ${hex16(area.start)}` });
+      }
     } catch (error) {
       if (!(error instanceof InquestError)) throw error;
       found.push({ task: brief(task), problem: `the stack cannot be checked: ${error.message}` });
     }
   }
   return found;
+}
+
+/** A stack pointer of one of the frames that lies in the guard page under the stack, where nothing else can be. */
+export function belowStack(stack: UnwoundStack, area: StackArea, pageSize: number): bigint | undefined {
+  const guard = area.start - BigInt(pageSize);
+  return stack.frames
+    .flatMap(({ registers, exception }) => [registers.sp, exception?.registers.sp])
+    .find((sp) => sp !== undefined && sp >= guard && sp < area.start);
 }
