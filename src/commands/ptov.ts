@@ -1,9 +1,12 @@
 /** `ptov`: physical addresses to virtual ones of the linear mapping, per-CPU offsets to each CPU's address. */
 import { hex16, physical, virtual } from "../bytes/address.ts";
-import { UnsupportedError, UsageError } from "../bytes/errors.ts";
+import { LookupError, UnsupportedError, UsageError } from "../bytes/errors.ts";
 import { defineCommand } from "./command.ts";
 import { parseCpuList, splitCpuSuffix } from "./support/cpu-list.ts";
 import { parseAddress, parseHex } from "./support/numbers.ts";
+
+/** No machine here has more than 52 bits of physical address; what is larger would wrap around. */
+const PHYSICAL_LIMIT = 1n << 52n;
 
 export interface PtovResult {
   readonly addresses: readonly { readonly virtual: bigint; readonly physical: bigint }[];
@@ -38,6 +41,8 @@ export const ptov = defineCommand<PtovResult>({
         const at = physical(parseHex(operand));
         const linear = kernel.arch.toLinear(at);
         if (linear === undefined) throw new UnsupportedError("where this kernel's linear mapping begins was not found in the dump");
+        if (at >= PHYSICAL_LIMIT || !kernel.arch.isKernelAddress(linear))
+          throw new LookupError(`${operand}: the linear mapping reaches no such physical address`);
         addresses.push({ virtual: linear, physical: at });
         continue;
       }

@@ -85,6 +85,8 @@ describe("pages and addresses", () => {
     ]);
     expect(() => lines("ptob -1")).toThrow("no page frame number");
     expect(() => lines("ptov 100:7")).toThrow("CPU 7 does not exist");
+    for (const outside of ["fffffffffffff", "ffffffffffffff00"])
+      expect(() => lines(`ptov ${outside}`)).toThrow(`${outside}: the linear mapping reaches no such physical address`);
   });
 });
 

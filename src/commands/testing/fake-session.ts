@@ -61,7 +61,13 @@ export function fakeSession(parts: FakeSessionParts = {}): Session {
     notes: [],
     modules: [],
     memo: (key: object, compute: () => unknown) => (key === taskTable ? table : compute()),
-    arch: { name: "x86_64", pageShift: 12, facts: [], toLinear: (address: bigint) => virtual(address + 0xffff888000000000n) },
+    arch: {
+      name: "x86_64",
+      pageShift: 12,
+      facts: [],
+      toLinear: (address: bigint) => virtual(address + 0xffff888000000000n),
+      isKernelAddress: (address: bigint) => address >= 1n << 63n,
+    },
     perCpuOffsets: [virtual(0x1000n), virtual(0x2000n)],
     perCpuAddress: (address: VirtualAddress, cpu: number) => virtual(address + BigInt(cpu + 1) * 0x1000n),
     symbols: {

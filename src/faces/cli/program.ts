@@ -44,9 +44,7 @@ export async function program(words: readonly string[]): Promise<number> {
   const { dump, namelist } = sortFiles(options.files);
   const kernel = await openKernel(dump, {
     zeroExcluded: options.zeroExcluded,
-    ...(progress === undefined
-      ? {}
-      : { progress: (share: number) => progress.report("looking through memory for the kernel:", share, 1) }),
+    ...(progress === undefined ? {} : { progress: (share: number) => progress.report("looking through memory for the kernel:", share, 1) }),
   });
   progress?.clear();
   if (options.fact !== undefined) {
