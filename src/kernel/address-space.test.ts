@@ -54,6 +54,8 @@ describe("AddressSpace", () => {
     expect(copy).toEqual(expected.slice(10, 9010));
     memory.u8(at(0));
     expect(copy).toEqual(expected.slice(10, 9010));
+    expect(memory.tryBytes(at(0), -1)).toBeUndefined();
+    expect(() => memory.bytes(at(0), 2 ** 60)).toThrow(/a read of \d+ bytes/);
     builder.excluded.add(0x100);
     const fresh = new AddressSpace(builder.memory(), memory.translator);
     expect(() => fresh.bytes(at(8000), 400)).toThrow(FaultError);

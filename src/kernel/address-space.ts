@@ -23,7 +23,7 @@ export interface Memory {
   s16(address: VirtualAddress): number;
   s32(address: VirtualAddress): number;
   s64(address: VirtualAddress): bigint;
-  /** A fresh copy of `length` bytes. */
+  /** A fresh copy of `length` bytes; FaultError also for a length below 0 or beyond 1 GiB. */
   bytes(address: VirtualAddress, length: number): Uint8Array;
   /** NUL-terminated string of at most `max` bytes, decoded as UTF-8; stops at the first unreadable page if anything was read before it. */
   cString(address: VirtualAddress, max?: number): string;
@@ -35,6 +35,8 @@ export interface Memory {
 }
 
 const TLB_SLOTS = 4096;
+/** More than the largest table that is read in one piece (BTF, 256 MiB at most). */
+const MAX_READ = 2 ** 30;
 const GRANULE_SHIFT = 12;
 const GRANULE_SIZE = 2 ** GRANULE_SHIFT;
 const GRANULE_MASK = GRANULE_SIZE - 1;
@@ -133,6 +135,9 @@ export class AddressSpace implements Memory {
   }
 
   bytes(address: VirtualAddress, length: number): Uint8Array {
+    // The last guard before an allocation: a length that no reader can mean comes from a damaged structure.
+    if (!(length >= 0 && length <= MAX_READ))
+      throw new FaultError(address, "virtual", "corrupt", `a read of ${length} bytes was asked for`);
     const target = new Uint8Array(length);
     let done = 0;
     while (done < length) {

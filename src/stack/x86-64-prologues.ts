@@ -37,7 +37,8 @@ export class X86Prologues implements RuleSource {
     const place = this.#help.place(state.pc, !state.interrupted);
     const sp = state.registers.get(RSP);
     if (place === undefined || sp === undefined) return undefined;
-    const code = this.#memory.tryBytes(place.start, Math.min(PROLOGUE_BYTES, distance(state.pc, place.start)));
+    const before = distance(state.pc, place.start);
+    const code = before < 0 ? undefined : this.#memory.tryBytes(place.start, Math.min(PROLOGUE_BYTES, before));
     if (code === undefined) return undefined;
     const { pushed, locals } = x86Prologue(code);
     if (locals < 0) return undefined;
