@@ -1,4 +1,7 @@
 import { expect, test } from "vitest";
+import { LookupError } from "../bytes/errors.ts";
+import { smallKernel } from "../kernel/testing/small-kernel.ts";
+import { createSession } from "./session.ts";
 import { printSession } from "./testing/print-session.ts";
 
 const { run, result } = printSession();
@@ -49,4 +52,11 @@ test.each([
   ["whatis -r big", '"big" is no size'],
 ])("%s", (line, message) => {
   expect(() => run(line)).toThrow(message);
+});
+
+test("without types a name may be one of them: what is missing is said", () => {
+  const bare = createSession(smallKernel({ types: [], symbols: { ticks: [4096n, "D"] } }));
+  Object.defineProperty(bare.kernel.types, "lack", { value: new LookupError("structures are not known: the BTF cannot be read") });
+  for (const line of ["whatis task_struct", "whatis enum pid_type", "whatis struct task_struct"])
+    expect(() => bare.execute(line)).toThrow("structures are not known: the BTF cannot be read");
 });

@@ -98,7 +98,8 @@ function meaning(session: Session, kernel: Kernel, text: string, offsets: boolea
   const name = tagged?.[2] ?? text;
   if (tagged?.[1] === "enum") {
     const type = kernel.types.find("enum", name);
-    if (type?.kind !== "enum") throw new LookupError(`no enum named "${name}" in this dump`, kernel.types.nearest(["enum"], name));
+    if (type?.kind !== "enum")
+      throw kernel.types.lack ?? new LookupError(`no enum named "${name}" in this dump`, kernel.types.nearest(["enum"], name));
     return enumResult(name, type);
   }
   const shape = { offsets, radix: session.settings.radix };
@@ -106,6 +107,8 @@ function meaning(session: Session, kernel: Kernel, text: string, offsets: boolea
   if (/^\w+$/.test(text)) {
     const found = namedType(kernel, text, shape) ?? namedSymbol(kernel, text);
     if (found !== undefined) return found;
+    // It may be a type that would be known.
+    if (kernel.types.lack !== undefined) throw kernel.types.lack;
   }
   return spelledType(kernel, text) ?? expressionType(kernel, text);
 }

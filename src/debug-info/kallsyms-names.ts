@@ -58,6 +58,8 @@ export class KallsymsNames {
   readonly #lengths: Uint16Array;
   /** Bytes of the whole column, as far as it could be walked. */
   readonly byteLength: number;
+  /** Names that cannot be read. */
+  readonly missing: number;
 
   /** @param markers of every 256th symbol, to go on after an unreadable page; without them the names after it are lost */
   constructor(memory: MemoryReader, names: VirtualAddress, count: number, tokens: readonly string[], markers?: Uint32Array) {
@@ -100,6 +102,7 @@ export class KallsymsNames {
     this.#starts = starts;
     this.#lengths = lengths;
     this.byteLength = at;
+    this.missing = starts.reduce((count, start) => (start === UNREADABLE ? count + 1 : count), 0);
   }
 
   /** Type letter; "?" when the name could not be read. */

@@ -105,6 +105,8 @@ describe("kallsyms", () => {
     const names = Number((built.location.names as bigint) - built.start);
     const partial = open([[names + 8192, names + 12288]]);
     expect(partial.count).toBe(symbols.length);
+    expect(partial.lost).toBeGreaterThan(100);
+    expect(open().lost).toBe(0);
     expect(partial.byName("init_task")?.address).toBe(0xffffffff82800040n);
     expect(Array.from({ length: partial.count }, (_, i) => partial.at(i).name).filter((name) => name === "").length).toBeGreaterThan(100);
     const offsets = Number((built.location.offsets as bigint) - built.start);

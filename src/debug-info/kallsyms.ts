@@ -92,6 +92,11 @@ export class Kallsyms extends SortedSymbols {
     return new Kallsyms(sorted.addresses, end, decoded.encoding, names, sorted.order, count - sorted.addresses.length);
   }
 
+  /** Symbols whose address or name cannot be read. */
+  get lost(): number {
+    return this.unreadable + this.#names.missing;
+  }
+
   protected override nameAt(index: number): string {
     return this.#names.name(this.#position(index));
   }

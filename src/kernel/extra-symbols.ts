@@ -29,6 +29,10 @@ export interface ExtraSymbolsInput {
 export const NO_DATA_SYMBOLS =
   "the kernel lists no data symbols (no CONFIG_KALLSYMS_ALL): variables come from VMCOREINFO, the export table and their own shape";
 
+/** How the note ends of a table of which pages are missing; what it lists cannot be told then. */
+export const SYMBOLS_LOST =
+  "of the kernel's symbols cannot be read: names are missing, and an address may be given to a symbol before its own";
+
 /** Exported per-CPU variables; the first that exists tells where the per-CPU section lies. */
 const PER_CPU_EXPORTS = ["kstat", "softnet_data", "cpu_number", "irq_stat", "kernel_cpustat"];
 /** Static per-CPU variables of a large kernel take 300 KiB. */
@@ -37,7 +41,7 @@ const PER_CPU_REACH = 1 << 20;
 export function findExtraSymbols(input: ExtraSymbolsInput): void {
   const { memory, kallsyms, extra, image, notes } = input;
   for (const [name, symbol] of findExports(memory, kallsyms, image)) if (!extra.has(name)) extra.set(name, symbol);
-  notes.push(NO_DATA_SYMBOLS);
+  if (!notes.some((note) => note.endsWith(SYMBOLS_LOST))) notes.push(NO_DATA_SYMBOLS);
   const found = (name: string, address: VirtualAddress | undefined, type: string) => {
     if (address !== undefined) extra.set(name, { name, address, type, module: undefined, size: undefined });
   };

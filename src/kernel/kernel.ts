@@ -11,7 +11,7 @@ import type { Dump } from "../dump/dump.ts";
 import type { PhysicalMemory } from "../dump/physical-memory.ts";
 import type { VmcoreInfo } from "../dump/vmcoreinfo.ts";
 import type { AddressSpace } from "./address-space.ts";
-import { NO_DATA_SYMBOLS } from "./extra-symbols.ts";
+import { NO_DATA_SYMBOLS, SYMBOLS_LOST } from "./extra-symbols.ts";
 import { globalType } from "./globals.ts";
 import { namesOfLongestPrefix } from "./longest-prefix.ts";
 import type { KernelModule } from "./modules.ts";
@@ -149,7 +149,9 @@ export class Kernel {
   unknownSymbol(name: string, nearest: readonly string[] = this.nearestSymbols(name)): LookupError {
     const why = this.notes.includes(NO_DATA_SYMBOLS)
       ? "; this kernel lists functions only (no CONFIG_KALLSYMS_ALL): most variables need its vmlinux"
-      : "";
+      : this.notes.some((note) => note.endsWith(SYMBOLS_LOST))
+        ? "; parts of the kernel's symbol table cannot be read"
+        : "";
     return new LookupError(`no symbol named "${name}" in this dump${why}`, nearest);
   }
 

@@ -13,7 +13,7 @@ import { openDump } from "../dump/open.ts";
 import { PhysicalMemory } from "../dump/physical-memory.ts";
 import { VmcoreInfo } from "../dump/vmcoreinfo.ts";
 import { AddressSpace } from "./address-space.ts";
-import { findExtraSymbols } from "./extra-symbols.ts";
+import { findExtraSymbols, SYMBOLS_LOST } from "./extra-symbols.ts";
 import type { Progress } from "./find-vmcoreinfo.ts";
 import { vmcoreinfoAt } from "./find-vmcoreinfo.ts";
 import { Kernel } from "./kernel.ts";
@@ -42,6 +42,7 @@ export function openKernelOf(dump: Dump, options: OpenOptions = {}): Kernel {
   const notes: string[] = [];
   const physical = new PhysicalMemory(dump, { zeroExcluded: options.zeroExcluded ?? false });
   const { machine, memory, image, kallsyms } = findKernel(physical, file, notes, options.progress);
+  if (kallsyms.lost > 0) notes.push(`${kallsyms.lost} ${SYMBOLS_LOST}`);
   const { arch } = machine;
   const vmcoreinfo = machine.vmcoreinfo ?? vmcoreinfoOfSymbol(memory, kallsyms.byName("vmcoreinfo_data")?.address);
 
@@ -50,7 +51,10 @@ export function openKernelOf(dump: Dump, options: OpenOptions = {}): Kernel {
     if (modules !== undefined) return modules;
     // Not looked up through `symbols`, which would ask for the modules.
     const head = (kallsyms.byName("modules") ?? extra.get("modules"))?.address;
-    if (head === undefined) notes.push("the list of modules was not found: the kernel lists no data symbols");
+    if (head === undefined)
+      notes.push(
+        `the list of modules was not found: ${kallsyms.lost > 0 ? "parts of the symbol table cannot be read" : "the kernel lists no data symbols"}`,
+      );
     modules = head === undefined ? [] : readModules(memory, types, head, notes);
     return modules;
   };

@@ -20,6 +20,10 @@ describe("cpuMasks", () => {
     const bare = new FakeKernel({});
     bare.perCpuOffsets = [virtual(1n), undefined, virtual(2n)];
     expect(cpuMasks(bare.kernel)).toEqual({ possible: [0, 2], present: [0, 2], online: [0, 2] });
+    expect([...fake.notes, ...bare.notes]).toEqual([]);
+    const blind = new FakeKernel({});
+    expect(cpuMasks(blind.kernel).present).toEqual([0]);
+    expect(blind.notes).toEqual([expect.stringContaining("how many CPUs the machine has cannot be told")]);
   });
 });
 

@@ -42,7 +42,13 @@ export function cpuMasks(kernel: Kernel): CpuMasks {
       return address === undefined ? undefined : readCpuMask(kernel, address);
     };
     const areas = kernel.perCpuOffsets.flatMap((offset, cpu) => (offset === undefined ? [] : [cpu]));
-    const possible = mask("possible") ?? areas;
+    const known = mask("possible");
+    // One area may be all that is known of many; a kernel without SMP has its masks too.
+    if (known === undefined && areas.length < 2)
+      kernel.note(
+        "how many CPUs the machine has cannot be told: neither their mask nor the per-CPU areas were found, and only CPU 0 is shown",
+      );
+    const possible = known ?? areas;
     const present = mask("present") ?? possible;
     return { possible, present, online: mask("online") ?? present };
   });

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { KernelSymbol } from "../../debug-info/symbols.ts";
-import { NO_DATA_SYMBOLS } from "../extra-symbols.ts";
+import { NO_DATA_SYMBOLS, SYMBOLS_LOST } from "../extra-symbols.ts";
 import { INT, SparseMemory, smallKernel } from "../testing/small-kernel.ts";
 import { isPerCpu, isText, kernelScope } from "./scope.ts";
 
@@ -47,6 +47,13 @@ test("without bounds: the template is gone and CPU 0's copy is there", () => {
 test("a macro over an underscored variable is offered first", () => {
   const kernel = smallKernel({ symbols: { __online_mask: [BASE, "D"], online: [BASE + 8n, "D"] } });
   expect(kernelScope(kernel).unknown("online_mask").nearest[0]).toBe("__online_mask");
+});
+
+test("a symbol table with missing pages is not one of functions only", () => {
+  const kernel = smallKernel({ notes: [`512 ${SYMBOLS_LOST}`] });
+  expect(kernelScope(kernel).unknown("jiffies").message).toBe(
+    'no symbol named "jiffies" in this dump; parts of the kernel\'s symbol table cannot be read',
+  );
 });
 
 test("a kernel that lists functions only says so", () => {
