@@ -24,10 +24,8 @@ export function memoryTotal(kernel: Kernel): MemoryTotal {
     const pages = presentPages(kernel);
     const total = kernel.tryAddress("_totalram_pages") ?? kernel.tryAddress("totalram_pages");
     const managed = total === undefined ? undefined : kernel.memory.tryU64(total);
-    if (pages === undefined && kernel.dump.incomplete === true) {
-      kernel.note(
-        "the kernel's count of its memory cannot be read: the memory's size is that of the dump's ranges, and the file is cut short",
-      );
+    if (pages === undefined) {
+      kernel.note("the kernel's count of its memory cannot be read: the memory's size is that of what the dump covers, which may be less");
     }
     const ranges = kernel.dump.ranges.reduce((sum, range) => sum + Number(range.end - range.start), 0);
     return {
