@@ -80,6 +80,8 @@ test.each([
   ["rd counter", "counter is per-CPU"],
   ["rd counter:a", "rd reads one place"],
   ["rd head 1 2", "usage: rd"],
+  ["rd fffffffffffffff8 2", "the range runs past the end of the address space"],
+  ["rd fffffffffffffff8", "virtual address fffffffffffffff8: not mapped"],
 ])("%s", (line, message) => {
   expect(() => run(line)).toThrow(message);
 });

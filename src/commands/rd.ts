@@ -127,6 +127,7 @@ function runRd(session: Session, args: ParsedArguments): RdResult {
     if (count === undefined || count < 2) throw new UsageError("-R wants a count above 1");
     start = add(start, -(count - 1) * size);
   }
+  if (start + BigInt((count ?? 1) * unit) > 1n << 64n) throw new UsageError("the range runs past the end of the address space");
   const head = { address: start, bits };
   if (file !== undefined) {
     if (count === undefined) throw new UsageError("-r wants the number of bytes: a count, or an end with -e");
