@@ -76,6 +76,15 @@ describe("foreach", () => {
     });
   });
 
+  it("fails itself when nothing succeeded, after telling of each", () => {
+    expect(() => json("7 bt")).toThrow("bt failed for every task (1)");
+    const told: string[] = [];
+    expect(() => {
+      for (const line of session.execute("foreach 7 bt").text({ radix: 10 })) told.push(line);
+    }).toThrow("bt failed for every task (1)");
+    expect(told).toEqual(["bt: pid 7 (kworker/0:1): no stack"]);
+  });
+
   it("gives results without sequences one by one", () => {
     expect(json("1 20 set")).toEqual({
       results: [

@@ -1,7 +1,7 @@
 /** `foreach`: one command for many tasks. */
 
 import { hex16 } from "../bytes/address.ts";
-import { InquestError, UsageError } from "../bytes/errors.ts";
+import { InquestError, UnsupportedError, UsageError } from "../bytes/errors.ts";
 import type { Task } from "../linux/task.ts";
 import { type CommandOutcome, defineCommand, type Session } from "./command.ts";
 import { describeError } from "./json.ts";
@@ -62,11 +62,13 @@ export const foreach = defineCommand<ForeachResult>({
     const resolved = resolveLine(session, line.slice((words[at] as Word).start));
     const command = resolved.command.spec.name;
     const runs = command === "ps" ? together(session, resolved, tasks) : oneByOne(session, resolved, tasks);
-    return { command, runs, toJSON: () => joined(runs) };
+    return { command, runs, toJSON: () => joined(command, runs) };
   },
   *text({ command, runs }, layout) {
     let first = true;
+    const tally = new Tally(command);
     for (const { task, outcome } of runs) {
+      tally.count(outcome);
       const lines = "error" in outcome ? [`${command}: pid ${task.pid} (${task.comm}): ${outcome.error.message}`] : outcome.text(layout);
       let empty = true;
       for (const line of lines) {
@@ -79,8 +81,30 @@ export const foreach = defineCommand<ForeachResult>({
       }
       first &&= empty;
     }
+    tally.require();
   },
 });
+
+/** A command that failed for some tasks has answered for the others; one that failed for all has failed. */
+class Tally {
+  readonly #command: string;
+  #runs = 0;
+  #failures = 0;
+  constructor(command: string) {
+    this.#command = command;
+  }
+
+  count(outcome: TaskRun["outcome"]): void {
+    this.#runs++;
+    if ("error" in outcome) this.#failures++;
+  }
+
+  /** Throws UnsupportedError when nothing succeeded. */
+  require(): void {
+    if (this.#failures > 0 && this.#failures === this.#runs)
+      throw new UnsupportedError(`${this.#command} failed for every task (${this.#runs})`);
+  }
+}
 
 function missingCommand(session: Session, words: readonly Word[]): string {
   const planned = words.find(({ text }) => FOREACH_COMMANDS.includes(text));
@@ -118,11 +142,13 @@ function attempt(run: () => CommandOutcome): TaskRun["outcome"] {
   }
 }
 
-function joined(runs: Iterable<TaskRun>): Record<string, unknown> {
+function joined(command: string, runs: Iterable<TaskRun>): Record<string, unknown> {
   const result: Record<string, unknown> = {};
   const results: unknown[] = [];
   const errors: unknown[] = [];
+  const tally = new Tally(command);
   for (const { task, outcome } of runs) {
+    tally.count(outcome);
     if ("error" in outcome) {
       errors.push({ task, ...describeError(outcome.error) });
       continue;
@@ -138,6 +164,7 @@ function joined(runs: Iterable<TaskRun>): Record<string, unknown> {
       else result[key] = [...value];
     }
   }
+  tally.require();
   return { ...result, ...(results.length === 0 ? {} : { results }), ...(errors.length === 0 ? {} : { errors }) };
 }
 
