@@ -3,7 +3,6 @@
  * known export leads to all of them. Source: include/linux/export.h, include/asm-generic/vmlinux.lds.h (RO_DATA).
  *
  *   PREL32 (4.19 on)  { s32 value − here, s32 name − here, s32 namespace − here }       12 bytes; 8 before 5.4
- *   absolute          { u64 value, u64 name [, u64 namespace] }
  *   __ksymtab, then __ksymtab_gpl follow each other, each sorted by name.
  */
 import { add, distance, type VirtualAddress, virtual } from "../bytes/address.ts";

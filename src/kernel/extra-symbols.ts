@@ -13,6 +13,7 @@ import type { KernelSymbol, SymbolTable } from "../debug-info/symbols.ts";
 import type { AddressSpace } from "./address-space.ts";
 import { findExports } from "./exports.ts";
 import type { ImageChunk } from "./kernel-image.ts";
+import { type KernelModule, moduleReader } from "./modules.ts";
 import type { Types } from "./types.ts";
 
 export interface ExtraSymbolsInput {
@@ -47,7 +48,7 @@ export function findExtraSymbols(input: ExtraSymbolsInput): void {
   };
   for (const [name, address] of perCpuVariables(input)) if (!extra.has(name)) found(name, address, "d");
   found("modules", findModuleList(input), "d");
-  found("runqueues", findRunqueues(input), "D");
+  if (!extra.has("runqueues")) found("runqueues", findRunqueues(input), "D");
 }
 
 /**
@@ -78,29 +79,33 @@ function readable<T>(read: () => T[]): T[] {
 
 /** Head of the list of modules; undefined when no module is loaded or none can be recognised. */
 function findModuleList({ memory, types, image }: ExtraSymbolsInput): VirtualAddress | undefined {
-  const module = types.tryStruct("module");
-  if (module === undefined) return undefined;
-  const list = module.field("list");
-  const name = module.field("name");
-  const state = module.field("state");
+  const list = types.tryStruct("module")?.tryField("list");
+  const read = moduleReader(memory, types);
+  if (list === undefined || read === undefined) return undefined;
   for (const chunk of image()) {
     const view = new DataView(chunk.bytes.buffer, chunk.bytes.byteOffset, chunk.bytes.byteLength);
-    for (let at = 0; at + 16 <= view.byteLength; at += 8) {
-      // Kernel addresses have their top 16 bits set on both sides of the head; most words fail here.
-      if (view.getUint16(at + 6, true) < 0xfff0 || view.getUint16(at + 14, true) < 0xfff0) continue;
+    for (let at = 0; at + 8 <= view.byteLength; at += 8) {
+      // A kernel address has its top 12 bits set with any size of address; most words fail here.
+      if (view.getUint16(at + 6, true) < 0xfff0) continue;
       const head = add(chunk.address, at);
       const next = virtual(view.getBigUint64(at, true));
-      if (next === head || (next & 7n) !== 0n || Math.abs(distance(next, head)) < 1 << 24) continue;
-      if (memory.tryU64(add(next, 8)) !== head) continue;
-      const candidate = add(next, -list.offset);
-      if (memory.tryU32(state.address(candidate)) === undefined || state.number(candidate) > 3) continue;
-      if (memory.tryBytes(name.address(candidate), name.size) === undefined || !/^[a-z][a-z0-9_]{1,55}$/i.test(name.string(candidate)))
-        continue;
-      const last = virtual(view.getBigUint64(at + 8, true));
-      if (memory.tryU64(last) === head) return head;
+      if (next === head || (next & 7n) !== 0n || memory.tryU64(add(next, 8)) !== head) continue;
+      const last = memory.tryU64(add(head, 8));
+      if (last === undefined || memory.tryU64(virtual(last)) !== head) continue;
+      if (holdsItself(read(add(next, -list.offset)))) return head;
     }
   }
   return undefined;
+}
+
+/** A module's struct module lies in its own memory (.gnu.linkonce.this_module), whose pieces are whole pages: no other list looks so. */
+function holdsItself(module: KernelModule | undefined): boolean {
+  return (
+    module !== undefined &&
+    /^\w+$/.test(module.name) &&
+    module.regions.every(({ start }) => (start & 0xfffn) === 0n) &&
+    module.regions.some(({ start, size }) => module.address >= start && distance(module.address, start) < size)
+  );
 }
 
 /** Per-CPU symbol address of struct rq; undefined when it cannot be recognised. */
@@ -121,9 +126,10 @@ function findRunqueues({ memory, types, extra }: ExtraSymbolsInput): VirtualAddr
     const symbol = add(start, at);
     const own = add(symbol, offset0);
     if (memory.tryU64(idle.address(own)) !== initTask || memory.tryU32(cpu.address(own)) !== 0) continue;
-    if (offset1 === undefined || offset1 === offset0) return symbol;
+    // sched_init() numbers the runqueues of all possible CPUs; a machine with one has no second offset, or its area is not in the dump.
+    if (offset1 === undefined || offset1 === 0n || offset1 === offset0) return symbol;
     const second = memory.tryU32(cpu.address(add(symbol, offset1)));
-    if (second === 1 || second === undefined || second === 0) return symbol;
+    if (second === 1 || second === undefined) return symbol;
   }
   return undefined;
 }

@@ -81,6 +81,21 @@ export function readModules(memory: Memory, types: Types, head: VirtualAddress, 
   return [...found, ...behind.reverse()];
 }
 
+/** Reads one struct module by its address, for those who must judge whether it is one; undefined when it is unformed or unreadable. */
+export function moduleReader(memory: Memory, types: Types): ((address: VirtualAddress) => KernelModule | undefined) | undefined {
+  const struct = types.tryStruct("module");
+  if (struct === undefined) return undefined;
+  const layout = moduleLayout(types, struct);
+  return (address) => {
+    try {
+      return readModule(memory, layout, address);
+    } catch (error) {
+      if (error instanceof InquestError) return undefined;
+      throw error;
+    }
+  };
+}
+
 /** Offsets in struct list_head. */
 const NEXT = 0;
 const PREV = 8;
