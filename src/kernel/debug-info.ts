@@ -5,8 +5,8 @@
  *   runtime address ──at()──► file that describes it ──link address──► line, scopes, frame rows
  */
 import { type VirtualAddress, virtual } from "../bytes/address.ts";
-import type { LineRow, Scope } from "../debug-info/debug-info.ts";
-import type { DebugInfo } from "../debug-info/debug-info.ts";
+import type { CType, TypeKey } from "../debug-info/c-type.ts";
+import type { DebugInfo, LineRow, Scope } from "../debug-info/debug-info.ts";
 import type { SymbolTable } from "../debug-info/symbols.ts";
 import type { KernelModule } from "./modules.ts";
 
@@ -34,7 +34,7 @@ export class KernelDebugInfo {
   readonly #vmlinux: BoundDebugInfo | undefined;
   readonly #modules: () => readonly KernelModule[];
   readonly #loaded = new Map<string, BoundDebugInfo | undefined>();
-  #load: ModuleDebugLoader | undefined;
+  readonly #load: ModuleDebugLoader | undefined;
 
   constructor(vmlinux: BoundDebugInfo | undefined, modules: () => readonly KernelModule[], load?: ModuleDebugLoader) {
     this.#vmlinux = vmlinux;
@@ -47,14 +47,24 @@ export class KernelDebugInfo {
     return this.#vmlinux;
   }
 
-  /** True when there is any: without, every answer below is empty. */
+  /** False when every answer below is empty; modules' files may still turn out not to be there. */
   get present(): boolean {
-    return this.#vmlinux !== undefined || this.#loaded.size > 0;
+    return this.#vmlinux !== undefined || this.#load !== undefined || this.#loaded.size > 0;
   }
 
   /** Files in use: the kernel's, then those of modules that were wanted so far. */
   get files(): readonly BoundDebugInfo[] {
     return [this.#vmlinux, ...this.#loaded.values()].filter((each) => each !== undefined);
+  }
+
+  /** The kernel's file, then every module's, each searched for when it is pulled. */
+  *all(): Iterable<BoundDebugInfo> {
+    if (this.#vmlinux !== undefined) yield this.#vmlinux;
+    if (this.#load === undefined && this.#loaded.size === 0) return;
+    for (const module of this.#modules()) {
+      const found = this.module(module);
+      if (found !== undefined) yield found;
+    }
   }
 
   /** The file of one module, searched for and opened on first need. */
@@ -100,6 +110,9 @@ export class KernelDebugInfo {
   }
 }
 
+/** Finds the definition of what is only declared; undefined when it is not known there. */
+export type TypeCompleter = (key: TypeKey, name: string) => CType | undefined;
+
 /** What opening a kernel needs of a vmlinux; made by the finder of debug files. */
 export interface VmlinuxFile {
   readonly path: string;
@@ -108,8 +121,11 @@ export interface VmlinuxFile {
   /** `Linux version …` as linked into it; undefined when its data are not in the file. */
   readonly banner: string | undefined;
   readonly buildId: string | undefined;
-  /** Its debug information, or that of the separate file it names; undefined when it has none. Cheap: nothing is parsed yet. */
-  readonly info: DebugInfo | undefined;
+  /**
+   * Its debug information, or that of the separate file it names; undefined when it has none. Cheap: nothing is parsed yet.
+   * @param complete definitions from elsewhere (the dump's BTF) for what a compile unit only declares
+   */
+  describe(complete?: TypeCompleter): DebugInfo | undefined;
   /** A loaded section's place, for ranges that the dump's own symbols do not give. */
   section(name: string): { readonly address: bigint; readonly size: number } | undefined;
   /** Bytes at a link-time address as they stand in the file: what the dump excluded and what text should be. */

@@ -11,6 +11,7 @@ import type { Dump } from "../dump/dump.ts";
 import type { PhysicalMemory } from "../dump/physical-memory.ts";
 import type { VmcoreInfo } from "../dump/vmcoreinfo.ts";
 import type { AddressSpace } from "./address-space.ts";
+import { KernelDebugInfo } from "./debug-info.ts";
 import { NO_DATA_SYMBOLS, SYMBOLS_LOST } from "./extra-symbols.ts";
 import { globalType } from "./globals.ts";
 import { namesOfLongestPrefix } from "./longest-prefix.ts";
@@ -27,6 +28,8 @@ export interface KernelParts {
   readonly vmcoreinfo: VmcoreInfo | undefined;
   readonly symbols: SymbolTable;
   readonly types: Types;
+  /** vmlinux and modules' files; absent: none. */
+  readonly debugInfo?: KernelDebugInfo;
   readonly modules: () => readonly KernelModule[];
   readonly perCpuOffsets: () => readonly (VirtualAddress | undefined)[];
   /** Grows as more is read. */
@@ -43,6 +46,8 @@ export class Kernel {
   /** vmlinux and all modules. */
   readonly symbols: SymbolTable;
   readonly types: Types;
+  /** Lines, scopes and unwind rows of the vmlinux and the modules' files; `present` is false without. */
+  readonly debugInfo: KernelDebugInfo;
   /**
    * What a user should know of this dump, one line each: learnt on opening (no VMCOREINFO, no KALLSYMS_ALL, …) or later, when a part that
    * is read on first use turns out to be incomplete (modules, tasks).
@@ -61,6 +66,7 @@ export class Kernel {
     this.vmcoreinfo = parts.vmcoreinfo;
     this.symbols = parts.symbols;
     this.types = parts.types;
+    this.debugInfo = parts.debugInfo ?? new KernelDebugInfo(undefined, parts.modules);
     this.notes = parts.notes;
     this.#modules = parts.modules;
     this.#perCpuOffsets = parts.perCpuOffsets;
@@ -93,7 +99,7 @@ export class Kernel {
     return this.symbols.byName(name)?.address;
   }
 
-  /** A global variable whose C declaration is known (globals.ts, or the BTF's VAR entries); throws LookupError. */
+  /** A global variable whose C declaration is known (BTF's VAR entries, globals.ts, or DWARF); throws LookupError. */
   variable(name: string): Value {
     const type = this.variableType(name);
     if (type === undefined) throw new LookupError(`the type of "${name}" is not known without a vmlinux`);
@@ -109,7 +115,22 @@ export class Kernel {
 
   /** Declared type of a global variable (per-CPU ones: of one CPU's copy), or undefined. */
   variableType(name: string): CType | undefined {
-    return this.types.find("variable", name, { modules: false }) ?? globalType(name, this.types);
+    const known = this.types.find("variable", name, { modules: false }) ?? globalType(name, this.types);
+    return known ?? this.#describedType(name);
+  }
+
+  /** Debug information may know several variables of one name (static ones): it is the one at the symbol's address. */
+  #describedType(name: string): CType | undefined {
+    if (!this.debugInfo.present) return undefined;
+    const symbol = this.symbols.byName(name);
+    if (symbol === undefined) return undefined;
+    const module = symbol.module === undefined ? undefined : this.modules.find((each) => each.name === symbol.module);
+    const owner = module === undefined ? this.debugInfo.vmlinux : this.debugInfo.module(module);
+    if (owner === undefined) return undefined;
+    const all = owner.info.variables(name);
+    // Zero-based per-CPU variables are the same number in both; all others are moved by the bias.
+    const here = all.find(({ address }) => address === symbol.address || address === BigInt.asUintN(64, symbol.address - owner.bias));
+    return (here ?? (all.length === 1 ? all[0] : undefined))?.type;
   }
 
   /** One CPU's copy of a per-CPU variable. Throws LookupError (symbol, type, CPU). */

@@ -7,12 +7,14 @@ import { X86_64 } from "../arch/x86-64.ts";
 import { distance, type VirtualAddress, virtual } from "../bytes/address.ts";
 import { FaultError, FormatError, InquestError } from "../bytes/errors.ts";
 import type { TypeSource } from "../debug-info/c-type.ts";
+import type { Kallsyms } from "../debug-info/kallsyms.ts";
 import type { KernelSymbol } from "../debug-info/symbols.ts";
 import type { Dump } from "../dump/dump.ts";
 import { openDump } from "../dump/open.ts";
 import { PhysicalMemory } from "../dump/physical-memory.ts";
 import { VmcoreInfo } from "../dump/vmcoreinfo.ts";
 import { AddressSpace } from "./address-space.ts";
+import { type BoundDebugInfo, KernelDebugInfo, type ModuleDebugLoader, type VmlinuxFile } from "./debug-info.ts";
 import { findExtraSymbols, SYMBOLS_LOST } from "./extra-symbols.ts";
 import type { Progress } from "./find-vmcoreinfo.ts";
 import { vmcoreinfoAt } from "./find-vmcoreinfo.ts";
@@ -20,15 +22,20 @@ import { Kernel } from "./kernel.ts";
 import { type ImageChunk, imageChunks } from "./kernel-image.ts";
 import { KernelSymbols } from "./kernel-symbols.ts";
 import { openBtf, openKallsyms } from "./kernel-tables.ts";
-import { machineCandidates, noMachine } from "./machine-setup.ts";
+import { type MachineSetup, machineCandidates, noMachine } from "./machine-setup.ts";
 import { openModuleTypes } from "./module-types.ts";
 import { type KernelModule, readModules } from "./modules.ts";
 import { Types } from "./types.ts";
+import { kernelTable, linkBias } from "./vmlinux-place.ts";
 
 export interface OpenOptions {
   /** Excluded pages read as zeroes. */
   readonly zeroExcluded?: boolean;
   readonly progress?: Progress;
+  /** The kernel's vmlinux, known to fit: lines, scopes, variables; and the way into kernels that carry no symbols or types. */
+  readonly vmlinux?: VmlinuxFile;
+  /** Finds the debug information of modules on first need. */
+  readonly moduleDebug?: (kernel: Kernel) => ModuleDebugLoader;
 }
 
 /** Opens dump files (one, or a split set) and the kernel in them. Throws an InquestError whose message is one line. */
@@ -41,9 +48,13 @@ export function openKernelOf(dump: Dump, options: OpenOptions = {}): Kernel {
   const file = dump.files[0] ?? "dump";
   const notes: string[] = [];
   const physical = new PhysicalMemory(dump, { zeroExcluded: options.zeroExcluded ?? false });
-  const { machine, memory, image, kallsyms } = findKernel(physical, file, notes, options.progress);
-  if (kallsyms.lost > 0) notes.push(`${kallsyms.lost} ${SYMBOLS_LOST}`);
+  const { machine, memory, image, kallsyms: own } = findKernel(physical, file, notes, options);
+  const lost = own?.lost ?? 0;
+  if (lost > 0) notes.push(`${lost} ${SYMBOLS_LOST}`);
   const { arch } = machine;
+  const { vmlinux } = options;
+  const bias = vmlinux === undefined ? 0n : linkBias({ vmlinux, kallsyms: own, memory, image, info: machine.vmcoreinfo, file });
+  const kallsyms = kernelTable(own, vmlinux, bias);
   const vmcoreinfo = machine.vmcoreinfo ?? vmcoreinfoOfSymbol(memory, kallsyms.byName("vmcoreinfo_data")?.address);
 
   let modules: readonly KernelModule[] | undefined;
@@ -53,21 +64,34 @@ export function openKernelOf(dump: Dump, options: OpenOptions = {}): Kernel {
     const head = (kallsyms.byName("modules") ?? extra.get("modules"))?.address;
     if (head === undefined)
       notes.push(
-        `the list of modules was not found: ${kallsyms.lost > 0 ? "parts of the symbol table cannot be read" : "the kernel lists no data symbols"}`,
+        `the list of modules was not found: ${lost > 0 ? "parts of the symbol table cannot be read" : "the kernel lists no data symbols"}`,
       );
     modules = head === undefined ? [] : readModules(memory, types, head, notes);
     return modules;
   };
-  const btf = openBtf(memory, kallsyms, image, notes);
+  const btf = openBtf(memory, kallsyms, image, vmlinux === undefined ? notes : []);
+  const described = vmlinux?.describe(btf === undefined ? undefined : (key, name) => btf.find(key, name));
+  const bound =
+    vmlinux === undefined || described === undefined ? undefined : { module: undefined, path: vmlinux.path, info: described, bias };
+  const debugInfo = new KernelDebugInfo(bound, readAll, options.moduleDebug === undefined ? undefined : loadModule);
+  // Made on first need: the loader wants the kernel that is being opened here.
+  let loader: ModuleDebugLoader | undefined;
+  function loadModule(module: KernelModule): BoundDebugInfo | undefined {
+    loader ??= options.moduleDebug?.(kernel);
+    return loader?.(module);
+  }
   const types = new Types(
     memory,
-    btf === undefined ? [] : [btf],
+    btf !== undefined ? [btf] : described !== undefined ? [described] : [],
     (): readonly TypeSource[] => (btf === undefined ? [] : openModuleTypes(memory, types, symbols, btf, notes)),
     btf === undefined ? notes.at(-1) : undefined,
+    function* () {
+      for (const { info } of debugInfo.all()) if (info !== described || btf !== undefined) yield info;
+    },
   );
   const extra = new Map<string, KernelSymbol>(vmcoreinfoSymbols(vmcoreinfo));
   const symbols = new KernelSymbols(kallsyms, extra, readAll);
-  if (kallsyms.byName("init_task") === undefined) findExtraSymbols({ memory, types, kallsyms, extra, image, notes });
+  if (own !== undefined && kallsyms.byName("init_task") === undefined) findExtraSymbols({ memory, types, kallsyms, extra, image, notes });
   arch.findThreadSize = () => threadSize(types, symbols, arch.pageSize);
   if (arch instanceof X86_64) {
     arch.kaslrOffset ??= vmcoreinfo?.kernelOffset;
@@ -76,7 +100,7 @@ export function openKernelOf(dump: Dump, options: OpenOptions = {}): Kernel {
       return at === undefined ? undefined : memory.tryU64(at);
     };
   }
-  return new Kernel({
+  const kernel = new Kernel({
     dump,
     physical,
     memory,
@@ -84,15 +108,26 @@ export function openKernelOf(dump: Dump, options: OpenOptions = {}): Kernel {
     vmcoreinfo,
     symbols,
     types,
+    debugInfo,
     modules: readAll,
     perCpuOffsets: perCpuOffsets(memory, symbols),
     notes,
   });
+  return kernel;
 }
 
-/** The first way into the kernel that leads to its symbol table. */
-function findKernel(physical: PhysicalMemory, file: string, notes: string[], progress: Progress | undefined) {
+/** A way into the kernel: its machine, and its symbol table unless it was built without and a vmlinux stands in. */
+interface FoundKernel {
+  readonly machine: MachineSetup;
+  readonly memory: AddressSpace;
+  readonly image: () => Iterable<ImageChunk>;
+  readonly kallsyms: Kallsyms | undefined;
+}
+
+/** The first way into the kernel that leads to its symbol table, or, with a vmlinux, to its banner. */
+function findKernel(physical: PhysicalMemory, file: string, notes: string[], { progress, vmlinux }: OpenOptions): FoundKernel {
   let firstError: InquestError | undefined;
+  const without: FoundKernel[] = [];
   for (const machine of machineCandidates(physical, progress)) {
     const memory = new AddressSpace(physical, machine.arch.kernelTables);
     const image = (): Iterable<ImageChunk> => imageChunks(machine.arch.kernelTables, physical, machine.imageStart);
@@ -103,7 +138,13 @@ function findKernel(physical: PhysicalMemory, file: string, notes: string[], pro
     } catch (error) {
       if (!(error instanceof InquestError)) throw error;
       firstError ??= error;
+      if (vmlinux?.symbols !== undefined) without.push({ machine, memory, image, kallsyms: undefined });
     }
+  }
+  const [standIn] = without;
+  if (standIn !== undefined && firstError !== undefined) {
+    notes.push(`${firstError.message.replace(`${file}: `, "")}; symbols come from ${vmlinux?.path}`);
+    return standIn;
   }
   // A file that ends early explains most of what cannot be found in it.
   const reason = firstError ?? noMachine(physical);

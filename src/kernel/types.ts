@@ -3,7 +3,16 @@
  */
 import { LookupError } from "../bytes/errors.ts";
 import { parseTypeName } from "../debug-info/c-declaration.ts";
-import { type CType, type EnumType, findMember, type StructType, strip, type TypeKey, type TypeSource } from "../debug-info/c-type.ts";
+import {
+  type CType,
+  type EnumType,
+  type FunctionType,
+  findMember,
+  type StructType,
+  strip,
+  type TypeKey,
+  type TypeSource,
+} from "../debug-info/c-type.ts";
 import type { Memory } from "./address-space.ts";
 import { Field } from "./field.ts";
 import { namesOfLongestPrefix } from "./longest-prefix.ts";
@@ -71,6 +80,11 @@ export class Struct {
 export class Types {
   /** Asked in order; vmlinux first. Modules are added when they are first wanted. */
   readonly sources: TypeSource[];
+  /**
+   * DWARF beside the dump's BTF. BTF holds every type of the kernel and is at hand at once; DWARF is asked for what BTF lacks: variables,
+   * prototypes, and, last of all, a type that is found nowhere else. Without BTF it is the first of `sources`.
+   */
+  readonly described: () => Iterable<TypeSource>;
   readonly #memory: Memory;
   readonly #structs = new Map<string, Struct | undefined>();
   readonly #absence: string | undefined;
@@ -79,9 +93,17 @@ export class Types {
   /**
    * @param loadModules called once, when a name is not found in the first sources: modules' BTF is read only if needed
    * @param absence why there are no sources, when there are none
+   * @param described debug information beside the sources: vmlinux, then the modules' files, each opened when it is pulled
    */
-  constructor(memory: Memory, sources: TypeSource[], loadModules?: () => readonly TypeSource[], absence?: string) {
+  constructor(
+    memory: Memory,
+    sources: TypeSource[],
+    loadModules?: () => readonly TypeSource[],
+    absence?: string,
+    described: () => Iterable<TypeSource> = () => [],
+  ) {
     this.#memory = memory;
+    this.described = described;
     this.sources = sources;
     this.#loadModules = loadModules;
     this.#absence = absence;
@@ -109,20 +131,22 @@ export class Types {
     for (const [name, struct] of this.#structs) if (struct === undefined) this.#structs.delete(name);
   }
 
-  /** First definition of a name; undefined when none of the sources has it. With `modules: false` only what is loaded is asked. */
+  /**
+   * First definition of a name; undefined when none of the sources has it. With `modules: false` only what is loaded is asked, and no
+   * debug information beside the dump's own types: the quick question, for names that may not exist.
+   */
   find(key: TypeKey, name: string, options: { readonly modules?: boolean } = {}): CType | undefined {
-    for (const source of this.sources) {
-      const found = source.find(key, name);
-      if (found !== undefined) return found;
-    }
-    if (options.modules === false || this.#loadModules === undefined) return undefined;
+    const found = first(this.sources, key, name);
+    if (found !== undefined || options.modules === false) return found;
     const before = this.sources.length;
     this.loadModules();
-    for (const source of this.sources.slice(before)) {
-      const found = source.find(key, name);
-      if (found !== undefined) return found;
-    }
-    return undefined;
+    return first(this.sources.slice(before), key, name) ?? first(this.described(), key, name);
+  }
+
+  /** A function's prototype, from BTF or DWARF. */
+  prototype(name: string): FunctionType | undefined {
+    const found = first(this.sources, "function", name) ?? first(this.described(), "function", name) ?? this.find("function", name);
+    return found?.kind === "function" ? found : undefined;
   }
 
   /** A structure or union of vmlinux by tag, or by a typedef of one; undefined when there is none. Does not look into modules. */
@@ -155,7 +179,13 @@ export class Types {
 
   /** A type by C's spelling: "struct task_struct *", "unsigned long", "u8 [4]". Throws LookupError or UsageError. */
   type(spelling: string): CType {
-    return parseTypeName(spelling, this.sources);
+    try {
+      return parseTypeName(spelling, this.sources);
+    } catch (error) {
+      const more = error instanceof LookupError ? [...this.described()] : [];
+      if (more.length === 0) throw error;
+      return parseTypeName(spelling, [...this.sources, ...more]);
+    }
   }
 
   /** Value of an enum constant; undefined when there is none. */
@@ -171,9 +201,22 @@ export class Types {
     return undefined;
   }
 
+  /** Every definition of a name in all sources, those of the dump first; equal ones are not folded. */
+  findAll(key: TypeKey, name: string): readonly CType[] {
+    return [...this.sources, ...this.described()].flatMap((source) => source.findAll(key, name));
+  }
+
   /** Up to five existing names that share the longest prefix with this one. */
   nearest(keys: readonly TypeKey[], name: string): readonly string[] {
     const find = (prefix: string) => keys.flatMap((key) => this.sources.flatMap((source) => source.names(key, prefix, 5)));
     return namesOfLongestPrefix(name, find).slice(0, 5);
   }
+}
+
+function first(sources: Iterable<TypeSource>, key: TypeKey, name: string): CType | undefined {
+  for (const source of sources) {
+    const found = source.find(key, name);
+    if (found !== undefined) return found;
+  }
+  return undefined;
 }
