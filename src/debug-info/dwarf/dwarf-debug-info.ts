@@ -1,0 +1,198 @@
+/**
+ * Debug information of one file from its DWARF sections: `DebugInfo`, composed of readers that each know one part.
+ *
+ *   Units (entries) ─┬─ DwarfTypes    types.ts          entry → CType
+ *                    ├─ DwarfScopes   scopes.ts         address → function, inlined calls, blocks, variables, calls
+ *                    ├─ DieNames      names.ts          name → entries
+ *                    ├─ LineTables    line-tables.ts    address ↔ source line
+ *                    └─ CallFrames    call-frame.ts     pc → how to find the caller's registers
+ *
+ * Opening costs nothing; each part is opened when it is first asked for.
+ */
+import type { CType, EnumType, StructType, TypeKey } from "../c-type.ts";
+import type { DebugInfo, FrameRow, GlobalVariable, LineRow, Scope } from "../debug-info.ts";
+import type { DebugSections } from "../debug-sections.ts";
+import { DW_AT_declaration, DW_TAG_subprogram, DW_TAG_variable } from "./constants.ts";
+import type { AddressRange, Die, Unit, Units } from "./die.ts";
+import { LineTables } from "./line-tables.ts";
+import { DwarfScopes } from "./scopes.ts";
+import { SourcePlaces } from "./scopes-places.ts";
+import { DwarfTypes, type TypeCompletion } from "./types.ts";
+import { distinct } from "./types-same.ts";
+import { globalVariable } from "./variables-static.ts";
+
+/** What is asked of an index of names: offsets in .debug_info. */
+export interface EntryNames {
+  /** Entries of one kind and name, definitions before declarations; for functions also those without code of their own. */
+  find(key: TypeKey, name: string): Iterable<number>;
+  /** Enumerations with an enumerator of that name. */
+  constant(name: string): Iterable<number>;
+  names(key: TypeKey, prefix: string, limit: number): readonly string[];
+  /** Definitions of structures and unions with a name, one of each where they are told apart. */
+  structs(): Iterable<number>;
+}
+
+/** What is asked of call-frame information. */
+export interface FrameRows {
+  row(pc: bigint): FrameRow | undefined;
+}
+
+export interface DwarfOptions {
+  /** The full type of what this file only declares, asked before the index of names is made: the kernel's BTF. */
+  readonly complete?: TypeCompletion;
+  /** Makes the index of names on first need; without one nothing is found by name. */
+  readonly names?: (sections: DebugSections, units: Units) => EntryNames;
+  /** Opens call-frame information on first need. */
+  readonly frames?: (sections: DebugSections) => FrameRows | undefined;
+}
+
+/** Definitions of one name that are looked at: C allows one per file, and all files that include a header have its own. */
+const MAX_DEFINITIONS = 100_000;
+
+export class DwarfDebugInfo implements DebugInfo {
+  readonly owner: string;
+  readonly #sections: DebugSections;
+  readonly #units: Units;
+  readonly #options: DwarfOptions;
+  readonly #types: DwarfTypes;
+  readonly #lines: LineTables;
+  readonly #scopes: DwarfScopes;
+  readonly #places: SourcePlaces;
+  #names: EntryNames | undefined;
+  #frames: FrameRows | undefined | null = null;
+
+  /** @param units of these sections; see open() */
+  constructor(sections: DebugSections, units: Units, owner: string, options: DwarfOptions = {}) {
+    this.owner = owner;
+    this.#sections = sections;
+    this.#units = units;
+    this.#options = options;
+    this.#lines = new LineTables(sections, units);
+    this.#places = new SourcePlaces((unit, index) => (this.#isOwn(unit) ? this.#lines.of(unit)?.fileName(index) : undefined));
+    const { complete } = options;
+    const byName: TypeCompletion = (key, name) => this.#first(key, name);
+    this.#types = complete === undefined ? new DwarfTypes(byName) : new DwarfTypes(complete, byName);
+    this.#scopes = new DwarfScopes({ types: this.#types, places: this.#places });
+  }
+
+  get file(): string {
+    return this.#sections.file;
+  }
+
+  /** The entries, for who wants more than this answers. */
+  get units(): Units {
+    return this.#units;
+  }
+
+  /** The type of an entry of this file. Throws FormatError for a damaged entry. */
+  typeOf(die: Die): CType {
+    return this.#types.of(die);
+  }
+
+  find(key: TypeKey, name: string): CType | undefined {
+    return this.#first(key, name);
+  }
+
+  findAll(key: TypeKey, name: string): readonly CType[] {
+    return distinct(this.#definitions(key, name));
+  }
+
+  constant(name: string): { readonly value: bigint; readonly type: EnumType } | undefined {
+    for (const offset of this.#index?.constant(name) ?? []) {
+      const type = this.#typeAt(offset);
+      if (type.kind !== "enum") continue;
+      const enumerator = type.enumerators.find((each) => each.name === name);
+      if (enumerator !== undefined) return { value: enumerator.value, type };
+    }
+    return undefined;
+  }
+
+  names(key: TypeKey, prefix: string, limit: number): readonly string[] {
+    return this.#index?.names(key, prefix, limit) ?? [];
+  }
+
+  *structs(): Iterable<StructType> {
+    for (const offset of this.#index?.structs() ?? []) {
+      const type = this.#typeAt(offset);
+      if ((type.kind === "struct" || type.kind === "union") && type.name !== undefined) yield type;
+    }
+  }
+
+  lineAt(address: bigint): LineRow | undefined {
+    return this.#lines.at(address);
+  }
+
+  lines(range: AddressRange): Iterable<LineRow> {
+    return this.#lines.rows(range);
+  }
+
+  addressesOf(file: string, line: number): readonly LineRow[] {
+    return this.#lines.find(file, line);
+  }
+
+  scopesAt(address: bigint): readonly Scope[] {
+    const unit = this.#units.at(address);
+    return unit === undefined ? [] : this.#scopes.at(unit, address);
+  }
+
+  functions(name: string): readonly Scope[] {
+    const found = new Map<number, Scope>();
+    for (const offset of this.#index?.find("function", name) ?? []) {
+      const die = this.#units.die(offset);
+      if (die.tag !== DW_TAG_subprogram) continue;
+      const concrete = die.ranges.length > 0 ? [die] : die.flag(DW_AT_declaration) ? [] : this.#scopes.instancesOf(die);
+      for (const each of concrete) found.set(each.offset, this.#scopes.function(each));
+      if (found.size >= MAX_DEFINITIONS) break;
+    }
+    return [...found.values()];
+  }
+
+  variables(name: string): readonly GlobalVariable[] {
+    const found: GlobalVariable[] = [];
+    for (const offset of this.#index?.find("variable", name) ?? []) {
+      const variable = globalVariable({ types: this.#types, places: this.#places }, this.#units.die(offset));
+      if (variable !== undefined) found.push(variable);
+      if (found.length >= MAX_DEFINITIONS) break;
+    }
+    return found;
+  }
+
+  frameRow(pc: bigint): FrameRow | undefined {
+    if (this.#frames === null) this.#frames = this.#options.frames?.(this.#sections);
+    return this.#frames?.row(pc);
+  }
+
+  get #index(): EntryNames | undefined {
+    this.#names ??= this.#options.names?.(this.#sections, this.#units);
+    return this.#names;
+  }
+
+  #typeAt(offset: number): CType {
+    return this.#described(this.#units.die(offset));
+  }
+
+  /** Of a variable its type; of a type or a function what it is. */
+  #described(die: Die): CType {
+    return die.tag === DW_TAG_variable ? this.#types.typeOf(die) : this.#types.of(die);
+  }
+
+  /** Types of the definitions of a name, one for each entry. */
+  *#definitions(key: TypeKey, name: string): Iterable<CType> {
+    let count = 0;
+    for (const offset of this.#index?.find(key, name) ?? []) {
+      if (++count > MAX_DEFINITIONS) return;
+      const die = this.#units.die(offset);
+      if (!die.flag(DW_AT_declaration)) yield this.#described(die);
+    }
+  }
+
+  #first(key: TypeKey, name: string): CType | undefined {
+    for (const type of this.#definitions(key, name)) return type;
+    return undefined;
+  }
+
+  /** Not a unit of the supplementary file, whose line tables are not those of this one. */
+  #isOwn(unit: Unit): boolean {
+    return unit.kind === "split" || unit.kind === "skeleton" || this.#units.containing(unit.offset) === unit;
+  }
+}

@@ -1,0 +1,85 @@
+/**
+ * Parameters and locals of one scope. DWARF 5, sections 3.3.8 and 4.1.
+ *
+ * A call inlined into a function, and the out-of-line copy of a function that is also inlined, has two entries: the abstract one, with all
+ * variables in the order of the source, and the concrete one, with the locations of those that the optimiser left something of.
+ *
+ *   abstract subprogram      parameter a, parameter b, variable x          order, names, types
+ *          ▲ abstract_origin     ▲                        ▲
+ *   inlined_subroutine       parameter → a                variable → x     locations; b has none: it is listed, as the abstract entry
+ */
+import type { CType } from "../c-type.ts";
+import type { SourcePlace, Variable } from "../debug-info.ts";
+import {
+  DW_AT_abstract_origin,
+  DW_AT_declaration,
+  DW_AT_location,
+  DW_AT_name,
+  DW_TAG_formal_parameter,
+  DW_TAG_variable,
+} from "./constants.ts";
+import type { Die } from "./die.ts";
+import { holderOf, originChain } from "./scopes-origin.ts";
+import type { SourcePlaces } from "./scopes-places.ts";
+import type { DieTypes } from "./types-objects.ts";
+
+/** What scopes, variables and calls ask of the file they belong to. */
+export interface DescribedBy {
+  readonly types: DieTypes;
+  readonly places: SourcePlaces;
+}
+
+class DwarfVariable implements Variable {
+  readonly kind: "parameter" | "local";
+  readonly name: string;
+  readonly die: Die;
+  readonly #by: DescribedBy;
+  constructor(by: DescribedBy, die: Die, name: string) {
+    this.kind = die.tag === DW_TAG_formal_parameter ? "parameter" : "local";
+    this.name = name;
+    this.die = die;
+    this.#by = by;
+  }
+  get type(): CType {
+    return this.#by.types.typeOf(this.die);
+  }
+  get declared(): SourcePlace | undefined {
+    return this.#by.places.declared(this.die);
+  }
+}
+
+/** Variables directly in a scope, parameters in their order; what has no name (unnamed parameters) and what is only declared left out. */
+export function variablesOf(by: DescribedBy, scope: Die): readonly Variable[] {
+  const abstract = scope.has(DW_AT_abstract_origin) ? originChain(scope).at(-1) : undefined;
+  const concrete = directVariables(scope);
+  const merged = abstract === undefined ? concrete : mergeAbstract(concrete, abstract);
+  const found: Variable[] = [];
+  for (const die of merged) {
+    const name = holderOf(die, DW_AT_name)?.name;
+    if (name !== undefined && name !== "") found.push(new DwarfVariable(by, die, name));
+  }
+  return found;
+}
+
+/** The abstract entry's variables in their order, each by its concrete entry where there is one; then the concrete ones of inner blocks. */
+function mergeAbstract(concrete: readonly Die[], abstract: Die): readonly Die[] {
+  const byOrigin = new Map<number, Die>();
+  for (const die of concrete) {
+    const origin = originChain(die).at(-1) as Die;
+    if (!byOrigin.has(origin.offset)) byOrigin.set(origin.offset, die);
+  }
+  const merged = directVariables(abstract).map((die) => byOrigin.get(die.offset) ?? die);
+  const listed = new Set(merged);
+  return [...merged, ...concrete.filter((die) => !listed.has(die))];
+}
+
+function directVariables(scope: Die): readonly Die[] {
+  const found: Die[] = [];
+  for (const child of scope.children()) {
+    if (child.tag !== DW_TAG_formal_parameter && child.tag !== DW_TAG_variable) continue;
+    // `extern int x;` within a function names something that lives elsewhere.
+    if (child.flag(DW_AT_declaration) && !child.has(DW_AT_location)) continue;
+    found.push(child);
+  }
+  return found;
+}
