@@ -23,14 +23,15 @@ export class FormatError extends InquestError {
 }
 
 /**
- * Why a read of memory failed. Four different answers, never merged:
+ * Why a read of memory failed. Different answers, never merged:
  * - excluded: the page exists on the machine, and makedumpfile or the hypervisor left it out of the dump;
  * - truncated: the page belongs to the dump, and the file ends before it;
  * - unmapped: the page tables have no entry for the address;
  * - absent: no RAM at that physical address (beyond the dump);
- * - corrupt: the page is there and cannot be decoded.
+ * - corrupt: the page is there and cannot be decoded;
+ * - optimized out: no memory at all: a part of a variable that the compiler kept nowhere.
  */
-export type FaultReason = "excluded" | "truncated" | "unmapped" | "absent" | "corrupt";
+export type FaultReason = "excluded" | "truncated" | "unmapped" | "absent" | "corrupt" | "optimized out";
 
 const REASON_TEXT: Record<FaultReason, string> = {
   excluded: "its page was left out of the dump",
@@ -38,6 +39,7 @@ const REASON_TEXT: Record<FaultReason, string> = {
   unmapped: "not mapped",
   absent: "no memory at that address in the dump",
   corrupt: "its page cannot be decoded",
+  "optimized out": "optimized out",
 };
 
 /** Memory that could not be read. */

@@ -50,11 +50,13 @@ export class ValueReader {
   readonly #label: Labeller;
   readonly #printMax: number;
   readonly #nullStop: boolean;
+  readonly #options: ValueReaderOptions;
   readonly #names = new WeakMap<CType, string>();
   #budget = MAX_NODES;
 
   constructor(options: ValueReaderOptions) {
     this.memory = options.memory;
+    this.#options = options;
     this.#label = options.label ?? (() => undefined);
     this.#printMax = options.printMax ?? 256;
     this.#nullStop = options.nullStop ?? false;
@@ -73,7 +75,11 @@ export class ValueReader {
 
   /** A typed value of the kernel object, wherever it lives. */
   value(value: Value): ValueNode {
-    return value.address === undefined ? this.immediate(value.type, value.bigint()) : this.read(value.type, value.address);
+    if (value.place === undefined) return this.immediate(value.type, value.bigint());
+    if (value.address !== undefined) return this.read(value.type, value.address, value.bits);
+    // Bytes of its own: the memory that holds them leads on into the kernel's.
+    const { memory, address } = value.place;
+    return new ValueReader({ ...this.#options, memory }).read(value.type, address, value.bits);
   }
 
   #name(type: CType): string {
