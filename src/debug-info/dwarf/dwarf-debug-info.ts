@@ -12,6 +12,7 @@
 import type { CType, EnumType, StructType, TypeKey } from "../c-type.ts";
 import type { DebugInfo, FrameRow, GlobalVariable, LineRow, Scope } from "../debug-info.ts";
 import type { DebugSections } from "../debug-sections.ts";
+import { CallFrames } from "./call-frame.ts";
 import { DW_AT_declaration, DW_TAG_subprogram, DW_TAG_variable } from "./constants.ts";
 import type { AddressRange, Die, Unit, Units } from "./die.ts";
 import { LineTables } from "./line-tables.ts";
@@ -32,18 +33,11 @@ export interface EntryNames {
   structs(): Iterable<number>;
 }
 
-/** What is asked of call-frame information. */
-export interface FrameRows {
-  row(pc: bigint): FrameRow | undefined;
-}
-
 export interface DwarfOptions {
   /** The full type of what this file only declares, asked before the index of names is made: the kernel's BTF. */
   readonly complete?: TypeCompletion;
   /** Makes the index of names on first need; without one nothing is found by name. */
   readonly names?: (sections: DebugSections, units: Units) => EntryNames;
-  /** Opens call-frame information on first need. */
-  readonly frames?: (sections: DebugSections) => FrameRows | undefined;
 }
 
 /** Definitions of one name that are looked at: C allows one per file, and all files that include a header have its own. */
@@ -58,8 +52,8 @@ export class DwarfDebugInfo implements DebugInfo {
   readonly #lines: LineTables;
   readonly #scopes: DwarfScopes;
   readonly #places: SourcePlaces;
+  readonly #frames: CallFrames;
   #names: EntryNames | undefined;
-  #frames: FrameRows | undefined | null = null;
 
   /** @param units of these sections; see open() */
   constructor(sections: DebugSections, units: Units, owner: string, options: DwarfOptions = {}) {
@@ -68,6 +62,7 @@ export class DwarfDebugInfo implements DebugInfo {
     this.#units = units;
     this.#options = options;
     this.#lines = new LineTables(sections, units);
+    this.#frames = CallFrames.open(sections);
     this.#places = new SourcePlaces((unit, index) => (this.#isOwn(unit) ? this.#lines.of(unit)?.fileName(index) : undefined));
     const { complete } = options;
     const byName: TypeCompletion = (key, name) => this.#first(key, name);
@@ -158,8 +153,7 @@ export class DwarfDebugInfo implements DebugInfo {
   }
 
   frameRow(pc: bigint): FrameRow | undefined {
-    if (this.#frames === null) this.#frames = this.#options.frames?.(this.#sections);
-    return this.#frames?.row(pc);
+    return this.#frames.row(pc);
   }
 
   get #index(): EntryNames | undefined {

@@ -128,11 +128,9 @@ export class DwarfScopes {
 
   /** Concrete functions of a unit that are instances of an abstract one: its out-of-line copy and clones. */
   instancesOf(abstract: Die): readonly Die[] {
-    const { unit, offset } = abstract;
-    const offsets = new Set(this.#table(unit).offsets);
-    return Array.from(offsets, (each) => unit.dieAt(each)).filter(
-      (die) => die.offset !== offset && originChain(die).some((origin) => origin.unit === unit && origin.offset === offset),
-    );
+    const { unit, key } = abstract;
+    const functions = Array.from(new Set(this.#table(unit).offsets), (each) => unit.dieAt(each));
+    return functions.filter((die) => die.key !== key && originChain(die).some((origin) => origin.key === key));
   }
 
   #table(unit: Unit): FunctionTable {

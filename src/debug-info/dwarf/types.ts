@@ -68,8 +68,9 @@ const MAX_TRANSPARENT = 64;
 
 /** Makes and keeps the CTypes of one file. */
 export class DwarfTypes implements DieTypes {
-  readonly #made = new WeakMap<Unit, Map<number, CType>>();
-  readonly #definitions = new WeakMap<Unit, ReadonlyMap<string, number>>();
+  /** By key of the entry. */
+  readonly #made = new Map<number, CType>();
+  readonly #definitions = new WeakMap<Unit, ReadonlyMap<string, Die>>();
   readonly #complete: readonly TypeCompletion[];
 
   /** @param complete asked in order for what a unit only declares */
@@ -85,15 +86,10 @@ export class DwarfTypes implements DieTypes {
 
   /** The type of an entry; functions give their prototype. What is no type is void. Throws FormatError for a damaged entry. */
   of(die: Die): CType {
-    let made = this.#made.get(die.unit);
-    if (made === undefined) {
-      made = new Map();
-      this.#made.set(die.unit, made);
-    }
-    const known = made.get(die.offset);
+    const known = this.#made.get(die.key);
     if (known !== undefined) return known;
     const type = this.#make(die, 0);
-    made.set(die.offset, type);
+    this.#made.set(die.key, type);
     return type;
   }
 
@@ -144,7 +140,7 @@ export class DwarfTypes implements DieTypes {
   #through(die: Die, depth: number): CType {
     const target = die.reference(DW_AT_type);
     if (target === undefined || depth >= MAX_TRANSPARENT) return VOID;
-    return this.#made.get(target.unit)?.get(target.offset) ?? this.#make(target, depth + 1);
+    return this.#made.get(target.key) ?? this.#make(target, depth + 1);
   }
 
   #enum(die: Die): EnumType {
@@ -163,7 +159,7 @@ export class DwarfTypes implements DieTypes {
     const name = die.name ?? "";
     if (name !== "") {
       const here = this.#definedIn(die.unit).get(`${die.tag} ${name}`);
-      if (here !== undefined) return this.of(die.unit.dieAt(here));
+      if (here !== undefined) return this.of(here);
       for (const complete of this.#complete) {
         const found = complete(of, name);
         if (found !== undefined && found.kind === of) return found;
@@ -173,16 +169,18 @@ export class DwarfTypes implements DieTypes {
     return forward;
   }
 
-  /** Tags that a unit both declares and defines: `tag name` → offset. */
-  #definedIn(unit: Unit): ReadonlyMap<string, number> {
+  /** Tags that a unit defines, itself or in what it imports (dwz moves there what units share). */
+  #definedIn(unit: Unit): ReadonlyMap<string, Die> {
     const known = this.#definitions.get(unit);
     if (known !== undefined) return known;
-    const found = new Map<string, number>();
-    for (const die of unit.root.children()) {
-      if (die.tag !== DW_TAG_structure_type && die.tag !== DW_TAG_union_type && die.tag !== DW_TAG_enumeration_type) continue;
-      if (die.flag(DW_AT_declaration) || die.name === undefined) continue;
-      const key = `${die.tag} ${die.name}`;
-      if (!found.has(key)) found.set(key, die.offset);
+    const found = new Map<string, Die>();
+    for (const each of [unit, ...unit.imports]) {
+      for (const die of each.root.children()) {
+        if (die.tag !== DW_TAG_structure_type && die.tag !== DW_TAG_union_type && die.tag !== DW_TAG_enumeration_type) continue;
+        if (die.flag(DW_AT_declaration) || die.name === undefined) continue;
+        const key = `${die.tag} ${die.name}`;
+        if (!found.has(key)) found.set(key, die);
+      }
     }
     this.#definitions.set(unit, found);
     return found;

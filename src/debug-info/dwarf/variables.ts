@@ -66,11 +66,11 @@ function mergeAbstract(concrete: readonly Die[], abstract: Die): readonly Die[] 
   const byOrigin = new Map<number, Die>();
   for (const die of concrete) {
     const origin = originChain(die).at(-1) as Die;
-    if (!byOrigin.has(origin.offset)) byOrigin.set(origin.offset, die);
+    if (!byOrigin.has(origin.key)) byOrigin.set(origin.key, die);
   }
-  const merged = directVariables(abstract).map((die) => byOrigin.get(die.offset) ?? die);
-  const listed = new Set(merged);
-  return [...merged, ...concrete.filter((die) => !listed.has(die))];
+  const merged = directVariables(abstract).map((die) => byOrigin.get(die.key) ?? die);
+  const listed = new Set(merged.map((die) => die.key));
+  return [...merged, ...concrete.filter((die) => !listed.has(die.key))];
 }
 
 function directVariables(scope: Die): readonly Die[] {
