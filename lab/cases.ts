@@ -1,4 +1,5 @@
 /** The cases the lab can make: every kernel with every scenario, by the hypervisor or by real kdump; and which of them CI makes. */
+import { BUILT_KERNELS, isBuilt } from "./built-kernels.ts";
 import { KERNELS, type KernelChoice } from "./kernels.ts";
 import { SCENARIOS, type Scenario } from "./scenarios.ts";
 
@@ -28,7 +29,7 @@ function plan(kernel: KernelChoice, scenario: Scenario, capture: CasePlan["captu
     scenario,
     capture,
     inMatrix: inAll && kernel.suite !== "sid" && kernel.flavour.startsWith("cloud"),
-    everyFormat: inAll,
+    everyFormat: inAll && !isBuilt(kernel),
   };
 }
 
@@ -38,11 +39,12 @@ function fits(kernel: KernelChoice, scenario: Scenario): boolean {
 
 /** Every case there could be. */
 export function allCases(): CasePlan[] {
-  return KERNELS.flatMap((kernel) =>
+  return [...KERNELS, ...BUILT_KERNELS].flatMap((kernel) =>
     SCENARIOS.filter((scenario) => fits(kernel, scenario)).flatMap((scenario) => {
       const hypervisor = plan(kernel, scenario, "hypervisor");
       // Without VMCOREINFO kdump has nothing to go by; an NMI from outside is the hypervisor's to send in both.
-      return scenario.withoutVmcoreinfo ? [hypervisor] : [hypervisor, plan(kernel, scenario, "kdump")];
+      // The lab's own kernels cannot be crash kernels: they lack what writing a dump takes.
+      return scenario.withoutVmcoreinfo || isBuilt(kernel) ? [hypervisor] : [hypervisor, plan(kernel, scenario, "kdump")];
     }),
   );
 }
@@ -59,8 +61,10 @@ export function selectCases(filter: { readonly suite?: string; readonly arch?: s
   const patterns = (filter.ids ?? []).map((id) => new RegExp(`^${id.replaceAll(".", "\\.").replaceAll("*", ".*")}$`));
   return allCases().filter((candidate) => {
     if (filter.arch !== undefined && candidate.kernel.arch !== filter.arch) return false;
-    if (filter.suite !== undefined && candidate.kernel.suite !== filter.suite) return false;
+    if (filter.suite === "built" ? !isBuilt(candidate.kernel) : filter.suite !== undefined && candidate.kernel.suite !== filter.suite)
+      return false;
     if (patterns.length > 0) return patterns.some((pattern) => pattern.test(candidate.id));
+    if (filter.suite === "built") return isBuilt(candidate.kernel) && candidate.kernel.scenarios.includes(candidate.scenario.name);
     return candidate.inMatrix || (filter.suite === "sid" && candidate.everyFormat);
   });
 }

@@ -56,6 +56,8 @@ export interface Kernel {
   readonly image: string;
   readonly modulesDir: string;
   readonly dir: string;
+  /** Where the lab built it, inside its suite's toolchain root; undefined for a packaged kernel. */
+  readonly buildDir?: string;
 }
 
 /** Compare dotted versions by their numbers. */
@@ -143,8 +145,8 @@ function debFieldName(deb: string): string {
   return basename(deb).split("_")[0]!;
 }
 
-/** The kernel as files, downloaded when the cache does not have it. */
-export async function ensureKernel(choice: KernelChoice): Promise<Kernel> {
+/** The packaged kernel as files, downloaded when the cache does not have it. */
+export async function ensurePackagedKernel(choice: KernelChoice): Promise<Kernel> {
   return withLock(`kernel-${choice.id}`, async () => {
     const dir = cacheDir("kernels", choice.id);
     const record = join(dir, "kernel.json");

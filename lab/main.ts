@@ -2,7 +2,8 @@
 import { parseArgs } from "node:util";
 import { loadCase } from "./case-record.ts";
 import { allCases, type CasePlan, caseNamed, selectCases } from "./cases.ts";
-import { ensureDebug, ensureKernel } from "./kernels.ts";
+import { ensureKernel } from "./ensure-kernel.ts";
+import { ensureDebug } from "./kernels.ts";
 import { ensureCase } from "./make-case.ts";
 import { ensurePrograms } from "./module-build.ts";
 import { repositoryRoot } from "./paths.ts";

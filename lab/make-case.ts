@@ -7,10 +7,11 @@ import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, renameS
 import { join } from "node:path";
 import { type CachedCase, caseDir, type LabCase, type LabDump, loadCase } from "./case-record.ts";
 import type { CasePlan } from "./cases.ts";
+import { ensureKernel } from "./ensure-kernel.ts";
 import { deriveDumps, digHoles, saveHypervisorDumps } from "./hypervisor-dumps.ts";
 import { writeInitramfs } from "./initramfs.ts";
 import { collectKdumpOutputs, kdumpOutputs, kdumpPlan } from "./kdump-outputs.ts";
-import { ensureKernel, type Kernel } from "./kernels.ts";
+import type { Kernel } from "./kernels.ts";
 import { withLock } from "./lock.ts";
 import { ensurePrograms, programsHash } from "./module-build.ts";
 import { labSource } from "./paths.ts";
@@ -105,7 +106,7 @@ async function capture(plan: CasePlan, kernel: Kernel, dir: string): Promise<Omi
   }
   await unpackTruth(join(work, "truth"), join(dir, "truth"));
   if (plan.capture === "kdump") dumps = await collectKdumpOutputs(outputs, work, dir);
-  else if (scenario.name === "null") dumps.push(...(await deriveDumps(dir, dumps)));
+  else if (plan.everyFormat && scenario.name === "null") dumps.push(...(await deriveDumps(dir, dumps)));
   for (const file of dumps.flatMap((dump) => dump.files)) await digHoles(join(dir, file));
   rmSync(work, { recursive: true });
   return {

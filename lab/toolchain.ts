@@ -5,7 +5,7 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { debField, download, downloadClosure, unpack, withAptFallback } from "./apt.ts";
-import type { Arch, Kernel } from "./kernels.ts";
+import type { Arch, Kernel, Suite } from "./kernels.ts";
 import { withLock } from "./lock.ts";
 import { cacheDir } from "./paths.ts";
 import { type RunOptions, type RunResult, run } from "./process.ts";
@@ -72,42 +72,77 @@ async function ensureHeaders(kernel: Kernel, root: string): Promise<{ headers: s
   return { headers, kbuild: readFileSync(record, "utf8") };
 }
 
+/** What building a whole kernel takes beside {@link USERLAND}; the compilers are the suite's default. */
+const BUILD_TOOLS = (
+  "gcc gcc-aarch64-linux-gnu libc6-dev libc6-dev-arm64-cross binutils tar cpio bc bison flex m4 libelf-dev perl-base " +
+  "python3-minimal python3"
+).split(" ");
+
 function crossPrefix(arch: Arch): string {
   return arch === "arm64" ? "aarch64-linux-gnu-" : "";
 }
 
-/** The toolchain for a kernel, downloaded when the cache does not have it. */
-export async function ensureToolchain(kernel: Kernel): Promise<Toolchain> {
-  return withLock(`toolchain-${kernel.suite}`, async () => {
-    const root = cacheDir("toolchains", kernel.suite);
-    if (!existsSync(join(root, "usr/bin"))) {
-      for (const name of ["bin", "sbin", "lib", "lib64"]) {
-        mkdirSync(join(root, "usr", name), { recursive: true });
-        symlinkSync(`usr/${name}`, join(root, name));
-      }
+/** A root directory whose top-level directories are links into /usr, as packages of a merged-/usr system expect. */
+function openRoot(suite: Suite): string {
+  const root = cacheDir("toolchains", suite);
+  if (!existsSync(join(root, "usr/bin"))) {
+    for (const name of ["bin", "sbin", "lib", "lib64"]) {
+      mkdirSync(join(root, "usr", name), { recursive: true });
+      symlinkSync(`usr/${name}`, join(root, name));
     }
+  }
+  return root;
+}
+
+async function installTools(suite: Suite, root: string, packages: readonly string[]): Promise<void> {
+  const debs = join(root, ".debs");
+  rmSync(debs, { recursive: true, force: true });
+  await unpack(await withAptFallback(suite, "amd64", (world) => downloadClosure(world, [...USERLAND, ...packages], debs)), root);
+  rmSync(debs, { recursive: true });
+  for (const [link, target] of [["bin/sh", "dash"] as const, ["usr/bin/awk", "mawk"] as const]) {
+    rmSync(join(root, link), { force: true });
+    symlinkSync(target, join(root, link));
+  }
+}
+
+/** The root in which a suite's kernel source can be built, with the suite's default compilers. */
+export async function ensureBuildTools(suite: Suite): Promise<string> {
+  return withLock(`toolchain-${suite}`, async () => {
+    const root = openRoot(suite);
+    const done = join(root, ".kernel-build-tools");
+    if (!existsSync(done)) {
+      await installTools(suite, root, BUILD_TOOLS);
+      writeFileSync(done, "");
+    }
+    return root;
+  });
+}
+
+/** The toolchain for a kernel's modules, downloaded when the cache does not have it. */
+export async function ensureToolchain(kernel: Kernel): Promise<Toolchain> {
+  if (kernel.buildDir !== undefined) {
+    return { root: await ensureBuildTools(kernel.suite), headers: kernel.buildDir, cc: `${crossPrefix(kernel.arch)}gcc` };
+  }
+  return withLock(`toolchain-${kernel.suite}`, async () => {
+    const root = openRoot(kernel.suite);
     const { headers, kbuild } = await ensureHeaders(kernel, root);
     const generation = compilerGeneration(readFileSync(join(root, headers, "include/config/auto.conf"), "utf8"));
     const done = join(root, `.gcc-${generation}-${kbuild}`);
     if (!existsSync(done)) {
       const compilers = [`gcc-${generation}`, `gcc-${generation}-aarch64-linux-gnu`, "libc6-dev", "libc6-dev-arm64-cross"];
-      const debs = join(root, ".debs");
-      rmSync(debs, { recursive: true, force: true });
-      const wanted = [...USERLAND, ...compilers, kbuild];
-      await unpack(await withAptFallback(kernel.suite, "amd64", (world) => downloadClosure(world, wanted, debs)), root);
-      rmSync(debs, { recursive: true });
-      for (const [link, target] of [["bin/sh", "dash"] as const, ["usr/bin/awk", "mawk"] as const]) {
-        rmSync(join(root, link), { force: true });
-        symlinkSync(target, join(root, link));
-      }
+      await installTools(kernel.suite, root, [...compilers, kbuild]);
       writeFileSync(done, "");
     }
     return { root, headers, cc: `${crossPrefix(kernel.arch)}gcc-${generation}` };
   });
 }
 
-/** The arguments kbuild wants for a kernel of another architecture. */
+/** The arguments kbuild wants for another architecture. */
+export function crossArguments(arch: Arch): string[] {
+  return arch === "arm64" ? ["ARCH=arm64", `CROSS_COMPILE=${crossPrefix("arm64")}`] : ["ARCH=x86_64"];
+}
+
+/** The arguments kbuild wants for a kernel's modules. */
 export function kbuildArguments(kernel: Kernel, toolchain: Toolchain): string[] {
-  const cross = kernel.arch === "arm64" ? ["ARCH=arm64", `CROSS_COMPILE=${crossPrefix("arm64")}`] : [];
-  return [...cross, `CC=${toolchain.cc}`];
+  return [...crossArguments(kernel.arch), `CC=${toolchain.cc}`];
 }
