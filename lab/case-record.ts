@@ -78,12 +78,23 @@ export function loadCase(id: string): CachedCase | undefined {
   };
 }
 
-/** All cases in the cache. */
-export function cachedCases(): CachedCase[] {
+function allInCache(): CachedCase[] {
   return readdirSync(cacheDir("cases"))
     .filter((name) => !name.includes(".partial"))
     .sort()
     .flatMap((id) => loadCase(id) ?? []);
+}
+
+/** All cases of packaged kernels in the cache: their dumps can be read without a vmlinux. */
+export function cachedCases(): CachedCase[] {
+  return allInCache().filter((lab) => lab.kernel.buildDir === undefined);
+}
+
+/** All cases in the cache of kernels that the lab built itself. Their dumps lack what only a vmlinux can tell. */
+export function builtCases(): (CachedCase & { readonly vmlinux: string })[] {
+  return allInCache().flatMap((lab) =>
+    lab.kernel.buildDir === undefined || lab.vmlinux === undefined ? [] : [{ ...lab, vmlinux: lab.vmlinux }],
+  );
 }
 
 /** One dump of a case by its name. */
