@@ -1,5 +1,8 @@
 import { describe, expect, test } from "vitest";
+import { LookupError } from "../../bytes/errors.ts";
 import { declare } from "../../debug-info/c-format-type.ts";
+import type { DebugInfo } from "../../debug-info/debug-info.ts";
+import { KernelDebugInfo } from "../debug-info.ts";
 import {
   array,
   BOOL,
@@ -19,9 +22,10 @@ import {
   union,
   VOID,
 } from "../testing/small-kernel.ts";
-import type { Value } from "../value.ts";
+import { Value } from "../value.ts";
 import { evaluateExpression } from "./evaluate.ts";
-import { kernelScope } from "./scope.ts";
+import { type FrameNames, kernelScope } from "./scope.ts";
+import { toNumber } from "./values.ts";
 
 const BASE = 0xffff800000001000n;
 const color = enumeration("color", { RED: 0, GREEN: 1, BLUE: 7 });
@@ -71,7 +75,19 @@ const kernel = smallKernel({
   functions: { do_it: functionType(INT, pointerTo(node)) },
 });
 const history: Value[] = [];
-const run = (text: string) => evaluateExpression(text, kernelScope(kernel, { history }));
+const convenience = new Map<string, Value>();
+const frame: FrameNames = {
+  chosen: false,
+  local: (name) => {
+    if (name === "lost") throw new LookupError("lost was optimized out");
+    return name === "own" || name === "first" ? new Value(memory, INT, { immediate: 41n }) : undefined;
+  },
+  register: (name) => {
+    if (name === "rbx") throw new LookupError("rbx is not known in this frame");
+    return name === "rip" ? new Value(memory, LONG, { immediate: 99n }) : undefined;
+  },
+};
+const run = (text: string, names = frame) => evaluateExpression(text, kernelScope(kernel, { history, convenience, frame: names }));
 const value = (text: string) => run(text).bigint();
 const type = (text: string) => declare(run(text).type);
 
@@ -106,6 +122,14 @@ describe("arithmetic follows C", () => {
     ["sizeof(struct node)", 56n, "unsigned long"],
     ["sizeof(first.inner.list)", 16n, "unsigned long"],
     ["sizeof(long)", 8n, "unsigned long"],
+    ['sizeof("abc")', 4n, "unsigned long"],
+    ["(int)2.75", 2n, "int"],
+    ["1.5 < 2", 1n, "int"],
+    ["!0.0", 1n, "int"],
+    ["offsetof(struct node, inner.list[2])", 36n, "unsigned long"],
+    ["container_of(&first.inner, struct node, inner)->color", 7n, "enum color"],
+    ["(typeof(first.inner.list[0]))-1", -1n, "int"],
+    ["((typeof(first) *)&first)->flag", 1n, "_Bool"],
   ])("%s", (text, expected, expectedType) => {
     expect([value(text), type(text)]).toEqual([expected, expectedType]);
   });
@@ -155,6 +179,76 @@ describe("memory", () => {
   });
 });
 
+test("a slice is an array with both its ends", () => {
+  const found = run("first.inner.list[1..2]");
+  expect([found.type, found.address]).toEqual([array(INT, 2), BASE + 32n]);
+});
+
+test.each([
+  ["5.0 / 2", 2.5, "double"],
+  ["-1.5f * 2", -3, "float"],
+  ["(double)first.inner.list[0] + 0.25", 10.25, "double"],
+])("floating point: %s", (text, expected, expectedType) => {
+  const found = run(text);
+  expect([toNumber({ type: found.type, value: found.bigint() }), declare(found.type)]).toEqual([expected, expectedType]);
+});
+
+test("a string's bytes are its value", () => {
+  expect([run('"ab"').type, value('"ab"')]).toEqual([{ kind: "array", element: expect.anything(), length: 3 }, 0x6261n]);
+});
+
+describe("the frame's names and convenience variables", () => {
+  test("locals come after the kernel's names, but before them once the frame was chosen", () => {
+    expect([value("own + 1"), type("first")]).toEqual([42n, "struct node"]);
+    expect(run("first", { ...frame, chosen: true }).bigint()).toBe(41n);
+  });
+
+  test("registers come before variables, what is not set is void", () => {
+    expect([value("$rip"), value("$i = 7"), value("$i * 2"), type("$other")]).toEqual([99n, 7n, 14n, "void"]);
+  });
+});
+
+test("one CPU's copy of a per-CPU variable", () => {
+  const perCpu = smallKernel({
+    memory: new SparseMemory().put(0x5010n, 5, 4).put(0x9010n, 9, 4),
+    symbols: { __per_cpu_start: [0n, "D"], count: [16n, "D"], __per_cpu_end: [64n, "D"] },
+    variables: { count: INT },
+    perCpuOffsets: [0x5000n, 0x9000n],
+  });
+  const of = (text: string) => evaluateExpression(text, kernelScope(perCpu)).bigint();
+  expect([of("per_cpu(count, 1)"), of("*per_cpu_ptr(&count, 0)"), of("&count"), of("sizeof(count)")]).toEqual([9n, 5n, 16n, 4n]);
+  expect(() => of("count")).toThrow("is per-CPU");
+  expect(() => of("per_cpu(count, 2)")).toThrow("CPU 2 has no per-CPU area");
+});
+
+describe("static variables of files and functions", () => {
+  const place = (file: string) => ({ file, line: 1, column: 0 });
+  const statics = [
+    { name: "count", type: INT, address: 0x10n, external: false, declared: place("/build/fs/a.c"), scope: undefined },
+    { name: "count", type: LONG, address: 0x20n, external: false, declared: place("/build/fs/b.c"), scope: "run" },
+    { name: "gone", type: LONG, address: undefined, external: false, declared: place("/build/fs/b.c"), scope: undefined },
+  ];
+  const info = { variables: (name: string) => statics.filter((each) => each.name === name) } as unknown as DebugInfo;
+  const debugInfo = new KernelDebugInfo({ module: undefined, path: "vmlinux", info, bias: BASE }, () => []);
+  const named = smallKernel({ debugInfo, symbols: { count: [BASE + 0x20n, "b"] }, variables: { count: INT } });
+  const of = (text: string) => evaluateExpression(text, kernelScope(named));
+
+  test.each([
+    ["'fs/a.c'::count", BASE + 0x10n, "int"],
+    ["'b.c'::count", BASE + 0x20n, "long"],
+    ["run::count", BASE + 0x20n, "long"],
+    // Of several, the one that the symbol names.
+    ["count", BASE + 0x20n, "long"],
+  ])("%s", (text, address, expected) => {
+    expect([of(text).address, declare(of(text).type)]).toEqual([address, expected]);
+  });
+
+  test("what is not there is told with where the name is", () => {
+    expect(() => of("'fs/c.c'::count")).toThrow("there is no variable 'fs/c.c'::count (nearest: '/build/fs/a.c'::count, run::count)");
+    expect(() => of("'b.c'::gone")).toThrow("'b.c'::gone was optimized out");
+  });
+});
+
 describe("history", () => {
   test("$, $N and $$N", () => {
     history.splice(0, history.length, run("first"), run("5"), run("6"));
@@ -182,7 +276,20 @@ describe("errors say where and what", () => {
     ["5[6]", "column 2: only arrays and pointers can be indexed"],
     ["-&first", 'column 1: "-" does not take a pointer'],
     ["*(void *)0", "column 1: a void pointer cannot be dereferenced"],
-    ["(void)1", "column 1: a value cannot become void"],
+    ["(struct node)1", "a value without an address"],
+    ["first.inner.list[3..1]", "column 21: 1 is below 3"],
+    ["offsetof(struct node, inner.low)", "column 29: low is a bitfield"],
+    ["offsetof(struct node, color.x)", "column 29: enum color has no members"],
+    ["offsetof(struct node, colour)", "(nearest: color)"],
+    ["offsetof(struct node, color[1])", "column 28: enum color is no array"],
+    ["(typeof(first)[2])1", 'only "*" may follow typeof'],
+    ["1.5 % 2", 'column 5: "%" takes integers'],
+    ["~1.5", 'column 1: "~" takes an integer'],
+    ["&first + 1.5", "a pointer moves by an integer"],
+    ["$nothing + 1", "column 1: $nothing is not set"],
+    ["$rbx", "rbx is not known in this frame"],
+    ["lost", "lost was optimized out"],
+    ["'a.c'::x", "not known without a vmlinux"],
     ["sizeof(void)", "the size of void is not known"],
     ["*(struct nothing *)1", "struct nothing has no definition in this dump"],
     ["((struct nothing *)1)->x", "struct nothing has no definition in this dump"],

@@ -5,34 +5,45 @@
  *   text ──lexer──► tokens ──parser──► tree ──evaluate──► Value
  */
 import { add, type VirtualAddress, virtual } from "../../bytes/address.ts";
-import { LookupError, UsageError } from "../../bytes/errors.ts";
+import { LookupError, type UsageError } from "../../bytes/errors.ts";
 import { declare } from "../../debug-info/c-format-type.ts";
 import { type CType, findMember, type StructType, sizeOf, strip } from "../../debug-info/c-type.ts";
 import type { Memory } from "../address-space.ts";
 import { Value } from "../value.ts";
+import { arithmetic, truth } from "./arithmetic.ts";
 import { errorAt } from "./lexer.ts";
 import { missingMember } from "./missing-member.ts";
-import { type Expression, parseExpression } from "./parser.ts";
+import { type Expression, type PathStep, parseExpression, type TypeName } from "./parser.ts";
 import {
+  asFloat,
   asPointer,
   CHAR,
-  commonType,
   constantType,
-  INT,
+  convert,
+  DOUBLE,
+  FLOAT,
+  floatBits,
   LONG,
   pointerTo,
   promote,
   type Scalar,
   stride,
+  toNumber,
   UNSIGNED_LONG,
+  VOID,
   wrap,
 } from "./values.ts";
 
 /** What names mean; scope.ts makes one of a kernel. */
 export interface Scope {
   readonly memory: Memory;
-  /** A variable, function or enum constant; `void` where a symbol has no known type. undefined when the name means nothing. */
-  variable(name: string): Value | undefined;
+  /**
+   * A variable, function or enum constant; `void` where a symbol has no known type. undefined when the name means nothing.
+   * @param template per-CPU variables are wanted too, at their template's address; without it they are refused
+   */
+  variable(name: string, template?: boolean): Value | undefined;
+  /** A static variable of a source file or a function. Throws LookupError. */
+  staticVariable(within: { readonly file: string } | { readonly function: string }, name: string): Value;
   /** The error for a name that means nothing. */
   unknown(name: string): LookupError;
   isTypeName(name: string): boolean;
@@ -40,6 +51,12 @@ export interface Scope {
   type(spelling: string): CType;
   /** `$`, `$3`, `$$2`; undefined when there is no such value. */
   history(text: string): Value | undefined;
+  /** `$rip`, `$foo`: a register of the chosen frame, or a convenience variable; undefined when it was never set. */
+  dollar(name: string): Value | undefined;
+  /** `$foo = …`. */
+  assign(name: string, value: Value): void;
+  /** One CPU's copy of what lies at a per-CPU address. */
+  perCpu(address: VirtualAddress, cpu: bigint): VirtualAddress;
 }
 
 const MAX_ELEMENTS = 1n << 32n;
@@ -59,18 +76,30 @@ class Evaluator {
     this.#scope = scope;
   }
 
-  value(node: Expression): Value {
+  /** @param template only type and place of the value matter: a per-CPU name may stand for its template */
+  value(node: Expression, template = false): Value {
     switch (node.kind) {
       case "number":
         return this.#immediate(constantType(node.value, node), node.value);
+      case "float":
+        return this.#double(node.value, node.single);
       case "character":
         return this.#immediate(CHAR, node.value);
+      case "string":
+        return this.#string(node.content);
       case "name":
-        return this.#name(node.name);
+        return node.name.startsWith("$") ? this.#dollar(node.name) : this.#name(node.name, template);
+      case "static":
+        return this.#scope.staticVariable(node.within, node.name);
       case "history": {
         const found = this.#scope.history(node.text);
         if (found === undefined) throw errorAt(this.#text, node.at, `there is no value ${node.text} yet`);
         return found;
+      }
+      case "assign": {
+        const value = this.value(node.value);
+        this.#scope.assign(node.name, value);
+        return value;
       }
       case "unary":
         return this.#unary(node);
@@ -79,15 +108,26 @@ class Evaluator {
       case "conditional":
         return this.value(this.#truth(node.test) ? node.yes : node.no);
       case "member":
-        return this.#member(node);
+        return this.#member(node, template);
       case "index":
-        return this.#sum(node, this.#scalar(node.base), this.#scalar(node.index), 1n, true);
+        return this.#sum(node, this.#scalar(node.base, template), this.#scalar(node.index), 1n, true);
+      case "slice":
+        return this.#slice(node);
       case "cast":
-        return this.#cast(node, this.#scope.type(node.type));
+        return this.#cast(node, this.#type(node.type));
       case "sizeofType":
-        return this.#sizeOf(node, this.#scope.type(node.type));
+        return this.#sizeOf(node, this.#type(node.type));
       case "sizeof":
-        return this.#sizeOf(node, this.value(node.operand).type);
+        return this.#sizeOf(node, this.value(node.operand, true).type);
+      case "offsetof":
+        return this.#immediate(UNSIGNED_LONG, this.#offset(node.type, node.path));
+      case "containerOf": {
+        const pointer = this.#scalar(node.pointer);
+        const type = this.#type(node.type);
+        return this.#immediate(pointerTo(type), pointer.value - this.#offset(node.type, node.path));
+      }
+      case "perCpu":
+        return this.#perCpu(node);
     }
   }
 
@@ -95,16 +135,46 @@ class Evaluator {
     return new Value(this.#scope.memory, type, { immediate: wrap(value, type) });
   }
 
-  #error(node: Expression, what: string): UsageError {
+  #scalarValue({ type, value }: Scalar): Value {
+    return new Value(this.#scope.memory, type, { immediate: value });
+  }
+
+  #double(value: number, single = false): Value {
+    const type = single ? FLOAT : DOUBLE;
+    return new Value(this.#scope.memory, type, { immediate: floatBits(value, type) });
+  }
+
+  /** A string has no address in the dead kernel: its bytes are the immediate, the first one lowest. */
+  #string(content: string): Value {
+    let bytes = 0n;
+    for (let i = content.length - 1; i >= 0; i--) bytes = (bytes << 8n) | BigInt(content.charCodeAt(i) & 0xff);
+    return new Value(this.#scope.memory, { kind: "array", element: CHAR, length: content.length + 1 }, { immediate: bytes });
+  }
+
+  #error(node: { readonly at: number }, what: string): UsageError {
     return errorAt(this.#text, node.at, what);
   }
 
-  #name(name: string): Value {
-    const found = this.#scope.variable(name);
+  #name(name: string, template: boolean): Value {
+    const found = this.#scope.variable(name, template);
     if (found !== undefined) return found;
     // An address pasted without 0x.
     if (/^[0-9a-f]{9,16}$/i.test(name)) return this.#immediate(UNSIGNED_LONG, BigInt(`0x${name}`));
     throw this.#scope.unknown(name);
+  }
+
+  /** gdb's convenience variables are void until they are set. */
+  #dollar(name: string): Value {
+    return this.#scope.dollar(name) ?? new Value(this.#scope.memory, VOID, { immediate: 0n });
+  }
+
+  #type(name: TypeName): CType {
+    if (name.of === undefined) return this.#scope.type(name.text);
+    const { type } = this.value(name.of, true);
+    return [...name.text.replace(/\s|const|volatile/g, "")].reduce<CType>((target, mark) => {
+      if (mark !== "*") throw this.#error(name, `only "*" may follow typeof, not "${name.text}"`);
+      return pointerTo(target);
+    }, type);
   }
 
   #sizeOf(node: Expression, type: CType): Value {
@@ -115,19 +185,22 @@ class Evaluator {
   }
 
   /** Reads an operand: arrays and functions become pointers, structures are refused. */
-  #scalar(node: Expression): Scalar {
-    const value = this.value(node);
+  #scalar(node: Expression, template = false): Scalar {
+    const value = this.value(node, template);
     const plain = strip(value.type);
     switch (plain.kind) {
       case "int":
+        return { type: value.type, value: plain.size > 8 ? wide(value, plain.signed) : value.bigint() };
       case "enum":
       case "pointer":
+      case "float":
         return { type: value.type, value: value.bigint() };
       case "array":
         return { type: pointerTo(plain.element), value: this.#addressOf(node, value) };
       case "function":
         return { type: pointerTo(value.type), value: this.#addressOf(node, value) };
       case "void":
+        if (node.kind === "name" && node.name.startsWith("$")) throw this.#error(node, `${node.name} is not set`);
         throw this.#error(node, "its type is not known without a vmlinux; say it with a cast: *(TYPE *)&NAME");
       default:
         throw this.#error(node, `${declare(value.type)} is no number or pointer`);
@@ -135,21 +208,22 @@ class Evaluator {
   }
 
   #truth(node: Expression): boolean {
-    return this.#scalar(node).value !== 0n;
+    const scalar = this.#scalar(node);
+    return asFloat(scalar.type) === undefined ? scalar.value !== 0n : toNumber(scalar) !== 0;
   }
 
   #addressOf(node: Expression, value: Value): VirtualAddress {
-    if (value.address === undefined) throw this.#error(node, "a value without an address (a constant, a bitfield, a result)");
+    if (value.address === undefined) throw this.#error(node, "a value without an address (a constant, a register, a bitfield, a result)");
     return value.address;
   }
 
   #unary(node: Expression & { kind: "unary" }): Value {
     const { operator, operand } = node;
     if (operator === "&") {
-      const value = this.value(operand);
+      const value = this.value(operand, true);
       return this.#immediate(pointerTo(value.type), this.#addressOf(operand, value));
     }
-    if (operator === "!") return this.#immediate(INT, this.#truth(operand) ? 0n : 1n);
+    if (operator === "!") return this.#scalarValue(truth(!this.#truth(operand)));
     const scalar = this.#scalar(operand);
     const pointer = asPointer(scalar.type);
     if (operator === "*") {
@@ -160,24 +234,30 @@ class Evaluator {
       return new Value(this.#scope.memory, target, virtual(scalar.value));
     }
     if (pointer !== undefined) throw this.#error(node, `"${operator}" does not take a pointer`);
+    const float = asFloat(scalar.type);
+    if (float !== undefined) {
+      if (operator === "~") throw this.#error(node, '"~" takes an integer');
+      return this.#double(operator === "-" ? -toNumber(scalar) : toNumber(scalar), float.size === 4);
+    }
     const promoted = promote(scalar);
     const value = operator === "-" ? -promoted.value : operator === "~" ? ~promoted.value : promoted.value;
     return this.#immediate(promoted.type, value);
   }
 
-  #member(node: Expression & { kind: "member" }): Value {
+  #member(node: Expression & { kind: "member" }, template: boolean): Value {
     const symbol = this.#dottedSymbol(node);
     if (symbol !== undefined) return symbol;
-    const base = this.value(node.base);
+    const base = this.value(node.base, template);
     const pointer = asPointer(base.type);
     const type = strip(pointer?.target ?? base.type);
     this.#refuseUndefined(type);
     const address = pointer === undefined ? base.address : virtual(base.bigint());
     if ((type.kind !== "struct" && type.kind !== "union") || address === undefined) {
-      const what = strip(base.type).kind === "void" ? "its type is not known without a vmlinux" : `${declare(base.type)} is no structure`;
+      const untyped = strip(base.type).kind === "void" && base.address !== undefined;
+      const what = untyped ? "its type is not known without a vmlinux" : `${declare(base.type)} is no structure`;
       throw this.#error(node.base, `${what}: it has no member "${node.name}"`);
     }
-    return this.#memberOf(type, address, node.name);
+    return this.#memberOf(type, base.memory, address, node.name);
   }
 
   /** A structure that is only named: its definition may be in a module without type information, or nowhere. */
@@ -186,21 +266,55 @@ class Evaluator {
     if (plain.kind === "forward") throw new LookupError(`${plain.of} ${plain.name} has no definition in this dump`);
   }
 
-  #memberOf(type: StructType, address: VirtualAddress, name: string): Value {
+  #memberOf(type: StructType, memory: Memory, address: VirtualAddress, name: string): Value {
     const found = findMember(type, name);
     if (found === undefined) throw missingMember(type, name);
     const at = add(address, Math.floor(found.bitOffset / 8));
     const size = found.member.bitSize;
-    if (size === undefined) return new Value(this.#scope.memory, found.member.type, at);
-    const bitfield = new Value(this.#scope.memory, found.member.type, at, { shift: found.bitOffset % 8, size });
+    if (size === undefined) return new Value(memory, found.member.type, at);
+    const bitfield = new Value(memory, found.member.type, at, { shift: found.bitOffset % 8, size });
     return this.#immediate(found.member.type, bitfield.bigint());
   }
 
   /** `__already_done.16`, `do_one.isra.0`: the compiler's names hold dots. */
   #dottedSymbol(node: Expression): Value | undefined {
     const path = dottedName(node);
-    if (path === undefined || this.#scope.variable(path.slice(0, path.indexOf("."))) !== undefined) return undefined;
+    if (path === undefined || path.startsWith("$")) return undefined;
+    if (this.#scope.variable(path.slice(0, path.indexOf(".")), true) !== undefined) return undefined;
     return this.#scope.variable(path);
+  }
+
+  /** Bytes from the start of a structure to a member along a path; an index must be a number that is known here. */
+  #offset(name: TypeName, path: readonly PathStep[]): bigint {
+    let here = this.#type(name);
+    let offset = 0n;
+    for (const step of path) {
+      const plain = strip(here);
+      this.#refuseUndefined(plain);
+      if ("member" in step) {
+        if (plain.kind !== "struct" && plain.kind !== "union") throw this.#error(step, `${declare(here)} has no members`);
+        const found = findMember(plain, step.member);
+        if (found === undefined) throw missingMember(plain, step.member);
+        if (found.member.bitSize !== undefined) throw this.#error(step, `${step.member} is a bitfield: it has no offset in bytes`);
+        offset += BigInt(found.bitOffset / 8);
+        here = found.member.type;
+      } else {
+        if (plain.kind !== "array") throw this.#error(step, `${declare(here)} is no array`);
+        offset += promote(this.#scalar(step.index)).value * BigInt(sizeOf(plain.element));
+        here = plain.element;
+      }
+    }
+    return offset;
+  }
+
+  #perCpu(node: Expression & { kind: "perCpu" }): Value {
+    const cpu = promote(this.#scalar(node.cpu)).value;
+    if (node.accessor === "per_cpu_ptr") {
+      const pointer = this.#scalar(node.variable, true);
+      return this.#immediate(pointer.type, this.#scope.perCpu(virtual(pointer.value), cpu));
+    }
+    const variable = this.value(node.variable, true);
+    return new Value(variable.memory, variable.type, this.#scope.perCpu(this.#addressOf(node.variable, variable), cpu));
   }
 
   #cast(node: Expression & { kind: "cast" }, type: CType): Value {
@@ -208,11 +322,12 @@ class Evaluator {
     if (plain.kind === "struct" || plain.kind === "union" || plain.kind === "array") {
       // gdb lets an object in memory be seen as another type.
       const value = this.value(node.operand);
-      return new Value(this.#scope.memory, type, this.#addressOf(node.operand, value));
+      return new Value(value.memory, type, this.#addressOf(node.operand, value));
     }
-    if (plain.kind !== "int" && plain.kind !== "enum" && plain.kind !== "pointer")
+    if (plain.kind === "void") return new Value(this.#scope.memory, type, { immediate: 0n });
+    if (plain.kind !== "int" && plain.kind !== "enum" && plain.kind !== "pointer" && plain.kind !== "float")
       throw this.#error(node, `a value cannot become ${declare(type)}`);
-    return this.#immediate(type, this.#scalar(node.operand).value);
+    return new Value(this.#scope.memory, type, { immediate: convert(this.#scalar(node.operand), type) });
   }
 
   #binary(node: Expression & { kind: "binary" }): Value {
@@ -221,25 +336,39 @@ class Evaluator {
         this.value(node.left);
         return this.value(node.right);
       case "&&":
-        return this.#immediate(INT, this.#truth(node.left) && this.#truth(node.right) ? 1n : 0n);
+        return this.#scalarValue(truth(this.#truth(node.left) && this.#truth(node.right)));
       case "||":
-        return this.#immediate(INT, this.#truth(node.left) || this.#truth(node.right) ? 1n : 0n);
+        return this.#scalarValue(truth(this.#truth(node.left) || this.#truth(node.right)));
       case "@":
-        return this.#repeat(node);
+        return this.#repeat(node.left, this.value(node.left), this.#scalar(node.right).value, node.right);
       default:
     }
     const left = this.#scalar(node.left);
     const right = this.#scalar(node.right);
     if (node.operator === "+") return this.#sum(node, left, right, 1n, false);
     if (node.operator === "-") return this.#difference(node, left, right);
-    return this.#arithmetic(node, left, right);
+    return this.#combined(node, node.operator, left, right);
   }
 
-  #repeat(node: Expression & { kind: "binary" }): Value {
-    const first = this.value(node.left);
-    const count = this.#scalar(node.right).value;
-    if (count < 1n || count > MAX_ELEMENTS) throw this.#error(node.right, `${count} is no number of elements`);
-    return new Value(this.#scope.memory, { kind: "array", element: first.type, length: Number(count) }, this.#addressOf(node.left, first));
+  #combined(node: Expression, operator: string, left: Scalar, right: Scalar): Value {
+    const result = arithmetic(operator, left, right);
+    if (typeof result === "string") throw this.#error(node, result);
+    return this.#scalarValue(result);
+  }
+
+  #repeat(node: Expression, first: Value, count: bigint, counted: Expression): Value {
+    if (count < 1n || count > MAX_ELEMENTS) throw this.#error(counted, `${count} is no number of elements`);
+    const type: CType = { kind: "array", element: first.type, length: Number(count) };
+    return new Value(first.memory, type, this.#addressOf(node, first));
+  }
+
+  /** `a[2..5]`: the elements 2 to 5. */
+  #slice(node: Expression & { kind: "slice" }): Value {
+    const first = promote(this.#scalar(node.first)).value;
+    const last = promote(this.#scalar(node.last)).value;
+    if (last < first) throw this.#error(node.last, `${last} is below ${first}: a slice is [first..last]`);
+    const element = this.#sum(node, this.#scalar(node.base), { type: LONG, value: first }, 1n, true);
+    return this.#repeat(node, element, last - first + 1n, node.last);
   }
 
   /** Sum of two numbers, or of a pointer and a number; with `dereference` what lies there. */
@@ -248,10 +377,12 @@ class Evaluator {
       asPointer(left.type) === undefined ? [asPointer(right.type), right, left] : [asPointer(left.type), left, right];
     if (pointer === undefined) {
       if (dereference) throw this.#error(node, "only arrays and pointers can be indexed");
-      return this.#arithmetic(node, left, right, sign < 0n ? "-" : "+");
+      return this.#combined(node, sign < 0n ? "-" : "+", left, right);
     }
     if (asPointer(index.type) !== undefined) throw this.#error(node, "two pointers cannot be added");
+    if (asFloat(index.type) !== undefined) throw this.#error(node, "a pointer moves by an integer");
     const address = virtual(base.value + sign * promote(index).value * stride(pointer));
+    if (dereference && strip(pointer.target).kind === "void") throw this.#error(node, "a void pointer has no elements; cast it first");
     return dereference ? new Value(this.#scope.memory, pointer.target, address) : this.#immediate(base.type, address);
   }
 
@@ -263,28 +394,13 @@ class Evaluator {
     }
     return this.#immediate(LONG, BigInt.asIntN(64, left.value - right.value) / stride(pointer));
   }
+}
 
-  #arithmetic(node: Expression, left: Scalar, right: Scalar, operator = node.kind === "binary" ? node.operator : "+"): Value {
-    const pointers = asPointer(left.type) !== undefined || asPointer(right.type) !== undefined;
-    const [a, b] = pointers
-      ? [
-          { type: UNSIGNED_LONG, value: wrap(left.value, UNSIGNED_LONG) },
-          { type: UNSIGNED_LONG, value: wrap(right.value, UNSIGNED_LONG) },
-        ]
-      : [promote(left), promote(right)];
-    if (operator === "<<" || operator === ">>") {
-      if (b.value < 0n || b.value > 63n) throw this.#error(node, `shift by ${b.value}: a shift is by 0 to 63 bits`);
-      return this.#immediate(a.type, operator === "<<" ? a.value << b.value : a.value >> b.value);
-    }
-    const type = commonType(a.type, b.type);
-    const x = wrap(a.value, type);
-    const y = wrap(b.value, type);
-    const compared = compare(operator, x, y);
-    if (compared !== undefined) return this.#immediate(INT, compared ? 1n : 0n);
-    if (pointers) throw this.#error(node, `"${operator}" does not take a pointer`);
-    if ((operator === "/" || operator === "%") && y === 0n) throw this.#error(node, "division by zero");
-    return this.#immediate(type, combine(operator, x, y));
-  }
+/** An __int128: two words, the higher one behind the lower. */
+function wide(value: Value, signed: boolean): bigint {
+  if (value.address === undefined) return value.bigint();
+  const bits = (value.memory.u64(add(value.address, 8)) << 64n) | value.memory.u64(value.address);
+  return signed ? BigInt.asIntN(128, bits) : bits;
 }
 
 function dottedName(node: Expression): string | undefined {
@@ -292,46 +408,4 @@ function dottedName(node: Expression): string | undefined {
   if (node.kind !== "member") return undefined;
   const base = dottedName(node.base);
   return base === undefined ? undefined : `${base}.${node.name}`;
-}
-
-function compare(operator: string, x: bigint, y: bigint): boolean | undefined {
-  switch (operator) {
-    case "==":
-      return x === y;
-    case "!=":
-      return x !== y;
-    case "<":
-      return x < y;
-    case ">":
-      return x > y;
-    case "<=":
-      return x <= y;
-    case ">=":
-      return x >= y;
-    default:
-      return undefined;
-  }
-}
-
-function combine(operator: string, x: bigint, y: bigint): bigint {
-  switch (operator) {
-    case "+":
-      return x + y;
-    case "-":
-      return x - y;
-    case "*":
-      return x * y;
-    case "/":
-      return x / y;
-    case "%":
-      return x % y;
-    case "&":
-      return x & y;
-    case "|":
-      return x | y;
-    case "^":
-      return x ^ y;
-    default:
-      throw new UsageError(`"${operator}" is no operator`);
-  }
 }

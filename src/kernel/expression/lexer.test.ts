@@ -50,12 +50,40 @@ test.each([
   expect(tokenize(text)[0]).toMatchObject({ kind: "character", value });
 });
 
+test.each([
+  ["2.5", 2.5, false],
+  ["0.5f", 0.5, true],
+  ["1.5e3", 1500, false],
+])("float %s", (text, value, single) => {
+  expect(tokenize(text)[0]).toMatchObject({ kind: "float", value, single });
+});
+
+test("the dots of a slice and of the compiler's names are no floats", () => {
+  expect(tokenize("a[2..5]").map(({ text }) => text)).toEqual(["a", "[", "2", "..", "5", "]", ""]);
+  expect(tokenize("done.16").map(({ text }) => text)).toEqual(["done", ".", "16", ""]);
+});
+
+test.each([
+  ['"ab\\n\\0\\x41\\101"', "ab\n\0AA"],
+  ['"\\""', '"'],
+  ['""', ""],
+  ['"é"', "\xc3\xa9"],
+])("string %s", (text, content) => {
+  expect(tokenize(text)[0]).toMatchObject({ kind: "string", content });
+});
+
+test("a source file stands in single quotes", () => {
+  expect(tokenize("'fs/read_write.c'::x").map(({ kind }) => kind)).toEqual(["file", "operator", "name", "end"]);
+  expect(tokenize("'fs/read_write.c'")[0]).toMatchObject({ content: "fs/read_write.c" });
+});
+
 test("history references are tokens of their own", () => {
   expect(tokenize("$ + $3 - $$2").map(({ kind }) => kind)).toEqual(["history", "operator", "history", "operator", "history", "end"]);
 });
 
 test.each([
-  ['p "x"', "column 3: strings are not supported"],
+  ['p "x', 'column 3: """ is not closed'],
+  ["'kernel", `column 1: "'" is not closed`],
   ["1 + `", 'column 5: "`" is not understood'],
   ["12ab", 'column 1: "12ab" is no number; hexadecimal is 0x12ab'],
   ["0x1ffffffffffffffff", "column 1: 0x1ffffffffffffffff does not fit 64 bits"],

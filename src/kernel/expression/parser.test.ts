@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { type Expression, parseExpression } from "./parser.ts";
+import { type Expression, type PathStep, parseExpression, type TypeName } from "./parser.ts";
 
 const types = new Set(["u8", "pid_t"]);
 const parse = (text: string) => parseExpression(text, { isTypeName: (name) => types.has(name) });
@@ -25,13 +25,33 @@ function show(node: Expression): string {
     case "index":
       return `${show(node.base)}[${show(node.index)}]`;
     case "cast":
-      return `<${node.type}>${show(node.operand)}`;
+      return `<${type(node.type)}>${show(node.operand)}`;
     case "sizeofType":
-      return `sizeof<${node.type}>`;
+      return `sizeof<${type(node.type)}>`;
     case "sizeof":
       return `sizeof ${show(node.operand)}`;
+    case "float":
+      return `${node.value}${node.single ? "f" : ""}`;
+    case "string":
+      return JSON.stringify(node.content);
+    case "static":
+      return `${"file" in node.within ? `'${node.within.file}'` : node.within.function}::${node.name}`;
+    case "assign":
+      return `(${node.name} = ${show(node.value)})`;
+    case "slice":
+      return `${show(node.base)}[${show(node.first)}..${show(node.last)}]`;
+    case "offsetof":
+      return `offsetof<${type(node.type)}>${path(node.path)}`;
+    case "containerOf":
+      return `container<${type(node.type)}>${path(node.path)}(${show(node.pointer)})`;
+    case "perCpu":
+      return `${node.accessor}(${show(node.variable)}; ${show(node.cpu)})`;
   }
 }
+
+const type = ({ text, of }: TypeName): string => (of === undefined ? text : `typeof ${show(of)}|${text}`);
+const path = (steps: readonly PathStep[]): string =>
+  steps.map((step) => ("member" in step ? `.${step.member}` : `[${show(step.index)}]`)).join("");
 
 test.each([
   ["1 + 2 * 3", "(1 + (2 * 3))"],
@@ -58,6 +78,21 @@ test.each([
   ["a, b", "(a , b)"],
   ["__already_done.16", "__already_done.16"],
   ["$ - $$2", "($ - $$2)"],
+  ["1.5 + 2", "(1.5 + 2)"],
+  ['sizeof("ab")', 'sizeof "ab"'],
+  ["$x = $y = a ? 1 : 2", "($x = ($y = (a ? 1 : 2)))"],
+  ["a[2..b+1]", "a[2..(b + 1)]"],
+  ["*a.b[1..2]", "(*a.b[1..2])"],
+  ["'fs/read_write.c'::x.y", "'fs/read_write.c'::x.y"],
+  ["run::count + 1", "(run::count + 1)"],
+  ["offsetof(struct x, a.b[2].c) + 1", "(offsetof<struct x>.a.b[2].c + 1)"],
+  ["container_of(p->next, struct x, list)->id", "container<struct x>.list(p.next).id"],
+  ["list_entry(p, u8, a)", "container<u8>.a(p)"],
+  ["(typeof(a.b) *)c", "<typeof a.b|*>c"],
+  ["(typeof(u8) *)c", "<u8 *>c"],
+  ["sizeof(typeof(a))", "sizeof<typeof a|>"],
+  ["per_cpu(rq, 1).cfs", "per_cpu(rq; 1).cfs"],
+  ["per_cpu_ptr(&rq, 1)->cfs", "per_cpu_ptr((&rq); 1).cfs"],
 ])("%s", (text, tree) => {
   expect(show(parse(text))).toBe(tree);
 });
@@ -70,7 +105,14 @@ test.each([
   ["a = 1", "column 3: a dump cannot be changed"],
   ["f(1)", "column 2: functions of a dead kernel cannot be called"],
   ["a.", "column 3: a member's name is expected"],
-  ["1.5", "column 1: floating-point numbers are not supported"],
+  ["$a + 1 = 2", "column 8: a dump cannot be changed"],
+  ["a[1..2", 'column 7: "]" is expected'],
+  ["1::x", "column 2: a function's name or a 'file' is expected"],
+  ["'fs/x.c'", 'column 9: "::" is expected'],
+  ["f::1", "column 4: a variable's name is expected"],
+  ["offsetof(struct x)", 'column 19: "," is expected after the type'],
+  ["offsetof(struct x, 1)", "column 20: a member's name is expected"],
+  ["container_of(a, struct x)", 'column 26: "," is expected after the type'],
   ["(struct x", 'column 10: ")" is expected after the type'],
   [")", 'column 1: ")" is not expected here'],
 ])("error in %j", (text, message) => {

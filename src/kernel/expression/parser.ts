@@ -1,29 +1,53 @@
 /**
  * Pratt parser for C expressions: a table of binding powers, one function for what starts an expression and one for what continues it.
  *
- *   comma < ?: < || < && < | < ^ < & < == != < < > <= >= < << >> < @ < + - < * / % < unary, cast, sizeof < -> . []
+ *   comma < = < ?: < || < && < | < ^ < & < == != < < > <= >= < << >> < @ < + - < * / % < unary, cast, sizeof < -> . []
  *
- * `a@n` is gdb's "n of them, from a on". Assignment and calls are recognised and refused: the kernel is dead.
+ * Beyond C, as gdb has it: `a@n` is "n of them, from a on", `a[2..5]` a slice (both ends included), `{type} address` the object there,
+ * `'fs/read_write.c'::name` and `function::name` a static variable, `$name` a register or a convenience variable (the only thing that may
+ * be assigned). `offsetof`, `container_of`, `typeof` and the per-CPU accessors are the kernel's own words. Calls are recognised and
+ * refused: the kernel is dead.
  */
 import { BASE_WORDS } from "../../debug-info/c-base-types.ts";
 import { errorAt, type Token, tokenize } from "./lexer.ts";
 
 export type Expression = { readonly at: number } & (
   | { readonly kind: "number"; readonly value: bigint; readonly decimal: boolean; readonly unsigned: boolean; readonly long: boolean }
+  | { readonly kind: "float"; readonly value: number; readonly single: boolean }
   | { readonly kind: "character"; readonly value: bigint }
+  | { readonly kind: "string"; readonly content: string }
   | { readonly kind: "name"; readonly name: string }
+  /** A static variable of a source file (its path's tail) or of a function. */
+  | { readonly kind: "static"; readonly within: { readonly file: string } | { readonly function: string }; readonly name: string }
   | { readonly kind: "history"; readonly text: string }
+  | { readonly kind: "assign"; readonly name: string; readonly value: Expression }
   | { readonly kind: "unary"; readonly operator: UnaryOperator; readonly operand: Expression }
   | { readonly kind: "binary"; readonly operator: string; readonly left: Expression; readonly right: Expression }
   | { readonly kind: "conditional"; readonly test: Expression; readonly yes: Expression; readonly no: Expression }
   | { readonly kind: "member"; readonly base: Expression; readonly name: string }
   | { readonly kind: "index"; readonly base: Expression; readonly index: Expression }
-  | { readonly kind: "cast"; readonly type: string; readonly operand: Expression }
-  | { readonly kind: "sizeofType"; readonly type: string }
+  | { readonly kind: "slice"; readonly base: Expression; readonly first: Expression; readonly last: Expression }
+  | { readonly kind: "cast"; readonly type: TypeName; readonly operand: Expression }
+  | { readonly kind: "sizeofType"; readonly type: TypeName }
   | { readonly kind: "sizeof"; readonly operand: Expression }
+  | { readonly kind: "offsetof"; readonly type: TypeName; readonly path: readonly PathStep[] }
+  | { readonly kind: "containerOf"; readonly pointer: Expression; readonly type: TypeName; readonly path: readonly PathStep[] }
+  | { readonly kind: "perCpu"; readonly accessor: PerCpuAccessor; readonly variable: Expression; readonly cpu: Expression }
 );
 
 export type UnaryOperator = "-" | "+" | "!" | "~" | "*" | "&";
+/** per_cpu(variable, cpu) is the variable, per_cpu_ptr(pointer, cpu) a pointer. */
+export type PerCpuAccessor = "per_cpu" | "per_cpu_ptr";
+
+/** A type by its spelling, or the type of an expression with what follows it: `typeof(init_task) *`. */
+export interface TypeName {
+  readonly text: string;
+  readonly of?: Expression;
+  readonly at: number;
+}
+
+/** A step of `a.b[2]` in offsetof. */
+export type PathStep = { readonly at: number } & ({ readonly member: string } | { readonly index: Expression });
 
 /** What the parser must ask about names to tell a cast from parentheses. */
 export interface NameClasses {
@@ -53,6 +77,7 @@ const BINARY: Readonly<Record<string, number>> = {
   "/": 14,
   "%": 14,
 };
+const ASSIGNMENT = 2;
 const CONDITIONAL = 3;
 const UNARY = 15;
 const POSTFIX = 16;
@@ -60,7 +85,10 @@ const MAX_DEPTH = 200;
 /** Each operator may make the tree one level deeper (1+1+1…), and evaluating walks it recursively. */
 const MAX_OPERATORS = 1000;
 
-const TYPE_WORDS = new Set(["struct", "union", "enum", "const", "volatile", ...BASE_WORDS]);
+const TYPEOF = new Set(["typeof", "__typeof__", "__typeof"]);
+const TYPE_WORDS = new Set(["struct", "union", "enum", "const", "volatile", ...BASE_WORDS, ...TYPEOF]);
+/** Words of the kernel that look like calls. */
+const ACCESSORS: Readonly<Record<string, PerCpuAccessor>> = { per_cpu: "per_cpu", per_cpu_ptr: "per_cpu_ptr" };
 
 /** Syntax tree of an expression. Throws UsageError with the column. */
 export function parseExpression(text: string, names: NameClasses): Expression {
@@ -102,9 +130,14 @@ class Parser {
     return this.#peek().kind === "operator" && this.#peek().text === text;
   }
 
-  #expect(text: string): void {
-    if (!this.#is(text)) throw this.#error(`"${text}" is expected`);
+  #accept(text: string): boolean {
+    if (!this.#is(text)) return false;
     this.#next++;
+    return true;
+  }
+
+  #expect(text: string): void {
+    if (!this.#accept(text)) throw this.#error(`"${text}" is expected`);
   }
 
   #error(what: string): Error {
@@ -123,7 +156,10 @@ class Parser {
         left = postfix;
         continue;
       }
-      if (token.text === "=") throw this.#error("a dump cannot be changed: there is no assignment");
+      if (token.text === "=" && ASSIGNMENT >= power) {
+        left = this.#assignment(left, token);
+        continue;
+      }
       if (token.text === "?" && CONDITIONAL >= power) {
         this.#next++;
         const yes = this.#expression(0);
@@ -140,6 +176,14 @@ class Parser {
     return left;
   }
 
+  /** `$name = value`; the dead kernel's own variables stay as they are. */
+  #assignment(left: Expression, token: Token): Expression {
+    if (left.kind !== "name" || !left.name.startsWith("$"))
+      throw this.#error("a dump cannot be changed: only a convenience variable ($name) can be set");
+    this.#next++;
+    return { kind: "assign", at: token.at, name: left.name, value: this.#expression(ASSIGNMENT) };
+  }
+
   #postfix(base: Expression, token: Token, power: number): Expression | undefined {
     if (POSTFIX < power) return undefined;
     switch (token.text) {
@@ -147,8 +191,6 @@ class Parser {
       case "->": {
         this.#next++;
         const name = this.#take();
-        if (base.kind === "number" && name.kind === "number")
-          throw errorAt(this.#text, base.at, "floating-point numbers are not supported");
         // Digits after a dot belong to a compiler-made symbol: __already_done.16
         if (name.kind !== "name" && !(name.kind === "number" && token.text === "."))
           throw errorAt(this.#text, name.at, "a member's name is expected");
@@ -157,8 +199,18 @@ class Parser {
       case "[": {
         this.#next++;
         const index = this.#expression(0);
+        if (this.#accept("..")) {
+          const last = this.#expression(0);
+          this.#expect("]");
+          return { kind: "slice", at: token.at, base, first: index, last };
+        }
         this.#expect("]");
         return { kind: "index", at: token.at, base, index };
+      }
+      case "::": {
+        if (base.kind !== "name") throw this.#error("a function's name or a 'file' is expected before \"::\"");
+        this.#next++;
+        return { kind: "static", at: base.at, within: { function: base.name }, name: this.#name("a variable's name") };
       }
       case "(":
         throw this.#error("functions of a dead kernel cannot be called");
@@ -167,22 +219,81 @@ class Parser {
     }
   }
 
+  #name(what: string): string {
+    const token = this.#take();
+    if (token.kind !== "name") throw errorAt(this.#text, token.at, `${what} is expected`);
+    return token.text;
+  }
+
   #prefix(): Expression {
     const token = this.#take();
     const { at } = token;
     switch (token.kind) {
       case "number":
         return { kind: "number", at, value: token.value, decimal: token.decimal, unsigned: token.unsigned, long: token.long };
+      case "float":
+        return { kind: "float", at, value: token.value, single: token.single };
       case "character":
         return { kind: "character", at, value: token.value };
+      case "string":
+        return { kind: "string", at, content: token.content };
+      case "file":
+        this.#expect("::");
+        return { kind: "static", at, within: { file: token.content }, name: this.#name("a variable's name") };
       case "history":
         return { kind: "history", at, text: token.text };
       case "name":
-        return token.text === "sizeof" ? this.#sizeof(at) : { kind: "name", at, name: token.text };
+        return this.#named(token.text, at);
       case "operator":
         return this.#prefixOperator(token.text, at);
       default:
         throw this.#error("a value is expected");
+    }
+  }
+
+  #named(name: string, at: number): Expression {
+    if (name === "sizeof") return this.#sizeof(at);
+    if (!this.#is("(")) return { kind: "name", at, name };
+    const accessor = Object.hasOwn(ACCESSORS, name) ? ACCESSORS[name] : undefined;
+    if (name === "offsetof" || name === "__builtin_offsetof") {
+      this.#next++;
+      const type = this.#typeName(",");
+      const path = this.#path();
+      this.#expect(")");
+      return { kind: "offsetof", at, type, path };
+    }
+    if (name === "container_of" || name === "list_entry" || name === "rb_entry") {
+      this.#next++;
+      const pointer = this.#expression(ASSIGNMENT);
+      this.#expect(",");
+      const type = this.#typeName(",");
+      const path = this.#path();
+      this.#expect(")");
+      return { kind: "containerOf", at, pointer, type, path };
+    }
+    if (accessor !== undefined) {
+      this.#next++;
+      const variable = this.#expression(ASSIGNMENT);
+      this.#expect(",");
+      const cpu = this.#expression(ASSIGNMENT);
+      this.#expect(")");
+      return { kind: "perCpu", at, accessor, variable, cpu };
+    }
+    return { kind: "name", at, name };
+  }
+
+  /** `a.b[2].c` of offsetof. */
+  #path(): readonly PathStep[] {
+    const start = this.#peek().at;
+    const path: PathStep[] = [{ at: start, member: this.#name("a member's name") }];
+    for (;;) {
+      const { at } = this.#peek();
+      if (path.length > MAX_DEPTH) throw this.#error("too many members");
+      if (this.#accept(".")) path.push({ at: this.#peek().at, member: this.#name("a member's name") });
+      else if (this.#accept("[")) {
+        path.push({ at, index: this.#expression(0) });
+        this.#expect("]");
+      } else return path;
     }
   }
 
@@ -197,7 +308,7 @@ class Parser {
         return { kind: "unary", at, operator, operand: this.#expression(UNARY) };
       case "(": {
         if (this.#startsType()) {
-          const type = this.#typeText(")");
+          const type = this.#typeName(")");
           return { kind: "cast", at, type, operand: this.#expression(UNARY) };
         }
         const inner = this.#expression(0);
@@ -206,8 +317,8 @@ class Parser {
       }
       case "{": {
         // gdb's {type} address: the object of that type at the address.
-        const type = this.#typeText("}");
-        const address: Expression = { kind: "cast", at, type: `${type} *`, operand: this.#expression(UNARY) };
+        const type = this.#typeName("}");
+        const address: Expression = { kind: "cast", at, type: { ...type, text: `${type.text} *` }, operand: this.#expression(UNARY) };
         return { kind: "unary", at, operator: "*", operand: address };
       }
       default:
@@ -218,7 +329,7 @@ class Parser {
   #sizeof(at: number): Expression {
     if (this.#is("(")) {
       this.#next++;
-      if (this.#startsType()) return { kind: "sizeofType", at, type: this.#typeText(")") };
+      if (this.#startsType()) return { kind: "sizeofType", at, type: this.#typeName(")") };
       this.#next--;
     }
     return { kind: "sizeof", at, operand: this.#expression(UNARY) };
@@ -233,8 +344,24 @@ class Parser {
     return after?.kind === "operator" && "*)[}(".includes(after.text) && this.#names.isTypeName(token.text);
   }
 
+  /** A type up to the closing bracket that matches the one already taken, or up to a comma. */
+  #typeName(close: ")" | "}" | ","): TypeName {
+    const { at, text, kind } = this.#peek();
+    if (kind !== "name" || !TYPEOF.has(text)) return { at, text: this.#typeText(close) };
+    this.#next++;
+    this.#expect("(");
+    if (this.#startsType()) {
+      const inner = this.#typeName(")");
+      const rest = this.#typeText(close);
+      return { ...inner, text: `${inner.text} ${rest}`.trim() };
+    }
+    const of = this.#expression(0);
+    this.#expect(")");
+    return { at, of, text: this.#typeText(close) };
+  }
+
   /** Source text up to the closing bracket that matches the one already taken. */
-  #typeText(close: ")" | "}"): string {
+  #typeText(close: ")" | "}" | ","): string {
     const start = this.#peek().at;
     for (let depth = 0; ; this.#next++) {
       const token = this.#peek();

@@ -1,42 +1,71 @@
 /**
  * What the names of an expression mean in a dead kernel: variables whose type is known, functions by their prototype, enum constants,
- * symbols without a type.
+ * symbols without a type; behind a `$` registers of the chosen frame and convenience variables.
+ *
+ *   name    a local of a frame that was chosen (frame, up, down) ─► symbol ─► enum constant ─► a local of the innermost frame
+ *   $name   register ─► convenience variable
+ *
+ * gdb looks at the locals of its frame first in any case; here that waits until a frame is chosen, so that `p mm` means the same
+ * whatever task is the context.
  */
-import { UsageError } from "../../bytes/errors.ts";
+import type { VirtualAddress } from "../../bytes/address.ts";
+import { LookupError, UsageError } from "../../bytes/errors.ts";
 import { type CType, sizeOf, strip } from "../../debug-info/c-type.ts";
+import type { GlobalVariable } from "../../debug-info/debug-info.ts";
 import type { KernelSymbol } from "../../debug-info/symbols.ts";
 import type { Memory } from "../address-space.ts";
+import type { BoundDebugInfo } from "../debug-info.ts";
 import type { Kernel } from "../kernel.ts";
 import { Value } from "../value.ts";
 import type { Scope } from "./evaluate.ts";
+import { UNKNOWN_FUNCTION, VOID } from "./values.ts";
 
 export interface ScopeOptions {
   /** Memory that pointers lead into: the kernel's unless told (`p -u`). */
   readonly memory?: Memory;
   /** Earlier results, oldest first; `$1` is the first. */
   readonly history?: readonly Value[];
+  /** The chosen frame. */
+  readonly frame?: FrameNames;
+  /** Convenience variables by name with their `$`; an expression may set them. */
+  readonly convenience?: Map<string, Value>;
+}
+
+/** What a frame lends an expression; the stack floor knows it. */
+export interface FrameNames {
+  /** The frame was chosen by hand: its locals come before the kernel's variables. */
+  readonly chosen: boolean;
+  /** A parameter or local; throws LookupError when it has no value, undefined when there is none of that name. */
+  local(name: string): Value | undefined;
+  /** A register by gdb's name, without `$`; throws LookupError when its value is not known, undefined when there is no such register. */
+  register(name: string): Value | undefined;
 }
 
 /** Bytes of a string variable that are searched for its NUL. */
 const MAX_STRING = 1 << 16;
-const VOID: CType = { kind: "void" };
-const UNKNOWN_FUNCTION: CType = { kind: "function", returns: VOID, parameters: [], variadic: false };
 
 /** Scope of a kernel. */
 export function kernelScope(kernel: Kernel, options: ScopeOptions = {}): Scope {
   const memory = options.memory ?? kernel.memory;
   const history = options.history ?? [];
+  const { frame, convenience } = options;
+  const symbolValue = (symbol: KernelSymbol) =>
+    new Value(kernel.memory, symbolType(kernel, symbol) ?? (isText(kernel, symbol) ? UNKNOWN_FUNCTION : VOID), symbol.address);
   return {
     memory,
-    variable(name) {
+    variable(name, template = false) {
+      const chosen = frame?.chosen === true ? frame.local(name) : undefined;
+      if (chosen !== undefined) return chosen;
       const symbol = kernel.symbols.byName(name);
-      if (symbol === undefined) {
-        const constant = kernel.types.enumerator(name);
-        return constant === undefined ? undefined : new Value(memory, constant.type, { immediate: constant.value });
+      if (symbol !== undefined) {
+        if (template || !isPerCpu(kernel, symbol)) return symbolValue(symbol);
+        throw new UsageError(`"${name}" is per-CPU: say which CPU's: p ${name}:0, or per_cpu(${name}, 0)`);
       }
-      if (isPerCpu(kernel, symbol)) throw new UsageError(`"${name}" is per-CPU: say which CPU's: p ${name}:0`);
-      return new Value(kernel.memory, symbolType(kernel, symbol) ?? (isText(kernel, symbol) ? UNKNOWN_FUNCTION : VOID), symbol.address);
+      const constant = kernel.types.enumerator(name);
+      if (constant !== undefined) return new Value(memory, constant.type, { immediate: constant.value });
+      return frame?.chosen === false ? frame.local(name) : undefined;
     },
+    staticVariable: (within, name) => staticVariable(kernel, within, name),
     unknown(name) {
       // What headers call cpu_online_mask is a macro over __cpu_online_mask.
       const underscored = [`__${name}`, `_${name}`].filter((each) => kernel.symbols.byName(each) !== undefined);
@@ -50,15 +79,78 @@ export function kernelScope(kernel: Kernel, options: ScopeOptions = {}): Scope {
       if (back !== null) return history[history.length - 1 - (back[1] === "" ? 1 : Number(back[1]))];
       return text === "$" ? history.at(-1) : history[Number(text.slice(1)) - 1];
     },
+    dollar: (name) => frame?.register(name.slice(1)) ?? convenience?.get(name),
+    assign(name, value) {
+      if (convenience === undefined) throw new UsageError(`${name} cannot be set here`);
+      if (convenience.size >= MAX_CONVENIENCE && !convenience.has(name)) throw new UsageError("too many convenience variables");
+      convenience.set(name, value);
+    },
+    perCpu: (address, cpu) => kernel.perCpuAddress(address, Number(cpu)),
   };
 }
 
-/** Declared type of a symbol: a variable's, or a function's prototype; undefined when the dump does not say. */
+const MAX_CONVENIENCE = 10_000;
+
+/**
+ * Declared type of a symbol: a variable's, or a function's prototype; undefined when the dump does not say. Of several static variables
+ * of one name it is the one that lies at the symbol's address.
+ */
 export function symbolType(kernel: Kernel, symbol: KernelSymbol): CType | undefined {
   const { name } = symbol;
   if (isText(kernel, symbol)) return kernel.types.find("function", name);
-  const type = kernel.variableType(name);
+  const type = declaredAt(kernel, symbol) ?? kernel.variableType(name);
   return type === undefined ? undefined : completed(kernel, symbol, type);
+}
+
+/** The type sources answer with the first variable of a name; where several have it, the one at the symbol's very address counts. */
+function declaredAt(kernel: Kernel, symbol: KernelSymbol): CType | undefined {
+  const named = variablesNamed(kernel, symbol.name);
+  if (named.length < 2) return undefined;
+  return named.find(({ address }) => address === symbol.address)?.variable.type;
+}
+
+interface PlacedVariable {
+  readonly variable: GlobalVariable;
+  readonly address: VirtualAddress | undefined;
+  readonly owner: BoundDebugInfo;
+}
+
+/** Variables of a name in all files of debug information that are in use, with their addresses in the dump. */
+function variablesNamed(kernel: Kernel, name: string): readonly PlacedVariable[] {
+  if (!kernel.debugInfo.present) return [];
+  return kernel.debugInfo.files.flatMap((owner) =>
+    owner.info.variables(name).map((variable) => ({
+      variable,
+      owner,
+      address: variable.address === undefined ? undefined : runtimeAddress(kernel, owner, name, variable.address),
+    })),
+  );
+}
+
+/** Per-CPU variables that start at 0 (x86-64 before 6.15) are the same number in the file and in the dump; all others are moved. */
+function runtimeAddress(kernel: Kernel, owner: BoundDebugInfo, name: string, link: bigint): VirtualAddress {
+  const symbol = kernel.symbols.byName(name);
+  return symbol?.address === link ? symbol.address : kernel.debugInfo.runtime(owner, link);
+}
+
+function staticVariable(kernel: Kernel, within: { readonly file: string } | { readonly function: string }, name: string): Value {
+  if (!kernel.debugInfo.present)
+    throw new LookupError(`which file or function "${name}" belongs to is not known without a vmlinux with debug information`);
+  const named = variablesNamed(kernel, name);
+  const found = named.filter(({ variable }) =>
+    "file" in within ? isTail(variable.declared?.file, within.file) : variable.scope === within.function,
+  );
+  const placed = found.find(({ address }) => address !== undefined);
+  if (placed?.address !== undefined) return new Value(kernel.memory, placed.variable.type, placed.address);
+  const where = "file" in within ? `'${within.file}'` : within.function;
+  if (found.length > 0) throw new LookupError(`${where}::${name} was optimized out`);
+  const places = named.map(({ variable }) => `${variable.scope ?? `'${variable.declared?.file ?? "?"}'`}::${name}`);
+  throw new LookupError(`there is no variable ${where}::${name}`, [...new Set(places)].slice(0, 5));
+}
+
+/** `fs/read_write.c` and `read_write.c` are tails of a path. */
+function isTail(path: string | undefined, tail: string): boolean {
+  return path !== undefined && (path === tail || path.endsWith(`/${tail}`));
 }
 
 /** An array declared without a length ends where the next symbol starts; a string at its NUL. */

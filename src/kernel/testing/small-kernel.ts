@@ -25,6 +25,7 @@ import type {
 import { sizeOf, strip } from "../../debug-info/c-type.ts";
 import type { KernelSymbol, SymbolTable } from "../../debug-info/symbols.ts";
 import type { AddressSpace, Memory } from "../address-space.ts";
+import type { KernelDebugInfo } from "../debug-info.ts";
 import { Kernel } from "../kernel.ts";
 import { Types } from "../types.ts";
 
@@ -261,6 +262,7 @@ export interface SmallKernelParts {
   readonly perCpuOffsets?: readonly bigint[];
   readonly dumpLevel?: number;
   readonly notes?: readonly string[];
+  readonly debugInfo?: KernelDebugInfo;
 }
 
 /** The real Kernel over these parts; what tests of expressions and commands do not touch is missing. */
@@ -280,5 +282,6 @@ export function smallKernel(parts: SmallKernelParts = {}): Kernel {
     modules: () => [],
     perCpuOffsets: () => (parts.perCpuOffsets ?? []).map((offset) => virtual(offset)),
     notes: [...(parts.notes ?? [])],
+    ...(parts.debugInfo === undefined ? {} : { debugInfo: parts.debugInfo }),
   });
 }
