@@ -15,5 +15,6 @@ export const FLOORS = {
   linux: { below: linux, types: ["stack"] },
   diagnosis: { below: [...linux, "stack", "linux"], types: [] },
   commands: { below: [...linux, "stack", "linux", "diagnosis"], types: [] },
-  faces: { below: [...linux, "stack", "linux", "diagnosis", "commands"], types: [] },
+  library: { below: [...linux, "stack", "linux", "diagnosis", "commands"], types: [] },
+  faces: { below: [...linux, "stack", "linux", "diagnosis", "commands", "library"], types: [] },
 };

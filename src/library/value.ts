@@ -1,0 +1,307 @@
+/**
+ * A typed value of the dead kernel as scripts hold it: a place and a type, read when asked. Members follow pointers as C's `->` does.
+ *
+ *   const init = kernel.variable("init_task");
+ *   init.member("mm").member("pgd").bigint()        one step each
+ *   init.get("signal->oom_mm.pgd")                  the same in one text
+ *   for (const task of init.member("tasks").list("struct task_struct", "tasks")) console.log(task.get("comm").string());
+ *   init.$.comm                                     plain property access (interactive.ts)
+ */
+import { add, type VirtualAddress, virtual } from "../bytes/address.ts";
+import { LookupError, UnsupportedError } from "../bytes/errors.ts";
+import { printTopLevel } from "../commands/support/print-value.ts";
+import { ValueReader } from "../commands/support/read-value.ts";
+import { symbolLabeller } from "../commands/support/symbol-label.ts";
+import { declare } from "../debug-info/c-format-type.ts";
+import { type CType, findMember, sizeOf, strip } from "../debug-info/c-type.ts";
+import type { Kernel as Engine } from "../kernel/kernel.ts";
+import { Value as EngineValue } from "../kernel/value.ts";
+import { hlistNodes, listNodes, llistNodes } from "../linux/list.ts";
+import { mapleEntries, mapleLayout } from "../linux/maple-tree.ts";
+import { rbtreeNodes } from "../linux/rbtree.ts";
+import { xarrayEntries, xarrayLayout } from "../linux/xarray.ts";
+import { type Interactive, interactive } from "./interactive.ts";
+import { plain } from "./plain.ts";
+
+/** Most elements that iterating an array yields: an array's length comes from debug information that may be damaged. */
+const MAX_ELEMENTS = 1 << 24;
+
+/** An entry of an xarray, radix tree or maple tree. */
+export interface IndexedValue {
+  /** Index in the array; first index of the range for a maple tree. */
+  readonly index: bigint;
+  /** Last index of the range (inclusive); equal to `index` but for maple trees. */
+  readonly last: bigint;
+  readonly value: Value;
+}
+
+export class Value implements Iterable<Value> {
+  readonly #engine: Engine;
+  /** The engine's value. */
+  readonly inner: EngineValue;
+
+  /** Scripts get values from a Kernel; they do not make them. */
+  constructor(engine: Engine, inner: EngineValue) {
+    this.#engine = engine;
+    this.inner = inner;
+  }
+
+  /** The C type. */
+  get type(): CType {
+    return this.inner.type;
+  }
+
+  /** The type as C spells it: "struct task_struct *". */
+  get typeName(): string {
+    return declare(this.inner.type);
+  }
+
+  /** Bytes. */
+  get size(): number {
+    return sizeOf(this.inner.type);
+  }
+
+  /** Address in kernel memory; undefined for results, registers and optimised-out memory. */
+  get address(): VirtualAddress | undefined {
+    return this.inner.address;
+  }
+
+  /** The same with plain property access: `value.$.mm.pgd`, `value.$.comm`. */
+  get $(): Interactive {
+    return interactive(this);
+  }
+
+  /**
+   * A member by name, through anonymous members; a pointer to a structure is followed.
+   * Throws LookupError when there is no such member, FaultError when a pointer on the way cannot be read.
+   */
+  member(name: string): Value {
+    return this.#wrap(this.inner.member(name));
+  }
+
+  /** Members and elements by path: "mm->pgd", "signal.oom_mm", "comm[0]"; "." and "->" both follow pointers. */
+  get(path: string): Value {
+    let here: Value = this;
+    for (const part of path.split(/->|\.|(?=\[)/)) {
+      const index = /^\[(\d+)\]$/.exec(part);
+      if (part !== "") here = index === null ? here.member(part) : here.index(Number(index[1]));
+    }
+    return here;
+  }
+
+  /** True when the structure (or what the pointer points to) has such a member. Reads nothing. */
+  has(name: string): boolean {
+    const own = strip(this.type);
+    const struct = own.kind === "pointer" ? strip(own.target) : own;
+    return (struct.kind === "struct" || struct.kind === "union") && findMember(struct, name) !== undefined;
+  }
+
+  /** Names of the members, those of anonymous ones included; empty for what is no structure or pointer to one. */
+  members(): readonly string[] {
+    const own = strip(this.type);
+    return memberNames(own.kind === "pointer" ? own.target : own, 0);
+  }
+
+  /** Element of an array, or of what a pointer points to. */
+  index(i: number): Value {
+    return this.#wrap(this.inner.index(i));
+  }
+
+  /** Number of elements of an array; undefined for what is none. */
+  get length(): number | undefined {
+    const own = strip(this.type);
+    return own.kind === "array" ? own.length : undefined;
+  }
+
+  /** Elements of an array. */
+  *[Symbol.iterator](): Iterator<Value> {
+    const { length } = this;
+    if (length === undefined)
+      throw new UnsupportedError(`${this.typeName} is no array: say how many with elements(n), or walk it with list()`);
+    yield* this.elements(length);
+  }
+
+  /** The first n elements of an array or of what a pointer points to. */
+  *elements(n: number): Generator<Value, void, undefined> {
+    for (let i = 0; i < Math.min(n, MAX_ELEMENTS); i++) yield this.index(i);
+  }
+
+  /** What the pointer points to. */
+  dereference(): Value {
+    return this.#wrap(this.inner.dereference());
+  }
+
+  /** Pointer to this value. Throws UnsupportedError when it has no address. */
+  addressOf(): Value {
+    if (this.address === undefined) throw new UnsupportedError(`${this.typeName} has no address: it is no value in memory`);
+    return this.#immediate({ kind: "pointer", size: 8, target: this.type }, this.address);
+  }
+
+  /** The same bits as another type: a number or pointer is converted, what lies in memory is seen as that type. */
+  cast(type: string | CType): Value {
+    const to = typeof type === "string" ? this.#engine.types.type(type) : type;
+    const target = strip(to);
+    if (target.kind === "int" || target.kind === "enum" || target.kind === "pointer")
+      return this.#immediate(to, isScalar(this.type) ? this.bigint() : this.#place());
+    return this.#at(to, this.#place());
+  }
+
+  /** C's container_of: the structure of this type whose `member` lies here (for a pointer: where it points). */
+  containerOf(type: string, member: string): Value {
+    const own = strip(this.type);
+    const at = own.kind === "pointer" ? this.inner.pointer() : this.#place();
+    return this.#containing(type, member)(at);
+  }
+
+  /** Integer, enum, pointer or bitfield as a bigint; sign-extended when its type is signed. Throws FaultError. */
+  bigint(): bigint {
+    return this.inner.bigint();
+  }
+
+  /** The same as a number; values beyond 2^53 lose their low bits. */
+  number(): number {
+    return this.inner.number();
+  }
+
+  /** True when it is not zero. */
+  boolean(): boolean {
+    return this.bigint() !== 0n;
+  }
+
+  /** A pointer's value as an address. */
+  pointer(): VirtualAddress {
+    return this.inner.pointer();
+  }
+
+  /** Text of a char array, or of what a char pointer points to. */
+  string(max = 4096): string {
+    return this.inner.string(max);
+  }
+
+  /** The bytes it is made of. Throws FaultError, UnsupportedError for a value that is in no memory. */
+  bytes(): Uint8Array {
+    const { place } = this.inner;
+    if (place === undefined) throw new UnsupportedError(`${this.typeName} is no value in memory`);
+    return place.memory.bytes(place.address, this.size);
+  }
+
+  /** C's sum: a pointer moves by elements. */
+  add(n: number | bigint): Value {
+    const own = strip(this.type);
+    const step = own.kind === "pointer" ? BigInt(sizeOf(own.target) || 1) : 1n;
+    return this.#immediate(this.type, this.bigint() + BigInt(n) * step);
+  }
+
+  /** True when both are the same number or pointer. */
+  equals(other: Value | bigint | number): boolean {
+    return this.bigint() === (other instanceof Value ? other.bigint() : BigInt(other));
+  }
+
+  /**
+   * Structures of a list_head list, this value being the head (or a pointer to it). Throws CorruptionError at the node where the list
+   * breaks; what came before was yielded. Mirrors list_for_each_entry (include/linux/list.h).
+   */
+  *list(type: string, member: string): Generator<Value, void, undefined> {
+    const entry = this.#containing(type, member);
+    for (const node of listNodes(this.#engine.memory, this.#head())) yield entry(node);
+  }
+
+  /** Structures of an hlist, this value being the hlist_head. Mirrors hlist_for_each_entry. */
+  *hlist(type: string, member: string): Generator<Value, void, undefined> {
+    const entry = this.#containing(type, member);
+    for (const node of hlistNodes(this.#engine.memory, this.#head())) yield entry(node);
+  }
+
+  /** Structures of a lock-less list, newest first, this value being the llist_head. Mirrors llist_for_each_entry. */
+  *llist(type: string, member: string): Generator<Value, void, undefined> {
+    const entry = this.#containing(type, member);
+    for (const node of llistNodes(this.#engine.memory, this.#head())) yield entry(node);
+  }
+
+  /** Structures of a red-black tree in order, this value being the rb_root or rb_root_cached. Mirrors rbtree_postorder_for_each_entry. */
+  *rbtree(type: string, member: string): Generator<Value, void, undefined> {
+    const entry = this.#containing(type, member);
+    for (const node of rbtreeNodes(this.#engine.memory, this.#head())) yield entry(node);
+  }
+
+  /** Entries of an xarray (or an IDR, or a radix tree), this value being the root; `type` is what the entries point to. Mirrors xa_for_each. */
+  *xarray(type?: string): Generator<IndexedValue, void, undefined> {
+    const layout = xarrayLayout(this.#engine.types);
+    if (layout === undefined) throw new LookupError("this dump knows neither xa_node nor radix_tree_node");
+    const root = this.has("idr_rt") ? this.member("idr_rt") : this;
+    const head = root.has("xa_head") ? root.member("xa_head") : root.member("rnode");
+    for (const { index, entry } of xarrayEntries(this.#engine.memory, layout, head.pointer()))
+      yield { index: BigInt(index), last: BigInt(index), value: this.#entry(type, entry) };
+  }
+
+  /** Entries of a maple tree (6.1 on), this value being the maple_tree; `type` is what the entries point to. Mirrors mt_for_each. */
+  *mapleTree(type?: string): Generator<IndexedValue, void, undefined> {
+    const layout = mapleLayout(this.#engine.types);
+    if (layout === undefined) throw new LookupError("this dump knows no maple_node: its kernel is older than 6.1, or has no types");
+    for (const { first, last, entry } of mapleEntries(this.#engine.memory, layout, this.member("ma_root").pointer()))
+      yield { index: first, last, value: this.#entry(type, entry) };
+  }
+
+  /** As gdb and crash print it. */
+  toString(): string {
+    const reader = new ValueReader({ memory: this.inner.memory, label: symbolLabeller(this.#engine) });
+    return printTopLevel(reader.value(this.inner), 10);
+  }
+
+  /** Plain data: numbers, bigints, strings, arrays, objects; pointers as bigints; what cannot be read as `{ unreadable: reason }`. */
+  plain(depth = 3): unknown {
+    return plain(this, depth);
+  }
+
+  toJSON(): unknown {
+    return this.plain();
+  }
+
+  #wrap(inner: EngineValue): Value {
+    return new Value(this.#engine, inner);
+  }
+
+  #immediate(type: CType, value: bigint): Value {
+    const wide = strip(type);
+    const size = wide.kind === "int" || wide.kind === "enum" ? wide.size * 8 : 64;
+    const signed = (wide.kind === "int" || wide.kind === "enum") && wide.signed;
+    return this.#wrap(
+      new EngineValue(this.inner.memory, type, { immediate: signed ? BigInt.asIntN(size, value) : BigInt.asUintN(size, value) }),
+    );
+  }
+
+  #at(type: CType, address: bigint): Value {
+    return this.#wrap(new EngineValue(this.#engine.memory, type, virtual(address)));
+  }
+
+  #place(): VirtualAddress {
+    if (this.address === undefined) throw new UnsupportedError(`${this.typeName} has no address: it is no value in memory`);
+    return this.address;
+  }
+
+  #head(): VirtualAddress {
+    return strip(this.type).kind === "pointer" ? this.inner.pointer() : this.#place();
+  }
+
+  #containing(type: string, member: string): (node: VirtualAddress) => Value {
+    const struct = this.#engine.types.struct(type.replace(/^(struct|union)\s+/, ""));
+    const offset = struct.field(member).offset;
+    return (node) => this.#at(struct.type, add(node, -offset));
+  }
+
+  #entry(type: string | undefined, entry: bigint): Value {
+    const target: CType = type === undefined ? { kind: "void" } : this.#engine.types.type(type);
+    return this.#immediate({ kind: "pointer", size: 8, target }, entry);
+  }
+}
+
+function isScalar(type: CType): boolean {
+  const own = strip(type);
+  return own.kind === "int" || own.kind === "enum" || own.kind === "pointer";
+}
+
+function memberNames(type: CType, depth: number): string[] {
+  const own = strip(type);
+  if ((own.kind !== "struct" && own.kind !== "union") || depth > 16) return [];
+  return own.members.flatMap(({ name, type: inner }) => (name === undefined ? memberNames(inner, depth + 1) : [name]));
+}
