@@ -2,7 +2,7 @@
  * A file of the local disk as a ByteSource, through a Node file descriptor. The only file of the engine that opens files; a browser
  * build replaces it by one over FileReaderSync.
  */
-import { closeSync, constants, existsSync, fstatSync, openSync, readSync } from "node:fs";
+import { closeSync, constants, existsSync, fstatSync, openSync, readdirSync, readSync, realpathSync } from "node:fs";
 import type { ByteSource } from "./byte-source.ts";
 import { FormatError } from "./errors.ts";
 
@@ -58,8 +58,9 @@ class FileSource implements ByteSource {
 /**
  * Opens a regular file, or a character device such as /proc/kcore, for reading; throws FormatError with the reason when it cannot.
  * Directories, pipes and sockets are refused by name: a dump is read at random offsets.
+ * @param wanted what the file should be, for the message
  */
-export function openFile(path: string): ByteSource {
+export function openFile(path: string, wanted = "dump"): ByteSource {
   let descriptor: number;
   try {
     // Without O_NONBLOCK the opening of a pipe waits for a writer.
@@ -72,12 +73,59 @@ export function openFile(path: string): ByteSource {
     closeSync(descriptor);
     throw new FormatError(path, what);
   };
-  if (status.isDirectory()) refuse("is a directory, not a dump");
-  if (status.isFIFO() || status.isSocket()) refuse("is a pipe; a dump must be a file, since it is read at random offsets");
+  if (status.isDirectory()) refuse(`is a directory, not a ${wanted}`);
+  if (status.isFIFO() || status.isSocket()) refuse(`is a pipe; a ${wanted} must be a file, since it is read at random offsets`);
   return new FileSource(path, descriptor, Math.min(status.size, Number.MAX_SAFE_INTEGER));
 }
 
 /** True when there is a file of that name; used to tell `file@address` from a name that contains an @. */
 export function fileExists(path: string): boolean {
   return existsSync(path);
+}
+
+/**
+ * A regular file that is opened anew for each read: for the many small files that one run may touch (modules, split debug files), whose
+ * readers keep what they have read. Throws FormatError now when it cannot be opened.
+ */
+export function openBriefly(path: string): ByteSource {
+  const first = openFile(path);
+  const { size } = first;
+  first.close();
+  return {
+    name: path,
+    size,
+    readInto(target, offset) {
+      const source = openFile(path);
+      try {
+        return source.readInto(target, offset);
+      } finally {
+        source.close();
+      }
+    },
+    close() {},
+  };
+}
+
+/** A name in a directory. */
+export interface DirectoryEntry {
+  readonly name: string;
+  readonly directory: boolean;
+}
+
+/** What is in a directory, in no order; undefined when there is none or it cannot be read. A link to a directory counts as a file. */
+export function readDirectory(path: string): readonly DirectoryEntry[] | undefined {
+  try {
+    return readdirSync(path, { withFileTypes: true }).map((entry) => ({ name: entry.name, directory: entry.isDirectory() }));
+  } catch {
+    return undefined;
+  }
+}
+
+/** The path with all links followed: what other files are beside. The path itself when it does not exist. */
+export function canonicalPath(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    return path;
+  }
 }

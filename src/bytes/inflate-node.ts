@@ -1,5 +1,5 @@
-/** zlib streams (RFC 1950) through Node's own zlib. A browser build replaces this file. */
-import { gunzipSync, inflateSync } from "node:zlib";
+/** zlib streams (RFC 1950), gzip files (RFC 1952) and their CRC-32 through Node's own zlib. A browser build replaces this file. */
+import { gunzipSync, inflateSync, crc32 as nodeCrc32 } from "node:zlib";
 
 /**
  * Inflates `input` into `target`. Returns undefined when the stream is sound and fills the target exactly, else what is wrong with it.
@@ -18,6 +18,18 @@ export function inflateInto(input: Uint8Array, target: Uint8Array): string | und
   return undefined;
 }
 
+/** Inflates a stream of any length that must give exactly `size` bytes; a text says what is wrong with it. `size` is the caller's to limit. */
+export function inflate(input: Uint8Array, size: number): Uint8Array | string {
+  try {
+    // A little room beyond the end keeps zlib from setting up a second buffer of this size.
+    const output = inflateSync(input, { chunkSize: Math.max(64, size + 64), maxOutputLength: size });
+    return output.length === size ? output : `zlib: ${output.length} bytes instead of ${size}`;
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    return code === "ERR_BUFFER_TOO_LARGE" ? `zlib: more than ${size} bytes` : `zlib: ${message}`;
+  }
+}
+
 /** Unpacks a gzip file (RFC 1952) of at most `maxLength` bytes; a text says what is wrong with it. */
 export function gunzip(input: Uint8Array, maxLength: number): Uint8Array | string {
   try {
@@ -25,4 +37,9 @@ export function gunzip(input: Uint8Array, maxLength: number): Uint8Array | strin
   } catch (error) {
     return `gzip: ${(error as Error).message}`;
   }
+}
+
+/** CRC-32 of the bytes, unsigned; `before` is that of what precedes them. */
+export function crc32(bytes: Uint8Array, before = 0): number {
+  return nodeCrc32(bytes, before);
 }

@@ -25,3 +25,49 @@ export function zstdInto(input: Uint8Array, target: Uint8Array): string | undefi
   target.set(output);
   return undefined;
 }
+
+/** The decoder works in 32-bit memory that must hold stream and result. */
+const MAX_UNPACKED = 2 ** 30;
+
+/**
+ * Decodes frames of any length, one after another, that must give exactly `size` bytes; a text says what is wrong. Never throws.
+ * prepareZstd must have been awaited.
+ */
+export function unzstd(input: Uint8Array, size: number): Uint8Array | string {
+  if (decoder === undefined) return "zstd: its decoder was not loaded";
+  if (input.length === 0 || size === 0) return "zstd: no input";
+  if (size > MAX_UNPACKED || input.length > MAX_UNPACKED) return `zstd: ${size} bytes are more than can be unpacked here`;
+  const claimed = frameSize(input);
+  if (claimed !== undefined && claimed > size) return `zstd: ${claimed} bytes instead of ${size}`;
+  let output: Uint8Array;
+  try {
+    output = decoder.decode(input, size);
+  } catch (error) {
+    return `zstd: ${(error as Error).message}`;
+  }
+  return output.length === size ? output : `zstd: corrupt, or not ${size} bytes`;
+}
+
+/** True once prepareZstd has done its work. */
+export function zstdReady(): boolean {
+  return decoder !== undefined;
+}
+
+/**
+ * Content size that the first frame's header gives (RFC 8878, 3.1.1.1); undefined when it gives none or is no frame.
+ *
+ *   │ magic u32 │ descriptor: size flag:2 single:1 …:3 dictionary:2 │ window 0-1 │ dictionary id 0-4 │ content size 0-8 │
+ */
+export function frameSize(input: Uint8Array): number | undefined {
+  const view = new DataView(input.buffer, input.byteOffset, input.byteLength);
+  if (input.length < 6 || view.getUint32(0, true) !== 0xfd2fb528) return undefined;
+  const descriptor = view.getUint8(4);
+  const single = (descriptor & 0x20) !== 0;
+  const at = 5 + (single ? 0 : 1) + ([0, 1, 2, 4][descriptor & 3] as number);
+  const flag = descriptor >>> 6;
+  const bytes = flag === 0 ? (single ? 1 : 0) : 1 << flag;
+  if (bytes === 0 || at + bytes > input.length) return undefined;
+  if (bytes === 1) return view.getUint8(at);
+  if (bytes === 2) return view.getUint16(at, true) + 256;
+  return bytes === 4 ? view.getUint32(at, true) : Number(view.getBigUint64(at, true));
+}

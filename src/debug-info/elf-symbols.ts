@@ -22,6 +22,7 @@ const STB_WEAK = 2;
 const STB_GLOBAL = 1;
 
 const utf8 = new TextDecoder("utf-8", { fatal: false });
+const encoder = new TextEncoder();
 
 /** Symbols of a vmlinux. */
 export class ElfSymbols extends SortedSymbols {
@@ -30,7 +31,7 @@ export class ElfSymbols extends SortedSymbols {
   readonly #sections: readonly ElfSection[];
   /** Place of each symbol, in address order. */
   readonly #places: Uint32Array;
-  #byName: Map<string, number[]> | undefined;
+  #names: NameHash | undefined;
 
   private constructor(
     addresses: BigUint64Array,
@@ -53,24 +54,29 @@ export class ElfSymbols extends SortedSymbols {
     if (table === undefined || names === undefined || !elf.hasContent(table) || !elf.hasContent(names)) return undefined;
     const bytes = elf.read(table);
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    const kept: number[] = [];
+    const places = new Uint32Array(Math.floor(bytes.length / SYMBOL));
+    const low = new Uint32Array(places.length);
+    const high = new Uint32Array(places.length);
+    let count = 0;
     for (let at = 0; at + SYMBOL <= view.byteLength; at += SYMBOL) {
       const type = view.getUint8(at + 4) & 15;
-      if (view.getUint32(at, true) !== 0 && view.getUint16(at + 6, true) !== 0 && type !== STT_SECTION && type !== STT_FILE) kept.push(at);
+      if (view.getUint32(at, true) === 0 || view.getUint16(at + 6, true) === 0 || type === STT_SECTION || type === STT_FILE) continue;
+      places[count] = at;
+      low[count] = view.getUint32(at + 8, true);
+      high[count] = view.getUint32(at + 12, true);
+      count++;
     }
-    const values = BigUint64Array.from(kept, (at) => view.getBigUint64(at + 8, true));
-    const order = Uint32Array.from(kept.keys()).sort((a, b) => {
-      const x = values[a] as bigint;
-      const y = values[b] as bigint;
-      return x < y ? -1 : x > y ? 1 : a - b;
-    });
-    return new ElfSymbols(
-      BigUint64Array.from(order, (i) => values[i] as bigint),
-      Uint32Array.from(order, (i) => kept[i] as number),
-      view,
-      elf.read(names),
-      elf.sections,
-    );
+    const order = sortedOrder(low.subarray(0, count), high.subarray(0, count));
+    const addresses = new BigUint64Array(count);
+    const halves = new Uint32Array(addresses.buffer);
+    const sorted = new Uint32Array(count);
+    for (let i = 0; i < count; i++) {
+      const from = order[i] as number;
+      halves[2 * i] = low[from] as number;
+      halves[2 * i + 1] = high[from] as number;
+      sorted[i] = places[from] as number;
+    }
+    return new ElfSymbols(addresses, sorted, view, elf.read(names), elf.sections);
   }
 
   protected override nameAt(index: number): string {
@@ -95,25 +101,101 @@ export class ElfSymbols extends SortedSymbols {
   }
 
   protected override *find(name: string): Iterable<number> {
-    yield* this.#index().get(name) ?? [];
+    const wanted = encoder.encode(name);
+    this.#names ??= new NameHash(this.count, (index) => this.#nameStart(index), this.#strings);
+    for (const index of this.#names.candidates(wanted)) {
+      const start = this.#nameStart(index);
+      if (this.#startsWith(start, wanted) && (this.#strings[start + wanted.length] ?? 0) === 0) yield index;
+    }
   }
 
   protected override *startingWith(prefix: string): Iterable<number> {
-    for (const [name, indexes] of this.#index()) if (name.startsWith(prefix)) yield* indexes;
+    const wanted = encoder.encode(prefix);
+    for (let index = 0; index < this.count; index++) if (this.#startsWith(this.#nameStart(index), wanted)) yield index;
   }
 
-  #index(): Map<string, number[]> {
-    if (this.#byName === undefined) {
-      this.#byName = new Map();
-      for (let index = 0; index < this.count; index++) {
-        const name = this.nameAt(index);
-        const same = this.#byName.get(name);
-        if (same === undefined) this.#byName.set(name, [index]);
-        else same.push(index);
-      }
-    }
-    return this.#byName;
+  #nameStart(index: number): number {
+    return this.#view.getUint32(this.#places[index] as number, true);
   }
+
+  #startsWith(start: number, wanted: Uint8Array): boolean {
+    for (let i = 0; i < wanted.length; i++) if (this.#strings[start + i] !== wanted[i]) return false;
+    return true;
+  }
+}
+
+/**
+ * Names by hash, in two typed arrays: a chain of symbols for each bucket, in ascending order. For 190,000 symbols it is made in some
+ * milliseconds, where a Map of decoded names takes a hundred.
+ */
+class NameHash {
+  readonly #heads: Int32Array;
+  readonly #next: Int32Array;
+  readonly #mask: number;
+
+  constructor(count: number, start: (index: number) => number, strings: Uint8Array) {
+    this.#mask = 2 ** Math.ceil(Math.log2(Math.max(16, count))) - 1;
+    this.#heads = new Int32Array(this.#mask + 1).fill(-1);
+    this.#next = new Int32Array(count);
+    for (let index = count - 1; index >= 0; index--) {
+      let hash = 0;
+      for (let at = start(index), end = at + MAX_HASHED; at < end; at++) {
+        const byte = strings[at];
+        if (byte === undefined || byte === 0) break;
+        hash = (Math.imul(hash, 31) + byte) | 0;
+      }
+      const bucket = mix(hash) & this.#mask;
+      this.#next[index] = this.#heads[bucket] as number;
+      this.#heads[bucket] = index;
+    }
+  }
+
+  /** Symbols that may have this name, ascending. */
+  *candidates(name: Uint8Array): Iterable<number> {
+    let hash = 0;
+    for (let i = 0; i < name.length && i < MAX_HASHED; i++) hash = (Math.imul(hash, 31) + (name[i] as number)) | 0;
+    for (let index = this.#heads[mix(hash) & this.#mask] as number; index >= 0; index = this.#next[index] as number) yield index;
+  }
+}
+
+/** Bytes of a name that its hash is made of: a damaged table may have no end of names. */
+const MAX_HASHED = 512;
+
+function mix(hash: number): number {
+  return (hash ^ (hash >>> 15)) >>> 0;
+}
+
+/** Indexes in ascending order of high:low, equal ones as they stand: a radix sort by 16 bits, leaving out digits that are all the same. */
+function sortedOrder(low: Uint32Array, high: Uint32Array): Uint32Array {
+  let order = Uint32Array.from(low.keys());
+  let other = new Uint32Array(order.length);
+  const ends = new Uint32Array(1 << 16);
+  for (const [half, shift] of [
+    [low, 0],
+    [low, 16],
+    [high, 0],
+    [high, 16],
+  ] as const) {
+    ends.fill(0);
+    for (const value of half) {
+      const digit = (value >>> shift) & 0xffff;
+      ends[digit] = (ends[digit] as number) + 1;
+    }
+    if (half.length > 0 && ends[((half[0] as number) >>> shift) & 0xffff] === half.length) continue;
+    let sum = 0;
+    for (let digit = 0; digit < ends.length; digit++) {
+      sum += ends[digit] as number;
+      ends[digit] = sum - (ends[digit] as number);
+    }
+    for (const index of order) {
+      const digit = ((half[index] as number) >>> shift) & 0xffff;
+      const at = ends[digit] as number;
+      other[at] = index;
+      ends[digit] = at + 1;
+    }
+    [order, other] = [other, order];
+  }
+  return order;
 }
 
 function sectionLetter(section: ElfSection | undefined): string {

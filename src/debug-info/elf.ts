@@ -7,10 +7,12 @@
  * Read here: a vmlinux or a module with its debug information. Core dumps are read by the dump floor.
  */
 import type { ByteSource } from "../bytes/byte-source.ts";
-import { FormatError, UnsupportedError } from "../bytes/errors.ts";
+import { FormatError, InquestError, UnsupportedError } from "../bytes/errors.ts";
 import { readExactly } from "../bytes/read-bytes.ts";
+import { COMPRESSION_HEADER, readCompression, unpackSection } from "./elf-compression.ts";
 
 export const EM_X86_64 = 62;
+export const EM_AARCH64 = 183;
 const ET_REL = 1;
 const ET_EXEC = 2;
 const ET_DYN = 3;
@@ -20,6 +22,8 @@ const PT_LOAD = 1;
 const PT_NOTE = 4;
 const SHT_NOTE = 7;
 const SHT_NOBITS = 8;
+const SHF_ALLOC = 2;
+const SHF_EXECINSTR = 4;
 const SHF_COMPRESSED = 0x800;
 const NT_GNU_BUILD_ID = 3;
 
@@ -41,6 +45,8 @@ export interface ElfSection {
   readonly size: number;
   /** Index of an associated section, e.g. the strings of a symbol table. */
   readonly link: number;
+  /** What it means depends on the type: the section that relocations are for. */
+  readonly info: number;
   readonly entrySize: number;
 }
 
@@ -68,6 +74,8 @@ export class Elf {
   readonly machine: number;
   readonly segments: readonly ElfSegment[];
   readonly sections: readonly ElfSection[];
+  /** Compressed sections that were wanted. */
+  readonly #unpacked = new Map<ElfSection, Uint8Array>();
 
   private constructor(source: ByteSource, header: DataView) {
     this.source = source;
@@ -108,18 +116,57 @@ export class Elf {
     return section.type !== SHT_NOBITS && section.size > 0;
   }
 
-  /** Bytes of a section, as a whole or a part; throws FormatError when the file ends before, UnsupportedError when compressed. */
-  read(section: ElfSection, from = 0, length = section.size - from): Uint8Array {
+  /** True for SHF_COMPRESSED and GNU's older .zdebug_ sections. */
+  isCompressed(section: ElfSection): boolean {
+    return (section.flags & SHF_COMPRESSED) !== 0 || section.name.startsWith(".zdebug_");
+  }
+
+  /** Bytes of a section's content, unpacked. Throws FormatError, UnsupportedError where its compression is unknown. */
+  contentSize(section: ElfSection): number {
+    if (!this.isCompressed(section)) return section.size;
+    return this.#unpacked.get(section)?.length ?? this.#compression(section).size;
+  }
+
+  /**
+   * Bytes of a section, as a whole or a part; a compressed one is unpacked as a whole the first time and kept. Not to be written to.
+   * Throws FormatError when the file ends before, or the compressed stream is damaged.
+   */
+  read(section: ElfSection, from = 0, length = this.contentSize(section) - from): Uint8Array {
     if (!this.hasContent(section)) throw new FormatError(this.source.name, `section ${section.name} has no content in this file`);
-    if ((section.flags & SHF_COMPRESSED) !== 0) throw new UnsupportedError(`${this.source.name}: section ${section.name} is compressed`);
-    if (from < 0 || length < 0 || from + length > section.size) {
-      throw new FormatError(this.source.name, `bytes ${from} to ${from + length} of section ${section.name}, which has ${section.size}`);
+    const size = this.contentSize(section);
+    if (from < 0 || length < 0 || from + length > size) {
+      throw new FormatError(this.source.name, `bytes ${from} to ${from + length} of section ${section.name}, which has ${size}`);
     }
+    if (this.isCompressed(section)) return this.#unpack(section).subarray(from, from + length);
     return this.#range(section.offset + from, length, `section ${section.name}`);
+  }
+
+  /** True when a section needs the zstd decoder, which must be loaded first (prepareZstd). */
+  usesZstd(): boolean {
+    return this.sections.some((section) => {
+      if ((section.flags & SHF_COMPRESSED) === 0 || !this.hasContent(section)) return false;
+      try {
+        return this.#compression(section).method === "zstd";
+      } catch (error) {
+        if (error instanceof InquestError) return false;
+        throw error;
+      }
+    });
+  }
+
+  /**
+   * True for a file that keeps the headers of its program sections without their content (objcopy --only-keep-debug, eu-strip -f): its
+   * segments may still claim bytes in the file, which are something else.
+   */
+  get debugOnly(): boolean {
+    return this.sections.some(
+      ({ type, flags, size }) => type === SHT_NOBITS && size > 0 && (flags & (SHF_ALLOC | SHF_EXECINSTR)) === (SHF_ALLOC | SHF_EXECINSTR),
+    );
   }
 
   /** Bytes at a link-time address, from the loaded segments; undefined when the file does not hold them all. */
   bytesAt(address: bigint, length: number): Uint8Array | undefined {
+    if (this.debugOnly) return undefined;
     for (const segment of this.segments) {
       if (segment.type !== PT_LOAD || address < segment.address || address + BigInt(length) > segment.address + BigInt(segment.fileSize))
         continue;
@@ -146,6 +193,24 @@ export class Elf {
       if (name === "GNU" && type === NT_GNU_BUILD_ID) return Array.from(description, (byte) => byte.toString(16).padStart(2, "0")).join("");
     }
     return undefined;
+  }
+
+  #compression(section: ElfSection) {
+    const start = this.#range(section.offset, Math.min(COMPRESSION_HEADER, section.size), `section ${section.name}`);
+    const gnu = (section.flags & SHF_COMPRESSED) === 0;
+    return readCompression(start, section.size, gnu, this.source.name, section.name);
+  }
+
+  #unpack(section: ElfSection): Uint8Array {
+    let bytes = this.#unpacked.get(section);
+    if (bytes === undefined) {
+      const compression = this.#compression(section);
+      const { header } = compression;
+      const stream = this.#range(section.offset + header, section.size - header, `section ${section.name}`);
+      bytes = unpackSection(stream, compression, this.source.name, section.name);
+      this.#unpacked.set(section, bytes);
+    }
+    return bytes;
   }
 
   #readSegments(header: DataView): ElfSegment[] {
@@ -187,6 +252,7 @@ export class Elf {
         offset: this.#offset(view.getBigUint64(at + 24, true), "a section"),
         size: this.#offset(view.getBigUint64(at + 32, true), "the size of a section"),
         link: view.getUint32(at + 40, true),
+        info: view.getUint32(at + 44, true),
         entrySize: Number(view.getBigUint64(at + 56, true) & 0xffffffffn),
       };
     });
