@@ -72,7 +72,7 @@ const NONE_64 = 0xffffffff + 0xffffffff * 0x1_0000_0000;
 /** Bytes of an entry that are looked at: real CIEs have below 100, FDEs of long functions some thousand. */
 const MAX_ENTRY = 1 << 20;
 
-/** Reads a CIE. Throws FormatError, also for an augmentation that is not known, since what follows it cannot be told then. */
+/** Reads the CIE at an offset of a section. Throws as parseCommonEntry(). */
 export function readCommonEntry({ data, kind, file }: FrameSection, offset: number): CommonEntry {
   const where = `${file}: ${data.name}`;
   const head = new DwarfReader(data.read(offset, Math.min(24, data.size - offset)), where, offset);
@@ -80,7 +80,14 @@ export function readCommonEntry({ data, kind, file }: FrameSection, offset: numb
   if (header === undefined || header.cie !== undefined) return head.fail("an entry that names this as its CIE, and it is none");
   const length = Math.min(header.end, data.size) - header.body;
   if (length > MAX_ENTRY) head.fail(`a CIE of ${length} bytes`);
-  const reader = new DwarfReader(data.read(header.body, Math.max(0, length)), where, header.body);
+  return parseCommonEntry(new DwarfReader(data.read(header.body, Math.max(0, length)), where, header.body), length);
+}
+
+/**
+ * Reads a CIE from behind its header to a position of the reader. Throws FormatError, also for an augmentation that is not known, since
+ * what follows it cannot be told then.
+ */
+export function parseCommonEntry(reader: DwarfReader, end: number): CommonEntry {
   const version = reader.u8();
   if (version !== 1 && version !== 3 && version !== 4) reader.fail(`a CIE of version ${version}; 1, 3 and 4 are known`);
   const augmentation = reader.string();
@@ -111,7 +118,7 @@ export function readCommonEntry({ data, kind, file }: FrameSection, offset: numb
     }
     reader.seek(next);
   } else if (augmentation !== "" && augmentation !== "eh") reader.fail(`augmentation "${augmentation}" is not known`);
-  const instructions = reader.take(reader.end - reader.position);
+  const instructions = reader.take(end - reader.position);
   return { codeFactor, dataFactor, returnRegister, signal, addressSize, encoding, sized, instructions };
 }
 

@@ -5,9 +5,18 @@
  *   starts   sorted signed doubles │ lengths │ offsets of the FDEs in the section
  */
 import { InquestError } from "../../bytes/errors.ts";
-import { type CommonEntry, entryHeader, type FrameSection, readCommonEntry, readLength, readStart } from "./call-frame-entry.ts";
+import {
+  type CommonEntry,
+  entryHeader,
+  type FrameSection,
+  parseCommonEntry,
+  readCommonEntry,
+  readLength,
+  readStart,
+} from "./call-frame-entry.ts";
+import { DW_EH_PE_absptr } from "./constants.ts";
 import { DwarfReader } from "./dwarf-reader.ts";
-import { signedAddress } from "./link-address.ts";
+import { signedAddress, signedAddressOf } from "./link-address.ts";
 
 /** An FDE, as far as a look-up needs it. */
 export interface FoundEntry {
@@ -29,6 +38,8 @@ export class CallFrameTable {
   readonly #section: FrameSection;
   readonly #where: string;
   readonly #commons = new Map<number, CommonEntry | null>();
+  /** The CIE met last, and its bytes. */
+  #newest: { readonly bytes: Uint8Array; readonly cie: CommonEntry | null } | undefined;
   readonly #starts: Float64Array;
   readonly #lengths: Float64Array;
   readonly #offsets: Float64Array;
@@ -36,18 +47,17 @@ export class CallFrameTable {
   constructor(section: FrameSection) {
     this.#section = section;
     this.#where = `${section.file}: ${section.data.name}`;
-    const starts: number[] = [];
-    const lengths: number[] = [];
-    const offsets: number[] = [];
-    this.#scan((start, length, offset) => {
-      starts.push(start);
-      lengths.push(length);
-      offsets.push(offset);
-    });
-    const order = sortedOrder(starts);
-    this.#starts = Float64Array.from(order, (i) => starts[i]!);
-    this.#lengths = Float64Array.from(order, (i) => lengths[i]!);
-    this.#offsets = Float64Array.from(order, (i) => offsets[i]!);
+    const found = this.#scan();
+    const order = sortedOrder(found.starts.subarray(0, found.count));
+    this.#starts = new Float64Array(order.length);
+    this.#lengths = new Float64Array(order.length);
+    this.#offsets = new Float64Array(order.length);
+    for (let to = 0; to < order.length; to++) {
+      const from = order[to]!;
+      this.#starts[to] = found.starts[from]!;
+      this.#lengths[to] = found.lengths[from]!;
+      this.#offsets[to] = found.offsets[from]!;
+    }
   }
 
   /** Number of FDEs. */
@@ -99,48 +109,110 @@ export class CallFrameTable {
 
   #readCommon(offset: number): CommonEntry | null {
     if (!(offset >= 0 && offset < this.#section.data.size)) return null;
-    try {
-      return readCommonEntry(this.#section, offset);
-    } catch (error) {
-      if (error instanceof InquestError) return null;
-      throw error;
-    }
+    return tried(() => readCommonEntry(this.#section, offset));
   }
 
-  /** Visits all FDEs. What comes behind a damaged length cannot be found, and is left out. */
-  #scan(visit: (start: number, length: number, offset: number) => void): void {
+  /** Collects all FDEs. What comes behind a damaged length cannot be found, and is left out. */
+  #scan(): Collected {
     const { data, kind } = this.#section;
-    const base = signedAddress(data.address);
-    let window = new DwarfReader(new Uint8Array(0), this.#where);
-    let windowStart = 0;
-    let count = 0;
-    for (let offset = 0; offset + 4 <= data.size && count < MAX_ENTRIES; ) {
-      const room = Math.min(HEADER, data.size - offset);
-      if (offset + room > windowStart + window.end) {
-        window = new DwarfReader(data.read(offset, Math.min(WINDOW, data.size - offset)), this.#where, offset);
-        windowStart = offset;
+    const found = new Collected(Math.min(MAX_ENTRIES, Math.ceil(data.size / 40)));
+    let bytes: Uint8Array = new Uint8Array(0);
+    let view = new DataView(bytes.buffer);
+    let reader = new DwarfReader(bytes, this.#where);
+    let base = 0;
+    // The CIE seen last, when its FDEs are what compilers write by the 50,000: 32-bit DWARF with plain addresses.
+    let plain = -1;
+    for (let offset = 0, count = 0; offset + 4 <= data.size && count < MAX_ENTRIES; count++) {
+      if (Math.min(offset + HEADER, data.size) > base + bytes.length) {
+        bytes = data.read(offset, Math.min(WINDOW, data.size - offset));
+        view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+        reader = new DwarfReader(bytes, this.#where, offset);
+        base = offset;
       }
-      window.position = offset - windowStart;
-      const header = tried(() => entryHeader(window, kind, windowStart));
-      if (header === null) return;
-      if (header === undefined) {
-        offset += 4;
-        continue;
-      }
-      if (header.cie !== undefined) {
-        const cie = this.#common(header.cie);
-        if (cie !== undefined) {
-          const start = readStart(window, cie, base + header.body);
-          const length = readLength(window, cie);
-          // Functions that the linker threw away are left at address 0.
-          if (length > 0 && start !== 0 && Number.isSafeInteger(start)) visit(start, length, offset);
-          count++;
+      const at = offset - base;
+      if (at + 24 <= bytes.length && view.getUint32(at + 4, true) === plain) {
+        const length = view.getUint32(at, true);
+        if (length >= 20 && length < 0xfffffff0) {
+          const start = signedAddressOf(view.getInt32(at + 12, true), view.getUint32(at + 8, true));
+          found.add(start, signedAddressOf(view.getInt32(at + 20, true), view.getUint32(at + 16, true)), offset);
+          offset += 4 + length;
+          continue;
         }
       }
-      if (header.end <= offset || header.end > data.size) return;
+      const header = tried(() => this.#visit(reader, base, offset, found));
+      if (header === null || header.end > data.size) break;
+      const cie = kind === "debug" && header.cie !== undefined ? this.#common(header.cie) : undefined;
+      if (cie?.encoding === DW_EH_PE_absptr && cie.addressSize === 8) plain = header.cie ?? -1;
       offset = header.end;
     }
+    return found;
   }
+
+  /** Any entry. @param reader over bytes of the section from `base` on */
+  #visit(reader: DwarfReader, base: number, offset: number, found: Collected): { readonly end: number; readonly cie: number | undefined } {
+    reader.position = offset - base;
+    const header = entryHeader(reader, this.#section.kind, base);
+    if (header === undefined) return { end: offset + 4, cie: undefined };
+    if (header.cie === undefined) {
+      // One for each object file: taken from what is read already.
+      const end = header.end - base;
+      if (end <= reader.end)
+        this.#commons.set(
+          offset,
+          tried(() => parseCommonEntry(reader, end)),
+        );
+      return header;
+    }
+    const cie = this.#common(header.cie);
+    if (cie !== undefined) {
+      const start = readStart(reader, cie, signedAddress(this.#section.data.address) + header.body);
+      found.add(start, readLength(reader, cie), offset);
+    }
+    return header;
+  }
+}
+
+/** Entries as they are met. */
+class Collected {
+  starts: Float64Array;
+  lengths: Float64Array;
+  offsets: Float64Array;
+  count = 0;
+
+  /** @param expected number of entries */
+  constructor(expected: number) {
+    this.starts = new Float64Array(expected + 1);
+    this.lengths = new Float64Array(expected + 1);
+    this.offsets = new Float64Array(expected + 1);
+  }
+
+  /** Leaves out what covers nothing. Functions that the linker threw away are left at address 0. */
+  add(start: number, length: number, offset: number): void {
+    if (!(length > 0) || start === 0 || Number.isNaN(start)) return;
+    const { count } = this;
+    if (count === this.starts.length) {
+      this.starts = doubled(this.starts);
+      this.lengths = doubled(this.lengths);
+      this.offsets = doubled(this.offsets);
+    }
+    this.starts[count] = start;
+    this.lengths[count] = length;
+    this.offsets[count] = offset;
+    this.count = count + 1;
+  }
+}
+
+/** Are the bytes from … end the same as these? */
+function repeats(bytes: Uint8Array, from: number, end: number, known: Uint8Array): boolean {
+  if (end - from !== known.length) return false;
+  for (let i = 0; i < known.length; i++) if (bytes[from + i] !== known[i]) return false;
+  return true;
+}
+
+function doubled(array: Float64Array): Float64Array {
+  const larger = new Float64Array(array.length * 2);
+  larger.set(array);
+  return larger;
 }
 
 /** null for what is damaged. */
@@ -157,21 +229,20 @@ function tried<T>(read: () => T): T | null {
  * Indexes in ascending order of their keys. A comparison function costs 20 ms for a kernel; where keys and indexes fit one double
  * together (a kernel's text is below 2^30 long), the engine sorts plain numbers.
  */
-function sortedOrder(keys: readonly number[]): Float64Array | number[] {
+function sortedOrder(keys: Float64Array): Float64Array {
   const { length } = keys;
   let least = Number.POSITIVE_INFINITY;
   let most = Number.NEGATIVE_INFINITY;
-  let ascending = true;
   for (let i = 0; i < length; i++) {
     const key = keys[i]!;
     if (key < least) least = key;
-    if (key < most) ascending = false;
-    else most = key;
+    if (key > most) most = key;
   }
-  if (ascending) return Array.from({ length }, (_, i) => i);
-  if ((most - least + 1) * length > Number.MAX_SAFE_INTEGER) {
-    return Array.from({ length }, (_, i) => i).sort((a, b) => keys[a]! - keys[b]! || a - b);
-  }
-  const combined = Float64Array.from(keys, (key, i) => (key - least) * length + i).sort();
-  return combined.map((value) => value % length);
+  const indexes = new Float64Array(length);
+  const fits = (most - least + 1) * length <= Number.MAX_SAFE_INTEGER;
+  for (let i = 0; i < length; i++) indexes[i] = fits ? (keys[i]! - least) * length + i : i;
+  if (!fits) return indexes.sort((a, b) => keys[a]! - keys[b]! || a - b);
+  indexes.sort();
+  for (let i = 0; i < length; i++) indexes[i] = indexes[i]! - Math.floor(indexes[i]! / length) * length;
+  return indexes;
 }
