@@ -41,6 +41,8 @@ export interface CallSite {
   readonly target: string | undefined;
   /** Expressions over the CALLER's registers: where the argument went (`location`) and what it was (`value`). */
   readonly parameters: readonly { readonly location: Uint8Array; readonly value: Uint8Array; readonly die: Die }[];
+  /** The call's entry: DW_AT_call_origin, DW_AT_call_target. */
+  readonly die: Die;
 }
 
 /** A function, a call inlined into one, or a block within. */

@@ -69,6 +69,7 @@ function callSite(die: Die): CallSite | undefined {
     tail: die.flag(DW_AT_call_tail_call) || die.flag(DW_AT_GNU_tail_call),
     target: target === undefined ? undefined : holderOf(target, DW_AT_name)?.name,
     parameters: die.hasChildren ? parametersOf(die) : [],
+    die,
   };
 }
 
