@@ -141,8 +141,10 @@ export class CallFrameTable {
       }
       const header = tried(() => this.#visit(reader, base, offset, found));
       if (header === null || header.end > data.size) break;
-      const cie = kind === "debug" && header.cie !== undefined ? this.#common(header.cie) : undefined;
-      if (cie?.encoding === DW_EH_PE_absptr && cie.addressSize === 8) plain = header.cie ?? -1;
+      if (kind === "debug" && header.cie === undefined) {
+        const cie = this.#common(offset);
+        plain = cie?.encoding === DW_EH_PE_absptr && cie.addressSize === 8 ? offset : -1;
+      }
       offset = header.end;
     }
     return found;
@@ -154,13 +156,14 @@ export class CallFrameTable {
     const header = entryHeader(reader, this.#section.kind, base);
     if (header === undefined) return { end: offset + 4, cie: undefined };
     if (header.cie === undefined) {
-      // One for each object file: taken from what is read already.
+      // One for each object file, taken from what is read already; in a kernel they are all the same.
       const end = header.end - base;
-      if (end <= reader.end)
-        this.#commons.set(
-          offset,
-          tried(() => parseCommonEntry(reader, end)),
-        );
+      if (end > reader.end) return header;
+      const from = header.body - base;
+      if (this.#newest === undefined || !repeats(reader.bytes, from, end, this.#newest.bytes)) {
+        this.#newest = { bytes: reader.bytes.slice(from, end), cie: tried(() => parseCommonEntry(reader, end)) };
+      }
+      this.#commons.set(offset, this.#newest.cie);
       return header;
     }
     const cie = this.#common(header.cie);
