@@ -1,6 +1,6 @@
 /**
  * Is a word a return address? It must lie in code, right behind a call instruction. Code that cannot be read is given the benefit of
- * the doubt.
+ * the doubt, and so is the kernel's init text, whose memory has been given back: idle tasks return into it (start_kernel and its callers).
  */
 import { arm64CallAt } from "../arch/arm64-frames.ts";
 import { X86_LONGEST_CALL, x86CallBefore } from "../arch/x86-64-frames.ts";
@@ -19,11 +19,21 @@ export function callBefore(kernel: Kernel, address: bigint): CallTarget {
     const before = kernel.memory.tryBytes(virtual(address - BigInt(X86_LONGEST_CALL)), X86_LONGEST_CALL);
     if (before === undefined) return "unreadable";
     const call = x86CallBefore(before);
-    return call?.kind === "direct" ? virtual(address + BigInt(call.displacement)) : call?.kind;
+    const target = call?.kind === "direct" ? virtual(address + BigInt(call.displacement)) : call?.kind;
+    return target ?? (isInitText(kernel, address) ? "unreadable" : undefined);
   }
   if ((address & 3n) !== 0n) return undefined;
   const word = kernel.memory.tryU32(virtual(address - 4n));
-  return word === undefined ? "unreadable" : arm64CallAt(word, address - 4n);
+  if (word === undefined) return "unreadable";
+  return arm64CallAt(word, address - 4n) ?? (isInitText(kernel, address) ? "unreadable" : undefined);
+}
+
+function isInitText(kernel: Kernel, address: bigint): boolean {
+  const { start, end } = kernel.memo(isInitText, () => ({
+    start: kernel.tryAddress("_sinittext") ?? 0n,
+    end: kernel.tryAddress("_einittext") ?? 0n,
+  }));
+  return address > start && address <= end;
 }
 
 /** Calls may enter a function a little before or behind its symbol: past endbr64 and its check (FineIBT), at a counting thunk (call depth tracking). */

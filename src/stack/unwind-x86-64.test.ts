@@ -403,6 +403,26 @@ describe("a kernel with frame pointers", () => {
     expect(stop.text).toBe("user mode");
   });
 
+  it("ends where a kernel thread's user registers would be", () => {
+    const { kernel, bp, regs } = pointed();
+    kernel.words(regs, ...new Array(21).fill(0n));
+    const { frames, stop } = unwindFrom(kernel.kernel, at(kernel.start("inner") + 0x20n, bp - 64n, { [RBP]: bp }), TASK);
+    expect(describeFrames(frames)).toEqual(["#0 inner+0x20 interrupted", "#1 outer+0x40", "#2 entry+0x80"]);
+    expect(frames[2]?.exception).toBeUndefined();
+    expect(stop).toEqual({ complete: true, text: "end of the stack" });
+  });
+
+  it("goes on through init text that is gone, to the start of a CPU, which nothing called", () => {
+    const { kernel, bp } = pointed();
+    for (const name of ["start_kernel", "secondary_startup_64"]) kernel.define(name);
+    kernel.symbol("_sinittext", kernel.start("start_kernel"));
+    kernel.symbol("_einittext", kernel.start("start_kernel") + 0x100n);
+    kernel.words(bp + 32n, bp + 64n, kernel.start("start_kernel") + 0x80n, 0n, 0n, 0n, kernel.start("secondary_startup_64") + 0x20n);
+    const { frames, stop } = unwindFrom(kernel.kernel, at(kernel.start("inner") + 0x20n, bp - 64n, { [RBP]: bp }), TASK);
+    expect(describeFrames(frames).slice(1)).toEqual(["#1 outer+0x40", "#2 start_kernel+0x80", "#3 secondary_startup_64+0x20"]);
+    expect(stop).toEqual({ complete: true, text: "end of the stack" });
+  });
+
   it("keeps the caller of a function interrupted before, in and behind its prologue", () => {
     const { kernel, bp } = pointed();
     const start = kernel.start("inner");

@@ -49,8 +49,10 @@ export class X86FramePointers implements RuleSource {
     if ((bp & 7n) !== 0n || !this.#help.onStack(bp)) return undefined;
     const caller = this.#memory.tryU64(virtual(bp));
     const pc = this.#memory.tryU64(virtual(bp + 8n));
-    if (caller === undefined || pc === undefined || !this.#help.isReturnAddress(pc)) return undefined;
-    return this.#found(pc, caller, virtual(bp + 8n));
+    if (caller === undefined || pc === undefined) return undefined;
+    // The outermost frame of an idle task was made without a call: secondary_startup_64 pushes where lretq's function is to return to.
+    const outermost = this.#help.everyFunction && caller === 0n && this.#help.place(virtual(pc), true) !== undefined;
+    return outermost || this.#help.isReturnAddress(pc) ? this.#found(pc, caller, virtual(bp + 8n)) : undefined;
   }
 
   /** A function that was interrupted before its frame pointer stood, or at its return. */
@@ -75,6 +77,8 @@ export class X86FramePointers implements RuleSource {
     const user = x86IsUser(registers);
     const exception = { address: at, user, partial: false, registers };
     if (user) return { kind: "end", complete: true, text: "user mode", exception };
+    // A kernel thread's place for user registers: copy_thread() fills it with zeroes.
+    if ((registers.get(RIP) ?? 0n) === 0n) return { kind: "end", complete: true, text: "end of the stack" };
     return {
       kind: "found",
       next: { registers, pc: virtual(registers.get(RIP) ?? 0n), interrupted: true },
