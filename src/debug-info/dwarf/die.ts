@@ -39,6 +39,8 @@ export interface Unit {
   readonly baseAddress: bigint;
   /** All code of the unit, from its own ranges. */
   readonly ranges: readonly AddressRange[];
+  /** Partial units (dwz) whose entries belong to this unit too: DW_TAG_imported_unit of its root, and theirs in turn. */
+  readonly imports: readonly Unit[];
   /** An entry by its offset in the unit's section. Throws FormatError when that is no entry of this unit. */
   dieAt(offset: number): Die;
   /** DW_FORM_addrx, DW_OP_addrx: entry of .debug_addr. */
@@ -55,15 +57,15 @@ export interface Unit {
 /** One entry. Attribute arguments are DW_AT_ numbers of constants.ts; a value of another class than asked for is undefined. */
 export interface Die {
   readonly unit: Unit;
-  /** Offset in the unit's section: identifies the entry within its file. */
+  /** Offset in the unit's section. Not unique: .debug_types, supplementary files and split units count from 0 again. */
   readonly offset: number;
+  /** Identifies the entry among all that can be reached from one Units, whatever file and section it lies in. */
+  readonly key: number;
   readonly tag: number;
   readonly hasChildren: boolean;
   has(attribute: number): boolean;
   /** What the attribute's form is good for. */
-  classOf(
-    attribute: number,
-  ): "address" | "block" | "constant" | "flag" | "reference" | "string" | "section offset" | undefined;
+  classOf(attribute: number): "address" | "block" | "constant" | "flag" | "reference" | "string" | "section offset" | undefined;
   /** Constants and section offsets (also DW_FORM_implicit_const, data16 not). */
   bigint(attribute: number): bigint | undefined;
   /** Constants whose form tells no sign (data1…8) read as signed of their width. */
@@ -93,6 +95,8 @@ export interface Units {
   containing(offset: number): Unit | undefined;
   /** All compile units of .debug_info in order. */
   all(): Iterable<Unit>;
+  /** All units of any kind, of .debug_info and .debug_types, in order. */
+  every(): Iterable<Unit>;
   /** The entry at an offset of .debug_info. Throws FormatError. */
   die(offset: number): Die;
 }

@@ -20,16 +20,17 @@ export class DwarfReader {
   /** Where reading ends: bytes.length, or before. */
   readonly end: number;
   readonly #view: DataView;
-  readonly #file: string;
+  /** File and section, for messages. */
+  readonly where: string;
   readonly #base: number;
 
-  /** @param file names file and section in errors; @param base offset of the bytes in that section, for errors only */
-  constructor(bytes: Uint8Array, file: string, base = 0, position = 0) {
+  /** @param where file and section, for messages; @param base offset of the bytes in that section, for messages only */
+  constructor(bytes: Uint8Array, where: string, base = 0, position = 0) {
     this.bytes = bytes;
     this.end = bytes.length;
     this.position = position;
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    this.#file = file;
+    this.where = where;
     this.#base = base;
   }
 
@@ -192,7 +193,7 @@ export class DwarfReader {
 
   /** Throws FormatError at the current place. */
   fail(what: string): never {
-    throw new FormatError(this.#file, what, this.#base + this.position);
+    throw new FormatError(this.where, what, this.#base + this.position);
   }
 
   #longUleb(): number {

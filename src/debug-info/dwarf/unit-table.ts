@@ -1,0 +1,118 @@
+/**
+ * The units of one section, found by jumping from header to header and only as far as asked; those that were asked for are kept.
+ *
+ *   .debug_info  │ header … │ header …    │ header … │
+ *                 └─ length ─^ └─ length ──^
+ */
+import { FormatError } from "../../bytes/errors.ts";
+import type { SectionData } from "../debug-sections.ts";
+import { DwarfReader } from "./dwarf-reader.ts";
+import { DwarfUnit } from "./unit.ts";
+import { parseUnitHeader, unitExtent } from "./unit-header.ts";
+import type { DwarfUnits } from "./units.ts";
+
+/** Read at each header: it and, of most units, the whole first entry. */
+const HEAD = 192;
+const LENGTH = 12;
+/** Damage is told, not collected. */
+const MAX_PROBLEMS = 100;
+
+export class UnitTable {
+  readonly section: SectionData;
+  /** Die.key of offset 0. */
+  readonly firstKey: number;
+  /** What of the units could not be read so far. */
+  readonly problems: FormatError[] = [];
+  readonly #file: DwarfUnits;
+  readonly #where: string;
+  readonly #types: boolean;
+  /** Offsets of the headers met so far. */
+  readonly #starts: number[] = [];
+  readonly #units = new Map<number, DwarfUnit>();
+  #next = 0;
+
+  /** @param types true for .debug_types of version 4; @param firstKey what Die.key adds to offsets here */
+  constructor(file: DwarfUnits, section: SectionData, types: boolean, firstKey: number) {
+    this.#file = file;
+    this.section = section;
+    this.#types = types;
+    this.firstKey = firstKey;
+    this.#where = `${file.name}: ${section.name}`;
+  }
+
+  /** The unit whose header is at an offset. Throws FormatError when that is no header. */
+  at(offset: number): DwarfUnit {
+    const known = this.#units.get(offset);
+    if (known !== undefined) return known;
+    const { size } = this.section;
+    if (!(offset >= 0 && offset + LENGTH <= size)) throw new FormatError(this.#where, "no unit begins there", offset);
+    const head = this.section.read(offset, Math.min(HEAD, size - offset));
+    const header = parseUnitHeader(head, this.#where, offset, size, this.#types);
+    const unit = new DwarfUnit(this.#file, this.section, header, head.subarray(0, header.end - offset), this.#where, this.firstKey);
+    this.#units.set(offset, unit);
+    return unit;
+  }
+
+  /** The unit that contains an offset; undefined when there is none, or it cannot be read. */
+  containing(offset: number): DwarfUnit | undefined {
+    while (this.#next <= offset && this.#step()) {}
+    const starts = this.#starts;
+    let low = 0;
+    let high = starts.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (starts[middle]! <= offset) low = middle + 1;
+      else high = middle;
+    }
+    if (low === 0) return undefined;
+    try {
+      const unit = this.at(starts[low - 1]!);
+      return offset < unit.end ? unit : undefined;
+    } catch (error) {
+      this.problem(error);
+      return undefined;
+    }
+  }
+
+  /** All units in order; those that cannot be read are left out and told in `problems`. */
+  *[Symbol.iterator](): Iterator<DwarfUnit> {
+    for (let index = 0; index < this.#starts.length || this.#step(); index++) {
+      const start = this.#starts[index]!;
+      let unit: DwarfUnit;
+      try {
+        unit = this.at(start);
+      } catch (error) {
+        this.problem(error);
+        continue;
+      }
+      yield unit;
+    }
+  }
+
+  /** Keeps a FormatError for the user; throws anything else. */
+  problem(error: unknown): void {
+    if (!(error instanceof FormatError)) throw error;
+    if (this.problems.length < MAX_PROBLEMS && !this.problems.some(({ message }) => message === error.message)) this.problems.push(error);
+  }
+
+  /** Finds one more header; false at the end. */
+  #step(): boolean {
+    const { size } = this.section;
+    for (;;) {
+      const start = this.#next;
+      if (start + LENGTH > size) return false;
+      try {
+        const { end } = unitExtent(new DwarfReader(this.section.read(start, LENGTH), this.#where, start), start, size);
+        this.#next = end;
+        // Linkers fill gaps with zeros: units of no length.
+        if (end <= start + 4) continue;
+      } catch (error) {
+        this.problem(error);
+        this.#next = size;
+        return false;
+      }
+      this.#starts.push(start);
+      return true;
+    }
+  }
+}

@@ -1,0 +1,442 @@
+/**
+ * A unit: its header, its entries over its bytes, and what its first entry says that all others need (bases of the tables that they
+ * index). DWARF 5, 3.1 and 7.5; split units 3.1.3; GCC's split units of version 4, https://gcc.gnu.org/wiki/DebugFission.
+ *
+ *   skeleton in vmlinux ── dwo_name, dwo_id ──► split unit in a .dwo or .dwp
+ *     addr_base, ranges, line program                entries
+ */
+import { FormatError } from "../../bytes/errors.ts";
+import type { SectionData } from "../debug-sections.ts";
+import type { Abbrev, AbbrevTable } from "./abbrev.ts";
+import * as dw from "./constants.ts";
+import type { AddressRange, Unit, UnitKind } from "./die.ts";
+import { DwarfDie } from "./die-entry.ts";
+import { DwarfReader } from "./dwarf-reader.ts";
+import { locationAt, locations } from "./location-list.ts";
+import { rangesOf } from "./ranges.ts";
+import type { Contributions } from "./split-index.ts";
+import type { LoadedUnit } from "./unit-bytes.ts";
+import type { UnitHeader } from "./unit-header.ts";
+import type { DwarfUnits } from "./units.ts";
+
+const MAX_IMPORTS = 1 << 16;
+
+export class DwarfUnit implements Unit {
+  readonly file: DwarfUnits;
+  readonly header: UnitHeader;
+  readonly offset: number;
+  readonly end: number;
+  readonly version: number;
+  readonly addressSize: number;
+  readonly offsetSize: 4 | 8;
+  /** Die.key of offset 0 of this unit's section. */
+  readonly firstKey: number;
+  /** Its bytes and abbreviations while they are in memory. */
+  loaded: LoadedUnit | undefined;
+  readonly #section: SectionData;
+  readonly #where: string;
+  /** The first bytes, which hold the root of most units. */
+  readonly #head: DwarfReader;
+  #rootInHead = false;
+  #root: DwarfDie | undefined;
+  #kind: UnitKind | undefined;
+  #skeleton: DwarfUnit | undefined;
+  #contributions: Contributions | undefined;
+  #split: DwarfUnit | undefined | null = null;
+  #bases = new Map<number, number>();
+  #baseAddress: bigint | undefined;
+  #ranges: readonly AddressRange[] | undefined;
+  #imports: readonly DwarfUnit[] | undefined;
+
+  /** @param head bytes from the header on; @param where file and section, for messages */
+  constructor(file: DwarfUnits, section: SectionData, header: UnitHeader, head: Uint8Array, where: string, firstKey: number) {
+    this.file = file;
+    this.header = header;
+    this.offset = header.offset;
+    this.end = header.end;
+    this.version = header.version;
+    this.addressSize = header.addressSize;
+    this.offsetSize = header.offsetSize;
+    this.firstKey = firstKey;
+    this.loaded = undefined;
+    this.#section = section;
+    this.#where = where;
+    this.#head = new DwarfReader(head, where, header.offset);
+  }
+
+  get kind(): UnitKind {
+    this.#kind ??= this.#kindOf();
+    return this.#kind;
+  }
+
+  get root(): DwarfDie {
+    return this.split?.ownRoot ?? this.ownRoot;
+  }
+
+  /** The first entry of this very unit, also of a skeleton. */
+  get ownRoot(): DwarfDie {
+    this.#root ??= this.#openRoot();
+    return this.#root;
+  }
+
+  get name(): string | undefined {
+    return this.root.name;
+  }
+
+  get directory(): string | undefined {
+    return this.root.string(dw.DW_AT_comp_dir) ?? this.outer.ownRoot.string(dw.DW_AT_comp_dir);
+  }
+
+  get lineOffset(): number | undefined {
+    const own = this.outer.ownRoot.number(dw.DW_AT_stmt_list);
+    return own === undefined ? undefined : own + (this.outer.contributions?.line ?? 0);
+  }
+
+  get baseAddress(): bigint {
+    this.#baseAddress ??= this.outer.ownRoot.address(dw.DW_AT_low_pc) ?? 0n;
+    return this.#baseAddress;
+  }
+
+  get ranges(): readonly AddressRange[] {
+    if (this.#ranges === undefined) {
+      const own = rangesOf(this.outer.ownRoot);
+      this.#ranges = own.length > 0 ? own : rangesOf(this.root);
+    }
+    return this.#ranges;
+  }
+
+  get imports(): readonly DwarfUnit[] {
+    this.#imports ??= this.#findImports();
+    return this.#imports;
+  }
+
+  /** The skeleton of a split unit, else the unit itself: what holds line program, addresses and ranges. */
+  get outer(): DwarfUnit {
+    return this.#skeleton ?? this;
+  }
+
+  /** Where the sections of this unit begin in a package. */
+  get contributions(): Contributions | undefined {
+    return this.#contributions;
+  }
+
+  /** The split part of a skeleton, where it was found. */
+  get split(): DwarfUnit | undefined {
+    if (this.#split === null) {
+      // While it is looked for, the unit stands for itself.
+      this.#split = undefined;
+      if (this.kind === "skeleton") this.#split = this.file.splitOf(this);
+    }
+    return this.#split;
+  }
+
+  /** dwo_id of a skeleton or a split unit. */
+  get splitId(): bigint | undefined {
+    return this.header.id ?? this.ownRoot.bigint(dw.DW_AT_GNU_dwo_id);
+  }
+
+  /** Makes this unit the split part of a skeleton, and one of a package. */
+  link(skeleton: DwarfUnit | undefined, contributions = this.#contributions): this {
+    this.#skeleton = skeleton;
+    this.#contributions = contributions;
+    return this;
+  }
+
+  dieAt(offset: number): DwarfDie {
+    const at = offset - this.offset;
+    if (!(at >= this.header.size && offset < this.end))
+      throw new FormatError(this.#where, `no entry of the unit at 0x${this.offset.toString(16)}`, offset);
+    const { reader, abbrevs } = this.load();
+    const die = this.#read(reader, abbrevs, at);
+    if (die === undefined) throw new FormatError(this.#where, "an end of children where an entry is expected", offset);
+    return die;
+  }
+
+  /** An entry of .debug_info of this unit's file. */
+  dieOfSection(offset: number): DwarfDie {
+    return offset >= this.offset && offset < this.end && !this.file.isTypeUnit(this) ? this.dieAt(offset) : this.file.die(offset);
+  }
+
+  /** The type that a type unit describes. */
+  get typeEntry(): DwarfDie | undefined {
+    const { typeOffset } = this.header;
+    return typeOffset === undefined ? undefined : this.dieAt(this.offset + typeOffset);
+  }
+
+  typeBySignature(signature: bigint): DwarfDie {
+    const found = this.file.typeUnit(signature) ?? (this.outer === this ? undefined : this.outer.file.typeUnit(signature));
+    const type = found?.typeEntry;
+    if (type === undefined) throw new FormatError(this.#where, `no type unit of signature ${signature.toString(16).padStart(16, "0")}`);
+    return type;
+  }
+
+  addressAt(index: number): bigint {
+    const { outer } = this;
+    const size = this.addressSize;
+    return outer.file
+      .table(".debug_addr")
+      .readerAt(outer.addressBase + index * size, size)
+      .address(size);
+  }
+
+  /** DW_FORM_strx: entry of .debug_str_offsets. */
+  stringAt(index: number): string {
+    const size = this.offsetSize;
+    // Without a base: behind the header in version 5, which a split unit shares with nobody; there is none in version 4.
+    const base = this.#base(dw.DW_AT_str_offsets_base, this.version >= 5 ? (size === 8 ? 16 : 8) : 0);
+    const at = (this.#contributions?.strOffsets ?? 0) + base + index * size;
+    return this.file.string(".debug_str", this.file.table(".debug_str_offsets").readerAt(at, size).offset(size));
+  }
+
+  get addressBase(): number {
+    return this.#base(
+      this.version >= 5 ? dw.DW_AT_addr_base : dw.DW_AT_GNU_addr_base,
+      this.version >= 5 ? (this.offsetSize === 8 ? 16 : 8) : 0,
+    );
+  }
+
+  get rangeListsBase(): number {
+    return this.#base(dw.DW_AT_rnglists_base, this.offsetSize === 8 ? 20 : 12);
+  }
+
+  get locationListsBase(): number {
+    return this.#base(dw.DW_AT_loclists_base, this.offsetSize === 8 ? 20 : 12);
+  }
+
+  /** DW_FORM_rnglistx: where in .debug_rnglists the list is. */
+  rangeListOffset(index: number): number {
+    const base = (this.#contributions?.ranges ?? 0) + this.rangeListsBase;
+    const size = this.offsetSize;
+    return (
+      base +
+      this.file
+        .table(".debug_rnglists")
+        .readerAt(base + index * size, size)
+        .offset(size)
+    );
+  }
+
+  /** DW_FORM_loclistx: where in .debug_loclists the list is. */
+  locationListOffset(index: number): number {
+    const base = (this.#contributions?.locations ?? 0) + this.locationListsBase;
+    const size = this.offsetSize;
+    return (
+      base +
+      this.file
+        .table(".debug_loclists")
+        .readerAt(base + index * size, size)
+        .offset(size)
+    );
+  }
+
+  locationAt(die: DwarfDie, attribute: number, pc: bigint): Uint8Array | undefined {
+    return locationAt(die, attribute, pc);
+  }
+
+  locations(die: DwarfDie, attribute: number): Iterable<{ readonly range: AddressRange | undefined; readonly expression: Uint8Array }> {
+    return locations(die, attribute);
+  }
+
+  rangesOf(die: DwarfDie): readonly AddressRange[] {
+    return rangesOf(die);
+  }
+
+  /** Bytes and abbreviations, read when they are not in memory. */
+  load(): LoadedUnit {
+    const cache = this.file.bytes;
+    let { loaded } = this;
+    if (loaded === undefined) {
+      const size = this.end - this.offset;
+      const bytes = this.#section.read(this.offset, size);
+      const abbrevs = this.#abbrevs();
+      cache.admit(this, size);
+      loaded = { reader: new DwarfReader(bytes, this.#where, this.offset), abbrevs, used: 0 };
+      this.loaded = loaded;
+    }
+    loaded.used = cache.clock++;
+    return loaded;
+  }
+
+  unload(): void {
+    this.loaded = undefined;
+  }
+
+  /** A reader over the bytes of an entry; shared by all of the unit. */
+  readerOf(die: DwarfDie): DwarfReader {
+    if (this.loaded === undefined && this.#rootInHead && die.start === this.#root?.start) return this.#head;
+    return this.load().reader;
+  }
+
+  childrenOf(die: DwarfDie): Iterable<DwarfDie> {
+    return new Children(this, die);
+  }
+
+  /** The entry at a place counted from the unit's header; undefined for the end of children. */
+  childAt(at: number): DwarfDie | undefined {
+    const { reader, abbrevs } = this.load();
+    // A unit may end without closing what is open.
+    return at >= reader.end ? undefined : this.#read(reader, abbrevs, at);
+  }
+
+  /** Where the first child of an entry is, counted from the unit's header. */
+  firstChild(die: DwarfDie): number {
+    const { reader } = this.load();
+    reader.position = die.start;
+    die.abbrev.skip(reader, this);
+    return reader.position;
+  }
+
+  /** Where the sibling of an entry is, counted from the unit's header. */
+  behind(die: DwarfDie): number {
+    const { reader, abbrevs } = this.load();
+    reader.position = die.start;
+    this.#skipEntry(reader, die.abbrev, abbrevs);
+    return reader.position;
+  }
+
+  /** Moves a reader from the first value of an entry behind the entry and all below it. */
+  #skipEntry(reader: DwarfReader, first: Abbrev, abbrevs: AbbrevTable): void {
+    let abbrev = first;
+    let depth = 0;
+    for (;;) {
+      if (!abbrev.hasChildren) abbrev.skip(reader, this);
+      else if (abbrev.sibling >= 0) this.#jump(reader, abbrev);
+      else {
+        abbrev.skip(reader, this);
+        depth++;
+      }
+      for (;;) {
+        if (depth === 0 || reader.position >= reader.end) return;
+        const code = reader.uleb();
+        if (code !== 0) {
+          abbrev = abbrevs.get(code) ?? this.#unknown(reader, code);
+          break;
+        }
+        depth--;
+      }
+    }
+  }
+
+  /** Follows DW_AT_sibling. */
+  #jump(reader: DwarfReader, abbrev: Abbrev): void {
+    const start = reader.position;
+    abbrev.seek(reader, start, abbrev.sibling, this);
+    const form = abbrev.formAt(abbrev.sibling);
+    let target: number;
+    if (form === dw.DW_FORM_ref4) target = reader.u32();
+    else if (form === dw.DW_FORM_ref2) target = reader.u16();
+    else if (form === dw.DW_FORM_ref1) target = reader.u8();
+    else if (form === dw.DW_FORM_ref_udata) target = reader.uleb();
+    else if (form === dw.DW_FORM_ref8) target = reader.u64AsNumber();
+    else if (form === dw.DW_FORM_ref_addr) target = reader.offset(this.offsetSize) - this.offset;
+    else target = reader.fail(`DW_AT_sibling of form 0x${form.toString(16)}`);
+    // Only forward: a chain of entries must end.
+    if (!(target > start && target <= reader.end)) reader.fail(`a sibling at 0x${target.toString(16)} of the unit`);
+    reader.position = target;
+  }
+
+  #read(reader: DwarfReader, abbrevs: AbbrevTable, at: number): DwarfDie | undefined {
+    reader.position = at;
+    const code = reader.uleb();
+    if (code === 0) return undefined;
+    return new DwarfDie(this, this.offset + at, abbrevs.get(code) ?? this.#unknown(reader, code), reader.position);
+  }
+
+  #unknown(reader: DwarfReader, code: number): never {
+    return reader.fail(`an entry of abbreviation ${code}, which is not declared`);
+  }
+
+  #abbrevs(): AbbrevTable {
+    return this.file.abbrevs(this.header.abbrevOffset + (this.#contributions?.abbrev ?? 0), this);
+  }
+
+  #openRoot(): DwarfDie {
+    const at = this.header.size;
+    if (this.loaded === undefined && at < this.#head.end) {
+      this.#head.position = at;
+      try {
+        const die = this.#read(this.#head, this.#abbrevs(), at);
+        if (die !== undefined) {
+          die.abbrev.skip(this.#head, this);
+          this.#rootInHead = this.#head.position <= this.#head.end;
+          return die;
+        }
+      } catch (error) {
+        // The entry is longer than the head, or damaged: the whole unit shows which.
+        if (!(error instanceof FormatError)) throw error;
+      }
+    }
+    return this.dieAt(this.offset + at);
+  }
+
+  #kindOf(): UnitKind {
+    switch (this.header.type) {
+      case dw.DW_UT_type:
+      case dw.DW_UT_split_type:
+        return "type";
+      case dw.DW_UT_partial:
+        return "partial";
+      case dw.DW_UT_skeleton:
+        return "skeleton";
+      case dw.DW_UT_split_compile:
+        return "split";
+      case dw.DW_UT_compile:
+        return "compile";
+    }
+    const root = this.ownRoot;
+    if (root.tag === dw.DW_TAG_partial_unit) return "partial";
+    if (this.file.sections.split) return "split";
+    return root.has(dw.DW_AT_dwo_name) && root.has(dw.DW_AT_GNU_dwo_id) ? "skeleton" : "compile";
+  }
+
+  #base(attribute: number, otherwise: number): number {
+    let base = this.#bases.get(attribute);
+    if (base === undefined) {
+      base = this.ownRoot.number(attribute) ?? otherwise;
+      this.#bases.set(attribute, base);
+    }
+    return base;
+  }
+
+  #findImports(): DwarfUnit[] {
+    const found = new Set<DwarfUnit>();
+    const queue: DwarfUnit[] = [this];
+    for (let unit = queue.pop(); unit !== undefined && found.size < MAX_IMPORTS; unit = queue.pop()) {
+      if (!unit.load().abbrevs.declares(dw.DW_TAG_imported_unit)) continue;
+      for (const die of unit.root.children()) {
+        if (die.tag !== dw.DW_TAG_imported_unit) continue;
+        const imported = die.reference(dw.DW_AT_import)?.unit;
+        if (imported === undefined || imported === this || found.has(imported)) continue;
+        found.add(imported);
+        queue.push(imported);
+      }
+    }
+    return [...found];
+  }
+}
+
+/** Walks the direct children of an entry. */
+class Children implements IterableIterator<DwarfDie> {
+  readonly #unit: DwarfUnit;
+  #last: DwarfDie | undefined;
+  readonly #parent: DwarfDie;
+
+  constructor(unit: DwarfUnit, parent: DwarfDie) {
+    this.#unit = unit;
+    this.#parent = parent;
+    this.#last = undefined;
+  }
+
+  [Symbol.iterator](): Children {
+    return new Children(this.#unit, this.#parent);
+  }
+
+  next(): IteratorResult<DwarfDie, undefined> {
+    const unit = this.#unit;
+    const at = this.#last === undefined ? unit.firstChild(this.#parent) : unit.behind(this.#last);
+    const die = unit.childAt(at);
+    if (die === undefined) return { done: true, value: undefined };
+    this.#last = die;
+    return { done: false, value: die };
+  }
+}
