@@ -193,8 +193,10 @@ test.each([
   expect([toNumber({ type: found.type, value: found.bigint() }), declare(found.type)]).toEqual([expected, expectedType]);
 });
 
-test("a string's bytes are its value", () => {
-  expect([run('"ab"').type, value('"ab"')]).toEqual([{ kind: "array", element: expect.anything(), length: 3 }, 0x6261n]);
+test("a string has bytes of its own", () => {
+  expect([run('"ab"').string(), value('"ab"[1]'), declare(run('"ab"').type)]).toEqual(["ab", 98n, "char [3]"]);
+  expect(() => value('"ab"[3]')).toThrow("it has 3 elements, 0 to 2");
+  expect(() => value('&"ab"')).toThrow("a value without an address");
 });
 
 describe("the frame's names and convenience variables", () => {

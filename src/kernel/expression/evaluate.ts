@@ -7,7 +7,7 @@
 import { add, type VirtualAddress, virtual } from "../../bytes/address.ts";
 import { LookupError, type UsageError } from "../../bytes/errors.ts";
 import { declare } from "../../debug-info/c-format-type.ts";
-import { type CType, findMember, type StructType, sizeOf, strip } from "../../debug-info/c-type.ts";
+import { type CType, findMember, sizeOf, strip } from "../../debug-info/c-type.ts";
 import type { Memory } from "../address-space.ts";
 import { Value } from "../value.ts";
 import { arithmetic, truth } from "./arithmetic.ts";
@@ -110,7 +110,7 @@ class Evaluator {
       case "member":
         return this.#member(node, template);
       case "index":
-        return this.#sum(node, this.#scalar(node.base, template), this.#scalar(node.index), 1n, true);
+        return this.#index(node, template);
       case "slice":
         return this.#slice(node);
       case "cast":
@@ -144,11 +144,10 @@ class Evaluator {
     return new Value(this.#scope.memory, type, { immediate: floatBits(value, type) });
   }
 
-  /** A string has no address in the dead kernel: its bytes are the immediate, the first one lowest. */
+  /** A string has bytes of its own and no address in the dead kernel. */
   #string(content: string): Value {
-    let bytes = 0n;
-    for (let i = content.length - 1; i >= 0; i--) bytes = (bytes << 8n) | BigInt(content.charCodeAt(i) & 0xff);
-    return new Value(this.#scope.memory, { kind: "array", element: CHAR, length: content.length + 1 }, { immediate: bytes });
+    const bytes = Uint8Array.from(`${content}\0`, (char) => char.charCodeAt(0) & 0xff);
+    return new Value(this.#scope.memory, { kind: "array", element: CHAR, length: bytes.length }, { bytes });
   }
 
   #error(node: { readonly at: number }, what: string): UsageError {
@@ -186,7 +185,10 @@ class Evaluator {
 
   /** Reads an operand: arrays and functions become pointers, structures are refused. */
   #scalar(node: Expression, template = false): Scalar {
-    const value = this.value(node, template);
+    return this.#scalarOf(node, this.value(node, template));
+  }
+
+  #scalarOf(node: Expression, value: Value): Scalar {
     const plain = strip(value.type);
     switch (plain.kind) {
       case "int":
@@ -213,7 +215,8 @@ class Evaluator {
   }
 
   #addressOf(node: Expression, value: Value): VirtualAddress {
-    if (value.address === undefined) throw this.#error(node, "a value without an address (a constant, a register, a bitfield, a result)");
+    if (value.address === undefined || value.bits !== undefined)
+      throw this.#error(node, "a value without an address (a constant, a register, a bitfield, a result)");
     return value.address;
   }
 
@@ -224,15 +227,9 @@ class Evaluator {
       return this.#immediate(pointerTo(value.type), this.#addressOf(operand, value));
     }
     if (operator === "!") return this.#scalarValue(truth(!this.#truth(operand)));
+    if (operator === "*") return this.#pointedTo(node);
     const scalar = this.#scalar(operand);
     const pointer = asPointer(scalar.type);
-    if (operator === "*") {
-      // gdb takes a plain number for the address of a word.
-      const target = pointer?.target ?? LONG;
-      this.#refuseUndefined(target);
-      if (strip(target).kind === "void") throw this.#error(node, "a void pointer cannot be dereferenced; cast it: *(TYPE *)");
-      return new Value(this.#scope.memory, target, virtual(scalar.value));
-    }
     if (pointer !== undefined) throw this.#error(node, `"${operator}" does not take a pointer`);
     const float = asFloat(scalar.type);
     if (float !== undefined) {
@@ -244,36 +241,55 @@ class Evaluator {
     return this.#immediate(promoted.type, value);
   }
 
+  #pointedTo(node: Expression & { kind: "unary" }): Value {
+    const value = this.value(node.operand);
+    if (value.pointee !== undefined) return value.pointee;
+    const scalar = this.#scalarOf(node.operand, value);
+    // gdb takes a plain number for the address of a word.
+    const target = asPointer(scalar.type)?.target ?? LONG;
+    this.#refuseUndefined(target);
+    if (strip(target).kind === "void") throw this.#error(node, "a void pointer cannot be dereferenced; cast it: *(TYPE *)");
+    return new Value(this.#scope.memory, target, virtual(scalar.value));
+  }
+
+  #index(node: Expression & { kind: "index" }, template: boolean): Value {
+    const base = this.value(node.base, template);
+    const plain = strip(base.type);
+    const index = this.#scalar(node.index);
+    // An array in registers, a string: its elements have no addresses.
+    if (plain.kind === "array" && base.address === undefined && base.place !== undefined) {
+      const at = promote(index).value;
+      if (at < 0n || at >= BigInt(plain.length)) throw this.#error(node.index, `it has ${plain.length} elements, 0 to ${plain.length - 1}`);
+      return base.index(Number(at));
+    }
+    return this.#sum(node, this.#scalarOf(node.base, base), index, 1n, true);
+  }
+
   #member(node: Expression & { kind: "member" }, template: boolean): Value {
     const symbol = this.#dottedSymbol(node);
     if (symbol !== undefined) return symbol;
     const base = this.value(node.base, template);
     const pointer = asPointer(base.type);
-    const type = strip(pointer?.target ?? base.type);
+    const object = pointer === undefined ? base : this.#dereference(base, pointer.target);
+    const type = strip(object.type);
     this.#refuseUndefined(type);
-    const address = pointer === undefined ? base.address : virtual(base.bigint());
-    if ((type.kind !== "struct" && type.kind !== "union") || address === undefined) {
+    if ((type.kind !== "struct" && type.kind !== "union") || object.place === undefined) {
       const untyped = strip(base.type).kind === "void" && base.address !== undefined;
       const what = untyped ? "its type is not known without a vmlinux" : `${declare(base.type)} is no structure`;
       throw this.#error(node.base, `${what}: it has no member "${node.name}"`);
     }
-    return this.#memberOf(type, base.memory, address, node.name);
+    if (findMember(type, node.name) === undefined) throw missingMember(type, node.name);
+    return object.member(node.name);
+  }
+
+  #dereference(pointer: Value, target: CType): Value {
+    return pointer.pointee ?? new Value(this.#scope.memory, target, virtual(pointer.bigint()));
   }
 
   /** A structure that is only named: its definition may be in a module without type information, or nowhere. */
   #refuseUndefined(type: CType): void {
     const plain = strip(type);
     if (plain.kind === "forward") throw new LookupError(`${plain.of} ${plain.name} has no definition in this dump`);
-  }
-
-  #memberOf(type: StructType, memory: Memory, address: VirtualAddress, name: string): Value {
-    const found = findMember(type, name);
-    if (found === undefined) throw missingMember(type, name);
-    const at = add(address, Math.floor(found.bitOffset / 8));
-    const size = found.member.bitSize;
-    if (size === undefined) return new Value(memory, found.member.type, at);
-    const bitfield = new Value(memory, found.member.type, at, { shift: found.bitOffset % 8, size });
-    return this.#immediate(found.member.type, bitfield.bigint());
   }
 
   /** `__already_done.16`, `do_one.isra.0`: the compiler's names hold dots. */
@@ -398,8 +414,9 @@ class Evaluator {
 
 /** An __int128: two words, the higher one behind the lower. */
 function wide(value: Value, signed: boolean): bigint {
-  if (value.address === undefined) return value.bigint();
-  const bits = (value.memory.u64(add(value.address, 8)) << 64n) | value.memory.u64(value.address);
+  if (value.place === undefined) return value.bigint();
+  const { memory, address } = value.place;
+  const bits = (memory.u64(add(address, 8)) << 64n) | memory.u64(address);
   return signed ? BigInt.asIntN(128, bits) : bits;
 }
 
