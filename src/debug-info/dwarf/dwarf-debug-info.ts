@@ -9,6 +9,7 @@
  *
  * Opening costs nothing; each part is opened when it is first asked for.
  */
+import { FormatError } from "../../bytes/errors.ts";
 import type { CType, EnumType, StructType, TypeKey } from "../c-type.ts";
 import type { DebugInfo, FrameRow, GlobalVariable, LineRow, Scope } from "../debug-info.ts";
 import type { DebugSections } from "../debug-sections.ts";
@@ -20,17 +21,24 @@ import { DwarfScopes } from "./scopes.ts";
 import { SourcePlaces } from "./scopes-places.ts";
 import { DwarfTypes, type TypeCompletion } from "./types.ts";
 import { distinct } from "./types-same.ts";
+import { openUnits } from "./units.ts";
 import { globalVariable } from "./variables-static.ts";
 
-/** What is asked of an index of names: offsets in .debug_info. */
+/** An entry by the header of its unit in .debug_info and its own offset; where the unit is a skeleton, the offset in its split part. */
+export interface EntryPlace {
+  readonly unit: number;
+  readonly die: number;
+}
+
+/** What is asked of an index of names. */
 export interface EntryNames {
   /** Entries of one kind and name, definitions before declarations; for functions also those without code of their own. */
-  find(key: TypeKey, name: string): Iterable<number>;
+  find(key: TypeKey, name: string): Iterable<EntryPlace>;
   /** Enumerations with an enumerator of that name. */
-  constant(name: string): Iterable<number>;
+  constant(name: string): Iterable<EntryPlace>;
   names(key: TypeKey, prefix: string, limit: number): readonly string[];
   /** Definitions of structures and unions with a name, one of each where they are told apart. */
-  structs(): Iterable<number>;
+  structs(): Iterable<EntryPlace>;
 }
 
 export interface DwarfOptions {
@@ -55,8 +63,7 @@ export class DwarfDebugInfo implements DebugInfo {
   readonly #frames: CallFrames;
   #names: EntryNames | undefined;
 
-  /** @param units of these sections; see open() */
-  constructor(sections: DebugSections, units: Units, owner: string, options: DwarfOptions = {}) {
+  private constructor(sections: DebugSections, units: Units, owner: string, options: DwarfOptions = {}) {
     this.owner = owner;
     this.#sections = sections;
     this.#units = units;
@@ -68,6 +75,14 @@ export class DwarfDebugInfo implements DebugInfo {
     const byName: TypeCompletion = (key, name) => this.#first(key, name);
     this.#types = complete === undefined ? new DwarfTypes(byName) : new DwarfTypes(complete, byName);
     this.#scopes = new DwarfScopes({ types: this.#types, places: this.#places });
+  }
+
+  /**
+   * Opens the debug information of a file; reads nothing yet, and throws nothing: what is damaged is told when it is asked for.
+   * @param owner "vmlinux" or the module's name
+   */
+  static open(sections: DebugSections, owner: string, options: DwarfOptions = {}): DwarfDebugInfo {
+    return new DwarfDebugInfo(sections, openUnits(sections), owner, options);
   }
 
   get file(): string {
@@ -93,8 +108,8 @@ export class DwarfDebugInfo implements DebugInfo {
   }
 
   constant(name: string): { readonly value: bigint; readonly type: EnumType } | undefined {
-    for (const offset of this.#index?.constant(name) ?? []) {
-      const type = this.#typeAt(offset);
+    for (const place of this.#index?.constant(name) ?? []) {
+      const type = this.#described(this.#entry(place));
       if (type.kind !== "enum") continue;
       const enumerator = type.enumerators.find((each) => each.name === name);
       if (enumerator !== undefined) return { value: enumerator.value, type };
@@ -107,8 +122,8 @@ export class DwarfDebugInfo implements DebugInfo {
   }
 
   *structs(): Iterable<StructType> {
-    for (const offset of this.#index?.structs() ?? []) {
-      const type = this.#typeAt(offset);
+    for (const place of this.#index?.structs() ?? []) {
+      const type = this.#described(this.#entry(place));
       if ((type.kind === "struct" || type.kind === "union") && type.name !== undefined) yield type;
     }
   }
@@ -132,8 +147,8 @@ export class DwarfDebugInfo implements DebugInfo {
 
   functions(name: string): readonly Scope[] {
     const found = new Map<number, Scope>();
-    for (const offset of this.#index?.find("function", name) ?? []) {
-      const die = this.#units.die(offset);
+    for (const place of this.#index?.find("function", name) ?? []) {
+      const die = this.#entry(place);
       if (die.tag !== DW_TAG_subprogram) continue;
       const concrete = die.ranges.length > 0 ? [die] : die.flag(DW_AT_declaration) ? [] : this.#scopes.instancesOf(die);
       for (const each of concrete) found.set(each.offset, this.#scopes.function(each));
@@ -144,8 +159,8 @@ export class DwarfDebugInfo implements DebugInfo {
 
   variables(name: string): readonly GlobalVariable[] {
     const found: GlobalVariable[] = [];
-    for (const offset of this.#index?.find("variable", name) ?? []) {
-      const variable = globalVariable({ types: this.#types, places: this.#places }, this.#units.die(offset));
+    for (const place of this.#index?.find("variable", name) ?? []) {
+      const variable = globalVariable({ types: this.#types, places: this.#places }, this.#entry(place));
       if (variable !== undefined) found.push(variable);
       if (found.length >= MAX_DEFINITIONS) break;
     }
@@ -161,8 +176,10 @@ export class DwarfDebugInfo implements DebugInfo {
     return this.#names;
   }
 
-  #typeAt(offset: number): CType {
-    return this.#described(this.#units.die(offset));
+  #entry({ unit, die }: EntryPlace): Die {
+    const holder = this.#units.containing(unit);
+    if (holder === undefined) throw new FormatError(this.file, "no unit where the index of names has one", unit);
+    return holder.root.unit.dieAt(die);
   }
 
   /** Of a variable its type; of a type or a function what it is. */
@@ -173,9 +190,9 @@ export class DwarfDebugInfo implements DebugInfo {
   /** Types of the definitions of a name, one for each entry. */
   *#definitions(key: TypeKey, name: string): Iterable<CType> {
     let count = 0;
-    for (const offset of this.#index?.find(key, name) ?? []) {
+    for (const place of this.#index?.find(key, name) ?? []) {
       if (++count > MAX_DEFINITIONS) return;
-      const die = this.#units.die(offset);
+      const die = this.#entry(place);
       if (!die.flag(DW_AT_declaration)) yield this.#described(die);
     }
   }
