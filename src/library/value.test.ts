@@ -21,7 +21,7 @@ describe("Value", () => {
 
   it("walks a maple tree in address order", () => {
     const init = kernel.taskStruct(kernel.task(1));
-    const areas = [...init.get("mm->mm_mt").mapleTree("struct vm_area_struct *")];
+    const areas = [...init.get("mm->mm_mt").mapleTree("struct vm_area_struct")];
     expect(areas.length).toBeGreaterThan(5);
     for (const { index, last, value } of areas) {
       expect(value.typeName).toBe("struct vm_area_struct *");
