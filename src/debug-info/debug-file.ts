@@ -37,6 +37,7 @@ export class DebugFile implements DebugSections {
   readonly machine: number;
   readonly buildId: string | undefined;
   readonly split: boolean;
+  readonly reopenable: boolean;
   /** The file itself. */
   readonly elf: Elf;
   /** The separate debug file, when its debug information lies there. */
@@ -54,6 +55,7 @@ export class DebugFile implements DebugSections {
     this.machine = elf.machine;
     this.buildId = elf.buildId();
     this.split = options.split ?? false;
+    this.reopenable = (separate ?? elf).type !== "relocatable" && !this.split;
     this.elf = elf;
     this.separate = separate;
     this.notes = notes;

@@ -18,6 +18,8 @@ export interface SectionData {
    * Throws FormatError when it reaches beyond the end.
    */
   read(offset: number, length: number): Uint8Array;
+  /** The same into an array of the caller's, nothing kept: for passes over the whole section. Not every section has it. */
+  readInto?(target: Uint8Array, offset: number): void;
 }
 
 export interface DebugSections {
@@ -29,6 +31,8 @@ export interface DebugSections {
   readonly buildId: string | undefined;
   /** True for split DWARF (.dwo, .dwp). */
   readonly split: boolean;
+  /** True when opening `file` by its name alone gives these .debug_ sections again: it is on disk, and nothing in it was relocated. */
+  readonly reopenable?: boolean;
   /** A section with content by its canonical name; undefined when the file has none. */
   section(name: string): SectionData | undefined;
   /** The dwz supplementary file that .gnu_debugaltlink or .debug_sup names, opened on first need; undefined when there is none. */

@@ -39,6 +39,12 @@ export function openSection(
         throw new FormatError(elf.source.name, `${length} bytes at ${name}+0x${offset.toString(16)}, which has ${size}`);
       return blocks === undefined ? elf.read(section, offset, length) : blocks.read(offset, length);
     },
+    readInto(target, offset) {
+      if (!(offset >= 0 && offset + target.length <= size))
+        throw new FormatError(elf.source.name, `${target.length} bytes at ${name}+0x${offset.toString(16)}, which has ${size}`);
+      raw(target, offset);
+      relocations?.apply(target, offset);
+    },
   };
 }
 

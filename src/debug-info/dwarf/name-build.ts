@@ -1,0 +1,91 @@
+/**
+ * Building the index: one pass over all units in large pieces, each read once.
+ *
+ *   .debug_info  │ piece of whole units, ~4 MiB │ … │     each: read, walk its units into the sink
+ */
+import { FormatError, InquestError } from "../../bytes/errors.ts";
+import type { DebugSections, SectionData } from "../debug-sections.ts";
+import { type FunctionArrays, finishFunctions } from "./function-map.ts";
+import { finishNames, type NameArrays } from "./name-index.ts";
+import { FunctionRows, NameTable, RecordTable } from "./name-table.ts";
+import { readInto, type UnitTable } from "./name-units.ts";
+import { type NameSink, NameWalk, newUnitBases } from "./name-walk.ts";
+
+const PIECE = 1 << 22;
+/** A unit larger than this is no compiler's. */
+const MAX_UNIT = 1 << 30;
+
+export interface BuiltIndex {
+  readonly names: NameArrays;
+  readonly functions: FunctionArrays;
+  /** Units that are damaged; their names up to the damage are in. */
+  readonly damaged: number;
+}
+
+export class NameBuilder {
+  readonly sink: NameSink;
+  /** What is wrong with units, a few. */
+  damaged = 0;
+  readonly #units: UnitTable;
+  readonly #section: SectionData;
+  readonly #walk: NameWalk;
+  #buffer = new Uint8Array(0);
+
+  constructor(sections: DebugSections, section: SectionData, units: UnitTable) {
+    const strings = sections.section(".debug_str");
+    this.#units = units;
+    this.#section = section;
+    this.sink = {
+      names: new NameTable(strings === undefined ? new Uint8Array(0) : strings.read(0, strings.size)),
+      records: new RecordTable(),
+      functions: new FunctionRows(),
+      bases: newUnitBases(units.count),
+    };
+    this.#walk = new NameWalk(sections, units, this.sink);
+  }
+
+  /** Walks units from one number to another. */
+  walk(from: number, to: number): void {
+    const { start, end } = this.#units;
+    for (let unit = from; unit < to; ) {
+      const base = start[unit] as number;
+      let behind = unit + 1;
+      while (behind < to && (end[behind] as number) - base <= PIECE) behind++;
+      const size = (end[behind - 1] as number) - base;
+      if (size > MAX_UNIT) {
+        this.damaged++;
+        unit = behind;
+        continue;
+      }
+      if (size > this.#buffer.length) this.#buffer = new Uint8Array(Math.max(size, Math.min(PIECE, this.#section.size)));
+      readInto(this.#section, this.#buffer.subarray(0, size), base);
+      for (; unit < behind; unit++) this.#unit(unit, base);
+    }
+  }
+
+  #unit(unit: number, base: number): void {
+    try {
+      this.#walk.walk(unit, this.#buffer, base);
+    } catch (error) {
+      if (!(error instanceof InquestError)) throw error;
+      this.damaged++;
+    }
+  }
+}
+
+/** The index of a file, built at once. Throws FormatError when it has no .debug_info. */
+export function buildIndex(sections: DebugSections, units: UnitTable): BuiltIndex {
+  const section = sections.section(".debug_info");
+  if (section === undefined) throw new FormatError(sections.file, "no .debug_info");
+  const builder = new NameBuilder(sections, section, units);
+  builder.walk(0, units.count);
+  return finish(builder.sink, sections, units, builder.damaged);
+}
+
+export function finish(sink: NameSink, sections: DebugSections, units: UnitTable, damaged: number): BuiltIndex {
+  return {
+    names: finishNames(sink.names as NameTable, sink.records as RecordTable, units.start),
+    functions: finishFunctions(sink.functions, units, sink.bases, sections),
+    damaged,
+  };
+}
