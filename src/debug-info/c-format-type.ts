@@ -97,7 +97,8 @@ function declareWith(type: CType, inner: string, style: Style, depth: number): s
     case "function": {
       const parameters = type.parameters.map((one) => declareWith(one.type, "", PLAIN, depth + 1));
       if (type.variadic) parameters.push("...");
-      return declareWith(type.returns, `${inner}(${parameters.length === 0 ? "void" : parameters.join(", ")})`, style, depth + 1);
+      const none = type.prototyped === false ? "" : "void";
+      return declareWith(type.returns, `${inner}(${parameters.length === 0 ? none : parameters.join(", ")})`, style, depth + 1);
     }
     case "tag":
       return declareWith(type.target, inner, style, depth + 1);

@@ -97,6 +97,8 @@ export interface FunctionType {
   readonly returns: CType;
   readonly parameters: readonly { readonly name: string | undefined; readonly type: CType }[];
   readonly variadic: boolean;
+  /** False where nothing is known of the parameters: `void (*)()`. */
+  readonly prototyped?: false;
 }
 
 /** A structure that is declared and not defined in this source. */
