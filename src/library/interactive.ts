@@ -17,7 +17,8 @@ import type { Value } from "./value.ts";
  * A value whose properties are the members of its structure and whose indexes are the elements of its array; `$value` is the Value
  * itself.
  */
-export type Interactive = { readonly $value: Value } & Iterable<Interactive> & { readonly [member: string]: Interactive };
+// biome-ignore lint/suspicious/noExplicitAny: which members there are is known only to the dump
+export type Interactive = { readonly $value: Value } & { readonly [member: string]: any };
 
 /** Wraps a value. */
 export function interactive(value: Value): Interactive {
