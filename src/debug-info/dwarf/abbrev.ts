@@ -1,6 +1,6 @@
 /**
  * Abbreviations: what entries are made of, declared once per kind. DWARF 5, 7.5.3. They are read in order and only as far as asked, and
- * each is compiled for stepping over its entries: runs of values of fixed size become one addition.
+ * those that are used are compiled for stepping over its entries: runs of values of fixed size become one addition.
  *
  *   code 5: DW_TAG_variable, no children          entry:  │05│ name 4 │file 1│line 1│ type 4 │ location │
  *     name strp, decl_file data1, decl_line …     steps:      └──────── +10 ────────────────┘ block  +0
@@ -8,7 +8,7 @@
 import * as dw from "./constants.ts";
 import type { DwarfReader } from "./dwarf-reader.ts";
 import { formSize, skipVariable, type UnitSizes } from "./forms.ts";
-import type { SectionWalk } from "./section-pages.ts";
+import { type SectionPages, SectionWalk } from "./section-pages.ts";
 
 /** Numbers that each attribute takes in Abbrev.attributes. */
 const STRIDE = 4;
@@ -16,6 +16,8 @@ const STRIDE = 4;
 const NUMBERS = 96;
 /** Entries of C have some 30 attributes at most. */
 const MAX_ATTRIBUTES = 4096;
+/** Read at once. */
+const WINDOW = 2048;
 
 export class Abbrev {
   readonly tag: number;
@@ -87,58 +89,84 @@ export class Abbrev {
 
 /** The abbreviations of one or more units, from one offset of .debug_abbrev. */
 export class AbbrevTable {
+  readonly #pages: SectionPages;
   readonly #walk: SectionWalk;
   readonly #sizes: UnitSizes;
-  readonly #byCode: Abbrev[] = [];
-  /** Compilers number from 1 on; this is for others. */
+  /** Compiled ones by code. Compilers number from 1 on; the maps are for others. */
+  readonly #byCode: (Abbrev | undefined)[] = [];
   readonly #sparse = new Map<number, Abbrev>();
+  /** Where in the section the declarations met so far are, behind their codes. */
+  readonly #places: number[] = [];
+  readonly #sparsePlaces = new Map<number, number>();
   #ended = false;
 
-  /** @param walk at the first declaration */
-  constructor(walk: SectionWalk, sizes: UnitSizes) {
-    this.#walk = walk;
+  constructor(pages: SectionPages, offset: number, sizes: UnitSizes) {
+    this.#pages = pages;
+    this.#walk = new SectionWalk(pages, offset, WINDOW);
     this.#sizes = sizes;
   }
 
   /** The abbreviation of a code; undefined when the table ends without it. Throws FormatError for one that cannot be understood. */
   get(code: number): Abbrev | undefined {
-    const known = this.#byCode[code];
-    if (known !== undefined) return known;
-    if (this.#sparse.size > 0 && this.#sparse.has(code)) return this.#sparse.get(code);
-    while (!this.#ended) if (this.#next() === code) return this.#byCode[code] ?? this.#sparse.get(code);
-    return undefined;
+    return this.#byCode[code] ?? this.#find(code);
   }
 
   /** True when some entry may have a tag; reads the table to its end to say no. */
   declares(tag: number): boolean {
     while (!this.#ended) this.#next();
-    return this.#byCode.some((abbrev) => abbrev?.tag === tag) || [...this.#sparse.values()].some((abbrev) => abbrev.tag === tag);
+    return [...this.#places.keys(), ...this.#sparsePlaces.keys()].some((code) => this.get(code)?.tag === tag);
   }
 
-  /** Reads one declaration and returns its code. */
-  #next(): number {
-    const reader = this.#walk.need(NUMBERS);
+  #find(code: number): Abbrev | undefined {
+    const known = this.#sparse.get(code);
+    if (known !== undefined) return known;
+    let place = this.#places[code] ?? this.#sparsePlaces.get(code);
+    while (place === undefined && !this.#ended) {
+      this.#next();
+      place = this.#places[code] ?? this.#sparsePlaces.get(code);
+    }
+    if (place === undefined || place < 0) return undefined;
+    const abbrev = this.#compile(place);
+    if (code < this.#places.length) this.#byCode[code] = abbrev;
+    else this.#sparse.set(code, abbrev);
+    return abbrev;
+  }
+
+  /** Notes where one more declaration is, and steps over it: most are never needed. */
+  #next(): void {
+    let reader = this.#walk.need(NUMBERS);
     // A table may end with its section instead of a 0.
     const code = reader.atEnd ? 0 : reader.uleb();
     if (code === 0) {
       this.#ended = true;
-      return -1;
+      return;
     }
-    const abbrev = this.#declaration();
-    if (code <= this.#byCode.length + 1) this.#byCode[code] ??= abbrev;
-    else if (!this.#sparse.has(code)) this.#sparse.set(code, abbrev);
-    return code;
+    const places = this.#places;
+    if (places.length === 0) places.push(-1);
+    if (code === places.length) places.push(this.#walk.offset);
+    else if (code > places.length && !this.#sparsePlaces.has(code)) this.#sparsePlaces.set(code, this.#walk.offset);
+    reader.skipLeb();
+    reader.skip(1);
+    for (;;) {
+      reader = this.#walk.need(NUMBERS);
+      const attribute = reader.uleb();
+      const form = reader.uleb();
+      if (form === dw.DW_FORM_implicit_const) reader.skipLeb();
+      else if (form === 0 && attribute === 0) return;
+    }
   }
 
-  #declaration(): Abbrev {
-    let reader = this.#walk.need(NUMBERS);
+  /** Reads a declaration from behind its code. */
+  #compile(place: number): Abbrev {
+    const walk = new SectionWalk(this.#pages, place, NUMBERS);
+    let reader = walk.reader;
     const tag = reader.uleb();
     const hasChildren = reader.u8() !== 0;
     const attributes: number[] = [];
     const steps = [0];
     let implicit: Map<number, bigint> | undefined;
     for (let index = 0; ; index++) {
-      reader = this.#walk.need(NUMBERS);
+      reader = walk.need(NUMBERS);
       const attribute = reader.uleb();
       const form = reader.uleb();
       if (attribute === 0 && form === 0) break;

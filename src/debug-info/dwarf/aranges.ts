@@ -17,6 +17,10 @@ export class AddressMap {
   /** The largest end of all ranges up to each, after sorting: tells where the search for a range that lies around others may stop. */
   #reach: Float64Array | undefined;
 
+  get size(): number {
+    return this.#lows.length;
+  }
+
   add(low: number, high: number, unit: number): void {
     if (!(high > low) || !Number.isSafeInteger(low) || !Number.isSafeInteger(high)) return;
     this.#lows.push(low);
@@ -82,22 +86,21 @@ export function readAranges(reader: DwarfReader, map: AddressMap, listed: Set<nu
     if (version !== 2 || (addressSize !== 8 && addressSize !== 4) || segmentSize !== 0)
       reader.fail(`a set of version ${version} with addresses of ${addressSize} and segments of ${segmentSize} bytes`);
     const tuple = 2 * addressSize;
-    reader.position = start + Math.ceil((reader.position - start) / tuple) * tuple;
-    let any = false;
+    const first = start + Math.ceil((reader.position - start) / tuple) * tuple;
     // Entries of discarded code may be 0, 0 too: only the length says where the set ends.
-    while (reader.position + tuple <= end) {
-      const low = addressSize === 8 ? signedAddress(reader) : reader.u32();
-      const size = addressSize === 8 ? reader.u64AsNumber() : reader.u32();
-      map.add(low, low + size, unit);
-      any ||= size > 0;
-    }
-    // A unit without any code is as good as listed, too; a set without tuples of one that has code is not known to exist.
-    if (any) listed.add(unit);
+    const count = Math.max(0, Math.floor((end - first) / tuple));
+    // Thousands of tuples at the start of the program, before any code is compiled: one copy, then plain elements.
+    const words = new Uint32Array(reader.bytes.slice(first, first + count * tuple).buffer);
+    const before = map.size;
+    if (addressSize === 8) for (let at = 0; at < words.length; at += 4) addTuple(map, words, at, unit);
+    else for (let at = 0; at < words.length; at += 2) map.add(words[at]!, words[at]! + words[at + 1]!, unit);
+    // A unit whose set is empty may have code all the same.
+    if (map.size > before) listed.add(unit);
     reader.position = end;
   }
 }
 
-function signedAddress(reader: DwarfReader): number {
-  const low = reader.u32();
-  return low + reader.i32() * 0x1_0000_0000;
+function addTuple(map: AddressMap, words: Uint32Array, at: number, unit: number): void {
+  const low = words[at]! + (words[at + 1]! | 0) * 0x1_0000_0000;
+  map.add(low, low + words[at + 2]! + words[at + 3]! * 0x1_0000_0000, unit);
 }

@@ -12,6 +12,12 @@ const PAGE = 1 << 15;
 /** Longer ones are not names. */
 const MAX_STRING = 1 << 20;
 
+/** Fills an array of our own: a view of a block that the section shares would keep all of the block in memory. */
+export function readInto(section: SectionData, target: Uint8Array, offset: number): void {
+  if (section.readInto !== undefined) section.readInto(target, offset);
+  else target.set(section.read(offset, target.length));
+}
+
 export class SectionPages {
   readonly size: number;
   /** File and section, for messages. */
@@ -35,7 +41,9 @@ export class SectionPages {
       throw new FormatError(this.where, `an offset beyond the section (${this.size} bytes)`, offset);
     const within = offset % PAGE;
     if (within + length <= PAGE) return this.#page((offset - within) / PAGE).subarray(within);
-    return this.#section.read(offset, Math.min(length, this.size - offset));
+    const bytes = new Uint8Array(Math.min(length, this.size - offset));
+    readInto(this.#section, bytes, offset);
+    return bytes;
   }
 
   /** A reader over the bytes from an offset on: `length` of them, or more. */
@@ -58,7 +66,8 @@ export class SectionPages {
     const slot = page % this.#slots.length;
     const known = this.#slots[slot];
     if (known !== undefined && this.#tags[slot] === page) return known;
-    const bytes = this.#section.read(page * PAGE, Math.min(PAGE, this.size - page * PAGE));
+    const bytes = new Uint8Array(Math.min(PAGE, this.size - page * PAGE));
+    readInto(this.#section, bytes, page * PAGE);
     this.#slots[slot] = bytes;
     this.#tags[slot] = page;
     return bytes;

@@ -7,6 +7,7 @@
 import { FormatError } from "../../bytes/errors.ts";
 import type { SectionData } from "../debug-sections.ts";
 import { DwarfReader } from "./dwarf-reader.ts";
+import { readInto } from "./section-pages.ts";
 import { DwarfUnit } from "./unit.ts";
 import { parseUnitHeader, unitExtent } from "./unit-header.ts";
 import type { DwarfUnits } from "./units.ts";
@@ -14,6 +15,8 @@ import type { DwarfUnits } from "./units.ts";
 /** Read at each header: it and, of most units, the whole first entry. */
 const HEAD = 192;
 const LENGTH = 12;
+/** Lengths from here on are not those of 32-bit DWARF. */
+const RESERVED = 0xfffffff0;
 /** Damage is told, not collected. */
 const MAX_PROBLEMS = 100;
 
@@ -30,6 +33,10 @@ export class UnitTable {
   readonly #starts: number[] = [];
   readonly #units = new Map<number, DwarfUnit>();
   #next = 0;
+  /** The bytes read last at a header, and where that was. */
+  readonly #head = new Uint8Array(HEAD);
+  readonly #headView = new DataView(this.#head.buffer);
+  #headAt = -1;
 
   /** @param types true for .debug_types of version 4; @param firstKey what Die.key adds to offsets here */
   constructor(file: DwarfUnits, section: SectionData, types: boolean, firstKey: number) {
@@ -46,9 +53,9 @@ export class UnitTable {
     if (known !== undefined) return known;
     const { size } = this.section;
     if (!(offset >= 0 && offset + LENGTH <= size)) throw new FormatError(this.#where, "no unit begins there", offset);
-    const head = this.section.read(offset, Math.min(HEAD, size - offset));
-    const header = parseUnitHeader(head, this.#where, offset, size, this.#types);
-    const unit = new DwarfUnit(this.#file, this.section, header, head.subarray(0, header.end - offset), this.#where, this.firstKey);
+    const bytes = this.#readHead(offset);
+    const header = parseUnitHeader(bytes, this.#where, offset, size, this.#types);
+    const unit = new DwarfUnit(this.#file, this.section, header, bytes.slice(0, header.end - offset), this.#where, this.firstKey);
     this.#units.set(offset, unit);
     return unit;
   }
@@ -95,6 +102,17 @@ export class UnitTable {
     if (this.problems.length < MAX_PROBLEMS && !this.problems.some(({ message }) => message === error.message)) this.problems.push(error);
   }
 
+  /** Bytes from a header on, in an array that the next call overwrites. */
+  #readHead(offset: number): Uint8Array {
+    const head = this.#head.subarray(0, Math.min(HEAD, this.section.size - offset));
+    if (this.#headAt !== offset) {
+      this.#headAt = -1;
+      readInto(this.section, head, offset);
+      this.#headAt = offset;
+    }
+    return head;
+  }
+
   /** Finds one more header; false at the end. */
   #step(): boolean {
     const { size } = this.section;
@@ -102,10 +120,15 @@ export class UnitTable {
       const start = this.#next;
       if (start + LENGTH > size) return false;
       try {
-        const { end } = unitExtent(new DwarfReader(this.section.read(start, LENGTH), this.#where, start), start, size);
-        this.#next = end;
+        const head = this.#readHead(start);
+        const length = this.#headView.getUint32(0, true);
         // Linkers fill gaps with zeros: units of no length.
-        if (end <= start + 4) continue;
+        if (length === 0) {
+          this.#next = start + 4;
+          continue;
+        }
+        const end = start + 4 + length;
+        this.#next = length < RESERVED && end <= size ? end : unitExtent(new DwarfReader(head, this.#where, start), start, size).end;
       } catch (error) {
         this.problem(error);
         this.#next = size;

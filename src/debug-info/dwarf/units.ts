@@ -11,7 +11,7 @@ import type { Units } from "./die.ts";
 import type { DwarfDie } from "./die-entry.ts";
 import { DwarfReader } from "./dwarf-reader.ts";
 import type { UnitSizes } from "./forms.ts";
-import { SectionPages, SectionWalk } from "./section-pages.ts";
+import { SectionPages } from "./section-pages.ts";
 import { findContributions } from "./split-index.ts";
 import type { DwarfUnit } from "./unit.ts";
 import { sharedUnitBytes, type UnitBytes } from "./unit-bytes.ts";
@@ -24,7 +24,6 @@ const OTHER_PAGES = 32;
 const MAX_ARANGES = 1 << 28;
 /** Abbreviations of units that are not loaded: first entries of many units are read one after another, often over one table. */
 const ABBREV_TABLES = 8;
-const ABBREV_WINDOW = 2048;
 /** Die.key: each section gets numbers of its own, far enough apart for its size. */
 const KEYS_PER_SECTION = 2 ** 36;
 
@@ -177,7 +176,7 @@ export class DwarfUnits implements Units {
     const key = `${offset}/${sizes.version <= 2 ? 2 : 3}/${sizes.addressSize}/${sizes.offsetSize}`;
     const known = this.#abbrevs.get(key);
     if (known !== undefined) return known;
-    const table = new AbbrevTable(new SectionWalk(this.table(".debug_abbrev"), offset, ABBREV_WINDOW), sizes);
+    const table = new AbbrevTable(this.table(".debug_abbrev"), offset, sizes);
     if (this.#abbrevs.size >= ABBREV_TABLES) this.#abbrevs.delete(this.#abbrevs.keys().next().value!);
     this.#abbrevs.set(key, table);
     return table;
