@@ -1,18 +1,36 @@
 /**
- * Parameters and locals of a frame with their values: locations of the debug information evaluated over the frame's registers, and,
- * where the callee has overwritten its arguments, over what the caller knows of the call (DW_OP_entry_value through the caller's
- * DW_TAG_call_site_parameter).
+ * Parameters and locals of a frame with their values. In the order of how much they are worth:
+ *
+ *   1  the location of the debug information at this pc, over the frame's own registers and memory         known
+ *   2  the same where it rests on what the function was entered with (DW_OP_entry_value)                   from caller
+ *   3  a parameter without a location here, that is without any value the compiler kept:
+ *      what it was on entry (its location there over the entry's registers)                                from caller, atEntry
+ *   4  a parameter that the function does not take any more (constant propagation): DW_AT_call_parameter   from caller, atEntry
+ *
+ * What the caller passed is found in its DW_TAG_call_site_parameter (entry-registers.ts).
  */
+import { InquestError } from "../bytes/errors.ts";
 import type { CType } from "../debug-info/c-type.ts";
+import type { Scope, Variable } from "../debug-info/debug-info.ts";
+import { DW_AT_const_value, DW_AT_location } from "../debug-info/dwarf/constants.ts";
+import type { Die } from "../debug-info/dwarf/die.ts";
+import { evaluateLocation } from "../debug-info/dwarf/expression.ts";
+import type { ExpressionContext } from "../debug-info/dwarf/expression-context.ts";
+import type { Location } from "../debug-info/dwarf/expression-location.ts";
+import { holderOf } from "../debug-info/dwarf/scopes-origin.ts";
+import { wrap } from "../kernel/expression/values.ts";
 import type { Kernel } from "../kernel/kernel.ts";
-import type { Value } from "../kernel/value.ts";
+import { Value } from "../kernel/value.ts";
 import type { StackFrame, UnwoundStack } from "./frame.ts";
+import { type EvaluationMode, FrameEvaluation } from "./frame-evaluation.ts";
+import { ownScopes, physicalIndex, physicalPlace } from "./frame-place.ts";
+import { constantValue, type Located, valueAt } from "./location-value.ts";
 
 /** How a value was come by. */
 export type VariableState =
   /** Location of the debug information over this frame's own registers and memory. */
   | "known"
-  /** Rests on what the caller passed: true at entry, may have been changed since. */
+  /** Rests on what the caller passed. */
   | "from caller"
   | "optimized out"
   /** It has a location, but a register or memory that it needs is missing; `reason` says which. */
@@ -25,16 +43,157 @@ export interface FrameVariable {
   readonly state: VariableState;
   /** For "known" and "from caller". Reading memory behind it may still fail. */
   readonly value: Value | undefined;
+  /** For "unreadable"; for "optimized out" why the caller could not help either, where it was asked. */
   readonly reason: string | undefined;
   /** Register that holds it whole, by its name; undefined otherwise. */
   readonly register: string | undefined;
+  /** The value is the one the function was entered with: the compiler kept none, and it may have been changed since. */
+  readonly atEntry: boolean;
 }
 
 /**
- * Variables of a frame of an unwound stack (inlined frames have their own; blocks are those around the pc, innermost first).
- * Empty without debug information.
- * @param stack with inlined frames expanded
+ * Variables of a frame of an unwound stack: parameters in their order, then locals, those of the innermost block first. Inlined frames
+ * have their own. Empty without debug information.
+ * @param stack with inlined frames expanded (withInlinedFrames), or without: then those of calls inlined at the pc are left out
  */
-export function frameVariables(_kernel: Kernel, _stack: UnwoundStack, _frame: StackFrame): readonly FrameVariable[] {
-  return [];
+export function frameVariables(kernel: Kernel, stack: UnwoundStack, frame: StackFrame): readonly FrameVariable[] {
+  const index = stack.frames.indexOf(frame);
+  const place = index < 0 ? undefined : physicalPlace(kernel, stack, physicalIndex(stack, index));
+  if (place === undefined) return [];
+  const evaluation = new FrameEvaluation(kernel, stack, place);
+  const found: FrameVariable[] = [];
+  for (const scope of ownScopes(stack, index, place)) {
+    for (const variable of scope.variables) found.push(new VariableReader(evaluation, variable, scope).read());
+  }
+  return [...found.filter(({ kind }) => kind === "parameter"), ...found.filter(({ kind }) => kind === "local")];
+}
+
+type Outcome = Pick<FrameVariable, "state" | "value" | "reason" | "register" | "atEntry">;
+
+const OPTIMIZED_OUT: Outcome = { state: "optimized out", value: undefined, reason: undefined, register: undefined, atEntry: false };
+
+class VariableReader {
+  readonly #frame: FrameEvaluation;
+  readonly #variable: Variable;
+  readonly #scope: Scope;
+
+  /** @param scope that the variable belongs to */
+  constructor(frame: FrameEvaluation, variable: Variable, scope: Scope) {
+    this.#frame = frame;
+    this.#variable = variable;
+    this.#scope = scope;
+  }
+
+  read(): FrameVariable {
+    const { name, kind, type } = this.#variable;
+    return { name, kind, type, ...this.#outcome() };
+  }
+
+  #outcome(): Outcome {
+    const constant = this.#constant();
+    if (constant !== undefined) return { ...OPTIMIZED_OUT, state: "known", value: constant };
+    const here = this.#at(this.#frame.place.described.link, {});
+    if (here.state === "known" || here.state === "from caller" || this.#variable.kind !== "parameter") return here;
+    for (const outcome of [this.#onEntry(), this.#removed()]) if (outcome?.value !== undefined) return outcome;
+    return here;
+  }
+
+  /** DW_AT_const_value, of the entry or of the one that it is an instance of. */
+  #constant(): Value | undefined {
+    const { die, type } = this.#variable;
+    const holder = die.has(DW_AT_location) ? undefined : holderOf(die, DW_AT_const_value);
+    if (holder === undefined) return undefined;
+    const constant = constantOf(holder);
+    return constant === undefined ? undefined : constantValue(this.#frame.kernel, type, constant);
+  }
+
+  /** By the location that holds at an address. */
+  #at(link: bigint, mode: EvaluationMode): Outcome {
+    const { die } = this.#variable;
+    try {
+      const expression = die.has(DW_AT_location) ? die.unit.locationAt(die, DW_AT_location, link) : undefined;
+      return expression === undefined ? OPTIMIZED_OUT : this.#evaluate(expression, mode);
+    } catch (error) {
+      if (error instanceof InquestError) return { ...OPTIMIZED_OUT, state: "unreadable", reason: error.message };
+      throw error;
+    }
+  }
+
+  #evaluate(expression: Uint8Array, mode: EvaluationMode): Outcome {
+    const frame = this.#frame;
+    let asked = false;
+    const context = frame.context({
+      ...mode,
+      onCaller: () => {
+        asked = true;
+      },
+    });
+    const world = {
+      kernel: frame.kernel,
+      register: (register: number) => context.register(register),
+      registerName: (register: number) => frame.registerName(register),
+      locate: (entry: number) => this.#locate(entry, context),
+    };
+    return this.#outcomeOf(valueAt(world, this.#variable.type, evaluateLocation(expression, context)), asked);
+  }
+
+  #outcomeOf(located: Located, asked: boolean): Outcome {
+    switch (located.kind) {
+      case "nowhere":
+        return OPTIMIZED_OUT;
+      case "unknown":
+        // The compiler kept the value nowhere, and the caller does not know it either.
+        return { ...OPTIMIZED_OUT, state: asked ? "optimized out" : "unreadable", reason: located.reason };
+      case "value": {
+        const { value, register } = located;
+        const name = register === undefined ? undefined : this.#frame.registerName(register);
+        return { state: asked ? "from caller" : "known", value, reason: undefined, register: name, atEntry: false };
+      }
+    }
+  }
+
+  /** Where an implicit pointer leads: the location of that variable at the same pc. */
+  #locate(entry: number, context: ExpressionContext): Location | undefined {
+    const { unit, place } = this.#frame;
+    if (entry < unit.offset || entry >= unit.end) return undefined;
+    const die = unit.dieAt(entry);
+    const expression = die.has(DW_AT_location) ? unit.locationAt(die, DW_AT_location, place.described.link) : undefined;
+    if (expression !== undefined) return evaluateLocation(expression, context);
+    const constant = constantOf(die);
+    if (constant === undefined) return undefined;
+    return typeof constant === "bigint"
+      ? { kind: "value", bits: BigInt.asUintN(64, constant), type: undefined }
+      : { kind: "bytes", bytes: constant };
+  }
+
+  /**
+   * What it was when its function was entered. Memory is left out: it may have been used for something else since. Of the registers at the
+   * entry to an inlined call nothing is known: there only constants and what the whole function was entered with are left.
+   */
+  #onEntry(): Outcome | undefined {
+    const { kind, entry } = this.#scope;
+    if (entry === undefined) return undefined;
+    const outcome = this.#at(entry, { registers: kind === "function" ? "at entry" : "none" });
+    if (outcome.value === undefined || outcome.value.address !== undefined) return undefined;
+    return { ...outcome, state: "from caller", register: undefined, atEntry: true };
+  }
+
+  /** What the caller passed for it, where constant propagation took it from the function. */
+  #removed(): Outcome | undefined {
+    const { die, type } = this.#variable;
+    try {
+      const passed = this.#frame.entry.parameter(die);
+      const value = new Value(this.#frame.kernel.memory, type, { immediate: wrap(passed, type) });
+      return { ...OPTIMIZED_OUT, state: "from caller", value, atEntry: true };
+    } catch (error) {
+      if (error instanceof InquestError) return undefined;
+      throw error;
+    }
+  }
+}
+
+function constantOf(die: Die): bigint | Uint8Array | undefined {
+  const text = die.string(DW_AT_const_value);
+  if (text !== undefined) return new TextEncoder().encode(`${text}\0`);
+  return die.signed(DW_AT_const_value) ?? die.bytes(DW_AT_const_value);
 }

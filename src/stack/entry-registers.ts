@@ -1,0 +1,174 @@
+/**
+ * What registers held when a frame's function was entered, as the caller knows it. DWARF 5, section 2.5.1.7 (DW_OP_entry_value) and 3.4
+ * (call sites).
+ *
+ *   caller:  call_site_parameter  location rdi, value breg3(rbx)+8      evaluated over the CALLER's registers, memory, entry values
+ *   callee:  entry value of rdi  ◄─────────────┘
+ *            entry value of rbx  ◄── the caller's rbx: a call preserves it, the unwind recovered it
+ */
+import { virtual } from "../bytes/address.ts";
+import { InquestError, UnsupportedError } from "../bytes/errors.ts";
+import { DW_AT_abstract_origin, DW_AT_call_parameter, DW_AT_location } from "../debug-info/dwarf/constants.ts";
+import type { Die } from "../debug-info/dwarf/die.ts";
+import { evaluateLocation, evaluateScalar } from "../debug-info/dwarf/expression.ts";
+import { type ExpressionContext, expressionUnit } from "../debug-info/dwarf/expression-context.ts";
+import { registerOf } from "../debug-info/dwarf/expression-machine.ts";
+import { type CallChain, callChain, type DescribedCall } from "./call-chain.ts";
+import type { FrameEvaluation } from "./frame-evaluation.ts";
+
+/** Callers that one value may lead through. */
+const MAX_CALLERS = 32;
+/** Smaller numbers are equal by chance. */
+const TELLING = 0x1_0000n;
+
+export class EntryRegisters {
+  readonly #frame: FrameEvaluation;
+  readonly #known = new Map<number, bigint | string>();
+  #chain: CallChain | string | undefined;
+  static #depth = 0;
+
+  constructor(frame: FrameEvaluation) {
+    this.#frame = frame;
+  }
+
+  /** Content of a register on entry. Throws UnsupportedError with the reason. */
+  value(register: number): bigint {
+    let known = this.#known.get(register);
+    if (known === undefined) {
+      known = this.#attempt(() => this.#compute(register));
+      this.#known.set(register, known);
+    }
+    if (typeof known === "string") throw new UnsupportedError(known);
+    return known;
+  }
+
+  /** An expression over the registers of the entry (the operand of DW_OP_entry_value). Throws UnsupportedError. */
+  evaluate(expression: Uint8Array): bigint {
+    const register = registerOf(expression);
+    if (register !== undefined) return this.value(register);
+    return this.#unwrap(this.#attempt(() => evaluateScalar(expression, this.#frame.context({ registers: "at entry" }))));
+  }
+
+  /** What was passed for a parameter that the function does not take any more (constant propagation). Throws UnsupportedError. */
+  parameter(die: Die): bigint {
+    const { calls } = this.#trusted();
+    const wanted = new Set([die.key, die.reference(DW_AT_abstract_origin)?.key]);
+    return this.#passed(calls, "the parameter", (each) => {
+      const named = each.die.reference(DW_AT_call_parameter) ?? each.die.reference(DW_AT_abstract_origin);
+      return named !== undefined && wanted.has(named.key);
+    });
+  }
+
+  #compute(register: number): bigint {
+    const frame = this.#frame;
+    const { frame: physical, described, function: fn } = frame.place;
+    const { file } = physical.registers;
+    // Interrupted at its very first instruction: nothing has happened since.
+    const untouched = physical.kind === "interrupted" && described.link === fn.entry ? frame.register(register) : undefined;
+    if (untouched !== undefined) return untouched;
+    if (register === file.sp && frame.cfa !== undefined) return BigInt.asUintN(64, frame.cfa - (file.link === undefined ? 8n : 0n));
+    if (file.calleeSaved.includes(register)) {
+      const value = frame.callerRegister(register);
+      if (value === undefined) throw new UnsupportedError(`needs ${frame.registerName(register)} of the caller, which is not known`);
+      return value;
+    }
+    const chain = this.#trusted();
+    return this.#passed(chain.calls, frame.registerName(register), ({ location }) => registerOf(location) === register);
+  }
+
+  /** The calls into this frame when their word counts. Throws UnsupportedError when it does not. */
+  #trusted(): CallChain {
+    this.#chain ??= this.#proved(callChain(this.#frame));
+    if (typeof this.#chain === "string") throw new UnsupportedError(this.#chain);
+    return this.#chain;
+  }
+
+  /**
+   * An indirect call may have been one of another function, which jumped on to this one with other arguments. It is believed when a
+   * parameter that this frame still has where it keeps it equals what the call passed for it.
+   */
+  #proved(chain: CallChain | string): CallChain | string {
+    if (typeof chain === "string" || !chain.indirect) return chain;
+    const frame = this.#frame;
+    const { function: fn, described } = frame.place;
+    for (const { kind, die } of fn.variables) {
+      if (kind !== "parameter" || !die.has(DW_AT_location) || fn.entry === undefined) continue;
+      const first = die.unit.locationAt(die, DW_AT_location, fn.entry);
+      const register = first === undefined ? undefined : registerOf(first);
+      const now = die.unit.locationAt(die, DW_AT_location, described.link);
+      if (register === undefined || now === undefined) continue;
+      const passed = this.#attempt(() => this.#passed(chain.calls, "it", ({ location }) => registerOf(location) === register));
+      if (typeof passed === "string" || passed < TELLING) continue;
+      if (this.#currentValue(now) === passed) return chain;
+    }
+    return "the call was indirect, and nothing proves that it called this function";
+  }
+
+  /** What a parameter holds now, by this frame alone. */
+  #currentValue(expression: Uint8Array): bigint | undefined {
+    const { entryValue: _, parameterValue: __, ...context } = this.#frame.context();
+    try {
+      const location = evaluateLocation(expression, context);
+      if (location.kind === "memory") return this.#frame.memory.u64(virtual(location.address));
+      return location.kind === "register" || location.kind === "value" ? evaluateScalar(expression, context) : undefined;
+    } catch (error) {
+      if (error instanceof InquestError) return undefined;
+      throw error;
+    }
+  }
+
+  /**
+   * The value that the last of the calls passed. Through tail calls it is computed over what the calls before passed: of the functions
+   * that made them neither registers nor stack are left.
+   */
+  #passed(calls: CallChain["calls"], what: string, wanted: (parameter: DescribedCall["site"]["parameters"][number]) => boolean): bigint {
+    const { site, owner } = calls.at(-1) as DescribedCall;
+    const caller = this.#frame.caller as FrameEvaluation;
+    const parameter = site.parameters.find(wanted);
+    if (parameter === undefined)
+      throw new UnsupportedError(`${caller.place.function.name ?? "the caller"} does not tell what it passed in ${what}`);
+    if (EntryRegisters.#depth >= MAX_CALLERS) throw new UnsupportedError(`needs more than ${MAX_CALLERS} callers`);
+    EntryRegisters.#depth++;
+    try {
+      const [first, ...jumps] = calls;
+      if (jumps.length === 0) return evaluateScalar(parameter.value, caller.context());
+      const before: CallChain["calls"] = [first, ...jumps.slice(0, -1)];
+      return evaluateScalar(parameter.value, this.#jumped(before, site, owner));
+    } finally {
+      EntryRegisters.#depth--;
+    }
+  }
+
+  /** The context of a function that left by a jump: registers that calls preserve, and what it was passed itself. */
+  #jumped(before: CallChain["calls"], { die, returnAddress }: DescribedCall["site"], owner: DescribedCall["owner"]): ExpressionContext {
+    const frame = this.#frame;
+    const { calleeSaved } = frame.place.frame.registers.file;
+    return {
+      unit: expressionUnit(die.unit, returnAddress),
+      memory: frame.memory,
+      register: (register) => (calleeSaved.includes(register) ? frame.callerRegister(register) : undefined),
+      registerName: (register) => frame.registerName(register),
+      runtime: (link) => (link >> 63n === 1n ? frame.kernel.debugInfo.runtime(owner, link) : link),
+      entryValue: (expression) => {
+        const register = registerOf(expression);
+        if (register === undefined) return undefined;
+        if (calleeSaved.includes(register)) return frame.callerRegister(register);
+        return this.#passed(before, frame.registerName(register), ({ location }) => registerOf(location) === register);
+      },
+    };
+  }
+
+  #attempt(compute: () => bigint): bigint | string {
+    try {
+      return compute();
+    } catch (error) {
+      if (error instanceof InquestError) return error.message;
+      throw error;
+    }
+  }
+
+  #unwrap(result: bigint | string): bigint {
+    if (typeof result === "string") throw new UnsupportedError(result);
+    return result;
+  }
+}

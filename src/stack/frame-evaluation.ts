@@ -1,0 +1,175 @@
+/**
+ * DWARF expressions over one physical frame of a stack: its registers as the unwind recovered them, memory as it is in the dump, the
+ * canonical frame address, the function's frame base, and, through the caller, what registers held when the function was entered.
+ */
+import { type VirtualAddress, virtual } from "../bytes/address.ts";
+import { InquestError, UnsupportedError } from "../bytes/errors.ts";
+import { DW_AT_frame_base, DW_AT_location } from "../debug-info/dwarf/constants.ts";
+import type { Unit } from "../debug-info/dwarf/die.ts";
+import { evaluateScalar } from "../debug-info/dwarf/expression.ts";
+import { type ExpressionContext, type ExpressionMemory, expressionUnit } from "../debug-info/dwarf/expression-context.ts";
+import type { Kernel } from "../kernel/kernel.ts";
+import { EntryRegisters } from "./entry-registers.ts";
+import type { UnwoundStack } from "./frame.ts";
+import { type PhysicalPlace, physicalIndex, physicalPlace } from "./frame-place.ts";
+
+/** Variables that are defined by other variables, nested; a ring ends here. */
+const MAX_VARIABLES = 8;
+
+/** How one expression is to be evaluated. */
+export interface EvaluationMode {
+  /** Registers as they are (unless told), as they were on entry to the function, or none. */
+  readonly registers?: "at entry" | "none";
+  /** Told when the caller was asked. */
+  readonly onCaller?: () => void;
+}
+
+export class FrameEvaluation {
+  readonly kernel: Kernel;
+  readonly stack: UnwoundStack;
+  readonly place: PhysicalPlace;
+  #caller: FrameEvaluation | null | undefined;
+  #entry: EntryRegisters | undefined;
+  #cfa: bigint | null | undefined;
+  #depth = 0;
+
+  constructor(kernel: Kernel, stack: UnwoundStack, place: PhysicalPlace) {
+    this.kernel = kernel;
+    this.stack = stack;
+    this.place = place;
+  }
+
+  /** The unit of the code. */
+  get unit(): Unit {
+    return this.place.function.die.unit;
+  }
+
+  /** The frame that called this one; undefined when that is not certain, or not described. */
+  get caller(): FrameEvaluation | undefined {
+    if (this.#caller === undefined) {
+      const place = this.calledNormally ? physicalPlace(this.kernel, this.stack, this.#next) : undefined;
+      this.#caller = place === undefined ? null : new FrameEvaluation(this.kernel, this.stack, place);
+    }
+    return this.#caller ?? undefined;
+  }
+
+  /** The next physical frame is the caller, proved by the unwind; not what an exception interrupted, and not a guess. */
+  get calledNormally(): boolean {
+    const next = this.stack.frames[this.#next];
+    return next?.kind === "call" && next.certainty === "exact" && this.place.frame.certainty === "exact";
+  }
+
+  /** Registers of the next physical frame; those that a call preserves are the ones this function was entered with. */
+  callerRegister(register: number): bigint | undefined {
+    return this.calledNormally ? this.stack.frames[this.#next]?.registers.get(register) : undefined;
+  }
+
+  /** What registers held when the function was entered. */
+  get entry(): EntryRegisters {
+    this.#entry ??= new EntryRegisters(this);
+    return this.#entry;
+  }
+
+  /** Canonical frame address: from call-frame information over the frame's registers, else the caller's stack pointer. */
+  get cfa(): bigint | undefined {
+    this.#cfa ??= this.#computeCfa() ?? null;
+    return this.#cfa ?? undefined;
+  }
+
+  register(register: number): bigint | undefined {
+    return this.place.frame.registers.get(register);
+  }
+
+  registerName(register: number): string {
+    return this.place.frame.registers.file.names[register] ?? `register ${register}`;
+  }
+
+  /** A link-time address in the dump. Addresses of the per-CPU section of x86-64, which starts at 0, are not shifted by KASLR. */
+  runtime(link: bigint): VirtualAddress {
+    return link >> 63n === 1n ? this.kernel.debugInfo.runtime(this.place.described, link) : virtual(link);
+  }
+
+  context(mode: EvaluationMode = {}): ExpressionContext {
+    const told = <T>(value: T): T => {
+      mode.onCaller?.();
+      return value;
+    };
+    return {
+      unit: expressionUnit(this.unit, this.place.described.link),
+      memory: this.memory,
+      register: (register) => {
+        if (mode.registers === "none") return undefined;
+        return mode.registers === "at entry" ? told(this.entry.value(register)) : this.register(register);
+      },
+      registerName: (register) => this.registerName(register),
+      runtime: (link) => this.runtime(link),
+      cfa: () => this.cfa,
+      frameBase: () => this.#frameBase(mode),
+      entryValue: (expression) => told(this.entry.evaluate(expression)),
+      parameterValue: (entry) => told(this.entry.parameter(this.unit.dieAt(this.unit.offset + entry))),
+      variableValue: (entry) => this.#variable(entry, mode),
+    };
+  }
+
+  /** The dump's memory as expressions read it. */
+  get memory(): ExpressionMemory {
+    const { memory } = this.kernel;
+    return {
+      u8: (address) => memory.u8(virtual(address)),
+      u16: (address) => memory.u16(virtual(address)),
+      u32: (address) => memory.u32(virtual(address)),
+      u64: (address) => memory.u64(virtual(address)),
+    };
+  }
+
+  get #next(): number {
+    return physicalIndex(this.stack, this.place.index + 1);
+  }
+
+  #frameBase(mode: EvaluationMode): bigint | undefined {
+    const { function: fn, described } = this.place;
+    const expression = fn.die.unit.locationAt(fn.die, DW_AT_frame_base, described.link);
+    // The frame base of a frame base would be a ring.
+    return expression === undefined ? undefined : evaluateScalar(expression, { ...this.context(mode), frameBase: () => undefined });
+  }
+
+  #variable(entry: number, mode: EvaluationMode): bigint | undefined {
+    if (entry < this.unit.offset || entry >= this.unit.end || this.#depth >= MAX_VARIABLES) return undefined;
+    const die = this.unit.dieAt(entry);
+    const expression = this.unit.locationAt(die, DW_AT_location, this.place.described.link);
+    if (expression === undefined) return undefined;
+    this.#depth++;
+    try {
+      return evaluateScalar(expression, this.context(mode));
+    } finally {
+      this.#depth--;
+    }
+  }
+
+  #computeCfa(): bigint | undefined {
+    const { described, frame } = this.place;
+    const row = described.info.frameRow(described.link);
+    try {
+      if (row !== undefined) {
+        // A rule that itself asks for the CFA would be a ring.
+        if ("expression" in row.cfa) return evaluateScalar(row.cfa.expression, { ...this.context(), cfa: () => undefined });
+        const base = this.register(row.cfa.register);
+        if (base !== undefined) return BigInt.asUintN(64, base + BigInt(row.cfa.offset));
+      }
+    } catch (error) {
+      if (!(error instanceof InquestError)) throw error;
+    }
+    // The ABI of both machines: the caller's stack pointer after the return.
+    return this.callerRegister(frame.registers.file.sp);
+  }
+}
+
+/** Evaluates to a number, or throws UnsupportedError with the reason for whatever error of ours came up. */
+export function scalarOrReason(evaluate: () => bigint): bigint {
+  try {
+    return evaluate();
+  } catch (error) {
+    if (error instanceof InquestError) throw new UnsupportedError(error.message);
+    throw error;
+  }
+}
