@@ -27,6 +27,29 @@ function map(kernel: PagedKernel): PageMap {
   return found;
 }
 
+describe("compound pages before 4.4", () => {
+  const OLD = {
+    page: { flags: [0, "u64"], first_page: [48, "u64"], _count: [28, "counter"], $size: [64, ""] },
+    counter: PAGE.counter,
+  } as const;
+
+  it.each([
+    ["PG_tail", { PG_locked: 0n, PG_reclaim: 17n, PG_tail: 15n }, 1n << 15n],
+    ["PG_compound and PG_reclaim", { PG_locked: 0n, PG_compound: 14n, PG_reclaim: 17n }, (1n << 14n) | (1n << 17n)],
+  ] as const)("tails are marked by %s and name the first page", (_name, pageflags, tail) => {
+    const kernel = new PagedKernel(OLD, { pageflags });
+    for (const frame of [4, 5]) kernel.memory.put64(kernel.page(frame) + 48n, kernel.page(3));
+    kernel.memory.put64(kernel.page(4), tail | 1n);
+    // The same word means another thing in a page that is no tail.
+    kernel.memory.put64(kernel.page(5), 1n << 17n);
+    kernel.memory.put32(kernel.page(5) + 28n, 7);
+    const pages = map(kernel);
+    expect(pages.compoundHead(virtual(kernel.page(4)))).toBe(kernel.page(3));
+    expect(pages.compoundHead(virtual(kernel.page(5)))).toBe(kernel.page(5));
+    expect(readPage(kernel.kernel, 5)).toMatchObject({ count: 7 });
+  });
+});
+
 describe("PageMap", () => {
   it("goes from frames to structures and back", () => {
     const pages = map(new PagedKernel(PAGE, FLAGS));

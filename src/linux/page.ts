@@ -32,6 +32,7 @@ export class PageMap {
   readonly #base: VirtualAddress | undefined;
   readonly #sections: Sections | undefined;
   readonly #head: Field | undefined;
+  readonly #oldHead: OldHead | undefined;
   readonly #flags: Field;
 
   private constructor(kernel: Kernel, page: Struct, flags: Field) {
@@ -43,6 +44,7 @@ export class PageMap {
     this.#flags = flags;
     // compound_info: 7.1 (d50569612c29); compound_head: 4.4 (1d798ca3f164).
     this.#head = page.firstField("compound_info", "compound_head");
+    this.#oldHead = this.#head === undefined ? oldHead(kernel, page) : undefined;
     this.#sections = Sections.of(kernel);
     this.#base = this.#sections?.commonBase() ?? vmemmapOf(kernel);
   }
@@ -104,7 +106,10 @@ export class PageMap {
    * mask is a run of ones from the top, which no page address is. Throws FaultError.
    */
   compoundHead(page: VirtualAddress): VirtualAddress {
-    if (this.#head === undefined) return page;
+    if (this.#head === undefined) {
+      const old = this.#oldHead;
+      return old === undefined || (this.flags(page) & old.tail) !== old.tail ? page : old.first.pointer(page);
+    }
     const info = this.#head.pointer(page);
     if ((info & 1n) === 0n) return page;
     const value = info & ~1n;
@@ -123,6 +128,21 @@ export class PageMap {
       .filter(({ bit }) => ((flags >> BigInt(bit)) & 1n) === 1n)
       .map(({ name }) => name.slice(3));
   }
+}
+
+/** How a tail page names its head before 4.4: page.first_page, valid when all bits of `tail` are set in its flags. */
+interface OldHead {
+  readonly first: Field;
+  readonly tail: bigint;
+}
+
+/** PG_tail of its own on 64-bit machines (CONFIG_PAGEFLAGS_EXTENDED), else PG_compound together with PG_reclaim. */
+function oldHead(kernel: Kernel, page: Struct): OldHead | undefined {
+  const first = page.tryField("first_page");
+  const [own, compound, reclaim] = ["PG_tail", "PG_compound", "PG_reclaim"].map((name) => kernel.types.constant(name));
+  const tail =
+    own !== undefined ? 1n << own : compound !== undefined && reclaim !== undefined ? (1n << compound) | (1n << reclaim) : undefined;
+  return first === undefined || tail === undefined ? undefined : { first, tail };
 }
 
 /** One bit of page flags with its name in C. */

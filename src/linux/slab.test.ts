@@ -72,6 +72,55 @@ describe.each(kernels)("slab objects: %s", (_name, make) => {
   });
 });
 
+describe("slab objects of the SLAB allocator", () => {
+  const SLAB_CACHE = {
+    kmem_cache: { flags: [8, "u32"], size: [16, "u32"], object_size: [20, "u32"], num: [24, "u32"], name: [32, "u64"] },
+  } as const;
+  /** Objects begin 128 bytes into the slab: behind the free list and the colour. */
+  const slabOf = (kernel: PagedKernel, place: (head: bigint, first: bigint) => void) => {
+    const made = build(kernel, (head) => kernel.memory.put64(head, 1n << 9n));
+    kernel.memory.put32(kernel.at(1) + 24n, 30);
+    kernel.memory.put64(kernel.at(1) + 32n, kernel.at(2));
+    place(kernel.page(8), kernel.at(8, 128));
+    return made;
+  };
+  const forms: readonly (readonly [string, () => PagedKernel])[] = [
+    [
+      "struct slab (5.17)",
+      () => {
+        const kernel = new PagedKernel({ ...SLAB_CACHE, page: COMMON, slab: { slab_cache: [16, "u64"], s_mem: [32, "u64"] } }, FLAG);
+        return slabOf(kernel, (head, first) => kernel.memory.put64(head + 32n, first));
+      },
+    ],
+    [
+      "struct page (3.13)",
+      () => {
+        const kernel = new PagedKernel({ ...SLAB_CACHE, page: { ...COMMON, slab_cache: [16, "u64"], s_mem: [32, "u64"] } }, FLAG);
+        return slabOf(kernel, (head, first) => kernel.memory.put64(head + 32n, first));
+      },
+    ],
+    [
+      "struct slab behind struct page (3.10)",
+      () => {
+        const page = { ...COMMON, slab_cache: [16, "u64"], slab_page: [32, "u64"] } as const;
+        const kernel = new PagedKernel({ ...SLAB_CACHE, page, slab: { list: [0, "bytes16"], s_mem: [24, "u64"] } }, FLAG);
+        return slabOf(kernel, (head, first) => {
+          kernel.memory.put64(head + 32n, kernel.at(3));
+          kernel.memory.put64(kernel.at(3) + 24n, first);
+        });
+      },
+    ],
+  ];
+
+  it.each(forms)("begin at s_mem: %s", (_name, make) => {
+    const kernel = make();
+    expect(slabCacheName(kernel.kernel, kernel.at(8, 128 + 192 * 2 + 5))).toMatchObject({ cache: "task_struct", index: 2, offset: 5 });
+    expect(slabCacheName(kernel.kernel, kernel.at(8, 127))).toBeUndefined();
+    expect(slabCacheName(kernel.kernel, kernel.at(8, 128 + 192 * 30 - 1))).toMatchObject({ index: 29 });
+    expect(slabCacheName(kernel.kernel, kernel.at(8, 128 + 192 * 30))).toBeUndefined();
+  });
+});
+
 describe("slab objects", () => {
   it("counts objects behind their left red zone", () => {
     const kernel = pagesOf(new PagedKernel(SPLIT, { ...FLAG, slab_flag_bits: { _SLAB_RED_ZONE: 1n } }));

@@ -1,6 +1,6 @@
 /**
- * Which slab cache an address belongs to, and which object of it (SLUB).
- * Source: mm/slab.h, mm/slub.c, include/linux/page-flags.h.
+ * Which slab cache an address belongs to, and which object of it (SLUB, and SLAB until 6.7).
+ * Source: mm/slab.h, mm/slub.c, mm/slab.c, include/linux/page-flags.h.
  *
  *   address ─linear map─► pfn ─► struct page ─► compound head ─ slab? ─► slab_cache
  *   head page: │ pad │ object 0 │ pad │ object 1 │ … │ waste │     each kmem_cache.size bytes, `objects` of them
@@ -10,11 +10,15 @@
  *   6.10  page_type has its slab bit *clear* under a base of ones: enum pagetype PG_slab (46df8e73a4a3)
  *   older flags & (1 << PG_slab)                enum pageflags
  * The slab's own fields are in struct slab since 5.17 (d122019bf061), before in struct page.
+ *
+ * SLAB puts its free list first, or elsewhere, and shifts the objects by a colour: they begin at s_mem and are kmem_cache.num. s_mem lies
+ * in struct slab, in struct page (3.13–5.16, 8456a648cf44), or before in a struct slab behind page.slab_page.
  */
 import { add, distance, type Pfn, type VirtualAddress, virtual } from "../bytes/address.ts";
 import { FaultError } from "../bytes/errors.ts";
 import type { Field } from "../kernel/field.ts";
 import type { Kernel } from "../kernel/kernel.ts";
+import type { Struct } from "../kernel/types.ts";
 import { inKfencePool, kfenceObject } from "./kfence.ts";
 import { PageMap } from "./page.ts";
 
@@ -28,6 +32,8 @@ export interface SlabCache {
   readonly objectSize: number;
   /** Bytes of red zone before each object. */
   readonly redLeftPad: number;
+  /** Objects in each slab where that is the same for all (SLAB). */
+  readonly perSlab: number | undefined;
 }
 
 /** The object that an address lies in. */
@@ -51,7 +57,7 @@ export interface SlabObject {
 export interface SlabPage {
   readonly page: VirtualAddress;
   readonly pfn: Pfn;
-  /** First byte of its memory. */
+  /** Where its first object's bytes begin. */
   readonly start: VirtualAddress;
   readonly objects: number;
   readonly cache: SlabCache;
@@ -70,12 +76,12 @@ export class Slabs {
   readonly #map: PageMap;
   readonly #isSlab: (page: VirtualAddress) => boolean;
   readonly #cacheOf: Field;
-  readonly #objects: Field;
+  readonly #objects: ObjectPlace;
   readonly #caches = new Map<VirtualAddress, SlabCache | undefined>();
   readonly #tags = new Float64Array(MEMO).fill(-1);
   readonly #slabs: (SlabPage | undefined)[] = new Array(MEMO).fill(undefined);
 
-  private constructor(kernel: Kernel, map: PageMap, isSlab: (page: VirtualAddress) => boolean, cacheOf: Field, objects: Field) {
+  private constructor(kernel: Kernel, map: PageMap, isSlab: (page: VirtualAddress) => boolean, cacheOf: Field, objects: ObjectPlace) {
     this.#kernel = kernel;
     this.#map = map;
     this.#isSlab = isSlab;
@@ -83,18 +89,16 @@ export class Slabs {
     this.#objects = objects;
   }
 
-  /** Of this kernel; undefined when it has no type information, no page map, or another allocator than SLUB. */
+  /** Of this kernel; undefined when it has no type information, no page map, or an allocator without caches (SLOB). */
   static of(kernel: Kernel): Slabs | undefined {
     return kernel.memo(Slabs, () => {
       const map = PageMap.of(kernel);
       const holder = kernel.types.tryStruct("slab");
       const slab = holder?.has("slab_cache") === true ? holder : kernel.types.tryStruct("page");
       const cacheOf = slab?.tryField("slab_cache");
-      const objects = slab?.tryField("objects");
+      const objects = objectPlace(kernel, slab);
       const isSlab = map === undefined ? undefined : slabTest(kernel, map);
       if (map === undefined || isSlab === undefined || cacheOf === undefined || objects === undefined) return undefined;
-      // kmem_cache.oo is SLUB's own: the SLAB allocator (until 6.7) shares page.slab_cache and lays objects out otherwise.
-      if (kernel.types.tryStruct("kmem_cache")?.has("oo") !== true) return undefined;
       return new Slabs(kernel, map, isSlab, cacheOf, objects);
     });
   }
@@ -144,9 +148,10 @@ export class Slabs {
     const headPfn = page === own ? pfn : this.#map.pfnOf(page);
     // A head lies at or before its tails, and no buddy block is larger than 2^20 pages.
     if (headPfn === undefined || headPfn > pfn || pfn - headPfn >= 1 << 20 || !this.#isSlab(page)) return undefined;
-    const start = this.#map.linearAddress(headPfn);
+    const { count, first } = this.#objects;
+    const start = first === undefined ? this.#map.linearAddress(headPfn) : first(page);
     const cache = this.#cache(this.#cacheOf.pointer(page));
-    const objects = this.#objects.number(page);
+    const objects = count?.number(page) ?? cache?.perSlab ?? 0;
     return start === undefined || cache === undefined || objects < 1 ? undefined : { page, pfn: headPfn, start, objects, cache };
   }
 
@@ -170,12 +175,38 @@ export class Slabs {
       const redZone = types.constant("_SLAB_RED_ZONE");
       const flags = struct.field("flags").bigint(address);
       const padded = (flags & (redZone === undefined ? RED_ZONE : 1n << redZone)) !== 0n;
-      return { name, address, stride, objectSize, redLeftPad: padded ? (struct.tryField("red_left_pad")?.number(address) ?? 0) : 0 };
+      // SLAB's obj_offset (CONFIG_DEBUG_SLAB) is 0 in caches without debugging.
+      const pad = struct.tryField("obj_offset") ?? (padded ? struct.tryField("red_left_pad") : undefined);
+      return { name, address, stride, objectSize, redLeftPad: pad?.number(address) ?? 0, perSlab: struct.tryField("num")?.number(address) };
     } catch (error) {
       if (error instanceof FaultError) return undefined;
       throw error;
     }
   }
+}
+
+/** How the objects of a slab are found. */
+interface ObjectPlace {
+  /** Number of objects, in the slab (SLUB); else the cache has it. */
+  readonly count: Field | undefined;
+  /** First object of a slab by its page (SLAB); else the slab's first byte. */
+  readonly first: ((page: VirtualAddress) => VirtualAddress) | undefined;
+}
+
+function objectPlace(kernel: Kernel, slab: Struct | undefined): ObjectPlace | undefined {
+  const cache = kernel.types.tryStruct("kmem_cache");
+  // kmem_cache.oo is SLUB's own.
+  if (cache?.has("oo") === true) {
+    const count = slab?.tryField("objects");
+    return count === undefined ? undefined : { count, first: undefined };
+  }
+  if (cache?.has("num") !== true) return undefined;
+  const own = slab?.tryField("s_mem");
+  if (own !== undefined) return { count: undefined, first: (page) => own.pointer(page) };
+  const behind = slab?.tryField("slab_page");
+  const oldest = kernel.types.tryStruct("slab")?.tryField("s_mem");
+  if (behind === undefined || oldest === undefined) return undefined;
+  return { count: undefined, first: (page) => oldest.pointer(behind.pointer(page)) };
 }
 
 /** PageSlab() of a head page; see the table at the top. */

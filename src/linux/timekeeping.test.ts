@@ -67,6 +67,26 @@ describe("machineTime", () => {
     expect(machineTime(fake.kernel)).toEqual(EXPECTED);
   });
 
+  test("timekeeper (3.10): what tkr_mono holds now stood in it, and ktime_t was a union", () => {
+    const fake = new FakeKernel({
+      timespec: { tv_sec: [0, "s64"], tv_nsec: [8, "s64"] },
+      ktime: { tv64: [0, "s64"] },
+      timekeeper: {
+        clock: [0, "u64"],
+        mult: [8, "u32"],
+        shift: [12, "u32"],
+        xtime_nsec: [32, "u64"],
+        xtime_sec: [112, "u64"],
+        wall_to_monotonic: [128, "timespec"],
+        offs_boot: [152, "ktime"],
+      },
+    });
+    fake.symbol("timekeeper", AT);
+    write(fake, AT);
+    fake.memory.put32(AT + 12n, 24);
+    expect(machineTime(fake.kernel)).toEqual(EXPECTED);
+  });
+
   test("without a symbol the shape is looked for, also across a page's end", () => {
     const fake = new FakeKernel(TIMEKEEPER);
     fake.symbol("jiffies", AT);

@@ -8,7 +8,8 @@
  *   6.17+     struct tk_data timekeeper_data[], the first is the core timekeeper     (symbol; type 6.13+)
  *   6.13+     struct tk_data tk_core
  *   3.17+     tk_core { seqcount_t or seqcount_raw_spinlock_t seq; struct timekeeper timekeeper; }     anonymous
- *   before    struct timekeeper timekeeper
+ *   3.4–3.16  struct timekeeper timekeeper
+ *             tkr_mono was tkr in 3.17–4.0 (876e78818def); before, its members stood in struct timekeeper itself (d28ede83791d)
  *   no symbol found by its shape: timekeeper-search.ts
  *
  * The timekeeper is moved on by the tick: the answer is exact to a tick, and a machine that idled without ticks may lag behind. Where no
@@ -71,8 +72,8 @@ function readTimekeeper(kernel: Kernel): { uptime: bigint; monotonic: bigint; re
   const struct = kernel.types.tryStruct("timekeeper");
   if (at === undefined || struct === undefined) return undefined;
   const seconds = struct.tryField("xtime_sec");
-  const fraction = struct.tryField("tkr_mono.xtime_nsec");
-  const shift = struct.tryField("tkr_mono.shift");
+  const fraction = struct.firstField("tkr_mono.xtime_nsec", "tkr.xtime_nsec", "xtime_nsec");
+  const shift = struct.firstField("tkr_mono.shift", "tkr.shift", "shift");
   const toMonotonicSeconds = struct.tryField("wall_to_monotonic.tv_sec");
   const toMonotonicNano = struct.tryField("wall_to_monotonic.tv_nsec");
   if (

@@ -129,7 +129,10 @@ function attempt<T>(read: () => T): T | undefined {
   }
 }
 
-/** "u32", "s64", "bytes16" (16 bytes), "bits5:3" (5 bits from bit 3 on), or the name of another structure of the table. */
+/**
+ * "u32", "s64", "bytes16" (16 bytes), "bits5:3" (5 bits from bit 3 on), "cputime_t=long unsigned int" (a typedef of an 8-byte integer),
+ * or the name of another structure of the table.
+ */
 export type MemberSpec = readonly [offset: number, type: string];
 export type StructTable = Readonly<Record<string, Readonly<Record<string, MemberSpec>> & { readonly $size?: MemberSpec }>>;
 
@@ -167,6 +170,11 @@ export function fakeTypes(memory: Memory, table: StructTable, constants: Readonl
 function integer(spec: string): CType {
   const array = /^bytes(\d+)$/.exec(spec);
   if (array !== null) return { kind: "array", element: integer("u8"), length: Number(array[1]) };
+  const named = /^(\w+)=(.+)$/.exec(spec);
+  if (named !== null) {
+    const target: CType = { kind: "int", name: named[2] as string, size: 8, signed: false, encoding: "int" };
+    return { kind: "typedef", name: named[1] as string, target };
+  }
   const plain = /^([us])(8|16|32|64)$/.exec(spec);
   if (plain === null) throw new Error(`no such type: ${spec}`);
   return { kind: "int", name: spec, size: Number(plain[2]) / 8, signed: plain[1] === "s", encoding: "int" };
@@ -174,6 +182,7 @@ function integer(spec: string): CType {
 
 function sizeOfMember(type: CType): number {
   if (type.kind === "array") return type.length * sizeOfMember(type.element);
+  if (type.kind === "typedef") return sizeOfMember(type.target);
   return "size" in type ? type.size : 0;
 }
 
