@@ -14,38 +14,33 @@ import type { CType, EnumType, StructType, TypeKey } from "../c-type.ts";
 import type { DebugInfo, FrameRow, GlobalVariable, LineRow, Scope } from "../debug-info.ts";
 import type { DebugSections } from "../debug-sections.ts";
 import { CallFrames } from "./call-frame.ts";
-import { DW_AT_declaration, DW_TAG_subprogram, DW_TAG_variable } from "./constants.ts";
+import { DW_AT_declaration, DW_AT_language, DW_LANG_Mips_Assembler, DW_TAG_subprogram, DW_TAG_variable } from "./constants.ts";
 import type { AddressRange, Die, Unit, Units } from "./die.ts";
 import { LineTables } from "./line-tables.ts";
+import type { EntryPlace } from "./name-index.ts";
+import { DieNames } from "./names.ts";
 import { DwarfScopes } from "./scopes.ts";
+import { originChain } from "./scopes-origin.ts";
 import { SourcePlaces } from "./scopes-places.ts";
 import { DwarfTypes, type TypeCompletion } from "./types.ts";
 import { distinct } from "./types-same.ts";
 import { openUnits } from "./units.ts";
 import { globalVariable } from "./variables-static.ts";
 
-/** An entry by the header of its unit in .debug_info and its own offset; where the unit is a skeleton, the offset in its split part. */
-export interface EntryPlace {
-  readonly unit: number;
-  readonly die: number;
-}
-
-/** What is asked of an index of names. */
+/** What is asked of an index of names; DieNames is one. */
 export interface EntryNames {
-  /** Entries of one kind and name, definitions before declarations; for functions also those without code of their own. */
-  find(key: TypeKey, name: string): Iterable<EntryPlace>;
-  /** Enumerations with an enumerator of that name. */
-  constant(name: string): Iterable<EntryPlace>;
+  /** Entries of one kind and name, definitions before abstract functions before declarations; of "constant" the enumerations that have it. */
+  places(key: TypeKey | "constant", name: string): readonly EntryPlace[];
   names(key: TypeKey, prefix: string, limit: number): readonly string[];
   /** Definitions of structures and unions with a name, one of each where they are told apart. */
-  structs(): Iterable<EntryPlace>;
+  structPlaces(): Iterable<EntryPlace>;
 }
 
 export interface DwarfOptions {
   /** The full type of what this file only declares, asked before the index of names is made: the kernel's BTF. */
   readonly complete?: TypeCompletion;
-  /** Makes the index of names on first need; without one nothing is found by name. */
-  readonly names?: (sections: DebugSections, units: Units) => EntryNames;
+  /** An index of names made elsewhere (kept from an earlier run); otherwise one is made when a name is first asked for. */
+  readonly names?: EntryNames;
 }
 
 /** Definitions of one name that are looked at: C allows one per file, and all files that include a header have its own. */
@@ -54,20 +49,19 @@ const MAX_DEFINITIONS = 100_000;
 export class DwarfDebugInfo implements DebugInfo {
   readonly owner: string;
   readonly #sections: DebugSections;
+  readonly #names: EntryNames;
   readonly #units: Units;
-  readonly #options: DwarfOptions;
   readonly #types: DwarfTypes;
   readonly #lines: LineTables;
   readonly #scopes: DwarfScopes;
   readonly #places: SourcePlaces;
   readonly #frames: CallFrames;
-  #names: EntryNames | undefined;
 
   private constructor(sections: DebugSections, units: Units, owner: string, options: DwarfOptions = {}) {
     this.owner = owner;
     this.#sections = sections;
     this.#units = units;
-    this.#options = options;
+    this.#names = options.names ?? new DieNames(sections);
     this.#lines = new LineTables(sections, units);
     this.#frames = CallFrames.open(sections);
     this.#places = new SourcePlaces((unit, index) => (this.#isOwn(unit) ? this.#lines.of(unit)?.fileName(index) : undefined));
@@ -108,7 +102,7 @@ export class DwarfDebugInfo implements DebugInfo {
   }
 
   constant(name: string): { readonly value: bigint; readonly type: EnumType } | undefined {
-    for (const place of this.#index?.constant(name) ?? []) {
+    for (const place of this.#names.places("constant", name)) {
       const type = this.#described(this.#entry(place));
       if (type.kind !== "enum") continue;
       const enumerator = type.enumerators.find((each) => each.name === name);
@@ -118,11 +112,11 @@ export class DwarfDebugInfo implements DebugInfo {
   }
 
   names(key: TypeKey, prefix: string, limit: number): readonly string[] {
-    return this.#index?.names(key, prefix, limit) ?? [];
+    return this.#names.names(key, prefix, limit);
   }
 
   *structs(): Iterable<StructType> {
-    for (const place of this.#index?.structs() ?? []) {
+    for (const place of this.#names.structPlaces()) {
       const type = this.#described(this.#entry(place));
       if ((type.kind === "struct" || type.kind === "union") && type.name !== undefined) yield type;
     }
@@ -147,7 +141,7 @@ export class DwarfDebugInfo implements DebugInfo {
 
   functions(name: string): readonly Scope[] {
     const found = new Map<number, Scope>();
-    for (const place of this.#index?.find("function", name) ?? []) {
+    for (const place of this.#names.places("function", name)) {
       const die = this.#entry(place);
       if (die.tag !== DW_TAG_subprogram) continue;
       const concrete = die.ranges.length > 0 ? [die] : die.flag(DW_AT_declaration) ? [] : this.#scopes.instancesOf(die);
@@ -159,7 +153,7 @@ export class DwarfDebugInfo implements DebugInfo {
 
   variables(name: string): readonly GlobalVariable[] {
     const found: GlobalVariable[] = [];
-    for (const place of this.#index?.find("variable", name) ?? []) {
+    for (const place of this.#names.places("variable", name)) {
       const variable = globalVariable({ types: this.#types, places: this.#places }, this.#entry(place));
       if (variable !== undefined) found.push(variable);
       if (found.length >= MAX_DEFINITIONS) break;
@@ -169,11 +163,6 @@ export class DwarfDebugInfo implements DebugInfo {
 
   frameRow(pc: bigint): FrameRow | undefined {
     return this.#frames.row(pc);
-  }
-
-  get #index(): EntryNames | undefined {
-    this.#names ??= this.#options.names?.(this.#sections, this.#units);
-    return this.#names;
   }
 
   #entry({ unit, die }: EntryPlace): Die {
@@ -187,14 +176,24 @@ export class DwarfDebugInfo implements DebugInfo {
     return die.tag === DW_TAG_variable ? this.#types.typeOf(die) : this.#types.of(die);
   }
 
-  /** Types of the definitions of a name, one for each entry. */
+  /**
+   * Types of the definitions of a name, one for each entry. Functions and variables may be defined where their type is not known (an
+   * assembler file, the linker's script) and declared where it is: a declaration then goes before, or stands in. A tag that is only
+   * declared is none.
+   */
   *#definitions(key: TypeKey, name: string): Iterable<CType> {
-    let count = 0;
-    for (const place of this.#index?.find(key, name) ?? []) {
-      if (++count > MAX_DEFINITIONS) return;
+    const ofCode = key === "function" || key === "variable";
+    const later: Die[] = [];
+    let found = false;
+    for (const place of this.#names.places(key, name).slice(0, MAX_DEFINITIONS)) {
       const die = this.#entry(place);
-      if (!die.flag(DW_AT_declaration)) yield this.#described(die);
+      if (!die.flag(DW_AT_declaration) && !(ofCode && isUntyped(die))) {
+        found = true;
+        yield this.#described(die);
+      } else if (ofCode) later.push(die);
     }
+    if (found) return;
+    yield* later.sort((a, b) => Number(isUntyped(a)) - Number(isUntyped(b))).map((die) => this.#described(die));
   }
 
   #first(key: TypeKey, name: string): CType | undefined {
@@ -206,4 +205,10 @@ export class DwarfDebugInfo implements DebugInfo {
   #isOwn(unit: Unit): boolean {
     return unit.kind === "split" || unit.kind === "skeleton" || this.#units.containing(unit.offset) === unit;
   }
+}
+
+/** An entry of an assembler file: it has a place, and nothing is known of what is there. */
+function isUntyped(die: Die): boolean {
+  const holder = originChain(die).at(-1) ?? die;
+  return holder.unit.root.number(DW_AT_language) === DW_LANG_Mips_Assembler;
 }

@@ -33,6 +33,16 @@ export class DieNames {
     for (const { die } of this.#index()?.names.find("constant", name) ?? []) yield die;
   }
 
+  /** The same as find() and constant(), with their units: the entries of split units have offsets of their own. */
+  places(key: TypeKey | "constant", name: string): readonly EntryPlace[] {
+    return this.#index()?.names.find(key, name) ?? [];
+  }
+
+  /** Definitions of structures and unions with a name, as structs(). */
+  *structPlaces(): Iterable<EntryPlace> {
+    for (const key of ["struct", "union"] as const) yield* this.#index()?.names.all(key) ?? [];
+  }
+
   /** Names of one kind that start with the prefix, sorted, at most `limit`. */
   names(key: TypeKey, prefix: string, limit: number): readonly string[] {
     return this.#index()?.names.names(key, prefix, limit) ?? [];

@@ -38,12 +38,15 @@ class DwarfScope implements Scope {
   readonly kind: Scope["kind"];
   readonly die: Die;
   readonly #by: DescribedBy;
+  readonly #blocks: readonly Die[];
   #variables: readonly Variable[] | undefined;
   #callSites: readonly CallSite[] | undefined;
-  constructor(by: DescribedBy, die: Die) {
+  /** @param blocks within it, down to the address or to the next inlined call */
+  constructor(by: DescribedBy, die: Die, blocks: readonly Die[]) {
     this.kind = die.tag === DW_TAG_subprogram ? "function" : die.tag === DW_TAG_inlined_subroutine ? "inlined" : "block";
     this.die = die;
     this.#by = by;
+    this.#blocks = blocks;
   }
   get name(): string | undefined {
     return this.kind === "block" ? undefined : holderOf(this.die, DW_AT_name)?.name;
@@ -69,7 +72,7 @@ class DwarfScope implements Scope {
     return type?.kind === "function" ? type : undefined;
   }
   get variables(): readonly Variable[] {
-    this.#variables ??= variablesOf(this.#by, this.die);
+    this.#variables ??= variablesOf(this.#by, this.die, this.#blocks);
     return this.#variables;
   }
   get callSites(): readonly CallSite[] {
@@ -112,18 +115,24 @@ export class DwarfScopes {
 
   /** Scopes of one function around an address. */
   within(subprogram: Die, address: bigint): readonly Scope[] {
-    const scopes: Scope[] = [this.function(subprogram)];
-    let here: Die | undefined = subprogram;
-    for (let depth = 0; here !== undefined && depth < MAX_DEPTH; depth++) {
-      here = innerAt(here, address);
-      if (here !== undefined) scopes.push(new DwarfScope(this.#by, here));
+    const chain: Die[] = [subprogram];
+    for (let depth = 0; depth < MAX_DEPTH; depth++) {
+      const inner = innerAt(chain.at(-1) as Die, address);
+      if (inner === undefined) break;
+      chain.push(inner);
     }
-    return scopes.reverse();
+    const scopes: Scope[] = [];
+    let blocks: Die[] = [];
+    for (const die of chain.reverse()) {
+      scopes.push(new DwarfScope(this.#by, die, blocks));
+      blocks = die.tag === DW_TAG_lexical_block ? [die, ...blocks] : [];
+    }
+    return scopes;
   }
 
-  /** The scope of a concrete function's entry. */
+  /** The scope of a concrete function's entry, without an address in it. */
   function(subprogram: Die): Scope {
-    return new DwarfScope(this.#by, subprogram);
+    return new DwarfScope(this.#by, subprogram, []);
   }
 
   /** Concrete functions of a unit that are instances of an abstract one: its out-of-line copy and clones. */

@@ -23,6 +23,7 @@ import {
   DW_AT_data_member_location,
   DW_AT_declaration,
   DW_AT_external,
+  DW_AT_prototyped,
   DW_TAG_enumerator,
   DW_TAG_formal_parameter,
   DW_TAG_member,
@@ -191,12 +192,15 @@ export class DwarfEnum implements EnumType {
 
 export class DwarfFunction implements FunctionType {
   readonly kind = "function";
+  readonly prototyped?: false;
   readonly #types: DieTypes;
   readonly #die: Die;
   #content: { readonly parameters: FunctionType["parameters"]; readonly variadic: boolean } | undefined;
   constructor(types: DieTypes, die: Die) {
     this.#types = types;
     this.#die = die;
+    // `void f();` of C before C23, and functions of assembler files.
+    if (!die.flag(DW_AT_prototyped) && !die.hasChildren) this.prototyped = false;
   }
   get returns(): CType {
     return this.#types.typeOf(this.#die);

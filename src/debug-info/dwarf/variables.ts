@@ -48,11 +48,15 @@ class DwarfVariable implements Variable {
   }
 }
 
-/** Variables directly in a scope, parameters in their order; what has no name (unnamed parameters) and what is only declared left out. */
-export function variablesOf(by: DescribedBy, scope: Die): readonly Variable[] {
-  const abstract = scope.has(DW_AT_abstract_origin) ? originChain(scope).at(-1) : undefined;
+/**
+ * Variables directly in a scope, parameters in their order; what has no name (unnamed parameters) and what is only declared left out.
+ * @param blocks within the scope, around the address in question: GCC puts the variables of an inlined function's own body into a block
+ *   when its ranges differ from the call's, and what is listed there is not listed here as optimised out
+ */
+export function variablesOf(by: DescribedBy, scope: Die, blocks: readonly Die[] = []): readonly Variable[] {
   const concrete = directVariables(scope);
-  const merged = abstract === undefined ? concrete : mergeAbstract(concrete, abstract);
+  const abstract = scope.has(DW_AT_abstract_origin) ? originChain(scope).at(-1) : undefined;
+  const merged = abstract === undefined ? concrete : mergeAbstract(concrete, abstract, blocks.flatMap(directVariables));
   const found: Variable[] = [];
   for (const die of merged) {
     const name = holderOf(die, DW_AT_name)?.name;
@@ -62,15 +66,25 @@ export function variablesOf(by: DescribedBy, scope: Die): readonly Variable[] {
 }
 
 /** The abstract entry's variables in their order, each by its concrete entry where there is one; then the concrete ones of inner blocks. */
-function mergeAbstract(concrete: readonly Die[], abstract: Die): readonly Die[] {
+function mergeAbstract(concrete: readonly Die[], abstract: Die, elsewhere: readonly Die[]): readonly Die[] {
   const byOrigin = new Map<number, Die>();
   for (const die of concrete) {
-    const origin = originChain(die).at(-1) as Die;
-    if (!byOrigin.has(origin.key)) byOrigin.set(origin.key, die);
+    const key = rootKey(die);
+    if (!byOrigin.has(key)) byOrigin.set(key, die);
   }
-  const merged = directVariables(abstract).map((die) => byOrigin.get(die.key) ?? die);
+  const listedElsewhere = new Set(elsewhere.map(rootKey));
+  const merged: Die[] = [];
+  for (const die of directVariables(abstract)) {
+    const chosen = byOrigin.get(die.key) ?? (listedElsewhere.has(die.key) ? undefined : die);
+    if (chosen !== undefined) merged.push(chosen);
+  }
   const listed = new Set(merged.map((die) => die.key));
   return [...merged, ...concrete.filter((die) => !listed.has(die.key))];
+}
+
+/** Key of the entry that a variable's entries all lead to. */
+function rootKey(die: Die): number {
+  return (originChain(die).at(-1) ?? die).key;
 }
 
 function directVariables(scope: Die): readonly Die[] {
