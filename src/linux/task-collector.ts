@@ -2,7 +2,9 @@
  * Every task of the dead machine.
  *
  *   init_pid_ns.idr ─► struct pid ─► tasks[PIDTYPE_PID].first ─► task_struct.pid_links        the pids, in order
+ *   pid_hash[] ─► upid.pid_chain in struct pid.numbers[0] ─► …                                  before 4.15 (pid-hash.ts)
  *   init_task.tasks ⇄ leader.tasks ⇄ …        signal->thread_head ⇄ thread.thread_node ⇄ …      the lists
+ *                                             leader.thread_group ⇄ thread.thread_group ⇄ …      before 3.14 (0c740d0afc3b)
  *   runqueues[cpu].idle                                                                        swapper/N, which has no pid
  *
  * The pids are the base. Every task that is read also names its neighbours on the two lists; a neighbour that the pids did not give is
@@ -14,8 +16,10 @@ import { FaultError, InquestError, LookupError } from "../bytes/errors.ts";
 import { containerOf } from "../kernel/field.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import { cpuMasks } from "./cpu.ts";
+import { hashedPids } from "./pid-hash.ts";
 import { currentTask, idleTask } from "./runqueue.ts";
 import { type TaskLayout, taskLayout } from "./task-layout.ts";
+import { type StateBits, stateBits } from "./task-state-bits.ts";
 import { xarrayEntries, xarrayLayout } from "./xarray.ts";
 
 /** PID_MAX_LIMIT on 64-bit machines, and some for idle tasks. */
@@ -33,6 +37,7 @@ export interface Task {
   /** CPU it runs on or last ran on. */
   readonly cpu: number;
   readonly flags: number;
+  /** In the bits of 4.14 and later, as task-state.ts has them. */
   readonly state: number;
   readonly exitState: number;
   /** 0 for kernel threads and tasks that have exited. */
@@ -64,6 +69,7 @@ export function isGroupLeader(task: Task): boolean {
 export class TaskCollector {
   readonly #kernel: Kernel;
   readonly #layout: TaskLayout;
+  readonly #states: StateBits;
   readonly #found = new Map<bigint, Task>();
   readonly #notes: string[] = [];
   readonly #active = new Map<bigint, number>();
@@ -77,6 +83,7 @@ export class TaskCollector {
   constructor(kernel: Kernel) {
     this.#kernel = kernel;
     this.#layout = taskLayout(kernel);
+    this.#states = stateBits(kernel);
     this.#init = kernel.tryAddress("init_task");
     if (this.#init !== undefined) this.#idle.set(this.#init, 0);
     for (const cpu of cpuMasks(kernel).present) {
@@ -123,18 +130,15 @@ export class TaskCollector {
   /** Walks the table of pids; false when it cannot be reached. */
   #pids(): boolean {
     const { types, memory } = this.#kernel;
-    const namespace = this.#kernel.tryAddress("init_pid_ns");
-    const layout = xarrayLayout(types);
     const pid = types.tryStruct("pid")?.tryField("tasks");
     const link = this.#layout.pidLink;
-    // 4.15 replaced the hash of pids by an IDR (95846ecf9dac); before 4.20 an IDR is a radix tree with its root in rnode.
-    const head = types.tryStruct("pid_namespace")?.firstField("idr.idr_rt.xa_head", "idr.idr_rt.rnode");
-    if (namespace === undefined || layout === undefined || pid === undefined || link === undefined || head === undefined) {
+    const entries = idrPids(this.#kernel) ?? hashedPids(this.#kernel, MAX_TASKS);
+    if (entries === undefined || pid === undefined || link === undefined) {
       this.#notes.push('the table of pids ("init_pid_ns") cannot be reached: tasks come from the lists that begin at init_task');
       return false;
     }
     try {
-      for (const { entry } of xarrayEntries(memory, layout, head.pointer(namespace), MAX_TASKS)) {
+      for (const entry of entries) {
         if (this.#unreadable > MAX_UNREADABLE && this.#unreadable > this.#found.size) {
           this.#notes.push("the table of pids is damaged: most of it leads nowhere");
           break;
@@ -173,7 +177,7 @@ export class TaskCollector {
   #noteNeighbours(task: Task): void {
     if (task.idle && task.address !== this.#init) return;
     const { memory } = this.#kernel;
-    const { tasks, threadNode, threadHead } = this.#layout;
+    const { tasks, threadNode, threadHead, threadGroup } = this.#layout;
     if (isGroupLeader(task)) {
       const next = memory.tryU64(tasks.address(task.address));
       if (next !== undefined) this.#neighbours.push(containerOf(virtual(next), tasks));
@@ -181,6 +185,9 @@ export class TaskCollector {
     if (threadNode !== undefined && threadHead !== undefined) {
       const next = memory.tryU64(threadNode.address(task.address));
       if (next !== undefined && next !== threadHead.address(task.signal)) this.#neighbours.push(containerOf(virtual(next), threadNode));
+    } else if (threadGroup !== undefined) {
+      const next = memory.tryU64(threadGroup.address(task.address));
+      if (next !== undefined) this.#neighbours.push(containerOf(virtual(next), threadGroup));
     }
   }
 
@@ -217,9 +224,9 @@ export class TaskCollector {
       address,
       // In the order of the structure, so that a page is decoded once.
       flags: layout.flags.number(address) >>> 0,
-      state: layout.state.number(address) >>> 0,
+      state: this.#states.state(layout.state.number(address) >>> 0),
       mm: layout.mm.pointer(address),
-      exitState: layout.exitState.number(address),
+      exitState: this.#states.exitState(layout.exitState.number(address)),
       pid: layout.pid.number(address),
       tgid: layout.tgid.number(address),
       parent: layout.parent.pointer(address),
@@ -239,6 +246,18 @@ export class TaskCollector {
     const info = this.#kernel.types.tryStruct("thread_info")?.tryField("cpu");
     return info === undefined ? 0 : (this.#kernel.memory.tryU32(info.address(stack.pointer(task))) ?? 0);
   }
+}
+
+/** Pids of the first namespace: 4.15 replaced their hash by an IDR (95846ecf9dac); before 4.20 an IDR is a radix tree with its root in rnode. */
+function idrPids(kernel: Kernel): Iterable<VirtualAddress> | undefined {
+  const { types, memory } = kernel;
+  const namespace = kernel.tryAddress("init_pid_ns");
+  const layout = xarrayLayout(types);
+  const head = types.tryStruct("pid_namespace")?.firstField("idr.idr_rt.xa_head", "idr.idr_rt.rnode");
+  if (namespace === undefined || layout === undefined || head === undefined) return undefined;
+  return (function* () {
+    for (const { entry } of xarrayEntries(memory, layout, head.pointer(namespace), MAX_TASKS)) yield entry;
+  })();
 }
 
 function looksLikeTask(task: Task): boolean {

@@ -19,10 +19,12 @@ export interface TaskLayout {
   readonly groupLeader: Field;
   /** task_struct.tasks, the list of thread group leaders. */
   readonly tasks: Field;
-  /** Links the threads of a group to signal->thread_head (3.13+). */
+  /** Links the threads of a group to signal->thread_head (3.14+). */
   readonly threadNode: Field | undefined;
   readonly signal: Field;
   readonly threadHead: Field | undefined;
+  /** Links the threads of a group in a circle (up to 6.6). */
+  readonly threadGroup: Field | undefined;
   /** Number of the CPU the task is on, or was last on. undefined when it lies in a thread_info at the stack's end (before 4.9). */
   readonly cpu: Field | undefined;
   /** 1 while the task runs on a CPU. */
@@ -55,6 +57,7 @@ export function taskLayout(kernel: Kernel): TaskLayout {
       threadNode: struct.tryField("thread_node"),
       signal: struct.field("signal"),
       threadHead: signal?.tryField("thread_head"),
+      threadGroup: struct.tryField("thread_group"),
       // task.cpu on x86-64 4.9–5.15 and on arm64 4.10–5.15, thread_info.cpu since (bcf9033e5449).
       cpu: struct.firstField("thread_info.cpu", "cpu"),
       onCpu: struct.tryField("on_cpu"),

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { virtual } from "../bytes/address.ts";
+import { hashedPids } from "./pid-hash.ts";
 import { activeTasks, isKernelThread, parentPid, taskState, tasksWithPid, taskTable, threadsOf } from "./task.ts";
 import { FakeKernel, type StructTable } from "./testing/fake-kernel.ts";
 
@@ -221,5 +222,129 @@ describe("taskTable", () => {
     const { tasks, notes } = builder.table;
     expect(tasks.filter(({ active }) => active).map(({ pid }) => pid)).toEqual([10]);
     expect(notes[0]).toContain("run queues cannot be found");
+  });
+});
+
+describe("tasks of 3.10", () => {
+  /** pid_hash and thread_group in place of idr and thread_head, thread_info on the stack, states that have moved since. */
+  const OLD: StructTable = {
+    list_head: { next: [0, "u64"], prev: [8, "u64"] },
+    thread_info: { task: [0, "u64"], flags: [16, "u32"], cpu: [24, "u32"] },
+    task_struct: {
+      state: [0, "s64"],
+      stack: [8, "u64"],
+      flags: [20, "u32"],
+      on_cpu: [40, "s32"],
+      prio: [44, "s32"],
+      policy: [48, "u32"],
+      tasks: [64, "list_head"],
+      mm: [80, "u64"],
+      exit_state: [88, "s32"],
+      pid: [92, "s32"],
+      tgid: [96, "s32"],
+      real_parent: [104, "u64"],
+      group_leader: [112, "u64"],
+      pids: [120, "bytes72"],
+      thread_group: [192, "list_head"],
+      comm: [208, "bytes16"],
+      signal: [224, "u64"],
+    },
+    signal_struct: { sigcnt: [0, "u32"] },
+    upid: { nr: [0, "s32"], ns: [8, "u64"], pid_chain: [16, "bytes16"] },
+    pid: { count: [0, "u32"], tasks: [8, "bytes24"], numbers: [48, "upid"] },
+    pid_namespace: { kref: [0, "u32"] },
+    rq: { curr: [16, "u64"], idle: [24, "u64"] },
+    cpumask: { bits: [0, "u64"] },
+  };
+  const HASH = 0xffff_8880_0060_0000n;
+  const STACKS = 0xffff_8880_0070_0000n;
+  const address = (pid: number) => TASKS + BigInt(pid) * 0x400n;
+
+  function oldKernel(hashed: boolean) {
+    const fake = new FakeKernel(OLD);
+    const { memory } = fake;
+    const tasks = [
+      { pid: 0, tgid: 0, comm: "swapper/0", at: INIT, state: 0 },
+      { pid: 1, tgid: 1, comm: "systemd", at: address(1), state: 1 },
+      { pid: 5, tgid: 5, comm: "server", at: address(5), state: 130 },
+      { pid: 6, tgid: 5, comm: "thread", at: address(6), state: 512 },
+      { pid: 7, tgid: 5, comm: "thread", at: address(7), state: 64 },
+    ];
+    const ring = (nodes: readonly bigint[]) =>
+      nodes.forEach((node, i) => {
+        memory.put64(node, nodes[(i + 1) % nodes.length] as bigint);
+      });
+    for (const [i, task] of tasks.entries()) {
+      memory.write(task.at, new Uint8Array(0x400));
+      memory.put64(task.at, BigInt(task.state));
+      memory.put64(task.at + 8n, STACKS + BigInt(i * 0x4000));
+      memory.put32(STACKS + BigInt(i * 0x4000) + 24n, task.pid === 6 ? 1 : 0);
+      memory.put32(task.at + 92n, task.pid);
+      memory.put32(task.at + 96n, task.tgid);
+      memory.put64(task.at + 104n, INIT);
+      memory.put64(task.at + 112n, task.tgid === 0 ? INIT : address(task.tgid));
+      memory.putText(task.at + 208n, task.comm);
+      memory.put64(task.at + 224n, SIGNALS);
+      const pid = PIDS + BigInt(task.pid) * 0x100n;
+      memory.write(pid, new Uint8Array(0x100));
+      memory.put64(pid + 8n, task.at + 120n);
+      memory.put64(pid + 56n, NAMESPACE);
+    }
+    ring([INIT, address(1), address(5)].map((at) => at + 64n));
+    for (const group of [[INIT], [address(1)], [address(5), address(6), address(7)]]) ring(group.map((at) => at + 192n));
+    fake.symbol("init_task", INIT);
+    fake.symbol("init_pid_ns", NAMESPACE);
+    fake.symbol("runqueues", RUNQUEUES);
+    fake.perCpuOffsets = [virtual(AREAS[0] as bigint)];
+    memory.put64((AREAS[0] as bigint) + RUNQUEUES + 16n, INIT);
+    memory.put64((AREAS[0] as bigint) + RUNQUEUES + 24n, INIT);
+    const names = NAMESPACE + 0x800n;
+    fake.symbol("task_state_array", names);
+    [..."RSDTtZXxKWP"].forEach((letter, i) => {
+      memory.put64(names + BigInt(i * 8), names + 0x100n + BigInt(i * 16));
+      memory.putText(names + 0x100n + BigInt(i * 16), `${letter} (name)\0`);
+    });
+    if (hashed) {
+      // Two heads: 1 and 5 on the first chain, 6 and 7 on the second; a pid of a container, which is not this namespace's, among them.
+      fake.symbol("pid_hash", HASH);
+      fake.symbol("pidhash_shift", HASH + 8n);
+      memory.put64(HASH, HASH + 0x100n);
+      memory.put32(HASH + 8n, 1);
+      const node = (pid: number) => PIDS + BigInt(pid) * 0x100n + 64n;
+      memory.write(PIDS + 0x900n, new Uint8Array(0x100));
+      memory.put64(PIDS + 0x900n + 56n, NAMESPACE + 8n);
+      for (const [at, next] of [
+        [HASH + 0x100n, node(1)],
+        [node(1), node(9)],
+        [node(9), node(5)],
+        [HASH + 0x108n, node(6)],
+        [node(6), node(7)],
+      ] as const)
+        memory.put64(at, next);
+    }
+    return fake;
+  }
+
+  test.each([
+    ["pid_hash", true],
+    ["lists alone", false],
+  ] as const)("are found by %s", (_name, hashed) => {
+    const fake = oldKernel(hashed);
+    const { tasks, notes } = taskTable(fake.kernel);
+    expect(tasks.map((task) => `${task.pid} ${task.comm} ${task.cpu} ${taskState(task)}`)).toEqual([
+      "0 swapper/0 0 RU",
+      "1 systemd 0 IN",
+      "5 server 0 UN",
+      "6 thread 1 PA",
+      "7 thread 0 DE",
+    ]);
+    expect(notes.length).toBe(hashed ? 0 : 1);
+    expect(threadsOf(fake.kernel, tasks[2] as (typeof tasks)[number]).map(({ pid }) => pid)).toEqual([5, 6, 7]);
+  });
+
+  test("a chain that runs in a circle is told", () => {
+    const fake = oldKernel(true);
+    fake.memory.put64(PIDS + 0x700n + 64n, PIDS + 0x600n + 64n);
+    expect(() => [...(hashedPids(fake.kernel, 100) ?? [])]).toThrow("a chain runs in a circle");
   });
 });
