@@ -16,9 +16,16 @@ export interface RegisterFile {
   readonly calleeSaved: readonly number[];
 }
 
+/** Finds registers of a set when one of them is asked for. */
+interface Later {
+  readonly registers: readonly number[];
+  readonly find: () => ReadonlyMap<number, bigint>;
+}
+
 export class RegisterSet {
   readonly file: RegisterFile;
   readonly #values: (bigint | undefined)[];
+  #later: Later | undefined;
 
   constructor(file: RegisterFile, values: readonly (bigint | undefined)[] = []) {
     this.file = file;
@@ -27,7 +34,26 @@ export class RegisterSet {
 
   /** Value by number, undefined when it was not recovered. */
   get(register: number): bigint | undefined {
+    const value = this.#values[register];
+    if (value !== undefined || this.#later?.registers.includes(register) !== true) return value;
+    this.#resolve();
     return this.#values[register];
+  }
+
+  /**
+   * Leaves some registers to be found when one of them is first asked for: an unwind needs few of them, and each costs reads. Values that
+   * are set before stay; those that `find` does not give stay undefined.
+   */
+  later(registers: readonly number[], find: () => ReadonlyMap<number, bigint>): void {
+    this.#later = { registers, find };
+  }
+
+  #resolve(): void {
+    const later = this.#later;
+    if (later === undefined) return;
+    this.#later = undefined;
+    const found = later.find();
+    for (const register of later.registers) this.#values[register] ??= found.get(register);
   }
 
   set(register: number, value: bigint | undefined): void {
@@ -39,19 +65,21 @@ export class RegisterSet {
   }
 
   get sp(): bigint | undefined {
-    return this.#values[this.file.sp];
+    return this.get(this.file.sp);
   }
 
   get fp(): bigint | undefined {
-    return this.#values[this.file.fp];
+    return this.get(this.file.fp);
   }
 
   copy(): RegisterSet {
+    this.#resolve();
     return new RegisterSet(this.file, this.#values);
   }
 
   /** Known registers by name, in the file's order. */
   record(): Record<string, bigint> {
+    this.#resolve();
     const result: Record<string, bigint> = {};
     this.file.names.forEach((name, register) => {
       const value = this.#values[register];

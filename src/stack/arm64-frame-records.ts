@@ -20,7 +20,6 @@ import {
   FP,
   LR,
   PC,
-  SP,
 } from "../arch/arm64-registers.ts";
 import { RegisterSet } from "../arch/registers.ts";
 import { add, hex16, type VirtualAddress, virtual } from "../bytes/address.ts";
@@ -78,9 +77,7 @@ export class Arm64FrameRecords implements RuleSource {
     const pc = this.#help.strip(lr);
     registers.set(PC, pc);
     registers.set(FP, callerFp);
-    // GCC and Clang put the record at the bottom of the frame, so the caller's stack pointer stands at its own record.
     const own = virtual(callerFp === 0n ? fp + 16n : callerFp);
-    registers.set(SP, own);
     return { kind: "found", next: { registers, pc, interrupted: false }, slot: own, foundBy: "frame pointer" };
   }
 
@@ -152,9 +149,10 @@ export class Arm64FrameRecords implements RuleSource {
     const target = word === undefined ? undefined : arm64CallAt(word, lr - 4n);
     const entry = this.#help.isEntry(state.pc);
     if (target === undefined || (!entry && target !== place.start && this.#linked(place.start, state.pc))) return undefined;
-    const registers = state.registers.copy();
+    // What a call does not preserve is the callee's own by now.
+    const registers = new RegisterSet(ARM64_REGISTERS);
     registers.set(PC, lr);
-    registers.set(LR, undefined);
+    registers.set(FP, fp);
     return { kind: "found", next: { registers, pc: lr, interrupted: false }, slot: virtual(fp), foundBy: "link register", doubtful: entry };
   }
 

@@ -2,21 +2,28 @@
  * The sources of unwind rules for one kernel, in the order they are asked, and the registers that move as the unwind goes outwards.
  *
  *   both      jump to nowhere
- *   x86-64    ORC ► prologue (where ORC says that it knows nothing) ► frame pointers (all code of a kernel without ORC; else only code
- *             that has no ORC entry)
+ *   x86-64    with ORC       ORC ► call-frame information ► prologue (both only where ORC says that it knows nothing) ► frame pointers
+ *                            (code that has no ORC entry)
+ *             without ORC    call-frame information ► saved registers in entry code ► frame pointers
  *   arm64     frame records
  *
- * Call-frame information of a vmlinux, where there is one, belongs right behind the jump to nowhere: what it does not know falls through.
+ * ORC comes before call-frame information: objtool has checked it against every instruction, assembler code included, and it knows the
+ * switches of stacks of inline assembly (SP_INDIRECT, since 5.12), of which the compiler that wrote the call-frame information knows nothing.
+ * arm64's frame records lead through exceptions and assembler code just so. What these do not tell, the registers that a caller will find
+ * again, is added to their steps by WithSavedRegisters: from call-frame information where its frame is the one they proved.
  */
 import type { VirtualAddress } from "../bytes/address.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import { Arm64FrameRecords } from "./arm64-frame-records.ts";
 import { BadCall } from "./bad-call.ts";
+import { CallFrameRules } from "./call-frame-rules.ts";
 import { CodeRanges } from "./code-ranges.ts";
 import type { StackArea } from "./frame.ts";
 import { ftraceOriginal } from "./ftrace-trampolines.ts";
 import { type OrcLookup, OrcRules } from "./orc-rules.ts";
 import { callBefore, returnAddressTest } from "./return-address.ts";
+import { isReturnTrampoline } from "./return-trampolines.ts";
+import { WithSavedRegisters } from "./saved-registers.ts";
 import { StackMap } from "./stack-map.ts";
 import { onStack } from "./task-stack.ts";
 import type { RuleSource } from "./unwinder.ts";
@@ -39,9 +46,18 @@ export function unwindKit(kernel: Kernel): UnwindKit {
     const isReturnAddress = returnAddressTest(kernel, code);
     const strip = (address: bigint): VirtualAddress => kernel.arch.stripPointer(address);
     const place = (pc: VirtualAddress, isReturn: boolean) => code.place(pc, isReturn);
+    const callFrames = new CallFrameRules(kernel.memory, kernel.debugInfo, {
+      isReturnAddress: (address) => isReturnAddress(address) || isReturnTrampoline(kernel, address),
+      strip,
+      isSwitchSlot: (address) => {
+        const area = kernel.arch.name === "x86_64" ? stacks.find(address) : undefined;
+        return area?.kind === "irq" && address === area.end - 8n;
+      },
+    });
+    const complete = (source: RuleSource) => new WithSavedRegisters(source, [callFrames]);
     const badCall = new BadCall(kernel.memory, { isCode: (address) => code.isCode(address), isReturnAddress, strip });
     const machine = kernel.arch.name === "x86_64" ? x86Sources : arm64Sources;
-    const shared = { isReturnAddress, strip, place };
+    const shared = { isReturnAddress, strip, place, callFrames, complete };
     return {
       code,
       stacks,
@@ -55,6 +71,9 @@ interface Shared {
   readonly isReturnAddress: (address: bigint) => boolean;
   readonly strip: (address: bigint) => VirtualAddress;
   readonly place: CodeRanges["place"];
+  readonly callFrames: CallFrameRules;
+  /** Adds the caller's registers to the steps of a source. */
+  complete(source: RuleSource): RuleSource;
 }
 
 function x86Sources(kernel: Kernel, stacks: StackMap, task: StackArea | undefined, shared: Shared): RuleSource[] {
@@ -72,11 +91,12 @@ function x86Sources(kernel: Kernel, stacks: StackMap, task: StackArea | undefine
     everyFunction: !kernel.orc.present,
     coveredByOrc: (pc) => orc.find(pc) !== undefined,
   });
-  if (!kernel.orc.present) return [pointers];
+  if (!kernel.orc.present) return [shared.callFrames, shared.complete(pointers)];
   return [
-    new OrcRules(kernel.memory, orc),
+    shared.complete(new OrcRules(kernel.memory, orc)),
+    shared.callFrames,
     new X86Prologues(kernel.memory, { ...shared, callBefore: (address) => callBefore(kernel, address) }),
-    pointers,
+    shared.complete(pointers),
   ];
 }
 
@@ -90,13 +110,12 @@ export function isEntryCode(kernel: Kernel, pc: bigint): boolean {
 
 function arm64Sources(kernel: Kernel, _stacks: StackMap, _task: StackArea | undefined, shared: Shared): RuleSource[] {
   const regs = kernel.types.tryStruct("pt_regs");
-  return [
-    new Arm64FrameRecords(kernel.memory, {
-      ...shared,
-      isEntry: (pc) => isEntryCode(kernel, pc),
-      // 304 in every kernel from 4.14 to 6.12 that has sdei_ttbr1 and pmr_save before it.
-      recordOffset: regs?.tryField("stackframe")?.offset ?? 304,
-      typed: kernel.types.tryStruct("frame_record_meta") !== undefined,
-    }),
-  ];
+  const records = new Arm64FrameRecords(kernel.memory, {
+    ...shared,
+    isEntry: (pc) => isEntryCode(kernel, pc),
+    // 304 in every kernel from 4.14 to 6.12 that has sdei_ttbr1 and pmr_save before it.
+    recordOffset: regs?.tryField("stackframe")?.offset ?? 304,
+    typed: kernel.types.tryStruct("frame_record_meta") !== undefined,
+  });
+  return [shared.complete(records)];
 }

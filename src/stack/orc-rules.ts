@@ -9,7 +9,7 @@
  * The table is asked for pc − 1 of a return address (a call that never returns may be the last instruction of its function and the
  * stack's shape may differ after it), for the pc itself of an interrupted frame.
  */
-import type { RegisterSet } from "../arch/registers.ts";
+import { RegisterSet } from "../arch/registers.ts";
 import {
   R10,
   R13,
@@ -96,7 +96,8 @@ export class OrcRules implements RuleSource {
     const slot = add(cfa, -8);
     const pc = this.#memory.tryU64(slot);
     if (pc === undefined) return { kind: "end", complete: false, text: `the stack at ${hex16(slot)} cannot be read` };
-    const next = calleeSavedUnknown(registers);
+    // ORC says of registers other than sp and bp nothing at all: past a call they are unknown (saved-registers.ts finds them).
+    const next = new RegisterSet(registers.file);
     next.set(RIP, pc);
     next.set(RSP, cfa);
     next.set(RBP, this.#previousBp(entry, registers, cfa));
@@ -137,12 +138,3 @@ export class OrcRules implements RuleSource {
 
 /** Registers that briefly hold the stack pointer around a realignment or a switch of stacks. */
 const PLAIN_REGISTERS: Partial<Record<OrcRegister, number>> = { ax: RAX, dx: RDX, di: RDI, r10: R10, r13: R13 };
-
-/** ORC says of registers other than sp and bp nothing at all: past a call they are unknown. */
-function calleeSavedUnknown(registers: RegisterSet): RegisterSet {
-  const next = registers.copy();
-  registers.file.names.forEach((_, register) => {
-    if (register !== RSP && register !== RBP) next.set(register, undefined);
-  });
-  return next;
-}

@@ -50,6 +50,11 @@ function trampolines(kernel: Kernel): readonly Trampoline[] {
   });
 }
 
+/** Is this the address of a tracer's trampoline, which stands for a return address that ReturnTrampolines knows? */
+export function isReturnTrampoline(kernel: Kernel, address: bigint): boolean {
+  return trampolines(kernel).some((trampoline) => trampoline.address === address);
+}
+
 /** Translates trampolines of one task during one unwind. */
 export class ReturnTrampolines {
   readonly #kernel: Kernel;

@@ -8,6 +8,7 @@
  */
 import { hex16, type VirtualAddress, virtual } from "../../bytes/address.ts";
 import type { OrcEntry } from "../../debug-info/orc.ts";
+import { KernelDebugInfo } from "../../kernel/debug-info.ts";
 import { FakeKernel, type StructTable } from "../../linux/testing/fake-kernel.ts";
 
 const X86_TABLE: StructTable = {
@@ -83,6 +84,8 @@ export class FakeStackKernel extends FakeKernel {
       virtual(address >> 55n === 0n ? address : address | 0x7f_0000_0000_0000n | 0xff00_0000_0000_0000n),
   };
   readonly modules: readonly [] = [];
+  /** None, unless a test gives it. */
+  debugInfo = new KernelDebugInfo(undefined, () => []);
   readonly #functions: FakeFunction[] = [];
   /** With false the kernel has no ORC tables. */
   orcPresent = true;
