@@ -5,11 +5,13 @@ import type { Kernel } from "../kernel/kernel.ts";
 import { cpuMasks } from "../linux/cpu.ts";
 import { panicTask } from "../linux/panic-task.ts";
 import { activeTasks, readTask, type Task, taskTable, threadsOf } from "../linux/task.ts";
+import type { StackFrame, UnwoundStack } from "../stack/frame.ts";
 import type { ParsedArguments } from "./arguments.ts";
 import { cpuStacks, overflows, refers, taskStackResult } from "./bt/queries.ts";
 import { type BtResult, type BtStack, type BtView, VIEW } from "./bt/result.ts";
 import { BT_SPEC } from "./bt/spec.ts";
 import { exceptionFrameText, stackName, stackText, taskHeader } from "./bt/text.ts";
+import { btVariables } from "./bt/variables.ts";
 import { defineCommand, type Session } from "./command.ts";
 import { parseCpuList } from "./support/cpu-list.ts";
 import { lazy } from "./support/lazy.ts";
@@ -40,10 +42,12 @@ export const bt = defineCommand<BtResult>({
       exceptions: args.has("-e"),
       words:
         args.has("-F") || args.has("-FF") ? { symbols: true, slabs: true } : args.has("-f") ? { symbols: false, slabs: false } : undefined,
+      variables: args.has("-V") ? (stack: UnwoundStack, frame: StackFrame) => btVariables(session, stack, frame) : undefined,
       pc: startAddress(kernel, args, "-I"),
       sp: startAddress(kernel, args, "-S"),
     };
     const tasks = selectTasks(session, args);
+    if (args.has("-V") && !kernel.debugInfo.present) throw new UnsupportedError("-V wants the debug information of a vmlinux");
     const reference = args.value("-R");
     const wanted = reference === undefined ? undefined : referenceOf(kernel, reference);
     const stacks = lazy(function* (): Generator<BtStack> {

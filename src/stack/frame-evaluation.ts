@@ -3,7 +3,7 @@
  * canonical frame address, the function's frame base, and, through the caller, what registers held when the function was entered.
  */
 import { type VirtualAddress, virtual } from "../bytes/address.ts";
-import { InquestError, UnsupportedError } from "../bytes/errors.ts";
+import { InquestError } from "../bytes/errors.ts";
 import { DW_AT_frame_base, DW_AT_location } from "../debug-info/dwarf/constants.ts";
 import type { Unit } from "../debug-info/dwarf/die.ts";
 import { evaluateScalar } from "../debug-info/dwarf/expression.ts";
@@ -90,23 +90,24 @@ export class FrameEvaluation {
   }
 
   context(mode: EvaluationMode = {}): ExpressionContext {
-    const told = <T>(value: T): T => {
+    // Told before it is asked: an answer that fails rests on the caller too.
+    const ask = (question: () => bigint): bigint => {
       mode.onCaller?.();
-      return value;
+      return question();
     };
     return {
       unit: expressionUnit(this.unit, this.place.described.link),
       memory: this.memory,
       register: (register) => {
         if (mode.registers === "none") return undefined;
-        return mode.registers === "at entry" ? told(this.entry.value(register)) : this.register(register);
+        return mode.registers === "at entry" ? ask(() => this.entry.value(register)) : this.register(register);
       },
       registerName: (register) => this.registerName(register),
       runtime: (link) => this.runtime(link),
       cfa: () => this.cfa,
       frameBase: () => this.#frameBase(mode),
-      entryValue: (expression) => told(this.entry.evaluate(expression)),
-      parameterValue: (entry) => told(this.entry.parameter(this.unit.dieAt(this.unit.offset + entry))),
+      entryValue: (expression) => ask(() => this.entry.evaluate(expression)),
+      parameterValue: (entry) => ask(() => this.entry.parameter(this.unit.dieAt(this.unit.offset + entry))),
       variableValue: (entry) => this.#variable(entry, mode),
     };
   }
@@ -161,15 +162,5 @@ export class FrameEvaluation {
     }
     // The ABI of both machines: the caller's stack pointer after the return.
     return this.callerRegister(frame.registers.file.sp);
-  }
-}
-
-/** Evaluates to a number, or throws UnsupportedError with the reason for whatever error of ours came up. */
-export function scalarOrReason(evaluate: () => bigint): bigint {
-  try {
-    return evaluate();
-  } catch (error) {
-    if (error instanceof InquestError) throw new UnsupportedError(error.message);
-    throw error;
   }
 }

@@ -5,7 +5,7 @@ import type { Kernel } from "../../kernel/kernel.ts";
 import { type Task, taskTable } from "../../linux/task.ts";
 import { CodeRanges } from "../../stack/code-ranges.ts";
 import { findExceptionFrames } from "../../stack/exception-search.ts";
-import type { StackArea, UnwoundStack } from "../../stack/frame.ts";
+import type { StackArea, StackFrame, UnwoundStack } from "../../stack/frame.ts";
 import { unwindKit } from "../../stack/machine-rules.ts";
 import { stackWords } from "../../stack/scan.ts";
 import { StackMap } from "../../stack/stack-map.ts";
@@ -15,6 +15,7 @@ import { unwindFrom, unwindTask } from "../../stack/unwind.ts";
 import { type AnnotateOptions, stackWordList } from "./annotate.ts";
 import type { BtCpuStack, BtOverflow, BtStack, BtTask, BtText } from "./result.ts";
 import { registersResult, stackResult } from "./stack-result.ts";
+import type { BtVariable } from "./variables.ts";
 
 export interface StackQuery {
   readonly raw: boolean;
@@ -22,6 +23,8 @@ export interface StackQuery {
   readonly scan: boolean;
   readonly exceptions: boolean;
   readonly words: AnnotateOptions | undefined;
+  /** -V: the variables of a frame. */
+  readonly variables?: ((stack: UnwoundStack, frame: StackFrame) => readonly BtVariable[]) | undefined;
   readonly pc: VirtualAddress | undefined;
   readonly sp: VirtualAddress | undefined;
 }
@@ -44,7 +47,7 @@ function answer(kernel: Kernel, task: Task, query: StackQuery): BtStack {
   const area = taskStack(kernel, task.address);
   if (query.raw) return { ...empty(task), raw: stackWordList(kernel, area.start, area.end, { symbols: true, slabs: false }) };
   const unwound = unwind(kernel, task, query);
-  const result = givenRegistersLeftOut(stackResult(kernel, brief(task), unwound, query.words), query);
+  const result = givenRegistersLeftOut(stackResult(kernel, brief(task), unwound, query.words, query.variables), query);
   if (query.exceptions) {
     const found = findExceptionFrames(kernel, area).map((frame) => registersResult(kernel, frame.address, frame.user, frame.registers));
     return { ...result, exceptionFrames: found };

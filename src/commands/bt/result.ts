@@ -1,6 +1,7 @@
 /** What `bt` answers: stacks of tasks as data. */
 import type { VirtualAddress } from "../../bytes/address.ts";
 import type { Certainty, FoundBy, FrameKind, StackKind } from "../../stack/frame.ts";
+import type { BtVariable } from "./variables.ts";
 
 export interface BtTask {
   readonly pid: number;
@@ -51,6 +52,8 @@ export interface BtFrame {
   readonly exception?: BtRegisters | undefined;
   /** bt -f, -F: words between the frame's slot and the next frame's. */
   readonly words?: readonly BtWord[] | undefined;
+  /** bt -V: parameters, then locals of the innermost block first. */
+  readonly variables?: readonly BtVariable[] | undefined;
 }
 
 /** A word in text order: bt -t, -T, -o. */

@@ -5,7 +5,7 @@ export const BT_SPEC: CommandSpec = {
   name: "bt",
   summary: "kernel stack of a task",
   synopsis: [
-    "[-a | -c cpus [-n idle]] [-p] [-g] [-e | -f | -F | -FF | -o | -r | -t | -T] [-s [-x | -d]] [-R ref] [-I ip] [-S sp] [pid | task]…",
+    "[-a | -c cpus [-n idle]] [-p] [-g] [-e | -f | -F | -FF | -o | -r | -t | -T] [-V] [-s [-x | -d]] [-R ref] [-I ip] [-S sp] [pid | task]…",
     "-E [-c cpus]",
     "-v",
     "-O",
@@ -14,6 +14,7 @@ export const BT_SPEC: CommandSpec = {
     "Shows the frames of a task's kernel stack, innermost first: level, place on the stack, function, pc. Without operands the current context (set) is shown.",
     "x86-64 is unwound by the kernel's own ORC tables, arm64 by frame records, kernels without ORC by frame pointers; all through exceptions, interrupts and the CPUs' other stacks. Tasks that were running start from the registers the dump has of their CPU.",
     "A frame with a question mark is guessed: the unwind could not be followed there, the reason stands above it, and the frame is a return address found further out.",
+    "With the kernel's debug information -V shows each frame's parameters and locals. What the compiler did not keep is <optimized out>, unless the caller's debug information tells what it passed: (from caller). With (from caller, at entry) the function may have changed the variable since it was entered.",
     "In JSON every frame has `certainty` (exact or guessed) and `foundBy`, and every stack says in `stop` why it ends.",
   ],
   options: [
@@ -26,6 +27,7 @@ export const BT_SPEC: CommandSpec = {
     { flag: "-t", help: "every word in code, from the saved stack pointer up" },
     { flag: "-T", help: "every word in code, from the stack's lowest end up" },
     { flag: "-l", help: "file and line of each frame (wants a vmlinux)" },
+    { flag: "-V", help: "parameters and locals of each frame with their values (wants a vmlinux)" },
     { flag: "-e", help: "search the stack for saved registers (exception frames)" },
     { flag: "-E", help: "search the interrupt and exception stacks of all CPUs for them" },
     { flag: "-f", help: "the words of each frame" },
@@ -49,6 +51,7 @@ export const BT_SPEC: CommandSpec = {
     ["bt -f 1", "pid 1 with the words of its frames"],
     ["foreach UN bt", "stacks of all tasks in uninterruptible sleep"],
     ["bt -R mutex_lock", "only if mutex_lock occurs on the stack"],
+    ["bt -V", "what every function was working on"],
   ],
   differences: [
     "No stale frames: what crash takes from the stack because it looks like text is shown only when the unwind tables lead to it, or with a question mark.",

@@ -8,6 +8,7 @@ import type { StackFrame, UnwoundStack } from "../../stack/frame.ts";
 import { isEntryCode } from "../../stack/machine-rules.ts";
 import { type AnnotateOptions, stackWordList } from "./annotate.ts";
 import type { BtFrame, BtRegisters, BtStack, BtTask, BtWord } from "./result.ts";
+import type { BtVariable } from "./variables.ts";
 
 /** A frame larger than this is not listed word by word: it spans a gap between stacks. */
 const MAX_FRAME_BYTES = 1 << 16;
@@ -29,8 +30,17 @@ export function registersResult(kernel: Kernel, address: VirtualAddress | null, 
   };
 }
 
-/** @param words how to show each frame's words (bt -f, -F); undefined for none */
-export function stackResult(kernel: Kernel, task: BtTask | null, stack: UnwoundStack, words: AnnotateOptions | undefined): BtStack {
+/**
+ * @param words how to show each frame's words (bt -f, -F); undefined for none
+ * @param variables gives the variables of a frame (bt -V)
+ */
+export function stackResult(
+  kernel: Kernel,
+  task: BtTask | null,
+  stack: UnwoundStack,
+  words: AnnotateOptions | undefined,
+  variables?: (stack: UnwoundStack, frame: StackFrame) => readonly BtVariable[],
+): BtStack {
   const { frames, stop, user } = stack;
   const first = frames[0];
   const running =
@@ -41,9 +51,10 @@ export function stackResult(kernel: Kernel, task: BtTask | null, stack: UnwoundS
         : undefined;
   return {
     task,
-    frames: frames.map((frame, index) =>
-      frameResult(kernel, frame, words === undefined ? undefined : frameWords(kernel, frames, index, words)),
-    ),
+    frames: frames.map((frame, index) => ({
+      ...frameResult(kernel, frame, words === undefined ? undefined : frameWords(kernel, frames, index, words)),
+      ...(variables === undefined ? {} : { variables: variables(stack, frame) }),
+    })),
     stop: stop.text,
     complete: stop.complete,
     registers: running,

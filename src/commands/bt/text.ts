@@ -10,6 +10,7 @@ import { hex16 } from "../../bytes/address.ts";
 import type { StackKind } from "../../stack/frame.ts";
 import { arm64Registers } from "./arm64-text.ts";
 import type { BtFrame, BtRegisters, BtStack, BtTask, BtText, BtView, BtWord } from "./result.ts";
+import { variableLines } from "./variables.ts";
 import { x86Registers } from "./x86-64-text.ts";
 
 /** crash's names of the stacks that a trace leaves. */
@@ -67,6 +68,7 @@ export function* stackText(stack: BtStack, view: BtView, radix: 10 | 16): Iterab
       stopSaid = true;
     }
     yield frameLine(frame, view, base);
+    if (frame.variables !== undefined) yield* variableLines(frame.variables, base);
     if (frame.words !== undefined) yield* wordRows(frame.words, view, base, "    ");
     if (frame.exception !== undefined) yield* registersText(frame.exception, view, base);
     const next = stack.frames[i + 1];
