@@ -73,6 +73,7 @@ export function addressKey(address: bigint): number {
  * @returns offsets of the units that have a set; a set that is damaged ends the reading with FormatError, what came before is in the map
  */
 export function readAranges(reader: DwarfReader, map: AddressMap, listed: Set<number>): void {
+  const view = new DataView(reader.bytes.buffer, reader.bytes.byteOffset, reader.end);
   while (reader.end - reader.position > 4) {
     const start = reader.position;
     const { length, offsetSize } = reader.initialLength();
@@ -89,18 +90,18 @@ export function readAranges(reader: DwarfReader, map: AddressMap, listed: Set<nu
     const first = start + Math.ceil((reader.position - start) / tuple) * tuple;
     // Entries of discarded code may be 0, 0 too: only the length says where the set ends.
     const count = Math.max(0, Math.floor((end - first) / tuple));
-    // Thousands of tuples at the start of the program, before any code is compiled: one copy, then plain elements.
-    const words = new Uint32Array(reader.bytes.slice(first, first + count * tuple).buffer);
     const before = map.size;
-    if (addressSize === 8) for (let at = 0; at < words.length; at += 4) addTuple(map, words, at, unit);
-    else for (let at = 0; at < words.length; at += 2) map.add(words[at]!, words[at]! + words[at + 1]!, unit);
+    for (let at = first; at < first + count * tuple; at += tuple) {
+      if (addressSize === 8) addTuple(map, view, at, unit);
+      else map.add(view.getUint32(at, true), view.getUint32(at, true) + view.getUint32(at + 4, true), unit);
+    }
     // A unit whose set is empty may have code all the same.
     if (map.size > before) listed.add(unit);
     reader.position = end;
   }
 }
 
-function addTuple(map: AddressMap, words: Uint32Array, at: number, unit: number): void {
-  const low = words[at]! + (words[at + 1]! | 0) * 0x1_0000_0000;
-  map.add(low, low + words[at + 2]! + words[at + 3]! * 0x1_0000_0000, unit);
+function addTuple(map: AddressMap, view: DataView, at: number, unit: number): void {
+  const low = view.getUint32(at, true) + view.getInt32(at + 4, true) * 0x1_0000_0000;
+  map.add(low, low + view.getUint32(at + 8, true) + view.getUint32(at + 12, true) * 0x1_0000_0000, unit);
 }
