@@ -9,6 +9,7 @@
  */
 import type { RegisterSet } from "../arch/registers.ts";
 import type { VirtualAddress } from "../bytes/address.ts";
+import type { SourcePlace } from "../debug-info/debug-info.ts";
 
 /** exact: follows from registers and unwind tables; guessed: a word on the stack that may be a return address. */
 export type Certainty = "exact" | "guessed";
@@ -82,10 +83,12 @@ export interface StackFrame {
   readonly foundBy: FoundBy;
   /** The stack the frame lies on. */
   readonly stack: StackArea;
-  /** Registers as far as they are known in this frame. */
+  /** Registers as far as they are known in this frame; those of an inlined one are its physical frame's, which follows further out. */
   readonly registers: RegisterSet;
   /** Registers saved below this frame by the exception whose handler it is. */
   readonly exception: ExceptionFrame | undefined;
+  /** Source line, where debug information has one and was asked (inlined-frames.ts). */
+  readonly source?: SourcePlace | undefined;
 }
 
 /** Why an unwind ended. `complete`: the stack was followed to its natural end. */

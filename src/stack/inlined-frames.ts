@@ -1,0 +1,60 @@
+/**
+ * Calls that the compiler inlined, as frames of their own, and the source line of every frame; both need debug information.
+ *
+ *   physical frame     pc in c's code, which was inlined into b, and b into a           frames
+ *                      scopes around the pc: c ◄ call at line 12 of b                   #3 c   inline   line of the pc
+ *                                            b ◄ call at line 90 of a                   #4 b   inline   line 12
+ *                                            a                                          #5 a   call     line 90
+ *
+ * An inlined frame shares the physical frame's registers, sp and pc; a return address stands for the call before it.
+ */
+import { type VirtualAddress, virtual } from "../bytes/address.ts";
+import { InquestError } from "../bytes/errors.ts";
+import type { SourcePlace } from "../debug-info/debug-info.ts";
+import type { Kernel } from "../kernel/kernel.ts";
+import type { StackFrame, UnwoundStack } from "./frame.ts";
+
+export interface InlineOptions {
+  /** With false only source lines are added; those of a frame with inlined calls are the innermost's, as crash and addr2line have it. */
+  readonly frames?: boolean;
+}
+
+/**
+ * The stack with inlined frames in their places, all levels counted through, and with `source` where it is known. The same stack where
+ * there is no debug information, or when it has been done already.
+ */
+export function withInlinedFrames(kernel: Kernel, stack: UnwoundStack, options: InlineOptions = {}): UnwoundStack {
+  if (!kernel.debugInfo.present || stack.frames.some(({ kind, source }) => kind === "inline" || source !== undefined)) return stack;
+  const frames: StackFrame[] = [];
+  for (const frame of stack.frames) for (const each of expanded(kernel, frame, options)) frames.push({ ...each, level: frames.length });
+  return { ...stack, frames };
+}
+
+/** The address that tells where a frame stands. */
+function lookupAddress({ kind, pc }: StackFrame): VirtualAddress {
+  return kind === "interrupted" ? pc : virtual(pc - 1n);
+}
+
+/** A physical frame behind the calls inlined into it, innermost first. */
+function* expanded(kernel: Kernel, frame: StackFrame, options: InlineOptions): Iterable<StackFrame> {
+  const address = lookupAddress(frame);
+  let source = attempt(kernel, (): SourcePlace | undefined => kernel.debugInfo.line(address));
+  const scopes = options.frames === false ? [] : (attempt(kernel, () => kernel.debugInfo.scopes(address)) ?? []);
+  for (const scope of scopes) {
+    if (scope.kind !== "inlined") continue;
+    yield { ...frame, kind: "inline", function: attempt(kernel, () => scope.name), offset: undefined, exception: undefined, source };
+    source = attempt(kernel, () => scope.call);
+  }
+  yield { ...frame, source };
+}
+
+/** Damaged debug information costs the frames that need it, and is told once. */
+function attempt<T>(kernel: Kernel, read: () => T): T | undefined {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof InquestError)) throw error;
+    kernel.note(`debug information: ${error.message}`);
+    return undefined;
+  }
+}
