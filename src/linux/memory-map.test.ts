@@ -80,3 +80,24 @@ it("does not run in circles of resources", () => {
   kernel.memory.put64(AT + 0x118n, AT + 0x100n);
   expect(physicalMap(kernel.kernel)?.ranges).toHaveLength(1);
 });
+
+it.each(["itself", "behind a pointer (4.9)"])("reads e820map, %s", (form) => {
+  const kernel = new PagedKernel({
+    e820map: { nr_map: [0, "u32"], map: [4, "bytes60"] },
+    e820entry: { addr: [0, "u64"], size: [8, "u64"], type: [16, "u32"], $size: [20, ""] },
+  });
+  const table = form === "itself" ? AT : AT + 0x100n;
+  kernel.symbol("e820", AT);
+  if (table !== AT) kernel.memory.put64(AT, table);
+  kernel.memory.put32(table, 2);
+  for (const [i, [start, size, type]] of [[0n, 0x9fc00n, 1] as const, [0x100000n, 0x1000n, 4] as const].entries()) {
+    const at = table + 4n + BigInt(i) * 20n;
+    kernel.memory.put64(at, start);
+    kernel.memory.put64(at + 8n, size);
+    kernel.memory.put32(at + 16n, type);
+  }
+  expect(physicalMap(kernel.kernel)?.ranges).toEqual([
+    { start: 0n, end: 0x9fc00n, type: "E820_RAM" },
+    { start: 0x100000n, end: 0x101000n, type: "E820_NVS" },
+  ]);
+});

@@ -2,6 +2,7 @@
  * The machine's physical memory map as the kernel keeps it.
  *
  *   x86-64   e820_table ─► { nr_entries, entries[]: addr, size, type }                    arch/x86/include/asm/e820/types.h
+ *            e820, a struct e820map { nr_map, map[] } or from 4.9 on a pointer to one     before 4.12
  *   arm64    memblock { memory, reserved } ─► memblock_type { cnt, regions[]: base, size, flags }        mm/memblock.c
  *   either   iomem_resource ─► child ─► sibling …  resource { start, end (inclusive), name }             kernel/resource.c, exported
  */
@@ -42,24 +43,32 @@ export function physicalMap(kernel: Kernel): PhysicalMap | undefined {
   return undefined;
 }
 
+/** Macros before 4.12. */
+const E820_TYPES: ReadonlyMap<number, string> = new Map([
+  [1, "E820_RAM"],
+  [2, "E820_RESERVED"],
+  [3, "E820_ACPI"],
+  [4, "E820_NVS"],
+  [5, "E820_UNUSABLE"],
+]);
+
 function e820(kernel: Kernel): PhysicalRange[] | undefined {
-  const pointer = kernel.tryAddress("e820_table");
-  const table = kernel.types.tryStruct("e820_table");
-  const entry = kernel.types.tryStruct("e820_entry");
-  if (pointer === undefined || table === undefined || entry === undefined) return undefined;
-  const fields = {
-    count: table.field("nr_entries"),
-    entries: table.field("entries"),
-    start: entry.field("addr"),
-    size: entry.field("size"),
-    type: entry.field("type"),
-  };
-  const at = virtual(kernel.memory.u64(pointer));
-  const count = Math.min(fields.count.number(at), Math.floor(fields.entries.size / entry.size));
-  const names = enumNames(kernel, "e820_type");
+  const symbol = kernel.tryAddress("e820_table") ?? kernel.tryAddress("e820");
+  const table = kernel.types.tryStruct("e820_table") ?? kernel.types.tryStruct("e820map");
+  const entry = kernel.types.tryStruct("e820_entry") ?? kernel.types.tryStruct("e820entry");
+  const counter = table?.firstField("nr_entries", "nr_map");
+  const entries = table?.firstField("entries", "map");
+  if (symbol === undefined || entry === undefined || counter === undefined || entries === undefined) return undefined;
+  const fields = { start: entry.field("addr"), size: entry.field("size"), type: entry.field("type") };
+  // The table itself begins with a count and an address of zero, which no pointer looks like.
+  const word = kernel.memory.u64(symbol);
+  const at = kernel.arch.isKernelAddress(word) ? virtual(word) : symbol;
+  const count = Math.min(counter.number(at), Math.floor(entries.size / entry.size));
+  const known = enumNames(kernel, "e820_type");
+  const names = known.size > 0 ? known : E820_TYPES;
   const ranges: PhysicalRange[] = [];
   for (let i = 0; i < count; i++) {
-    const here = add(fields.entries.address(at), i * entry.size);
+    const here = add(entries.address(at), i * entry.size);
     const type = Number(BigInt.asUintN(32, fields.type.bigint(here)));
     const start = fields.start.pointer(here);
     ranges.push({

@@ -85,4 +85,37 @@ describe("xarrayEntries", () => {
     ) as XarrayLayout;
     expect([...xarrayEntries(memory, layout, virtual(BASE | 1n))]).toEqual([{ index: 3, entry: item(3) }]);
   });
+
+  test("a sibling of before 4.20 points at its leader's slot", () => {
+    const memory = new FakeMemory();
+    memory.write(BASE, new Uint8Array(576));
+    memory.put64(BASE + 40n, item(0));
+    memory.put64(BASE + 48n, (BASE + 40n) | 1n);
+    memory.put64(BASE + 56n, item(2));
+    const layout = xarrayLayout(fakeTypes(memory, { radix_tree_node: NODE.xa_node as NonNullable<typeof NODE.xa_node> })) as XarrayLayout;
+    expect([...xarrayEntries(memory, layout, virtual(BASE | 1n))].map(({ index }) => index)).toEqual([0, 2]);
+  });
+
+  test.each([
+    ["height (3.10)", "height", 0],
+    ["path (3.15)", "path", 5 << 12],
+  ] as const)("nodes before 4.7 know their %s, and only the root is marked", (_name, member, offsetInParent) => {
+    const memory = new FakeMemory();
+    const [top, low, high] = [BASE, BASE + 0x400n, BASE + 0x800n] as const;
+    const write = (node: bigint, height: number, slots: Readonly<Record<number, bigint>>) => {
+      memory.write(node, new Uint8Array(576));
+      memory.put32(node, height | offsetInParent);
+      for (const [slot, entry] of Object.entries(slots)) memory.put64(node + 40n + BigInt(slot) * 8n, entry);
+    };
+    write(top, 2, { 0: low, 5: high });
+    write(low, 1, { 1: item(1), 63: item(63) });
+    write(high, 1, { 2: item(2) });
+    const layout = xarrayLayout(fakeTypes(memory, { radix_tree_node: { [member]: [0, "u32"], slots: [40, "bytes512"] } })) as XarrayLayout;
+    expect([...xarrayEntries(memory, layout, virtual(top | 1n))]).toEqual([
+      { index: 1, entry: item(1) },
+      { index: 63, entry: item(63) },
+      { index: 5 * 64 + 2, entry: item(2) },
+    ]);
+    expect([...xarrayEntries(memory, layout, virtual(item(7)))]).toEqual([{ index: 0, entry: item(7) }]);
+  });
 });

@@ -5,7 +5,10 @@
  *                  └─► xa_node { shift, offset, count, …, slots[64] }      a node when internal and above 4096
  *                        index bits [shift+5 … shift] choose the slot; sibling entries (internal, below 256) repeat their leader
  *
- * Kernels before 4.20 keep `struct radix_tree_node` with internal pointers marked by bit 0 (RADIX_TREE_INTERNAL_NODE, 4.6 … 4.19).
+ * Before 4.20 struct radix_tree_node (lib/radix-tree.c):
+ *   4.7–4.19  shift as now; pointers to nodes have bit 0 set (RADIX_TREE_INTERNAL_NODE); a sibling points into its own node's slots
+ *   3.15–4.6  path: offset in the parent and, in its low 12 bits, the height; only the root's pointer has bit 0 set
+ *   before    height: 1 for a leaf node, whose slots hold items; only the root's pointer has bit 0 set (RADIX_TREE_INDIRECT_PTR)
  */
 import { add, type VirtualAddress } from "../bytes/address.ts";
 import { CorruptionError, FaultError } from "../bytes/errors.ts";
@@ -31,35 +34,58 @@ export interface XarrayEntry {
   readonly entry: VirtualAddress;
 }
 
-/** Layout of a node in this kernel; `undefined` when the dump knows neither node type. */
+/** Layout of a node in this kernel. */
 export interface XarrayLayout {
   readonly slots: number;
   readonly slotsOffset: number;
-  readonly shiftOffset: number;
-  readonly offsetOffset: number;
-  /** How a pointer to a node is told from an item. */
+  /** Bits of the index below those that choose one of the node's slots. */
+  readonly shiftOf: (memory: Memory, node: VirtualAddress) => number;
+  /** Is the root's word a pointer to a node? */
   readonly isNode: (entry: bigint) => boolean;
+  /** Is a word in a slot of a node with that shift? */
+  readonly isChild: (entry: bigint, shift: number) => boolean;
+  /** What marks a pointer to a node in the root's word, and in a slot. */
   readonly nodeTag: bigint;
+  readonly childTag: bigint;
   readonly isSkipped: (entry: bigint) => boolean;
 }
 
-/** Layout from the dump's own types. */
+/** RADIX_TREE_HEIGHT_MASK of 64-bit machines: heights are at most 11. */
+const HEIGHT_MASK = 0xfff;
+
+/** Layout from the dump's own types; undefined when it knows neither node type. */
 export function xarrayLayout(types: Types): XarrayLayout | undefined {
   const modern = types.tryStruct("xa_node");
   const node = modern ?? types.tryStruct("radix_tree_node");
   const slots = node?.tryField("slots");
   const shift = node?.tryField("shift");
-  const offset = node?.tryField("offset");
-  if (slots === undefined || shift === undefined || offset === undefined) return undefined;
+  const height = node?.firstField("height", "path");
+  if (slots === undefined) return undefined;
+  const shape = { slots: slots.size / 8, slotsOffset: slots.offset };
+  if (modern !== undefined && shift !== undefined) {
+    const isNode = (entry: bigint) => (entry & 3n) === 2n && entry > 4096n;
+    return {
+      ...shape,
+      shiftOf: (memory, at) => memory.u8(add(at, shift.offset)),
+      isNode,
+      // A leaf node cannot hold nodes; the walk tells when one seems to.
+      isChild: isNode,
+      nodeTag: 2n,
+      childTag: 2n,
+      // NULL, a sibling, XA_ZERO_ENTRY (1030) or XA_RETRY_ENTRY (1026): all internal and small.
+      isSkipped: (entry) => entry === 0n || ((entry & 3n) === 2n && entry <= 4096n),
+    };
+  }
+  const radix = { ...shape, isNode: (entry: bigint) => (entry & 3n) === 1n, nodeTag: 1n, isSkipped: (entry: bigint) => entry === 0n };
+  if (shift !== undefined)
+    return { ...radix, shiftOf: (memory, at) => memory.u8(add(at, shift.offset)), isChild: radix.isNode, childTag: 1n };
+  if (height === undefined) return undefined;
+  const bits = Math.log2(shape.slots);
   return {
-    slots: slots.size / 8,
-    slotsOffset: slots.offset,
-    shiftOffset: shift.offset,
-    offsetOffset: offset.offset,
-    nodeTag: modern === undefined ? 1n : 2n,
-    isNode: modern === undefined ? (entry) => (entry & 3n) === 1n : (entry) => (entry & 3n) === 2n && entry > 4096n,
-    // NULL, a sibling, XA_ZERO_ENTRY (1030) or XA_RETRY_ENTRY (1026): all internal and small.
-    isSkipped: modern === undefined ? (entry) => entry === 0n : (entry) => entry === 0n || ((entry & 3n) === 2n && entry <= 4096n),
+    ...radix,
+    shiftOf: (memory, at) => Math.max(0, ((memory.u32(add(at, height.offset)) & HEIGHT_MASK) - 1) * bits),
+    isChild: (_entry, above) => above > 0,
+    childTag: 0n,
   };
 }
 
@@ -79,19 +105,18 @@ export function* xarrayEntries(
     return;
   }
   const budget: Budget = { entries: limit, nodes: new Set(), limit };
-  yield* nodeEntries(memory, layout, head, 0, undefined, 0, budget);
+  yield* nodeEntries(memory, layout, add(head, -layout.nodeTag), 0, undefined, 0, budget);
 }
 
 function* nodeEntries(
   memory: Memory,
   layout: XarrayLayout,
-  tagged: VirtualAddress,
+  node: VirtualAddress,
   base: number,
   parentShift: number | undefined,
   depth: number,
   budget: Budget,
 ): Generator<XarrayEntry, void, undefined> {
-  const node = add(tagged, -layout.nodeTag);
   if (depth >= MAX_DEPTH) throw new CorruptionError("xa_node", `deeper than ${MAX_DEPTH} levels`, node);
   if (budget.nodes.has(node)) throw new CorruptionError("xa_node", "it is reached twice", node);
   if (budget.nodes.size >= budget.limit) throw new CorruptionError("xa_node", `more than ${budget.limit} nodes`, node);
@@ -99,7 +124,7 @@ function* nodeEntries(
   let shift: number;
   let words: DataView;
   try {
-    shift = memory.u8(add(node, layout.shiftOffset));
+    shift = layout.shiftOf(memory, node);
     words = new DataView(memory.bytes(add(node, layout.slotsOffset), layout.slots * 8).buffer);
   } catch (error) {
     if (error instanceof FaultError) throw new CorruptionError("xa_node", `the node cannot be read (${error.reason})`, node);
@@ -113,13 +138,19 @@ function* nodeEntries(
     const entry = words.getBigUint64(slot * 8, true) as VirtualAddress;
     if (entry === 0n) continue;
     const index = base + slot * step;
-    if (layout.isNode(entry)) {
-      // A leaf node (shift 0) cannot hold nodes; the retry and zero entries below 4096 were told apart by isNode.
+    if (layout.isChild(entry, shift)) {
+      const child = add(entry, -layout.childTag);
+      if (isWithin(child, add(node, layout.slotsOffset), layout.slots * 8)) continue;
       if (shift === 0) throw new CorruptionError("xa_node", "a leaf node points at another node", node);
-      yield* nodeEntries(memory, layout, entry, index, shift, depth + 1, budget);
+      yield* nodeEntries(memory, layout, child, index, shift, depth + 1, budget);
     } else if (!layout.isSkipped(entry)) {
       if (--budget.entries < 0) throw new CorruptionError("xa_node", "more entries than the limit", node);
       yield { index, entry };
     }
   }
+}
+
+/** A sibling of before 4.20 points at its leader's slot. */
+function isWithin(address: VirtualAddress, start: VirtualAddress, length: number): boolean {
+  return address >= start && address < start + BigInt(length);
 }
