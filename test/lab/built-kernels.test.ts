@@ -1,0 +1,46 @@
+/**
+ * Kernels that the lab built itself, which carry no BTF, ORC or data symbols (or no second CPU, or all of a developer's checks), opened
+ * with their vmlinux and held against the guest's own word: tasks, modules, symbols, mounts, log, processes, stacks.
+ */
+import { describe, expect, test } from "vitest";
+import { builtCases } from "../../lab/case-record.ts";
+import { truthOf } from "../../lab/truth.ts";
+import { createSession } from "../../src/commands/session.ts";
+import { openBuilt } from "../support/built-kernel.ts";
+import { checkLimits, checkMachine, checkMappings, checkModuleSections, checkSizes, checkStrings } from "../support/guest-processes.ts";
+import { checkPanicStack, checkSleepingStacks } from "../support/guest-stacks.ts";
+import { ask, checkLog, checkModules, checkMounts, checkSymbols, checkTasks } from "../support/guest-word.ts";
+
+describe.each(builtCases().map((lab) => [lab.id, lab] as const))("%s", (_id, lab) => {
+  const truth = truthOf(lab);
+  const hasKallsyms = truth.files.read("proc/kallsyms") !== undefined;
+
+  test.each(lab.dumps.map((dump) => [dump.name, dump] as const))("%s answers as the guest did", async (_name, dump) => {
+    const kernel = await openBuilt(lab, dump);
+    try {
+      const session = createSession(kernel);
+      const cpus = lab.kernel.flavour === "up" ? 1 : 2;
+      expect(ask<{ release: string; cpus: number }>(session, "sys")).toMatchObject({ release: lab.release, cpus });
+      checkTasks(session, truth, true);
+      checkModules(session, truth);
+      if (hasKallsyms) checkSymbols(session, truth);
+      checkMounts(session, truth);
+      checkLog(session, truth);
+    } finally {
+      kernel.dump.close();
+    }
+  });
+
+  test("processes and machine are as the guest said", async () => {
+    const kernel = await openBuilt(lab);
+    checkSizes(kernel, truth);
+    checkMappings(kernel, truth);
+    checkStrings(kernel, truth, false);
+    checkLimits(kernel, truth);
+    checkMachine(kernel, truth);
+    checkModuleSections(kernel, truth);
+  });
+
+  test("sleeping tasks stand where /proc/PID/stack said", async () => checkSleepingStacks(await openBuilt(lab), truth));
+  test("the panic task's stack is the log's call trace", async () => checkPanicStack(await openBuilt(lab), lab.consolePath));
+});
