@@ -44,8 +44,10 @@ export interface CommandSpec {
   readonly differences?: readonly string[];
   /** Works with --minimal (no task table). */
   readonly minimal?: boolean;
-  /** run() disassembles: the face must have awaited the disassembler before. */
-  readonly needsDisassembler?: boolean;
+  /** run() disassembles (for some lines only: `x/3i`): the face must have awaited the disassembler before. */
+  readonly needsDisassembler?: boolean | ((line: string) => boolean);
+  /** Takes gdb's format behind its name, which then begins its line: `p/x jiffies` is `p` with the line "/x jiffies". */
+  readonly formats?: boolean;
   /**
    * The command reads its own line: it gets the text after its name in `ParsedArguments.line` and nothing is parsed (`foreach`, `p`,
    * `alias`, `repeat`).

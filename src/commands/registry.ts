@@ -8,15 +8,19 @@ import { dis } from "./dis.ts";
 import { evalCommand } from "./eval.ts";
 import { exit } from "./exit.ts";
 import { foreach } from "./foreach.ts";
+import { down, frame, up } from "./frame.ts";
+import { gdb } from "./gdb.ts";
 import { help } from "./help.ts";
+import { info } from "./info.ts";
 import { list } from "./list.ts";
 import { log } from "./log.ts";
 import { mach } from "./mach.ts";
 import { mod } from "./mod.ts";
-import { p } from "./p.ts";
+import { output, p, print } from "./p.ts";
 import { ps } from "./ps.ts";
 import { ptob } from "./ptob.ts";
 import { ptov } from "./ptov.ts";
+import { ptype } from "./ptype.ts";
 import { rd } from "./rd.ts";
 import { set } from "./set.ts";
 import { star, struct, union } from "./struct.ts";
@@ -25,6 +29,7 @@ import { sys } from "./sys.ts";
 import { task } from "./task.ts";
 import { vtop } from "./vtop.ts";
 import { whatis } from "./whatis.ts";
+import { x } from "./x.ts";
 
 /** In any order; help sorts them. One a line, so that additions do not collide. */
 // biome-ignore format: one a line
@@ -56,6 +61,15 @@ const COMMANDS: readonly Command[] = [
   task,
   vtop,
   whatis,
+  down,
+  frame,
+  gdb,
+  info,
+  output,
+  print,
+  ptype,
+  up,
+  x,
 ];
 
 /** Makes a registry of these commands. */

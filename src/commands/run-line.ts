@@ -56,6 +56,9 @@ export function resolveLine(session: Session, text: string): ResolvedLine {
   const name = /^(\*|[^\s*][^\s]*)/.exec(line)?.[0] ?? "";
   const known = session.registry.find(name);
   if (known !== undefined) return resolved(known, line.slice(name.length).trim());
+  const slash = name.indexOf("/");
+  const formatted = slash > 0 ? session.registry.find(name.slice(0, slash)) : undefined;
+  if (formatted?.spec.formats === true) return resolved(formatted, line.slice(slash).trim());
   const target = fallThrough(session, line, /^\S+/.exec(line)?.[0] ?? "");
   const command = target === undefined ? undefined : session.registry.find(target);
   if (command === undefined) {
@@ -76,6 +79,12 @@ function tolerantWords(line: string): Word[] {
   } catch {
     return [...line.matchAll(/\S+/g)].map((found) => ({ text: found[0], quoted: false, start: found.index }));
   }
+}
+
+/** True when the line disassembles: the face then loads the disassembler first. */
+export function needsDisassembler({ command, line }: ResolvedLine): boolean {
+  const needs = command.spec.needsDisassembler;
+  return typeof needs === "function" ? needs(line) : needs === true;
 }
 
 /** Parses the words and runs the command. */

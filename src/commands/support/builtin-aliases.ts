@@ -12,9 +12,6 @@ const BUILTIN: readonly (readonly [name: string, line: string])[] = [
   ["dec", "set radix 10"],
   ["px", "p -x"],
   ["pd", "p -d"],
-  // gdb's format letters, which crash hands on to it.
-  ["p/x", "p -x"],
-  ["p/d", "p -d"],
   ["for", "foreach"],
   ["size", "*"],
   ["dmesg", "log"],

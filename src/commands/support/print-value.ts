@@ -10,6 +10,8 @@
  * crash sets gdb's repeat threshold to "never": runs of equal elements are not folded.
  */
 import type { Layout } from "../command.ts";
+import { escapeByte, quoteString } from "./escape-byte.ts";
+import { floatText } from "./value-format.ts";
 import type { EnumNode, IntegerNode, PointerNode, StructNode, SymbolLabel, ValueNode } from "./value-node.ts";
 
 type Radix = Layout["radix"];
@@ -34,7 +36,11 @@ export function printValue(node: ValueNode, radix: Radix, level = 0): string {
     case "boolean":
       return radix === 16 ? (node.value ? "0x1" : "0x0") : String(node.value);
     case "float":
-      return String(node.value);
+      return floatText(node.value, node.size);
+    case "formatted":
+      return node.text;
+    case "void":
+      return "void";
     case "enum":
       return printEnum(node);
     case "pointer":
@@ -129,20 +135,4 @@ function printPointer(node: PointerNode): string {
 
 function bracket(symbol: SymbolLabel | undefined): string {
   return symbol === undefined ? "" : ` <${symbol.name}${symbol.offset === 0 ? "" : `+${symbol.offset}`}>`;
-}
-
-function quoteString(raw: string): string {
-  let text = '"';
-  for (let i = 0; i < raw.length; i++) text += escapeByte(raw.charCodeAt(i), '"');
-  return `${text}"`;
-}
-
-const ESCAPES: Readonly<Record<number, string>> = { 7: "\\a", 8: "\\b", 9: "\\t", 10: "\\n", 11: "\\v", 12: "\\f", 13: "\\r", 92: "\\\\" };
-
-function escapeByte(byte: number, quote: "'" | '"'): string {
-  const named = ESCAPES[byte];
-  if (named !== undefined) return named;
-  if (byte < 0x20 || byte >= 0x7f) return `\\${byte.toString(8).padStart(3, "0")}`;
-  const char = String.fromCharCode(byte);
-  return char === quote ? `\\${char}` : char;
 }

@@ -18,6 +18,7 @@ import {
 import type { Memory } from "../../kernel/address-space.ts";
 import { Field } from "../../kernel/field.ts";
 import type { Value } from "../../kernel/value.ts";
+import { type FormatLetter, floatOf, formatScalar } from "./value-format.ts";
 import type { EnumNode, MemberNode, PointerNode, SymbolLabel, UnreadableNode, ValueNode } from "./value-node.ts";
 
 const MAX_DEPTH = 20;
@@ -37,6 +38,8 @@ export interface ValueReaderOptions {
   readonly printMax?: number;
   /** `set null-stop`: strings end at their first NUL. */
   readonly nullStop?: boolean;
+  /** p/x and the like: every scalar is shown in this format, and arrays of characters are taken apart (but by "s"). */
+  readonly format?: FormatLetter;
 }
 
 /** A bitfield's place: bits from the byte at the address. */
@@ -50,6 +53,7 @@ export class ValueReader {
   readonly #label: Labeller;
   readonly #printMax: number;
   readonly #nullStop: boolean;
+  readonly #format: FormatLetter | undefined;
   readonly #options: ValueReaderOptions;
   readonly #names = new WeakMap<CType, string>();
   #budget = MAX_NODES;
@@ -60,6 +64,7 @@ export class ValueReader {
     this.#label = options.label ?? (() => undefined);
     this.#printMax = options.printMax ?? 256;
     this.#nullStop = options.nullStop ?? false;
+    this.#format = options.format === "s" ? undefined : options.format;
   }
 
   /** The value of this type at the address. */
@@ -128,13 +133,17 @@ export class ValueReader {
   #scalar(type: CType, value: bigint, bits: number | undefined): ValueNode {
     const plain = strip(type);
     const name = this.#name(type);
+    const formatted = this.#formatted(name, plain, value);
+    if (formatted !== undefined) return formatted;
     switch (plain.kind) {
+      case "void":
+        return { kind: "void", type: name };
       case "pointer":
         return this.#pointer(name, plain, BigInt.asUintN(64, value) as VirtualAddress);
       case "enum":
         return enumNode(name, plain, value);
       case "float":
-        return { kind: "float", type: name, value: floatOf(value, plain.size) };
+        return { kind: "float", type: name, value: floatOf(value, plain.size), size: plain.size };
       case "int":
         if (plain.encoding === "bool") return { kind: "boolean", type: name, value: value !== 0n };
         return {
@@ -148,6 +157,16 @@ export class ValueReader {
       default:
         return { kind: "elided", type: name };
     }
+  }
+
+  #formatted(name: string, plain: CType, value: bigint): ValueNode | undefined {
+    if (this.#format === undefined) return undefined;
+    if (plain.kind !== "int" && plain.kind !== "enum" && plain.kind !== "pointer" && plain.kind !== "float") return undefined;
+    const signed = (plain.kind === "int" || plain.kind === "enum") && plain.signed;
+    const label = (address: bigint) => this.#label(address, false);
+    const scalar = { value, size: plain.size, signed, isFloat: plain.kind === "float", label };
+    const text = formatScalar(this.#format, scalar);
+    return text === undefined ? undefined : { kind: "formatted", type: name, value: number(value, plain.size), text };
   }
 
   #struct(type: CType, plain: StructType, address: VirtualAddress, depth: number): ValueNode {
@@ -169,7 +188,7 @@ export class ValueReader {
     if (plain.length === 0 || element === 0) return { ...this.#pointee(this.#name(type), plain.element, address), kind: "flexible" };
     const fault = this.#wholeFault(address, plain.length * element);
     if (fault !== undefined) return this.#unreadable(type, address, fault);
-    if (isCharacter(plain.element)) return this.#text(type, address, plain.length);
+    if (isCharacter(plain.element) && this.#format === undefined) return this.#text(type, address, plain.length);
     if (depth >= MAX_DEPTH) return { kind: "elided", type: this.#name(type) };
     const count = Math.min(plain.length, this.#printMax);
     const elements: ValueNode[] = [];
@@ -278,12 +297,6 @@ function exact(value: bigint, type: IntType): number | bigint {
 function number(value: bigint, size: number): number | bigint {
   const double = Number(value);
   return Number.isSafeInteger(double) ? double : BigInt.asUintN(size * 8, value);
-}
-
-function floatOf(bits: bigint, size: number): number {
-  const view = new DataView(new ArrayBuffer(8));
-  view.setBigUint64(0, BigInt.asUintN(64, bits), true);
-  return size === 4 ? view.getFloat32(0, true) : view.getFloat64(0, true);
 }
 
 function latin1(bytes: Uint8Array): string {

@@ -21,6 +21,8 @@ export type ValueNode =
   | EnumNode
   | PointerNode
   | FunctionNode
+  | FormattedNode
+  | VoidNode
   | UnreadableNode
   | ElidedNode;
 
@@ -80,6 +82,20 @@ export interface BooleanNode extends Typed {
 export interface FloatNode extends Typed {
   readonly kind: "float";
   readonly value: number;
+  /** Bytes of the type. */
+  readonly size: number;
+}
+
+/** A scalar in a format that was asked for (p/x). */
+export interface FormattedNode extends Typed {
+  readonly kind: "formatted";
+  readonly value: number | bigint;
+  readonly text: string;
+}
+
+/** What has no value: a convenience variable that was never set. */
+export interface VoidNode extends Typed {
+  readonly kind: "void";
 }
 
 export interface EnumNode extends Typed {

@@ -9,7 +9,7 @@ import { readFileSync } from "node:fs";
 import { InquestError, UsageError } from "../../bytes/errors.ts";
 import type { CommandOutcome, Session } from "../../commands/command.ts";
 import { errorJson, outcomeJson } from "../../commands/json.ts";
-import { expandAlias, type ResolvedLine, resolveLine, runResolved } from "../../commands/run-line.ts";
+import { expandAlias, needsDisassembler, type ResolvedLine, resolveLine, runResolved } from "../../commands/run-line.ts";
 import { Interrupted, interruptible } from "./interrupt.ts";
 import type { ProgressLine } from "./progress.ts";
 import type { RcFile } from "./rc-files.ts";
@@ -190,7 +190,7 @@ export class Runner {
     this.#options.progress?.begin();
     try {
       resolved = resolveLine(this.session, text);
-      if (resolved.command.spec.needsDisassembler === true) await this.#options.loadDisassembler?.();
+      if (needsDisassembler(resolved)) await this.#options.loadDisassembler?.();
       const known = resolved;
       const outcome = this.#guard(() => runResolved(this.session, known));
       const saved = savedBytes(outcome.result);
