@@ -32,8 +32,9 @@ const MAX_UNPACKED = 2 ** 30;
 /**
  * Decodes frames of any length, one after another, that must give exactly `size` bytes; a text says what is wrong. Never throws.
  * prepareZstd must have been awaited.
+ * @param atMost fewer bytes than `size` will do
  */
-export function unzstd(input: Uint8Array, size: number): Uint8Array | string {
+export function unzstd(input: Uint8Array, size: number, atMost = false): Uint8Array | string {
   if (decoder === undefined) return "zstd: its decoder was not loaded";
   if (input.length === 0 || size === 0) return "zstd: no input";
   if (size > MAX_UNPACKED || input.length > MAX_UNPACKED) return `zstd: ${size} bytes are more than can be unpacked here`;
@@ -45,7 +46,7 @@ export function unzstd(input: Uint8Array, size: number): Uint8Array | string {
   } catch (error) {
     return `zstd: ${(error as Error).message}`;
   }
-  return output.length === size ? output : `zstd: corrupt, or not ${size} bytes`;
+  return output.length === size || (atMost && output.length > 0) ? output : `zstd: corrupt, or not ${size} bytes`;
 }
 
 /** True once prepareZstd has done its work. */

@@ -1,11 +1,14 @@
 /** `mod`: loaded modules. */
 import { hex16, type VirtualAddress } from "../bytes/address.ts";
 import { InquestError, LookupError, UnsupportedError } from "../bytes/errors.ts";
-import { MODULES_BROKEN } from "../kernel/modules.ts";
+import { dwarfDebugInfo } from "../kernel/dwarf-factory.ts";
+import type { Kernel } from "../kernel/kernel.ts";
+import { type KernelModule, MODULES_BROKEN } from "../kernel/modules.ts";
+import { moduleDebug } from "../linux/module-debug.ts";
 import { type ModuleSection, moduleSections } from "../linux/module-sections.ts";
 import { taintLetters } from "../linux/taint.ts";
 import type { ParsedArguments } from "./arguments.ts";
-import { defineCommand } from "./command.ts";
+import { defineCommand, type Progress } from "./command.ts";
 import { nearestNames } from "./support/nearest.ts";
 
 export interface ModuleRow {
@@ -19,6 +22,8 @@ export interface ModuleRow {
   readonly taints: string;
   /** live, coming, going. */
   readonly state: string;
+  /** Its debug file in use. */
+  readonly file?: string;
   readonly sections?: readonly ModuleSection[];
   /** Why the sections cannot be read. */
   readonly problem?: string;
@@ -34,7 +39,8 @@ export interface ModResult {
   toJSON(): Record<string, unknown>;
 }
 
-const NOT_READ = "debug files of modules are not read yet; symbols and types come from the dump itself";
+/** Modules without debug information that are named; the others are counted. */
+const MAX_NAMED = 8;
 
 /** enum module_state. */
 const STATES = ["live", "coming", "going", "unformed"];
@@ -46,18 +52,15 @@ export const mod = defineCommand<ModResult>({
     synopsis: ["[module]…", "-t [module]…", "-g [module]…", "-s module [objfile] | -d module | -S [directory] | -D"],
     description: [
       "Lists the modules that were loaded: address of the struct module, name, start of the text, size. Symbols come from each module's own table in the dump and types from its BTF: nothing has to be loaded.",
+      "A module's debug file adds lines, inlined calls and variables. It is looked for when it is first needed: by build-id, then by name below the directories of debug files (--debug-dir, /usr/lib/debug, /lib/modules) for the release; packed files (.xz, .zst, .gz) too. A file of another build is refused.",
     ],
     options: [
       { flag: "-t", help: "only modules that taint the kernel, with the letters" },
       { flag: "-g", help: "the sections of each module and where they lie" },
-      {
-        flag: "-s",
-        argument: "module",
-        help: "accepted, and shows the module: its symbols and types are there without its debug file, which is not read yet",
-      },
-      { flag: "-S", help: "the same for all modules" },
-      { flag: "-d", argument: "module", help: "accepted: there is nothing to forget" },
-      { flag: "-D", help: "the same for all modules" },
+      { flag: "-s", argument: "module", help: "load the module's debug information, from the file that follows or from where it is found" },
+      { flag: "-S", help: "the same for all modules, searching the directory that follows" },
+      { flag: "-d", argument: "module", help: "forget the module's debug information" },
+      { flag: "-D", help: "forget that of all modules" },
       { flag: "-r", help: "accepted with -s and -S" },
       { flag: "-R", help: "read the list again on a live system" },
       { flag: "-o", help: "accepted with -s and -S" },
@@ -67,13 +70,15 @@ export const mod = defineCommand<ModResult>({
       ["mod", "the list"],
       ["mod -t", "which modules taint, and how"],
       ["mod -g loop", "where the sections of loop lie"],
+      ["mod -s tun /tmp/tun.ko.debug", "lines and variables of tun from this file"],
+      ["mod -S", "debug information of all modules"],
     ],
     differences: [
       "-g lists the sections that the kernel recorded; it needs no debug file.",
-      "-s and -S, which people's start files hold, load nothing and say so: debug files of modules are not read yet.",
+      "-s and -S are rarely needed: debug files that are installed are found on first need. Packed files are read, and a file is held against the module's build-id.",
     ],
   },
-  run({ kernel }, args) {
+  run({ kernel, progress }, args) {
     if (args.has("-R")) throw new UnsupportedError("-R: a dump does not change");
     const all = [...kernel.modules].sort((a, b) => (a.base < b.base ? -1 : a.base > b.base ? 1 : 0));
     const broken = kernel.notes.find((note) => note.startsWith(MODULES_BROKEN));
@@ -95,6 +100,7 @@ export const mod = defineCommand<ModResult>({
     // Without types the list cannot be walked: it is not empty, it is not known.
     if (all.length === 0 && kernel.types.lack !== undefined) throw kernel.types.lack;
     const chosen = wanted.length === 0 ? all : all.filter(({ name }) => wanted.includes(name));
+    const notes = [...loadDebugFiles(kernel, chosen, args, progress)];
     const view = args.has("-t") ? "taints" : args.has("-g") ? "sections" : "list";
     const modules = chosen.map((module): ModuleRow => {
       const row = {
@@ -104,6 +110,7 @@ export const mod = defineCommand<ModResult>({
         size: module.size,
         taints: taintLetters(module.taints),
         state: STATES[module.state] ?? String(module.state),
+        ...fileOf(kernel, module.name),
       };
       if (view !== "sections") return row;
       try {
@@ -114,7 +121,6 @@ export const mod = defineCommand<ModResult>({
       }
     });
     const shown = view === "taints" ? modules.filter(({ taints }) => taints !== "") : modules;
-    const notes = ["-s", "-S", "-d", "-D"].some((flag) => args.has(flag)) ? [NOT_READ] : [];
     if (broken !== undefined && wanted.length === 0) notes.push(broken);
     const textBase = kernel.types.tryStruct("module_memory") !== undefined;
     return { modules: shown, view, textBase, notes, toJSON: () => ({ modules: shown, ...(notes.length === 0 ? {} : { notes }) }) };
@@ -127,6 +133,39 @@ export const mod = defineCommand<ModResult>({
     for (const note of notes) yield `(${note})`;
   },
 });
+
+/** -s, -S, -d, -D. What is asked for by name and fails throws; what -S does not find is told. */
+function* loadDebugFiles(kernel: Kernel, modules: readonly KernelModule[], args: ParsedArguments, progress: Progress): Iterable<string> {
+  const { debugInfo } = kernel;
+  if (args.has("-d") || args.has("-D")) for (const { name } of modules) debugInfo.setModule(name, undefined);
+  if (!args.has("-s") && !args.has("-S")) return;
+  const files = moduleDebug(kernel, { debugInfo: dwarfDebugInfo });
+  const [path] = args.operands;
+  const missing: string[] = [];
+  const refused: string[] = [];
+  for (const [i, module] of modules.entries()) {
+    progress("opening debug files of modules:", i, modules.length);
+    try {
+      debugInfo.setModule(module.name, files.open(module, path));
+    } catch (error) {
+      if (!(error instanceof InquestError) || args.has("-s")) throw error;
+      if (error instanceof LookupError) missing.push(module.name);
+      else refused.push(error.message);
+    }
+  }
+  yield* refused;
+  if (missing.length > 0) {
+    const names =
+      missing.length > MAX_NAMED ? `${missing.slice(0, MAX_NAMED).join(", ")} and ${missing.length - MAX_NAMED} more` : missing.join(", ");
+    yield `no debug information found for ${missing.length} of ${modules.length} modules: ${names}`;
+  }
+}
+
+/** The debug file in use; asking does not search for it. */
+function fileOf(kernel: Kernel, name: string): { file?: string } {
+  const found = kernel.debugInfo.files.find(({ module }) => module === name);
+  return found === undefined ? {} : { file: found.path };
+}
 
 /** -s and -d have one module and then a file; what stands behind -S is a directory. */
 function namedModules(args: ParsedArguments): readonly string[] {
@@ -143,7 +182,7 @@ function* moduleTable(modules: readonly ModuleRow[], textBase: boolean): Iterabl
   yield `     MODULE       ${"NAME".padEnd(nameWidth)}  ${" ".repeat(left)}${base.padEnd(16 - left)}  ${"SIZE".padStart(sizeWidth)}  OBJECT FILE`;
   for (const module of modules) {
     const state = module.state === "live" ? "" : `  (${module.state})`;
-    yield `${hex16(module.address)}  ${module.name.padEnd(nameWidth)}  ${baseText(module.base)}  ${String(module.size).padStart(sizeWidth)}  (not loaded)  [CONFIG_KALLSYMS]${state}`;
+    yield `${hex16(module.address)}  ${module.name.padEnd(nameWidth)}  ${baseText(module.base)}  ${String(module.size).padStart(sizeWidth)}  ${module.file ?? "(not loaded)  [CONFIG_KALLSYMS]"}${state}`;
   }
 }
 

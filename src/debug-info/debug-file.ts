@@ -23,12 +23,16 @@ export interface DebugFileOptions {
   readonly addresses?: ReadonlyMap<string, bigint>;
   /** Directories of separate debug files, such as /usr/lib/debug. */
   readonly directories?: readonly string[];
+  /** Files that may be the separate debug file, tried first. */
+  readonly candidates?: readonly string[];
   /** Split DWARF: its sections' names end in .dwo. */
   readonly split?: boolean;
 }
 
 /** Split files that are kept open as objects; a reader that wants more gets them opened again. */
 const MAX_SPLIT = 4096;
+/** Sections that name another file are one name and one checksum long. */
+const MAX_LINK = 1 << 16;
 const CRC_STEP = 1 << 20;
 
 /** One file with debug information. */
@@ -66,7 +70,7 @@ export class DebugFile implements DebugSections {
   static open(source: ByteSource, options: DebugFileOptions = {}): DebugFile {
     const elf = Elf.open(source);
     const notes: string[] = [];
-    const separate = options.split === true || hasDebugInfo(elf) ? undefined : findSeparate(elf, options.directories ?? [], notes);
+    const separate = options.split === true || hasDebugInfo(elf) ? undefined : findSeparate(elf, options, notes);
     return new DebugFile(elf, separate, options, notes);
   }
 
@@ -129,7 +133,7 @@ export class DebugFile implements DebugSections {
     ];
     for (const [name, parse] of links) {
       const section = this.section(name);
-      const link = section === undefined || section.size > 1 << 16 ? undefined : parse(section.read(0, section.size));
+      const link = section === undefined || section.size > MAX_LINK ? undefined : parse(section.read(0, section.size));
       if (link === undefined || link.isSupplementary) continue;
       const beside = directoryOf(canonicalPath(this.file));
       const directories = this.#options.directories ?? [];
@@ -139,7 +143,7 @@ export class DebugFile implements DebugSections {
         ...directories.map((each) => joinPath(each, link.name)),
       ];
       for (const path of paths) {
-        const file = attempt(path, () => DebugFile.open(openFile(path), { directories: [] }));
+        const file = attempt(path, (source) => DebugFile.open(source));
         if (file !== undefined && (file.buildId === link.id || supplementaryId(file) === link.id)) return file;
       }
     }
@@ -156,14 +160,14 @@ export class DebugFile implements DebugSections {
   }
 
   #openSplit(path: string): DebugSections | undefined {
-    const file = attempt(path, () => DebugFile.open(openBriefly(path), { split: true }));
+    const file = attempt(path, (source) => DebugFile.open(source, { split: true }), openBriefly);
     return file?.hasDebugInfo === true && file.machine === this.machine ? file : undefined;
   }
 }
 
 function supplementaryId(file: DebugFile): string | undefined {
   const section = file.section(".debug_sup");
-  const link = section === undefined || section.size > 1 << 16 ? undefined : parseDebugSup(section.read(0, section.size));
+  const link = section === undefined || section.size > MAX_LINK ? undefined : parseDebugSup(section.read(0, section.size));
   return link?.isSupplementary === true ? link.id : undefined;
 }
 
@@ -172,14 +176,14 @@ function hasDebugInfo(elf: Elf): boolean {
 }
 
 /** The separate debug file of one without: proved by its build-id, else by the checksum in the link. */
-function findSeparate(elf: Elf, directories: readonly string[], notes: string[]): Elf | undefined {
+function findSeparate(elf: Elf, { directories = [], candidates = [] }: DebugFileOptions, notes: string[]): Elf | undefined {
   const id = elf.buildId();
   const section = elf.section(".gnu_debuglink");
-  const link = section === undefined || section.size > 1 << 16 || !elf.hasContent(section) ? undefined : parseDebugLink(elf.read(section));
+  const link = section === undefined || section.size > MAX_LINK || !elf.hasContent(section) ? undefined : parseDebugLink(elf.read(section));
   const own = canonicalPath(elf.source.name);
-  const byId = id === undefined ? [] : buildIdPaths(id, directories);
+  const byId = [...candidates, ...(id === undefined ? [] : buildIdPaths(id, directories))];
   for (const path of [...byId, ...(link === undefined ? [] : debugLinkPaths(own, link.name, directories))]) {
-    const found = canonicalPath(path) === own ? undefined : attempt(path, () => Elf.open(openFile(path)));
+    const found = canonicalPath(path) === own ? undefined : attempt(path, (source) => Elf.open(source));
     if (found === undefined || !hasDebugInfo(found)) continue;
     const foundId = found.buildId();
     const known = id !== undefined && foundId !== undefined;
@@ -204,11 +208,14 @@ function checksum(source: ByteSource): number {
 }
 
 /** What a file that merely may be there gives; undefined when it is not there or is nothing of the kind. */
-function attempt<T>(path: string, open: () => T): T | undefined {
+function attempt<T>(path: string, open: (source: ByteSource) => T, from: (path: string) => ByteSource = openFile): T | undefined {
   if (!fileExists(path)) return undefined;
+  let source: ByteSource | undefined;
   try {
-    return open();
+    source = from(path);
+    return open(source);
   } catch (error) {
+    source?.close();
     if (error instanceof InquestError) return undefined;
     throw error;
   }

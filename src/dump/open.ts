@@ -79,15 +79,13 @@ function openByContent(sources: readonly ByteSource[]): Dump {
   const [first] = inputs as [KdumpInput];
   const [head] = heads as [Uint8Array];
   if (inputs.length > 1) {
-    const wrong = heads.findIndex((candidate) => !probeKdump(candidate));
-    const wrongHead = heads[wrong] as Uint8Array;
-    const { name } = (inputs[wrong] as KdumpInput).source;
-    if (isDump(wrongHead))
-      throw new FormatError(
-        name,
-        "several files can only be the parts of one split KDUMP dump; this is a dump of another format, give it alone",
-      );
-    throw explainWrongFile(name, wrongHead);
+    const stranger = heads.findIndex((each) => !isDump(each));
+    if (stranger >= 0) throw explainWrongFile((inputs[stranger] as KdumpInput).source.name, heads[stranger] as Uint8Array);
+    const other = heads.findIndex((each) => !probeKdump(each));
+    throw new FormatError(
+      (inputs[other] as KdumpInput).source.name,
+      "several files can only be the parts of one split KDUMP dump; this is a dump of another format, give it alone",
+    );
   }
   const { source, flattened, truncated } = first;
   if (isKcorePath(source.name) && probeElfCore(head)) return openKcore(source);

@@ -4,10 +4,11 @@
  *
  *   vmlinux (stripped) ──.gnu_debuglink, build-id──► vmlinux.debug          either may be given
  */
-import { FormatError, UnsupportedError } from "../bytes/errors.ts";
-import { openFile } from "../bytes/file-source.ts";
+import { FormatError, InquestError, UnsupportedError } from "../bytes/errors.ts";
+import { fileExists, openFile } from "../bytes/file-source.ts";
 import { prepareZstd } from "../bytes/zstd.ts";
 import { DebugFile } from "../debug-info/debug-file.ts";
+import { debugDirectories, vmlinuxPaths } from "../debug-info/debug-file-paths.ts";
 import type { DebugInfo } from "../debug-info/debug-info.ts";
 import type { DebugSections } from "../debug-info/debug-sections.ts";
 import { Elf, EM_AARCH64, EM_X86_64 } from "../debug-info/elf.ts";
@@ -28,6 +29,8 @@ export interface VmlinuxOptions {
   readonly debugInfo?: DebugInfoFactory;
   /** Directories of separate debug files, such as /usr/lib/debug. */
   readonly directories?: readonly string[];
+  /** Files that may hold its debug information, tried first. */
+  readonly candidates?: readonly string[];
 }
 
 /** "Linux version 6.1.0-56-cloud-amd64 (…) …\n" is a few hundred bytes long. */
@@ -43,6 +46,8 @@ export interface OpenedVmlinux extends VmlinuxFile {
   /** What is missing from it, in words; undefined for a whole one. */
   readonly lack: string | undefined;
   readonly notes: readonly string[];
+  /** Closes its files; nothing of it may be asked for afterwards. */
+  close(): void;
 }
 
 /** Opens a vmlinux. Throws FormatError or UnsupportedError with one line that says what the file is instead. */
@@ -50,7 +55,7 @@ export async function openVmlinux(path: string, options: VmlinuxOptions = {}): P
   const source = openFile(path, "vmlinux");
   try {
     requireKernel(Elf.open(source));
-    const file = DebugFile.open(source, { directories: options.directories ?? [] });
+    const file = DebugFile.open(source, { directories: options.directories ?? [], candidates: options.candidates ?? [] });
     if (file.elf.usesZstd() || file.separate?.usesZstd() === true) await prepareZstd();
     return new ElfVmlinux(path, file, options.debugInfo);
   } catch (error) {
@@ -66,6 +71,30 @@ function requireKernel(elf: Elf): void {
   if (elf.type === "core") throw new FormatError(name, "is a core dump, not a vmlinux");
   if (elf.machine !== EM_X86_64 && elf.machine !== EM_AARCH64)
     throw new UnsupportedError(`${name}: is for ${machineName(elf.machine)}; only x86-64 and arm64 kernels can be analysed`);
+}
+
+export interface FindOptions extends VmlinuxOptions {
+  readonly release: string | undefined;
+  /** Only a file of this build-id is taken. */
+  readonly buildId: string;
+  /** Beside the usual places, in this order before them. */
+  readonly paths?: readonly string[];
+}
+
+/** The vmlinux of a release and build-id where distributions put it (debug-file-paths.ts); undefined when there is none with debug information. */
+export async function findVmlinux(options: FindOptions): Promise<OpenedVmlinux | undefined> {
+  const { release, buildId, paths = [], directories = debugDirectories([]) } = options;
+  for (const path of [...paths, ...vmlinuxPaths(release, buildId, directories)]) {
+    if (!fileExists(path)) continue;
+    try {
+      const found = await openVmlinux(path, { ...options, directories });
+      if (found.buildId === buildId && found.hasDebugInfo) return found;
+      found.close();
+    } catch (error) {
+      if (!(error instanceof InquestError)) throw error;
+    }
+  }
+  return undefined;
 }
 
 class ElfVmlinux implements OpenedVmlinux {
@@ -125,6 +154,11 @@ class ElfVmlinux implements OpenedVmlinux {
   bytesAt(address: bigint, length: number): Uint8Array | undefined {
     const { elf, separate } = this.#file;
     return elf.bytesAt(address, length) ?? separate?.bytesAt(address, length);
+  }
+
+  close(): void {
+    this.#file.elf.source.close();
+    this.#file.separate?.source.close();
   }
 
   #readBanner(): string | undefined {

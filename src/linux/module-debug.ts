@@ -16,6 +16,7 @@ import { EM_AARCH64, EM_X86_64 } from "../debug-info/elf.ts";
 import { machineName } from "../debug-info/machine-name.ts";
 import type { BoundDebugInfo, ModuleDebugLoader } from "../kernel/debug-info.ts";
 import type { Kernel } from "../kernel/kernel.ts";
+import { kernelIdentity } from "../kernel/kernel-identity.ts";
 import type { KernelModule } from "../kernel/modules.ts";
 import type { DebugInfoFactory } from "../kernel/vmlinux-file.ts";
 import { moduleBuildId, moduleSectionAddresses } from "./module-identity.ts";
@@ -39,7 +40,7 @@ export class ModuleDebug {
   readonly #kernel: Kernel;
   readonly #options: ModuleDebugOptions;
   readonly #directories: readonly string[];
-  readonly #roots: readonly string[];
+  #roots: readonly string[] | undefined;
   /** Files by the module's name, for each root that was walked. */
   readonly #indexes = new Map<string, ReadonlyMap<string, readonly string[]>>();
   /** Roots whose packed files hold no debug information: unpacking the others would only cost time. */
@@ -48,13 +49,7 @@ export class ModuleDebug {
   constructor(kernel: Kernel, options: ModuleDebugOptions) {
     this.#kernel = kernel;
     this.#options = options;
-    const named = options.directories ?? [];
-    this.#directories = options.search === false ? [] : debugDirectories(named);
-    const release = kernel.vmcoreinfo?.osrelease?.trim();
-    const own = moduleRoots(release, this.#directories, kernel.debugInfo.vmlinux?.path);
-    // A directory that holds module files itself, without the tree of a release.
-    const flat = named.filter((each) => !own.some((root) => root.startsWith(`${each}/`) && fileExists(root)));
-    this.#roots = options.search === false ? [] : [...flat, ...own];
+    this.#directories = options.search === false ? [] : debugDirectories(options.directories ?? []);
   }
 
   /** For the kernel: never throws; what was found and does not fit is told in its notes. */
@@ -75,7 +70,7 @@ export class ModuleDebug {
     const reasons: string[] = [];
     const found = this.#search(module, candidates, (text) => reasons.push(text), true);
     if (found !== undefined) return found;
-    const where = path ?? [...this.#directories, ...this.#roots.filter(fileExists)].slice(0, 3).join(", ");
+    const where = path ?? this.#moduleRoots().join(", ");
     throw new LookupError(
       reasons[0] ??
         `no debug information found for module ${module.name}${where === "" ? "" : ` in ${where}`}; give its file: mod -s ${module.name} FILE`,
@@ -92,7 +87,7 @@ export class ModuleDebug {
     const wanted = moduleBuildId(this.#kernel, module);
     for (const path of candidates) {
       if (!fileExists(path)) continue;
-      const root = this.#roots.find((each) => path.startsWith(`${each}/`));
+      const root = this.#moduleRoots().find((each) => path.startsWith(`${each}/`));
       const packed = /\.(xz|gz|zst)$/.test(path);
       if (packed && !thorough && root !== undefined && this.#stripped.has(root)) continue;
       try {
@@ -129,11 +124,22 @@ export class ModuleDebug {
     return { module: module.name, path, info: this.#options.debugInfo(file, module.name, complete), bias: 0n };
   }
 
+  /** Where the release's modules are, and directories of module files without the tree of a release. */
+  #moduleRoots(): readonly string[] {
+    if (this.#roots === undefined) {
+      const { release } = kernelIdentity(this.#kernel);
+      const own = moduleRoots(release, this.#directories, this.#kernel.debugInfo.vmlinux?.path).filter(fileExists);
+      const flat = (this.#options.directories ?? []).filter((each) => !own.some((root) => root.startsWith(`${each}/`)));
+      this.#roots = this.#options.search === false ? [] : [...flat, ...own];
+    }
+    return this.#roots;
+  }
+
   *#candidates(module: KernelModule): Iterable<string> {
     for (const file of this.#options.files ?? []) if (moduleOfFile(file) === module.name) yield file;
     const id = this.#directories.length === 0 ? undefined : moduleBuildId(this.#kernel, module);
     if (id !== undefined) yield* buildIdPaths(id, this.#directories);
-    for (const root of this.#roots) yield* this.#index(root).get(module.name) ?? [];
+    for (const root of this.#moduleRoots()) yield* this.#index(root).get(module.name) ?? [];
     // Given files whose name tells nothing.
     for (const file of this.#options.files ?? []) if (moduleOfFile(file) !== module.name && id !== undefined) yield file;
   }

@@ -2,9 +2,6 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { VmcoreInfo } from "../../dump/vmcoreinfo.ts";
-import type { Kernel } from "../../kernel/kernel.ts";
-import { buildId, checkNamelist } from "./check-namelist.ts";
 import { rcFiles } from "./rc-files.ts";
 import { sortFiles } from "./sort-files.ts";
 
@@ -47,35 +44,33 @@ describe("files of the command line", () => {
       [vmlinux, core, map],
       [core, map, vmlinux],
     ])
-      expect(sortFiles(order)).toEqual({ dump: [core], namelist: vmlinux, systemMap: map });
-    expect(sortFiles(["ram@0x80000000", core])).toEqual({ dump: ["ram@0x80000000", core], namelist: undefined, systemMap: undefined });
+      expect(sortFiles(order)).toEqual({ dump: [core], namelist: vmlinux, debugFiles: [], modules: [], systemMap: map });
+    expect(sortFiles(["ram@0x80000000", core])).toMatchObject({
+      dump: ["ram@0x80000000", core],
+      namelist: undefined,
+      systemMap: undefined,
+    });
     expect(sortFiles([join(directory, "absent")]).dump).toHaveLength(1);
   });
 
   it("name what is missing or double", () => {
     const vmlinux = elf("a", 3);
     expect(() => sortFiles([vmlinux])).toThrow("is a vmlinux, not a dump");
-    expect(() => sortFiles([vmlinux, elf("c", 2), elf("b", 4)])).toThrow("are both ELF programs");
-  });
-});
-
-describe("a vmlinux", () => {
-  const kernel = (info: string) => ({ vmcoreinfo: new VmcoreInfo(info) }) as unknown as Kernel;
-  const id = Array.from({ length: 20 }, (_, i) => i + 0x10);
-  const hex = id.map((byte) => byte.toString(16)).join("");
-
-  it("is known by its build-id", () => {
-    expect(buildId(elf("a", 2, id))).toBe(hex);
-    expect(buildId(elf("b", 2))).toBe("");
+    expect(() => sortFiles([vmlinux, elf("c", 2, [1, 2]), elf("b", 4)])).toThrow("are both ELF programs, of different builds");
+    expect(() => sortFiles([elf("m.ko", 1)])).toThrow("m.ko is a module, not a dump");
   });
 
-  it("must fit the dump", () => {
-    const path = elf("a", 2, id);
-    expect(checkNamelist(kernel(`BUILD-ID=${hex}\nOSRELEASE=6.1`), path)).toContain("its build-id fits the dump; this version");
-    expect(checkNamelist(kernel("OSRELEASE=5.4"), path)).toContain("cannot be told (the dump carries no build-id)");
-    expect(() => checkNamelist(kernel("BUILD-ID=ffee\nOSRELEASE=6.1"), path)).toThrow(
-      "does not belong to this dump: build-id 10111213… against ffee; the dump is 6.1. Leave it out to go on without it.",
-    );
+  it("modules, packed or not, and a vmlinux in two files of one build", () => {
+    const core = elf("b", 4);
+    const packed = join(directory, "nf-tables.ko.xz");
+    writeFileSync(packed, Uint8Array.of(0xfd, 0x37, 0x7a, 0x58, 0x5a, 0, 0, 4));
+    const module = elf("lab_fault.ko.debug", 1);
+    expect(sortFiles([packed, core, module]).modules).toEqual([packed, module]);
+    // Packed, and not named as a module: the dump's reader will say what it is.
+    writeFileSync(join(directory, "vmlinux.xz"), Uint8Array.of(0xfd, 0x37, 0x7a, 0x58, 0x5a, 0, 0, 4));
+    expect(sortFiles([join(directory, "vmlinux.xz"), core]).dump).toHaveLength(2);
+    const [whole, debug] = [elf("vmlinux", 2, [7, 7]), elf("vmlinux.debug", 2, [7, 7])];
+    expect(sortFiles([whole, debug, core])).toMatchObject({ namelist: whole, debugFiles: [debug] });
   });
 });
 

@@ -20,17 +20,24 @@ export interface ProgramOptions {
   readonly version: boolean;
   /** Print one fact of the dump and leave, as crash does. */
   readonly fact: "osrelease" | "build-id" | undefined;
+  /** `--debug-dir`, in order. */
+  readonly debugDirectories: readonly string[];
+  /** False with `--no-debug-info`: no debug file is searched for. */
+  readonly searchDebugInfo: boolean;
+  readonly forceVmlinux: boolean;
+  readonly debuginfod: boolean;
 }
 
 /** A command line that makes no sense; the message is one line. */
 export class ProgramUsageError extends Error {}
 
 export const USAGE = `\
-Usage: inquest VMCORE [VMLINUX] [options]
+Usage: inquest VMCORE [VMLINUX] [MODULE.ko]... [options]
 
 Opens a Linux kernel crash dump, with or without the kernel's vmlinux, and answers crash's commands.
 VMCORE is an ELF or KDUMP file (also flattened or split: give all parts), a RAM image as
-FILE@ADDRESS[,FILE@ADDRESS], LiME or AVML. Which file is the vmlinux is seen from its content.
+FILE@ADDRESS[,FILE@ADDRESS], LiME or AVML. Which file is the vmlinux is seen from its content. Without
+one, it is looked for where distributions install it, and used when its build-id is the dump's.
 
   -c COMMAND          run this command and leave; may be repeated
   -i FILE             run the commands in the file first, then show the prompt (on a terminal)
@@ -38,6 +45,10 @@ FILE@ADDRESS[,FILE@ADDRESS], LiME or AVML. Which file is the vmlinux is seen fro
   -s                  no banner, no pager, no echo of commands
   --minimal           only commands that need no tasks and no types, for dumps that open no other way
   --zero-excluded     memory that was left out of the dump reads as zeroes
+  --debug-dir DIR     look for the vmlinux and for modules' debug files here first; may be repeated
+  --no-debug-info     do not look for debug files
+  --debuginfod        fetch the vmlinux from the servers in DEBUGINFOD_URLS when it is not found
+  --force-vmlinux     use the given vmlinux although it is of another build
   --hex, --dec        radix of printed numbers
   --offline show|hide offline CPUs in the output
   --no-scroll         no pager
@@ -55,6 +66,7 @@ const SPELLINGS: Readonly<Record<string, string>> = {
   "--no_scroll": "--no-scroll",
   "--no_crashrc": "--no-rc",
   "--no-crashrc": "--no-rc",
+  "--mod": "--debug-dir",
 };
 
 /** Options of crash that scripts pass and that change nothing here; those with an argument take the next word with them. */
@@ -107,6 +119,10 @@ export function parseProgramOptions(words: readonly string[]): ProgramOptions {
     .option("-v, --version")
     .option("--osrelease")
     .option("--build-id")
+    .option("--debug-dir <directory>", "", collect, [] as readonly string[])
+    .option("--no-debug-info")
+    .option("--force-vmlinux")
+    .option("--debuginfod")
     .helpOption(false)
     .exitOverride()
     .configureOutput({ writeErr: () => {}, writeOut: () => {} });
@@ -132,6 +148,10 @@ export function parseProgramOptions(words: readonly string[]): ProgramOptions {
     version?: boolean;
     osrelease?: boolean;
     buildId?: boolean;
+    debugDir: readonly string[];
+    debugInfo: boolean;
+    forceVmlinux?: boolean;
+    debuginfod?: boolean;
   }>();
   return {
     files: program.args,
@@ -148,5 +168,9 @@ export function parseProgramOptions(words: readonly string[]): ProgramOptions {
     help: found.help,
     version: found.version ?? false,
     fact: found.osrelease === true ? "osrelease" : found.buildId === true ? "build-id" : undefined,
+    debugDirectories: found.debugDir,
+    searchDebugInfo: found.debugInfo,
+    forceVmlinux: found.forceVmlinux ?? false,
+    debuginfod: found.debuginfod ?? false,
   };
 }

@@ -8,12 +8,11 @@ import { createSession } from "../../commands/session.ts";
 import { builtinAliases } from "../../commands/support/builtin-aliases.ts";
 import { commandPage } from "../../commands/support/help-page.ts";
 import { TOPICS } from "../../commands/support/help-topics.ts";
-import { openKernel } from "../../kernel/open.ts";
 import { bannerLines } from "./banner.ts";
-import { checkNamelist } from "./check-namelist.ts";
 import { completeFile } from "./complete-file.ts";
 import { registerDisassemblers } from "./disassemblers.ts";
 import { History, historyPath } from "./history.ts";
+import { openDumpWithDebugInfo } from "./open-dump.ts";
 import { PagerSink, pagerCommand } from "./pager-sink.ts";
 import { type ProgramOptions, ProgramUsageError, parseProgramOptions, USAGE } from "./program-options.ts";
 import { ProgressLine } from "./progress.ts";
@@ -41,10 +40,18 @@ export async function program(words: readonly string[]): Promise<number> {
   if (options.files.length === 0) throw new ProgramUsageError("the dump's file is missing");
 
   const progress = process.stderr.isTTY && !options.json ? new ProgressLine() : undefined;
-  const { dump, namelist } = sortFiles(options.files);
-  const kernel = await openKernel(dump, {
+  const files = sortFiles(options.files);
+  const { kernel, namelist, remarks } = await openDumpWithDebugInfo({
+    files,
+    debugDirectories: options.debugDirectories,
+    search: options.searchDebugInfo && options.fact === undefined,
+    forceVmlinux: options.forceVmlinux,
+    debuginfod: options.debuginfod,
     zeroExcluded: options.zeroExcluded,
-    ...(progress === undefined ? {} : { progress: (share: number) => progress.report("looking through memory for the kernel:", share, 1) }),
+    environment: process.env,
+    ...(progress === undefined
+      ? {}
+      : { progress: (share: number) => progress.report("looking through memory for the kernel:", share, 1), download: progress.report }),
   });
   progress?.clear();
   if (options.fact !== undefined) {
@@ -52,10 +59,9 @@ export async function program(words: readonly string[]): Promise<number> {
     writeAll(1, `${sanitize(value ?? "unknown")}\n`);
     return value === undefined ? EXIT.failed : EXIT.ok;
   }
-  const remark = namelist === undefined ? undefined : checkNamelist(kernel, namelist);
   const session = createSession(kernel, {
     minimal: options.minimal,
-    files: { dump, namelist },
+    files: { dump: files.dump, namelist },
     settings: {
       silent: options.silent,
       scroll: options.scroll && !options.silent,
@@ -64,7 +70,7 @@ export async function program(words: readonly string[]): Promise<number> {
     },
     ...(progress === undefined ? {} : { progress: progress.report }),
   });
-  if (remark !== undefined && !options.silent) writeAll(2, `${sanitize(remark)}\n`);
+  for (const remark of remarks) writeAll(2, `inquest: note: ${sanitize(remark)}\n`);
   return run(session, options, progress);
 }
 

@@ -1,0 +1,208 @@
+/**
+ * Opens the dump with its debug information: the vmlinux that was given, when it is the dump's; else one that is found and proved by its
+ * build-id; else none, and the dump alone answers.
+ *
+ *   dump ─► VMCOREINFO's release and build-id ─► vmlinux given? fits? ─┬► kernel
+ *                     └► search, debuginfod ───────────────────────────┘
+ *
+ * Where VMCOREINFO does not tell, the kernel is opened without, tells who it is from its own memory, and is opened again.
+ */
+import { InquestError, UsageError } from "../../bytes/errors.ts";
+import { fileExists } from "../../bytes/file-source.ts";
+import { prepareZstd } from "../../bytes/zstd.ts";
+import { debugDirectories, moduleOfFile, moduleRoots } from "../../debug-info/debug-file-paths.ts";
+import { EM_X86_64 } from "../../debug-info/elf.ts";
+import { machineName } from "../../debug-info/machine-name.ts";
+import type { Dump } from "../../dump/dump.ts";
+import { openDump } from "../../dump/open.ts";
+import { VmcoreInfo } from "../../dump/vmcoreinfo.ts";
+import { dwarfDebugInfo } from "../../kernel/dwarf-factory.ts";
+import type { Kernel } from "../../kernel/kernel.ts";
+import { claimedIdentity, fitOf, type KernelIdentity, kernelIdentity, mismatch } from "../../kernel/kernel-identity.ts";
+import { type OpenOptions, openKernelOf } from "../../kernel/open.ts";
+import { findVmlinux, type OpenedVmlinux, openVmlinux } from "../../kernel/vmlinux-file.ts";
+import { type ModuleDebug, type ModuleDebugOptions, moduleDebug } from "../../linux/module-debug.ts";
+import { cachedDebugInfo, downloadDebugInfo } from "./debuginfod.ts";
+import type { SortedFiles } from "./sort-files.ts";
+
+export interface OpenDumpOptions {
+  readonly files: SortedFiles;
+  /** --debug-dir, in order. */
+  readonly debugDirectories: readonly string[];
+  /** --no-debug-info: nothing is searched for. */
+  readonly search: boolean;
+  readonly forceVmlinux: boolean;
+  readonly debuginfod: boolean;
+  readonly zeroExcluded: boolean;
+  readonly environment: NodeJS.ProcessEnv;
+  /** How far the search for the kernel is, 0 to 1. */
+  readonly progress?: (share: number) => void;
+  /** Bytes downloaded of how many (0: not known). */
+  readonly download?: (what: string, done: number, total: number) => void;
+}
+
+export interface OpenedDump {
+  readonly kernel: Kernel;
+  /** The vmlinux in use, given or found. */
+  readonly namelist: string | undefined;
+  /** What the user must know of the debug files, one line each. */
+  readonly remarks: readonly string[];
+}
+
+/** Opens everything. Throws InquestErrors of one line each. */
+export async function openDumpWithDebugInfo(options: OpenDumpOptions): Promise<OpenedDump> {
+  const { files } = options;
+  const dump = await openDump(files.dump);
+  const remarks: string[] = [];
+  const directories = options.search ? debugDirectories(options.debugDirectories) : [];
+  const claimed = claimedIdentity(dump.vmcoreinfo === undefined ? undefined : new VmcoreInfo(dump.vmcoreinfo));
+  const open = async (vmlinux: OpenedVmlinux | undefined): Promise<Kernel> =>
+    openKernelOf(dump, await kernelOptions(options, claimed.release, directories, vmlinux));
+
+  let vmlinux: OpenedVmlinux | undefined;
+  let kernel: Kernel;
+  if (files.namelist !== undefined) {
+    vmlinux = await given(files.namelist, options, directories, remarks);
+    requireMachine(vmlinux, dump);
+    kernel = await openGiven(vmlinux, claimed, open, options.forceVmlinux, remarks);
+    if (vmlinux.lack !== undefined) remarks.push(`${vmlinux.path} is ${vmlinux.lack}`);
+    remarks.push(...vmlinux.notes);
+  } else {
+    const find = (identity: KernelIdentity) => searched(identity, options, directories, remarks);
+    vmlinux = await find(claimed);
+    kernel = await open(vmlinux);
+    // Only then: to look into the kernel's own notes takes some milliseconds.
+    if (claimed.buildId === undefined && (options.search || options.debuginfod)) {
+      vmlinux = await find(kernelIdentity(kernel));
+      if (vmlinux !== undefined) kernel = await open(vmlinux);
+    }
+  }
+  const forModules = moduleDebug(kernel, moduleOptions(options));
+  for (const path of files.modules) remarks.push(...useModule(kernel, forModules, path));
+  return { kernel, namelist: vmlinux?.path, remarks };
+}
+
+/** The vmlinux of the command line, with what it lacks from a server when that is asked for. */
+async function given(path: string, options: OpenDumpOptions, directories: readonly string[], remarks: string[]): Promise<OpenedVmlinux> {
+  const candidates = options.files.debugFiles;
+  const vmlinux = await openVmlinux(path, { debugInfo: dwarfDebugInfo, directories, candidates });
+  if (vmlinux.hasDebugInfo || vmlinux.buildId === undefined || !options.debuginfod) return vmlinux;
+  const fetched = await fetchDebugInfo(vmlinux.buildId, options, remarks);
+  if (fetched === undefined) return vmlinux;
+  vmlinux.close();
+  return openVmlinux(path, { debugInfo: dwarfDebugInfo, directories, candidates: [...candidates, fetched] });
+}
+
+function moduleOptions({ files, debugDirectories: directories, search }: OpenDumpOptions): ModuleDebugOptions {
+  return { debugInfo: dwarfDebugInfo, files: files.modules, directories, search };
+}
+
+/** A module's file that was given is opened now, so that one that does not fit is told at once and not when its module is met. */
+function useModule(kernel: Kernel, debug: ModuleDebug, path: string): readonly string[] {
+  const name = moduleOfFile(path);
+  const module = kernel.modules.find((each) => each.name === name);
+  if (module === undefined) return [`${path} is not used: no module ${name === undefined ? "is named so" : `named ${name}`} is loaded`];
+  try {
+    kernel.debugInfo.setModule(module.name, debug.open(module, path));
+    return [];
+  } catch (error) {
+    if (error instanceof InquestError) return [`${error.message}; it is not used`];
+    throw error;
+  }
+}
+
+async function kernelOptions(
+  options: OpenDumpOptions,
+  release: string | undefined,
+  directories: readonly string[],
+  vmlinux: OpenedVmlinux | undefined,
+): Promise<OpenOptions> {
+  const { modules } = options.files;
+  const roots = options.search ? moduleRoots(release, directories, vmlinux?.path).filter(fileExists) : [];
+  if (modules.some((path) => path.endsWith(".zst")) || roots.some((root) => fileExists(`${root}/kernel/fs/fat/fat.ko.zst`)))
+    await prepareZstd();
+  const useModules =
+    modules.length > 0 || (options.search && (vmlinux !== undefined || options.debugDirectories.length > 0 || roots.length > 0));
+  return {
+    zeroExcluded: options.zeroExcluded,
+    ...(options.progress === undefined ? {} : { progress: options.progress }),
+    ...(vmlinux === undefined ? {} : { vmlinux }),
+    ...(useModules ? { moduleDebug: (kernel: Kernel) => moduleDebug(kernel, moduleOptions(options)).load } : {}),
+  };
+}
+
+/** The kernel with the vmlinux that was given, once it is known to be the dump's. */
+async function openGiven(
+  vmlinux: OpenedVmlinux,
+  claimed: KernelIdentity,
+  open: (vmlinux: OpenedVmlinux | undefined) => Promise<Kernel>,
+  force: boolean,
+  remarks: string[],
+): Promise<Kernel> {
+  if (claimed.buildId !== undefined && claimed.buildId === vmlinux.buildId) return open(vmlinux);
+  let identity: KernelIdentity;
+  let alone: Kernel | undefined;
+  try {
+    alone = await open(undefined);
+    identity = kernelIdentity(alone);
+  } catch (error) {
+    if (!(error instanceof InquestError)) throw error;
+    // Nothing but the vmlinux leads into this kernel: what lies where it puts its banner and notes will tell.
+    if (!force && fitOf(claimed, vmlinux) === "differs") throw mismatch(vmlinux, claimed);
+    const kernel = await open(vmlinux);
+    identity = kernelIdentity(kernel);
+    judge(vmlinux, identity, force, remarks);
+    return kernel;
+  }
+  judge(vmlinux, identity, force, remarks);
+  return open(vmlinux);
+}
+
+function judge(vmlinux: OpenedVmlinux, identity: KernelIdentity, force: boolean, remarks: string[]): void {
+  const fit = fitOf(identity, vmlinux);
+  if (fit === "fits") return;
+  if (fit === "unknown") {
+    remarks.push(`${vmlinux.path}: whether it belongs to the dump cannot be told: neither build-ids nor banners can be compared`);
+  } else if (force) {
+    remarks.push(
+      `${vmlinux.path} is used although it does not belong to this dump (--force-vmlinux): what it says of types, lines and variables may be wrong`,
+    );
+  } else throw mismatch(vmlinux, identity);
+}
+
+/** Refused before anything is read through it: a kernel of one architecture says nothing of another. */
+function requireMachine(vmlinux: OpenedVmlinux, dump: Dump): void {
+  const of = vmlinux.machine === EM_X86_64 ? "x86_64" : "aarch64";
+  if (dump.machine === "unknown" || dump.machine === of) return;
+  throw new UsageError(
+    `${vmlinux.path} is for ${machineName(vmlinux.machine)}; the dump is of ${dump.machine === "x86_64" ? "x86-64" : "arm64"}`,
+  );
+}
+
+/** A vmlinux that is proved to be the dump's, from this machine's directories or, when asked for, a server. */
+async function searched(
+  identity: KernelIdentity,
+  options: OpenDumpOptions,
+  directories: readonly string[],
+  remarks: string[],
+): Promise<OpenedVmlinux | undefined> {
+  const { buildId, release } = identity;
+  if (buildId === undefined || (!options.search && !options.debuginfod)) return undefined;
+  const cached = cachedDebugInfo(buildId, options.environment);
+  const found = await findVmlinux({ debugInfo: dwarfDebugInfo, release, buildId, directories, paths: [cached] });
+  if (found !== undefined || !options.debuginfod) return found;
+  const path = await fetchDebugInfo(buildId, options, remarks);
+  return path === undefined
+    ? undefined
+    : findVmlinux({ debugInfo: dwarfDebugInfo, release: undefined, buildId, directories, paths: [path] });
+}
+
+async function fetchDebugInfo(buildId: string, options: OpenDumpOptions, remarks: string[]): Promise<string | undefined> {
+  try {
+    return await downloadDebugInfo(buildId, options.environment, options.download);
+  } catch (error) {
+    if (!(error instanceof InquestError)) throw error;
+    remarks.push(`debuginfod: ${error.message}; going on without`);
+    return undefined;
+  }
+}

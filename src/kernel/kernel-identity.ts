@@ -1,0 +1,106 @@
+/**
+ * Which build the dead kernel is, and whether a vmlinux is of the same. In this order:
+ *
+ *   build-id   the notes in the kernel's own memory (__start_notes … __stop_notes), which cannot be wrong;
+ *              VMCOREINFO's BUILD-ID (5.9 on, 0935288c6e00), unless the release is one that printed garbage
+ *   banner     `Linux version …` in memory, the whole line; it holds the compiler, the builder and the time of the build
+ */
+import { distance } from "../bytes/address.ts";
+import { InquestError, UsageError } from "../bytes/errors.ts";
+import { hex } from "../debug-info/debug-links.ts";
+import { parseNotes } from "../debug-info/elf.ts";
+import type { VmcoreInfo } from "../dump/vmcoreinfo.ts";
+import type { VmlinuxFile } from "./debug-info.ts";
+import type { Kernel } from "./kernel.ts";
+
+const NT_GNU_BUILD_ID = 3;
+/** Notes of a kernel are some hundred bytes. */
+const MAX_NOTES = 1 << 16;
+const MAX_BANNER = 1024;
+
+export interface KernelIdentity {
+  /** In hex; undefined when neither memory nor VMCOREINFO has one that can be trusted. */
+  readonly buildId: string | undefined;
+  readonly banner: string | undefined;
+  readonly release: string | undefined;
+}
+
+/**
+ * VMCOREINFO's build-id, where it can be trusted. The list is of kernels whose build-id parser read past the note it looked for: a change
+ * of 6.12-rc that went into stable kernels with it and was put right some releases later.
+ */
+export function claimedIdentity(info: VmcoreInfo | undefined): KernelIdentity {
+  const release = info?.osrelease?.trim();
+  return { buildId: printsGarbage(release) ? undefined : info?.buildId, banner: undefined, release };
+}
+
+/** What the dump itself says. Nothing is thrown for what cannot be read. */
+export function kernelIdentity(kernel: Kernel): KernelIdentity {
+  const claimed = claimedIdentity(kernel.vmcoreinfo);
+  const banner = readBanner(kernel);
+  return {
+    buildId: buildIdInMemory(kernel) ?? claimed.buildId,
+    banner,
+    release: claimed.release ?? /^Linux version (\S+)/.exec(banner ?? "")?.[1],
+  };
+}
+
+/** "unknown" when neither build-ids nor banners can be compared. */
+export function fitOf(identity: KernelIdentity, vmlinux: Pick<VmlinuxFile, "buildId" | "banner">): "fits" | "differs" | "unknown" {
+  if (identity.buildId !== undefined && vmlinux.buildId !== undefined) return identity.buildId === vmlinux.buildId ? "fits" : "differs";
+  if (identity.banner !== undefined && vmlinux.banner !== undefined) return identity.banner === vmlinux.banner ? "fits" : "differs";
+  const release = /^Linux version (\S+)/.exec(vmlinux.banner ?? "")?.[1];
+  if (identity.release !== undefined && release !== undefined && identity.release !== release) return "differs";
+  return "unknown";
+}
+
+/** The error for a vmlinux of another build: both build-ids and both banners. */
+export function mismatch(vmlinux: VmlinuxFile, identity: KernelIdentity): UsageError {
+  const file = vmlinux.banner ?? "(not in it)";
+  const dump = identity.banner ?? (identity.release === undefined ? "(not readable)" : `Linux version ${identity.release}`);
+  return new UsageError(
+    `${vmlinux.path} does not belong to this dump: build-id ${vmlinux.buildId ?? "(none)"} against ${identity.buildId ?? "(unknown)"}; ` +
+      `the file is "${file}", the dump is "${dump}". Leave it out to go on without it, or use it all the same with --force-vmlinux.`,
+  );
+}
+
+/** The build-id among the notes that were linked into the kernel. */
+function buildIdInMemory(kernel: Kernel): string | undefined {
+  const start = kernel.symbols.byName("__start_notes");
+  const stop = kernel.symbols.byName("__stop_notes");
+  if (start === undefined || stop === undefined || start.module !== undefined) return undefined;
+  const size = distance(stop.address, start.address);
+  const bytes = size > 0 && size <= MAX_NOTES ? kernel.memory.tryBytes(start.address, size) : undefined;
+  if (bytes === undefined) return undefined;
+  for (const { name, type, description } of parseNotes(new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength))) {
+    if (name === "GNU" && type === NT_GNU_BUILD_ID && description.length > 0) return hex(description);
+  }
+  return undefined;
+}
+
+function readBanner(kernel: Kernel): string | undefined {
+  const address = kernel.tryAddress("linux_banner");
+  if (address === undefined) return undefined;
+  try {
+    return /^Linux version \d[\x20-\x7e]*/.exec(kernel.memory.cString(address, MAX_BANNER))?.[0];
+  } catch (error) {
+    if (error instanceof InquestError) return undefined;
+    throw error;
+  }
+}
+
+/** Releases that wrote a wrong BUILD-ID. Only the version can tell: the id looks like any other. */
+function printsGarbage(release: string | undefined): boolean {
+  const [, major, minor, patch, candidate] = /^(\d+)\.(\d+)(?:\.(\d+))?([-~]rc\d+)?/.exec(release ?? "") ?? [];
+  const level = Number(patch ?? 0);
+  const [low, high] = GARBAGE.get(`${major}.${minor}`) ?? [1, 0];
+  return (level >= low && level <= high) || (`${major}.${minor}` === "6.12" && level === 0 && candidate !== undefined);
+}
+
+const GARBAGE: ReadonlyMap<string, readonly [first: number, last: number]> = new Map([
+  ["6.11", [3, 9]],
+  ["6.10", [14, 14]],
+  ["6.6", [55, 62]],
+  ["6.1", [113, 118]],
+  ["5.15", [168, Number.POSITIVE_INFINITY]],
+]);
