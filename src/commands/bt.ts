@@ -18,6 +18,9 @@ import { lazy } from "./support/lazy.ts";
 import { parseAddress } from "./support/numbers.ts";
 import { taskOperand } from "./support/task-operand.ts";
 
+const NO_LINES =
+  "bt -l wants source lines, which only debug information has: open the dump with the kernel's vmlinux (inquest DUMP VMLINUX); bt -s shows offsets";
+
 /** Sessions in which `bt -O` made the scan the default. */
 const scanning = new WeakSet<Kernel>();
 
@@ -25,7 +28,7 @@ export const bt = defineCommand<BtResult>({
   spec: BT_SPEC,
   run(session, args) {
     const { kernel } = session;
-    if (args.has("-l")) throw new UnsupportedError("-l wants the line tables of a vmlinux, which are not read yet; bt -s shows offsets");
+    if (args.has("-l") && kernel.debugInfo.files.length === 0) throw new UnsupportedError(NO_LINES);
     if (args.has("-A")) throw new UnsupportedError("bt -A is for s390x only");
     const view = viewOf(kernel, args);
     if (args.has("-O")) {
@@ -43,6 +46,8 @@ export const bt = defineCommand<BtResult>({
       words:
         args.has("-F") || args.has("-FF") ? { symbols: true, slabs: true } : args.has("-f") ? { symbols: false, slabs: false } : undefined,
       variables: args.has("-V") ? (stack: UnwoundStack, frame: StackFrame) => btVariables(session, stack, frame) : undefined,
+      inlined: !args.has("-i"),
+      lines: args.has("-l"),
       pc: startAddress(kernel, args, "-I"),
       sp: startAddress(kernel, args, "-S"),
     };
@@ -88,6 +93,7 @@ function viewOf(kernel: Kernel, args: ParsedArguments): BtView {
     machine: kernel.arch.name,
     offsets: args.has("-s"),
     radix: args.has("-x") ? 16 : args.has("-d") ? 10 : undefined,
+    registers: args.has("-y"),
     slabAddresses: args.has("-FF") || args.count("-F") > 1,
   };
 }

@@ -15,8 +15,10 @@ import type { Kernel } from "../kernel/kernel.ts";
 import type { StackFrame, UnwoundStack } from "./frame.ts";
 
 export interface InlineOptions {
-  /** With false only source lines are added; those of a frame with inlined calls are the innermost's, as crash and addr2line have it. */
+  /** false: no inlined frames. The line of a frame with inlined calls is then the innermost's, as crash and addr2line have it. */
   readonly frames?: boolean;
+  /** false: no `source`. */
+  readonly lines?: boolean;
 }
 
 /**
@@ -36,14 +38,14 @@ function lookupAddress({ kind, pc }: StackFrame): VirtualAddress {
 }
 
 /** A physical frame behind the calls inlined into it, innermost first. */
-function* expanded(kernel: Kernel, frame: StackFrame, options: InlineOptions): Iterable<StackFrame> {
+function* expanded(kernel: Kernel, frame: StackFrame, { frames = true, lines = true }: InlineOptions): Iterable<StackFrame> {
   const address = lookupAddress(frame);
-  let source = attempt(kernel, (): SourcePlace | undefined => kernel.debugInfo.line(address));
-  const scopes = options.frames === false ? [] : (attempt(kernel, () => kernel.debugInfo.scopes(address)) ?? []);
+  let source = lines ? attempt(kernel, (): SourcePlace | undefined => kernel.debugInfo.line(address)) : undefined;
+  const scopes = frames ? (attempt(kernel, () => kernel.debugInfo.scopes(address)) ?? []) : [];
   for (const scope of scopes) {
     if (scope.kind !== "inlined") continue;
     yield { ...frame, kind: "inline", function: attempt(kernel, () => scope.name), offset: undefined, exception: undefined, source };
-    source = attempt(kernel, () => scope.call);
+    source = lines ? attempt(kernel, () => scope.call) : undefined;
   }
   yield { ...frame, source };
 }

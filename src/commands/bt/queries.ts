@@ -6,6 +6,7 @@ import { type Task, taskTable } from "../../linux/task.ts";
 import { CodeRanges } from "../../stack/code-ranges.ts";
 import { findExceptionFrames } from "../../stack/exception-search.ts";
 import type { StackArea, StackFrame, UnwoundStack } from "../../stack/frame.ts";
+import { withInlinedFrames } from "../../stack/inlined-frames.ts";
 import { unwindKit } from "../../stack/machine-rules.ts";
 import { stackWords } from "../../stack/scan.ts";
 import { StackMap } from "../../stack/stack-map.ts";
@@ -25,6 +26,10 @@ export interface StackQuery {
   readonly words: AnnotateOptions | undefined;
   /** -V: the variables of a frame. */
   readonly variables?: ((stack: UnwoundStack, frame: StackFrame) => readonly BtVariable[]) | undefined;
+  /** Not -i: calls that were inlined are frames of their own. */
+  readonly inlined: boolean;
+  /** -l */
+  readonly lines: boolean;
   readonly pc: VirtualAddress | undefined;
   readonly sp: VirtualAddress | undefined;
 }
@@ -74,9 +79,10 @@ function empty(task: Task): BtStack {
   return { task: brief(task), frames: [], stop: "not unwound", complete: true };
 }
 
-function unwind(kernel: Kernel, task: Task, { pc, sp }: StackQuery): UnwoundStack {
-  if (pc === undefined && sp === undefined) return unwindFrom(kernel, taskStart(kernel, task.address), task.address);
-  return unwindFrom(kernel, givenStart(kernel, task.address, pc, sp), task.address);
+function unwind(kernel: Kernel, task: Task, { pc, sp, inlined, lines }: StackQuery): UnwoundStack {
+  const own = pc === undefined && sp === undefined;
+  const start = own ? taskStart(kernel, task.address) : givenStart(kernel, task.address, pc, sp);
+  return withInlinedFrames(kernel, unwindFrom(kernel, start, task.address), { frames: inlined, lines });
 }
 
 /** The innermost place of the task's own stack that the unwind knows; the stack's lowest byte when it knows none. */

@@ -1,5 +1,6 @@
 /** What `bt` answers: stacks of tasks as data. */
 import type { VirtualAddress } from "../../bytes/address.ts";
+import type { SourcePlace } from "../../debug-info/debug-info.ts";
 import type { Certainty, FoundBy, FrameKind, StackKind } from "../../stack/frame.ts";
 import type { BtVariable } from "./variables.ts";
 
@@ -45,7 +46,10 @@ export interface BtFrame {
   readonly certainty: Certainty;
   readonly foundBy: FoundBy;
   readonly stack: StackKind;
-  readonly inline?: boolean;
+  /** Registers as far as they are known in this frame: of a caller those that calls preserve. An inlined frame has its physical frame's. */
+  readonly registers: Readonly<Record<string, bigint>>;
+  /** bt -l: file, line and column. */
+  readonly source?: SourcePlace | undefined;
   /** The CPU had just taken an exception and saved nothing yet: the frame that it interrupted is not known, and missing behind this one. */
   readonly interruptedLost?: true;
   /** Registers that the exception which this frame handles has saved below it. */
@@ -105,6 +109,8 @@ export interface BtView {
   readonly offsets: boolean;
   /** -x, -d. */
   readonly radix: 10 | 16 | undefined;
+  /** -y: registers of each frame. */
+  readonly registers: boolean;
   /** -FF: addresses of slab objects too. */
   readonly slabAddresses: boolean;
 }

@@ -51,18 +51,20 @@ export function stackResult(
         : undefined;
   return {
     task,
-    frames: frames.map((frame, index) => ({
-      ...frameResult(kernel, frame, words === undefined ? undefined : frameWords(kernel, frames, index, words)),
-      ...(variables === undefined ? {} : { variables: variables(stack, frame) }),
-    })),
+    frames: frames.map((frame, index) =>
+      frameResult(kernel, frame, {
+        words: words === undefined || frame.kind === "inline" ? undefined : frameWords(kernel, frames, index, words),
+        ...(variables === undefined ? {} : { variables: variables(stack, frame) }),
+      }),
+    ),
     stop: stop.text,
     complete: stop.complete,
     registers: running,
   };
 }
 
-function frameResult(kernel: Kernel, frame: StackFrame, words: readonly BtWord[] | undefined): BtFrame {
-  const { level, sp, pc, kind, certainty, foundBy, exception } = frame;
+function frameResult(kernel: Kernel, frame: StackFrame, more: Pick<BtFrame, "words" | "variables">): BtFrame {
+  const { level, sp, pc, kind, certainty, foundBy, exception, source } = frame;
   return {
     level,
     sp,
@@ -74,9 +76,14 @@ function frameResult(kernel: Kernel, frame: StackFrame, words: readonly BtWord[]
     certainty,
     foundBy,
     stack: frame.stack.kind,
+    ...(source === undefined ? {} : { source }),
     exception: exception === undefined ? undefined : registersResult(kernel, exception.address, exception.user, exception.registers),
-    words,
+    ...more,
     ...(interruptedLost(kernel, frame) ? { interruptedLost: true } : {}),
+    // Recovered when looked at: the text shows them only with -y.
+    get registers() {
+      return frame.registers.record();
+    },
   };
 }
 
@@ -92,7 +99,7 @@ function interruptedLost(kernel: Kernel, { kind, foundBy, exception, pc, registe
  */
 function frameWords(kernel: Kernel, frames: readonly StackFrame[], index: number, options: AnnotateOptions): BtWord[] {
   const frame = frames[index] as StackFrame;
-  const next = frames[index + 1];
+  const next = frames.slice(index + 1).find(({ kind }) => kind !== "inline");
   const pushed = frame.registers.file.link === undefined;
   const place = ({ sp, kind }: StackFrame) => (pushed && kind !== "interrupted" ? add(sp, 8) : sp);
   const start = place(frame);

@@ -3,7 +3,7 @@ import { virtual } from "../../bytes/address.ts";
 import type { BtFrame, BtRegisters, BtStack, BtView } from "./result.ts";
 import { stackText } from "./text.ts";
 
-const X86: BtView = { machine: "x86_64", offsets: false, radix: undefined, slabAddresses: false };
+const X86: BtView = { machine: "x86_64", offsets: false, radix: undefined, registers: false, slabAddresses: false };
 const ARM64: BtView = { ...X86, machine: "aarch64" };
 
 function frame(level: number, name: string, more: Partial<BtFrame> = {}): BtFrame {
@@ -18,6 +18,7 @@ function frame(level: number, name: string, more: Partial<BtFrame> = {}): BtFram
     certainty: "exact",
     foundBy: "orc",
     stack: "task",
+    registers: {},
     ...more,
   };
 }
@@ -237,5 +238,26 @@ describe("arm64 registers", () => {
     const shown = lines(stack([frame(0, "el0t_64_sync", { exception: { ...saved, user: true } })]), ARM64).slice(2);
     expect(shown[0]).toBe("     PC: ffff80001024b7a4   LR: 000000000000001e   SP: ffff800012f1bc50");
     expect(shown.at(-1)).toBe("    ORIG_X0: 0000000000000001  SYSCALLNO: 40  PSTATE: 60000005");
+  });
+});
+
+describe("inlined frames, lines and registers", () => {
+  const place = { file: "/build/kernel/panic.c", line: 459, column: 3 };
+  const inner = frame(0, "__delay", { kind: "inline", offset: null, source: { ...place, line: 80 } });
+  const outer = frame(1, "panic", { source: place, registers: { rsp: 0xff00n, rbx: 1n, r12: 2n, r13: 3n, rip: 4n } });
+
+  it("marks what was inlined and puts the line below each frame", () => {
+    expect(lines(stack([inner, outer])).slice(1)).toEqual([
+      " #0 [ffffb9e8c0e2f000] __delay at ffffffff81000000 (inlined)",
+      "    /build/kernel/panic.c: 80",
+      " #1 [ffffb9e8c0e2f010] panic at ffffffff81000001",
+      "    /build/kernel/panic.c: 459",
+    ]);
+  });
+
+  it("shows the registers that calls preserve once for a physical frame", () => {
+    expect(lines(stack([inner, outer]), { ...X86, registers: true }).filter((line) => line.includes(": 0"))).toEqual([
+      "    RSP: 000000000000ff00  RBX: 0000000000000001  R12: 0000000000000002  R13: 0000000000000003",
+    ]);
   });
 });

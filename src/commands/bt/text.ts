@@ -68,6 +68,8 @@ export function* stackText(stack: BtStack, view: BtView, radix: 10 | 16): Iterab
       stopSaid = true;
     }
     yield frameLine(frame, view, base);
+    if (frame.source !== undefined) yield `    ${frame.source.file}: ${frame.source.line}`;
+    if (view.registers && frame.kind !== "inline") yield* savedRegisters(frame, view);
     if (frame.variables !== undefined) yield* variableLines(frame.variables, base);
     if (frame.words !== undefined) yield* wordRows(frame.words, view, base, "    ");
     if (frame.exception !== undefined) yield* registersText(frame.exception, view, base);
@@ -85,7 +87,23 @@ function frameLine(frame: BtFrame, view: BtView, radix: 10 | 16): string {
   const level = `${frame.level < 10 ? " " : ""}#${frame.level}`;
   const doubt = frame.certainty === "guessed" ? "? " : "";
   const name = frame.function === null ? "(unknown)" : named(frame.function, frame.offset, view.offsets, radix);
-  return `${level} [${frame.sp.toString(16).padStart(8)}] ${doubt}${name} at ${frame.pc.toString(16)}${frame.module === null ? "" : ` [${frame.module}]`}`;
+  const module = frame.module === null ? "" : ` [${frame.module}]`;
+  const inlined = frame.kind === "inline" ? " (inlined)" : "";
+  return `${level} [${frame.sp.toString(16).padStart(8)}] ${doubt}${name} at ${frame.pc.toString(16)}${module}${inlined}`;
+}
+
+/** Registers that calls preserve, and the stack pointer: four a line. */
+const SAVED = {
+  x86_64: ["rsp", "rbp", "rbx", "r12", "r13", "r14", "r15"],
+  aarch64: ["sp", "x29", "x28", "x27", "x26", "x25", "x24", "x23", "x22", "x21", "x20", "x19"],
+};
+
+function* savedRegisters({ registers }: BtFrame, { machine }: BtView): Iterable<string> {
+  const known = SAVED[machine].flatMap((name) => {
+    const value = registers[name];
+    return value === undefined ? [] : [`${name.toUpperCase().padStart(3)}: ${hex16(value)}`];
+  });
+  for (let i = 0; i < known.length; i += 4) yield `    ${known.slice(i, i + 4).join("  ")}`;
 }
 
 /** "schedule" or, with offsets, "schedule+69" (0x45 with radix 16). */
