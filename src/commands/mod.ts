@@ -135,7 +135,12 @@ export const mod = defineCommand<ModResult>({
 });
 
 /** -s, -S, -d, -D. What is asked for by name and fails throws; what -S does not find is told. */
-function* loadDebugFiles(kernel: Kernel, modules: readonly KernelModule[], args: ParsedArguments, progress: Progress): Iterable<string> {
+function* loadDebugFiles(
+  kernel: Kernel,
+  modules: readonly KernelModule[],
+  args: ParsedArguments,
+  progress: Progress | undefined,
+): Iterable<string> {
   const { debugInfo } = kernel;
   if (args.has("-d") || args.has("-D")) for (const { name } of modules) debugInfo.setModule(name, undefined);
   if (!args.has("-s") && !args.has("-S")) return;
@@ -144,7 +149,7 @@ function* loadDebugFiles(kernel: Kernel, modules: readonly KernelModule[], args:
   const missing: string[] = [];
   const refused: string[] = [];
   for (const [i, module] of modules.entries()) {
-    progress("opening debug files of modules:", i, modules.length);
+    progress?.("opening debug files of modules:", i, modules.length);
     try {
       debugInfo.setModule(module.name, files.open(module, path));
     } catch (error) {
