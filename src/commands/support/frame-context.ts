@@ -10,6 +10,7 @@ import { registerValue } from "../../kernel/expression/registers.ts";
 import type { FrameNames } from "../../kernel/expression/scope.ts";
 import type { StackFrame, UnwoundStack } from "../../stack/frame.ts";
 import { type FrameVariable, frameVariables } from "../../stack/frame-variables.ts";
+import { withInlinedFrames } from "../../stack/inlined-frames.ts";
 import { unwindTask } from "../../stack/unwind.ts";
 import type { Session } from "../command.ts";
 
@@ -34,7 +35,9 @@ function choiceOf(session: Session): Choice {
   const task = session.context;
   const known = choices.get(session);
   if (known !== undefined && known.task === task) return known;
-  const fresh: Choice = { task, stack: unwindTask(session.kernel, task), level: 0, chosen: false };
+  // Numbered as bt numbers them.
+  const stack = withInlinedFrames(session.kernel, unwindTask(session.kernel, task));
+  const fresh: Choice = { task, stack, level: 0, chosen: false };
   choices.set(session, fresh);
   return fresh;
 }
