@@ -153,6 +153,7 @@ async function build(kernel: BuiltKernelChoice, dir: string): Promise<Kernel> {
   const outside = join(root, out);
   rmSync(outside, { recursive: true, force: true });
   mkdirSync(outside, { recursive: true });
+  // What is built is what the fragments say now, whatever becomes of them meanwhile.
   const texts = fragmentTexts(kernel);
   const settings = settingsOf([...texts, `CONFIG_LOCALVERSION="-${kernel.flavour}"`]);
   writeFileSync(join(outside, "lab.config"), [...settings].map(([name, value]) => `${name}=${value}\n`).join(""));
@@ -196,7 +197,7 @@ async function build(kernel: BuiltKernelChoice, dir: string): Promise<Kernel> {
     flavour: kernel.flavour,
     version,
     packageName: source.packageName,
-    packageVersion: `${source.packageVersion} ${configHash(kernel)}`,
+    packageVersion: `${source.packageVersion} ${configHash(texts)}`,
     source: `linux ${source.packageVersion}`,
     image: join(dir, "image"),
     modulesDir: join(dir, "modules"),
@@ -215,9 +216,10 @@ function keepModuleDebug(from: string, to: string): void {
   }
 }
 
-function configHash(kernel: BuiltKernelChoice): string {
+/** Of the settings; comments do not count. */
+function configHash(texts: readonly string[]): string {
   return createHash("sha256")
-    .update(JSON.stringify(fragmentTexts(kernel)))
+    .update(JSON.stringify([...settingsOf(texts)]))
     .digest("hex")
     .slice(0, 12);
 }
@@ -230,7 +232,7 @@ export async function ensureBuiltKernel(kernel: BuiltKernelChoice): Promise<Kern
       const dir = cacheDir("kernels", kernel.id);
       const record = join(dir, "kernel.json");
       const known = existsSync(record) ? (JSON.parse(readFileSync(record, "utf8")) as Kernel) : undefined;
-      if (known?.packageVersion.endsWith(` ${configHash(kernel)}`)) return known;
+      if (known?.packageVersion.endsWith(` ${configHash(fragmentTexts(kernel))}`)) return known;
       const built = await build(kernel, dir);
       writeFileSync(record, `${JSON.stringify(built, null, 2)}\n`);
       return built;
