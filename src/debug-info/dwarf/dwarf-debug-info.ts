@@ -30,7 +30,7 @@ import { globalVariable } from "./variables-static.ts";
 /** What is asked of an index of names; DieNames is one. */
 export interface EntryNames {
   /** Entries of one kind and name, definitions before abstract functions before declarations; of "constant" the enumerations that have it. */
-  places(key: TypeKey | "constant", name: string): readonly EntryPlace[];
+  places(key: TypeKey | "constant", name: string): Iterable<EntryPlace>;
   names(key: TypeKey, prefix: string, limit: number): readonly string[];
   /** Definitions of structures and unions with a name, one of each where they are told apart. */
   structPlaces(): Iterable<EntryPlace>;
@@ -185,7 +185,9 @@ export class DwarfDebugInfo implements DebugInfo {
     const ofCode = key === "function" || key === "variable";
     const later: Die[] = [];
     let found = false;
-    for (const place of this.#names.places(key, name).slice(0, MAX_DEFINITIONS)) {
+    let count = 0;
+    for (const place of this.#names.places(key, name)) {
+      if (++count > MAX_DEFINITIONS) break;
       const die = this.#entry(place);
       if (!die.flag(DW_AT_declaration) && !(ofCode && isUntyped(die))) {
         found = true;

@@ -22,8 +22,15 @@ export interface BuiltIndex {
   readonly damaged: number;
 }
 
+/** The tables that a pass fills. */
+export interface TableSink extends NameSink {
+  readonly names: NameTable;
+  readonly records: RecordTable;
+  readonly functions: FunctionRows;
+}
+
 export class NameBuilder {
-  readonly sink: NameSink;
+  readonly sink: TableSink;
   /** What is wrong with units, a few. */
   damaged = 0;
   readonly #units: UnitTable;
@@ -41,7 +48,7 @@ export class NameBuilder {
       functions: new FunctionRows(),
       bases: newUnitBases(units.count),
     };
-    this.#walk = new NameWalk(sections, units, this.sink);
+    this.#walk = new NameWalk(sections, this.sink);
   }
 
   /** Walks units from one number to another. */
@@ -65,7 +72,7 @@ export class NameBuilder {
 
   #unit(unit: number, base: number): void {
     try {
-      this.#walk.walk(unit, this.#buffer, base);
+      this.#walk.walk(this.#units, unit, this.#buffer, base);
     } catch (error) {
       if (!(error instanceof InquestError)) throw error;
       this.damaged++;
@@ -82,9 +89,9 @@ export function buildIndex(sections: DebugSections, units: UnitTable): BuiltInde
   return finish(builder.sink, sections, units, builder.damaged);
 }
 
-export function finish(sink: NameSink, sections: DebugSections, units: UnitTable, damaged: number): BuiltIndex {
+export function finish(sink: TableSink, sections: DebugSections, units: UnitTable, damaged: number): BuiltIndex {
   return {
-    names: finishNames(sink.names as NameTable, sink.records as RecordTable, units.start),
+    names: finishNames(sink.names, sink.records, units.start),
     functions: finishFunctions(sink.functions, units, sink.bases, sections),
     damaged,
   };

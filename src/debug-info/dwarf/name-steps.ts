@@ -18,12 +18,13 @@ export const ROLE_TYPEDEF = 3;
 export const ROLE_BASE = 4;
 export const ROLE_FUNCTION = 5;
 export const ROLE_VARIABLE = 6;
-/** An enumerator or a member: only its name is wanted. */
-export const ROLE_CHILD = 7;
-export const ROLE_NAMESPACE = 8;
-export const ROLE_UNIT = 9;
+/** Of an enumerator or a member only the name is wanted. */
+export const ROLE_ENUMERATOR = 7;
+export const ROLE_MEMBER = 8;
+export const ROLE_NAMESPACE = 9;
+export const ROLE_UNIT = 10;
 /** Nothing is wanted of it but where it ends. */
-export const ROLE_OTHER = 10;
+export const ROLE_OTHER = 11;
 
 /** Registers: valid for an entry whose abbreviation has the flag of the same name. */
 export const NAME = 0;
@@ -240,6 +241,37 @@ export class NameSteps {
           at += 4;
           break;
       }
+    }
+  }
+
+  /**
+   * Entries of one role that may begin before a value: those of whose abbreviation the register stands as far behind the code as the
+   * value does. `die` is -1 where that is not fixed.
+   */
+  *before(position: number, register: number, role: number): Iterable<{ readonly die: number; readonly slot: number }> {
+    for (let code = 1; code <= this.#maxCode; code++) {
+      const slot = this.slotOf[code] as number;
+      if (slot < 0 || this.role[slot] !== role || ((this.flags[slot] as number) & (1 << register)) === 0) continue;
+      const distance = this.#distance(slot, register);
+      const die = distance < 0 ? -1 : position - distance - (code < 0x80 ? 1 : code < 0x4000 ? 2 : 3);
+      if (die >= 0 && this.#leb(die) !== code) continue;
+      yield { die, slot };
+    }
+  }
+
+  /** Bytes between the code and the value of a register; -1 when other values of variable size stand between. */
+  #distance(slot: number, register: number): number {
+    let distance = 0;
+    for (let pc = this.#start[slot] as number; ; pc++) {
+      const op = this.#ops[pc] as number;
+      const kind = op & 0xff;
+      if (kind >= READ1 && ((op >> 8) & 0xff) === register) return distance;
+      if (kind === SKIP) distance += op >>> 8;
+      else if (kind === SET) pc++;
+      else if (kind >= READ1 && kind <= READ4) distance += kind - READ1 + 1;
+      else if (kind === READ8 || kind === READ_ADDRESS8) distance += 8;
+      else if (kind === READ_ADDRESS4) distance += 4;
+      else return -1;
     }
   }
 
@@ -641,8 +673,9 @@ function roleOf(tag: number): number {
     case dw.DW_TAG_variable:
       return ROLE_VARIABLE;
     case dw.DW_TAG_enumerator:
+      return ROLE_ENUMERATOR;
     case dw.DW_TAG_member:
-      return ROLE_CHILD;
+      return ROLE_MEMBER;
     case dw.DW_TAG_namespace:
       return ROLE_NAMESPACE;
     case dw.DW_TAG_compile_unit:

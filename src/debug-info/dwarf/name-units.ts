@@ -8,7 +8,7 @@
  */
 import { InquestError } from "../../bytes/errors.ts";
 import type { SectionData } from "../debug-sections.ts";
-import { MAX_HEADER, parseUnitHeader } from "./unit-header.ts";
+import { MAX_HEADER, parseUnitHeader, type UnitHeader } from "./unit-header.ts";
 
 /** Headers of all units, one element each in every array. */
 export interface UnitTable {
@@ -29,44 +29,59 @@ export interface UnitTable {
 
 /** Reads all headers; a damaged one ends the table, since the next cannot be found. */
 export function readUnitTable(section: SectionData): UnitTable {
-  const rows: number[][] = [];
-  let damage: string | undefined;
   const header = new Uint8Array(MAX_HEADER);
-  for (let at = 0; at + 4 <= section.size; ) {
+  return tableOf(section, 0, section.size, (at) => {
     const bytes = header.subarray(0, Math.min(MAX_HEADER, section.size - at));
     readInto(section, bytes, at);
-    // Padding between units; each header below is longer than nothing, so this ends.
+    return bytes;
+  });
+}
+
+/** Headers of the units that lie wholly in a piece of the section, which begins with a header at `base`. */
+export function unitsWithin(piece: Uint8Array, base: number, section: SectionData): UnitTable {
+  return tableOf(section, base, base + piece.length, (at) => piece.subarray(at - base, at - base + MAX_HEADER));
+}
+
+export const NO_UNITS: UnitTable = columns([], undefined);
+
+function tableOf(section: SectionData, from: number, to: number, headerAt: (at: number) => Uint8Array): UnitTable {
+  const rows: UnitHeader[] = [];
+  for (let at = from; at + 4 <= to; ) {
+    const bytes = headerAt(at);
+    // Padding between units.
     if (bytes[0] === 0 && bytes[1] === 0 && bytes[2] === 0 && bytes[3] === 0) {
       at += 4;
       continue;
     }
+    // The piece may end within a header; then it is the first of the next one.
+    if (to < section.size && at + MAX_HEADER > to) break;
+    let header: UnitHeader;
     try {
-      const { offset, end, size, abbrevOffset, version, type, offsetSize, addressSize } = parseUnitHeader(
-        bytes,
-        section.name,
-        at,
-        section.size,
-        false,
-      );
-      rows.push([offset, end, offset + size, abbrevOffset, version, type, offsetSize, addressSize]);
-      at = end;
+      header = parseUnitHeader(bytes, section.name, at, section.size, false);
     } catch (error) {
-      if (!(error instanceof InquestError)) throw error;
-      damage = error.message;
-      break;
+      if (error instanceof InquestError) return columns(rows, error.message);
+      throw error;
     }
+    if (header.end > to) break;
+    rows.push(header);
+    at = header.end;
   }
-  const column = (index: number) => rows.map((row) => row[index] as number);
+  return columns(rows, undefined);
+}
+
+function columns(rows: readonly UnitHeader[], damage: string | undefined): UnitTable {
+  const doubles = (of: (row: UnitHeader) => number) => Float64Array.from(rows, of);
+  const bytes = (of: (row: UnitHeader) => number) => Uint8Array.from(rows, of);
   return {
     count: rows.length,
-    start: Float64Array.from(column(0)),
-    end: Float64Array.from(column(1)),
-    first: Float64Array.from(column(2)),
-    abbrev: Float64Array.from(column(3)),
-    version: Uint8Array.from(column(4)),
-    type: Uint8Array.from(column(5)),
-    offsetSize: Uint8Array.from(column(6)),
-    addressSize: Uint8Array.from(column(7)),
+    start: doubles((row) => row.offset),
+    end: doubles((row) => row.end),
+    first: doubles((row) => row.offset + row.size),
+    abbrev: doubles((row) => row.abbrevOffset),
+    version: bytes((row) => row.version),
+    type: bytes((row) => row.type),
+    offsetSize: bytes((row) => row.offsetSize),
+    addressSize: bytes((row) => row.addressSize),
     damage,
   };
 }

@@ -11,18 +11,8 @@
 import { FormatError } from "../../bytes/errors.ts";
 import type { DebugSections } from "../debug-sections.ts";
 import * as step from "./name-steps.ts";
-import {
-  CONSTANT,
-  type FunctionRows,
-  mix,
-  type NameTable,
-  RANGES,
-  RANK_ABSTRACT,
-  RANK_DECLARATION,
-  RANK_DEFINITION,
-  type RecordTable,
-} from "./name-table.ts";
-import type { UnitTable } from "./name-units.ts";
+import { CONSTANT, mix, RANGES, RANK_ABSTRACT, RANK_DECLARATION, RANK_DEFINITION } from "./name-table.ts";
+import { NO_UNITS, type UnitTable } from "./name-units.ts";
 
 /** Namespaces within namespaces, and origins of origins, that are followed. */
 const MAX_NESTING = 64;
@@ -43,22 +33,32 @@ export function newUnitBases(count: number): UnitBases {
   return { ranges: new Float64Array(count), addresses: new Float64Array(count), low: new Uint32Array(count), high: new Uint32Array(count) };
 }
 
-/** What a pass fills. */
+/** What a pass fills: tables (name-table.ts), or one who waits for a name (raw-search.ts). Names go by number; -1: not wanted. */
 export interface NameSink {
-  readonly names: NameTable;
-  readonly records: RecordTable;
-  readonly functions: FunctionRows;
+  readonly names: {
+    /** The name at an offset of .debug_str. */
+    fromStrings(offset: number): number;
+    /** One that stands elsewhere, up to its NUL. */
+    fromBytes(bytes: Uint8Array, offset: number): number;
+  };
+  readonly records: {
+    /** Takes an entry that may be a copy of another; tells whether it was new. */
+    fold(name: number, kind: number, rank: number, print: number, die: number, unit: number): boolean;
+    /** Takes an entry that has a place of its own. */
+    add(name: number, kind: number, rank: number, print: number, die: number, unit: number): void;
+  };
+  readonly functions: { add(low: number, high: number, size: number, die: number, unit: number): void };
   readonly bases: UnitBases;
 }
 
 export class NameWalk {
   readonly #sections: DebugSections;
-  readonly #units: UnitTable;
   readonly #sink: NameSink;
-  readonly #steps: step.NameSteps;
+  readonly steps: step.NameSteps;
   readonly #small = new Map<string, Uint8Array>();
-  // The unit being walked: number, its bytes, where it begins and ends in them, and their offset in the section.
+  // The unit being walked: number and headers, its bytes, where it begins and ends in them, and their offset in the section.
   #unit = 0;
+  #units: UnitTable = NO_UNITS;
   #bytes: Uint8Array = new Uint8Array(0);
   #view: DataView = new DataView(new ArrayBuffer(0));
   #start = 0;
@@ -67,39 +67,49 @@ export class NameWalk {
   #strBase = 0;
   #addrBase = 0;
 
-  constructor(sections: DebugSections, units: UnitTable, sink: NameSink) {
+  constructor(sections: DebugSections, sink: NameSink) {
     this.#sections = sections;
-    this.#units = units;
     this.#sink = sink;
-    this.#steps = new step.NameSteps(this.#whole(".debug_abbrev"), sections.file);
+    this.steps = new step.NameSteps(this.#whole(".debug_abbrev"), sections.file);
   }
 
   /**
    * Walks one unit. `bytes` hold it, and begin at `base` of .debug_info.
    * Throws FormatError at the first damage; what came before it stays.
    */
-  walk(unit: number, bytes: Uint8Array, base: number): void {
-    const units = this.#units;
+  walk(units: UnitTable, unit: number, bytes: Uint8Array, base: number): void {
+    this.#units = units;
     if (bytes !== this.#bytes) {
       this.#bytes = bytes;
       this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-      this.#steps.over(bytes);
+      this.steps.over(bytes);
     }
     this.#unit = unit;
     this.#base = base;
     this.#start = (units.start[unit] as number) - base;
     this.#end = (units.end[unit] as number) - base;
+    this.compile(units, unit);
     const offsetSize = units.offsetSize[unit] as number;
-    this.#steps.compile(units.abbrev[unit] as number, units.version[unit] as number, offsetSize, units.addressSize[unit] as number);
     this.#strBase = (units.version[unit] as number) >= 5 ? (offsetSize === 8 ? 16 : 8) : 0;
     this.#addrBase = this.#strBase;
     this.#entries((units.first[unit] as number) - base);
   }
 
+  /** Readies `steps` for a unit without walking it. */
+  compile(units: UnitTable, unit: number): step.NameSteps {
+    this.steps.compile(
+      units.abbrev[unit] as number,
+      units.version[unit] as number,
+      units.offsetSize[unit] as number,
+      units.addressSize[unit] as number,
+    );
+    return this.steps;
+  }
+
   #entries(from: number): void {
     const bytes = this.#bytes;
     const view = this.#view;
-    const { fixed, siblingAt, slotOf, role, flags } = this.#steps;
+    const { fixed, siblingAt, slotOf, role, flags } = this.steps;
     const start = this.#start;
     const end = this.#end;
     let at = from;
@@ -128,9 +138,9 @@ export class NameWalk {
             const target = sibling >= 0 && next <= end ? start + view.getUint32(at + sibling, true) : 0;
             at = target >= next && target <= end ? target : this.#behindChildren(next);
           }
-        } else at = this.#behind(this.#steps.step(at, slot), slot);
+        } else at = this.#behind(this.steps.step(at, slot), slot);
       } else if (kind === step.ROLE_UNIT || kind === step.ROLE_NAMESPACE) {
-        const next = this.#steps.step(at, slot);
+        const next = this.steps.step(at, slot);
         if (kind === step.ROLE_UNIT) this.#root(flags[slot] as number);
         at = next;
         if (((flags[slot] as number) & step.HAS_CHILDREN) !== 0) {
@@ -143,11 +153,11 @@ export class NameWalk {
 
   /** An entry that may have a name. Returns where the next one is. */
   #named(role: number, slot: number, die: number, position: number): number {
-    const { registers, flags: allFlags } = this.#steps;
+    const { registers, flags: allFlags } = this.steps;
     const flags = allFlags[slot] as number;
-    const next = this.#steps.step(position, slot);
+    const next = this.steps.step(position, slot);
     if (next > this.#end) throw this.#damage("an entry that reaches beyond its unit", die);
-    if (role === step.ROLE_CHILD) return this.#behind(next, slot);
+    if (role >= step.ROLE_ENUMERATOR) return this.#behind(next, slot);
     const { records } = this.#sink;
     const has = (register: number) => (flags & (1 << register)) !== 0;
     const after = has(step.SIBLING) && (flags & step.HAS_CHILDREN) !== 0 ? this.#start + (registers[step.SIBLING] as number) : -1;
@@ -209,7 +219,7 @@ export class NameWalk {
   /** The enumerators of an enumeration not met before. Returns where the entry behind them is. */
   #enumerators(from: number, enumeration: number, print: number): number {
     const bytes = this.#bytes;
-    const { slotOf, role, flags } = this.#steps;
+    const { slotOf, role, flags } = this.steps;
     let at = from;
     while (at < this.#end) {
       const die = at;
@@ -218,8 +228,8 @@ export class NameWalk {
       if (code === 0) return at;
       const slot = slotOf[code] ?? -1;
       if (slot < 0) this.#unknown(code, die);
-      const next = this.#steps.step(at, slot);
-      if (role[slot] === step.ROLE_CHILD) {
+      const next = this.steps.step(at, slot);
+      if (role[slot] === step.ROLE_ENUMERATOR) {
         const name = this.#name(flags[slot] as number);
         if (name >= 0) this.#sink.records.fold(name, CONSTANT, RANK_DEFINITION, print, enumeration, this.#unit);
       }
@@ -236,17 +246,17 @@ export class NameWalk {
   /** Name of the entry that this one's registers refer to (DW_AT_specification, DW_AT_abstract_origin) within the unit; -1: none. */
   #nameOfOrigin(flags: number, depth = 0): number {
     if ((flags & (1 << step.ORIGIN)) === 0 || depth > MAX_ORIGINS) return -1;
-    const origin = this.#steps.registers[step.ORIGIN] as number;
+    const origin = this.steps.registers[step.ORIGIN] as number;
     const at = (flags & step.ORIGIN_IN_SECTION) !== 0 ? origin - this.#base : this.#start + origin;
     return this.#nameAt(at, depth + 1);
   }
 
   #nameAt(at: number, depth: number): number {
     if (at < this.#start || at >= this.#end) return -1;
-    const slot = this.#steps.slotOf[this.#code(at)] ?? -1;
-    if (slot < 0 || (this.#steps.role[slot] as number) >= step.ROLE_OTHER) return -1;
-    this.#steps.step(this.#behindCode(at), slot);
-    const flags = this.#steps.flags[slot] as number;
+    const slot = this.steps.slotOf[this.#code(at)] ?? -1;
+    if (slot < 0 || (this.steps.role[slot] as number) >= step.ROLE_OTHER) return -1;
+    this.steps.step(this.#behindCode(at), slot);
+    const flags = this.steps.flags[slot] as number;
     const name = this.#name(flags);
     return name < 0 && depth > 0 ? this.#nameOfOrigin(flags, depth) : name;
   }
@@ -254,7 +264,7 @@ export class NameWalk {
   /** Number of the name in the registers; -1: none. */
   #name(flags: number): number {
     const { names } = this.#sink;
-    const value = this.#steps.registers[step.NAME] as number;
+    const value = this.steps.registers[step.NAME] as number;
     switch ((flags >> step.NAME_SHIFT) & 7) {
       case step.NAME_STRP:
         return names.fromStrings(value);
@@ -275,7 +285,7 @@ export class NameWalk {
 
   /** The unit's own entry: where its tables are. */
   #root(flags: number): void {
-    const { registers } = this.#steps;
+    const { registers } = this.steps;
     const { bases } = this.#sink;
     if (flags & (1 << step.STR_BASE)) this.#strBase = registers[step.STR_BASE] as number;
     if (flags & (1 << step.ADDR_BASE)) this.#addrBase = registers[step.ADDR_BASE] as number;
@@ -289,7 +299,7 @@ export class NameWalk {
 
   /** Keeps where the code of the function in the registers is. */
   #function(flags: number, die: number): void {
-    const { registers } = this.#steps;
+    const { registers } = this.steps;
     const { functions } = this.#sink;
     const low = this.#lowPc(flags);
     if ((flags & (1 << step.RANGES)) !== 0) {
@@ -308,7 +318,7 @@ export class NameWalk {
   }
 
   #addressIn(register: number, index: boolean): Address | undefined {
-    const { registers } = this.#steps;
+    const { registers } = this.steps;
     if (!index) return [registers[register] as number, registers[register + 1] as number];
     return this.#indexed(".debug_addr", this.#addrBase, registers[register] as number, this.#units.addressSize[this.#unit] as number);
   }
@@ -342,16 +352,16 @@ export class NameWalk {
 
   /** Where the next entry of the same level is, from the end of this one's attributes; its DW_AT_sibling is in the registers. */
   #behind(next: number, slot: number): number {
-    const flags = this.#steps.flags[slot] as number;
+    const flags = this.steps.flags[slot] as number;
     if (next > this.#end) throw this.#damage("an entry that reaches beyond its unit", this.#end);
     if ((flags & step.HAS_CHILDREN) === 0) return next;
-    const target = (flags & (1 << step.SIBLING)) === 0 ? 0 : this.#start + (this.#steps.registers[step.SIBLING] as number);
+    const target = (flags & (1 << step.SIBLING)) === 0 ? 0 : this.#start + (this.steps.registers[step.SIBLING] as number);
     return target >= next && target <= this.#end ? target : this.#behindChildren(next);
   }
 
   /** Behind the children that begin at `at`, and theirs. */
   #behindChildren(from: number): number {
-    const { slotOf, flags } = this.#steps;
+    const { slotOf, flags } = this.steps;
     let depth = 1;
     let at = from;
     while (at < this.#end) {
@@ -364,11 +374,11 @@ export class NameWalk {
       }
       const slot = slotOf[code] ?? -1;
       if (slot < 0) this.#unknown(code, die);
-      const next = this.#steps.step(at, slot);
+      const next = this.steps.step(at, slot);
       const flag = flags[slot] as number;
       if ((flag & step.HAS_CHILDREN) === 0) at = next;
       else {
-        const target = (flag & (1 << step.SIBLING)) === 0 ? 0 : this.#start + (this.#steps.registers[step.SIBLING] as number);
+        const target = (flag & (1 << step.SIBLING)) === 0 ? 0 : this.#start + (this.steps.registers[step.SIBLING] as number);
         if (target >= next && target <= this.#end) at = target;
         else {
           at = next;

@@ -1,5 +1,6 @@
 /**
- * Entries of .debug_info by name, functions by address.
+ * Entries of .debug_info by name, functions by address: from the index (name-index.ts), which is built when it is worth it; until then
+ * single names are searched for (raw-search.ts).
  */
 import type { TypeKey } from "../c-type.ts";
 import type { DebugSections } from "../debug-sections.ts";
@@ -7,6 +8,7 @@ import { FunctionMap } from "./function-map.ts";
 import { buildIndex } from "./name-build.ts";
 import { type EntryPlace, NameIndex } from "./name-index.ts";
 import { readUnitTable } from "./name-units.ts";
+import { RawSearch } from "./raw-search.ts";
 
 interface Built {
   readonly names: NameIndex;
@@ -14,33 +16,34 @@ interface Built {
   readonly complete: boolean;
 }
 
+/** A file with less is indexed at once: a module. */
+const SMALL = 1 << 23;
+/** Searching so many times the bytes of .debug_info costs what the index costs. */
+const SEARCH_LIMIT = 3;
+
 export class DieNames {
   readonly #sections: DebugSections;
   #built: Built | undefined;
+  #search: RawSearch | undefined;
 
   /** Nothing is read yet. */
   constructor(sections: DebugSections) {
     this.#sections = sections;
   }
 
-  /** Entries of one kind and name by their offset in .debug_info: definitions in file order, then abstract functions, then declarations. */
-  *find(key: TypeKey, name: string): Iterable<number> {
-    for (const { die } of this.#index()?.names.find(key, name) ?? []) yield die;
-  }
-
-  /** Enumerations with an enumerator of that name. */
-  *constant(name: string): Iterable<number> {
-    for (const { die } of this.#index()?.names.find("constant", name) ?? []) yield die;
-  }
-
-  /** The same as find() and constant(), with their units: the entries of split units have offsets of their own. */
-  places(key: TypeKey | "constant", name: string): readonly EntryPlace[] {
-    return this.#index()?.names.find(key, name) ?? [];
-  }
-
-  /** Definitions of structures and unions with a name, as structs(). */
-  *structPlaces(): Iterable<EntryPlace> {
-    for (const key of ["struct", "union"] as const) yield* this.#index()?.names.all(key) ?? [];
+  /**
+   * Entries of one kind and name: definitions in file order, then functions without code of their own, then declarations; copies of one
+   * definition once. Of "constant" the enumerations that have an enumerator of that name. The first is found without the index where that
+   * is quicker, and the others when they are asked for.
+   */
+  *places(key: TypeKey | "constant", name: string): Iterable<EntryPlace> {
+    const single = this.#built === undefined ? this.#single(key, name) : undefined;
+    if (single !== undefined) {
+      yield* single.places;
+      if (!single.definition) return;
+    }
+    const first = single?.places[0];
+    for (const place of this.#index()?.names.find(key, name) ?? []) if (place.die !== first?.die || place.unit !== first.unit) yield place;
   }
 
   /** Names of one kind that start with the prefix, sorted, at most `limit`. */
@@ -49,8 +52,8 @@ export class DieNames {
   }
 
   /** Definitions of structures and unions with a name, different ones of one name each. */
-  *structs(): Iterable<number> {
-    for (const key of ["struct", "union"] as const) for (const { die } of this.#index()?.names.all(key) ?? []) yield die;
+  *structPlaces(): Iterable<EntryPlace> {
+    for (const key of ["struct", "union"] as const) yield* this.#index()?.names.all(key) ?? [];
   }
 
   /** The function whose code covers a link-time address. */
@@ -63,10 +66,21 @@ export class DieNames {
     return this.#index()?.complete ?? true;
   }
 
+  #single(key: TypeKey | "constant", name: string): ReturnType<RawSearch["find"]> {
+    if (this.#search === undefined) {
+      const info = this.#sections.section(".debug_info");
+      if (info === undefined || info.size < SMALL || !RawSearch.canSearch(this.#sections)) return undefined;
+      this.#search = new RawSearch(this.#sections, info);
+    }
+    const limit = SEARCH_LIMIT * (this.#sections.section(".debug_info")?.size ?? 0);
+    return this.#search.searched > limit ? undefined : this.#search.find(key, name);
+  }
+
   #index(): Built | undefined {
     if (this.#built !== undefined) return this.#built;
     const section = this.#sections.section(".debug_info");
     if (section === undefined) return undefined;
+    this.#search = undefined;
     const units = readUnitTable(section);
     const { names, functions, damaged } = buildIndex(this.#sections, units);
     this.#built = {
