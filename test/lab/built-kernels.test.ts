@@ -4,9 +4,11 @@
  */
 import { describe, expect, test } from "vitest";
 import { builtCases } from "../../lab/case-record.ts";
+import { cachedPeers } from "../../lab/peers.ts";
 import { truthOf } from "../../lab/truth.ts";
 import { createSession } from "../../src/commands/session.ts";
 import { openBuilt } from "../support/built-kernel.ts";
+import { checkDrgnPcs, drgnDump } from "../support/drgn-pcs.ts";
 import { checkLimits, checkMachine, checkMappings, checkModuleSections, checkSizes, checkStrings } from "../support/guest-processes.ts";
 import { checkPanicStack, checkSleepingStacks } from "../support/guest-stacks.ts";
 import { ask, checkLog, checkModules, checkMounts, checkSymbols, checkTasks } from "../support/guest-word.ts";
@@ -42,5 +44,9 @@ describe.each(builtCases().map((lab) => [lab.id, lab] as const))("%s", (_id, lab
   });
 
   test("sleeping tasks stand where /proc/PID/stack said", async () => checkSleepingStacks(await openBuilt(lab), truth));
+  const peers = cachedPeers();
+  test.skipIf(peers === undefined || drgnDump(lab) === undefined)("drgn has the same frames", async () =>
+    checkDrgnPcs(peers as NonNullable<typeof peers>, await openBuilt(lab, drgnDump(lab)), lab),
+  );
   test("the panic task's stack is the log's call trace", async () => checkPanicStack(await openBuilt(lab), lab.consolePath));
 });
