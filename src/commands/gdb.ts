@@ -1,6 +1,8 @@
 /** `gdb`: the rest of the line is a command; gdb's own names (print, x, ptype, info, …) are commands of Inquest. */
 import { LookupError, UsageError } from "../bytes/errors.ts";
+import { declare } from "../debug-info/c-format-type.ts";
 import { type CommandOutcome, defineCommand } from "./command.ts";
+import { typeOfText } from "./support/type-operand.ts";
 
 export interface GdbResult {
   readonly command: string;
@@ -29,6 +31,7 @@ export const gdb = defineCommand<GdbResult>({
     if (line === "") throw new UsageError("usage: gdb command …");
     const [, word = "", rest = ""] = /^([A-Za-z]+)(.*)$/s.exec(line) ?? [];
     if (word === "gdb") throw new UsageError("gdb gdb: one prefix is enough");
+    if (word === "whatis") return { command: "whatis", result: { type: declare(typeOfText(session, rest.trim())) } };
     if (word === "bt" || session.registry.find(RENAMED[word] ?? word) !== undefined) {
       const outcome = session.execute(`${RENAMED[word] ?? word}${rest}`);
       const result: GdbResult = { command: outcome.command.spec.name, result: outcome.result };
@@ -37,5 +40,9 @@ export const gdb = defineCommand<GdbResult>({
     }
     throw new LookupError(`there is no gdb inside, and no command "${word === "" ? line : word}" of its`);
   },
-  text: (result, layout) => outcomes.get(result)?.text(layout) ?? [],
+  *text(result, layout) {
+    const outcome = outcomes.get(result);
+    if (outcome !== undefined) yield* outcome.text(layout);
+    else yield `type = ${(result.result as { readonly type: string }).type}`;
+  },
 });

@@ -56,7 +56,7 @@ export const p = defineCommand<PrintResult>({
 export const print = defineCommand<PrintResult>({
   spec: {
     name: "print",
-    aliases: ["inspect"],
+    aliases: ["inspect", "call"],
     summary: "gdb's print: p without the symbol's name",
     synopsis: [SYNOPSIS],
     description: ["As p, without the name of a symbol before its value."],

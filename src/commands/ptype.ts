@@ -72,12 +72,15 @@ function resolved(type: CType, depth: number): CType {
     case "volatile":
     case "restrict":
     case "tag":
+      return { kind: type.kind, target: resolved(type.target, depth + 1) };
     case "pointer":
-      return { ...type, target: resolved(type.target, depth + 1) };
+      return { kind: "pointer", size: type.size, target: resolved(type.target, depth + 1) };
     case "array":
-      return { ...type, element: resolved(type.element, depth + 1) };
-    case "function":
-      return { ...type, returns: resolved(type.returns, depth + 1) };
+      return { kind: "array", element: resolved(type.element, depth + 1), length: type.length };
+    case "function": {
+      const { parameters, variadic } = type;
+      return { kind: "function", returns: resolved(type.returns, depth + 1), parameters, variadic };
+    }
     default:
       return type;
   }

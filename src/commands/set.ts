@@ -7,6 +7,7 @@ import { activeTasks, makeActive } from "../linux/task.ts";
 import { defineCommand, type Session } from "./command.ts";
 import { nearestNames } from "./support/nearest.ts";
 import { parseCount } from "./support/numbers.ts";
+import { evaluateIn } from "./support/session-scope.ts";
 import { contextLines, type TaskContext, taskContext } from "./support/task-context.ts";
 import { taskOperand } from "./support/task-operand.ts";
 import { findVariable, SETTING_NAMES, VARIABLES } from "./support/variables.ts";
@@ -22,10 +23,11 @@ export const set = defineCommand<SetResult>({
   spec: {
     name: "set",
     summary: "the task that commands apply to; variables of the session",
-    synopsis: ["[[-a] pid | [-a] task | -c cpu | -p]", "-v", "variable [value]"],
+    synopsis: ["[[-a] pid | [-a] task | -c cpu | -p]", "-v", "variable [value]", "$name = expression"],
     description: [
       "Without operands, shows the task that commands such as bt, vm or files apply to when they are given none. With a pid or the address of a task, makes it that task.",
       `Variables: ${SETTING_NAMES.join(", ")}. With a value, sets the variable; without, shows it.`,
+      "A name with a dollar is a convenience variable of expressions: set $t = (struct task_struct *)0xffff888003a4c000.",
     ],
     options: [
       { flag: "-a", help: "take the task for the one that was running on its CPU, where the dump names a wrong one" },
@@ -61,6 +63,11 @@ export const set = defineCommand<SetResult>({
       if (running === undefined) throw noneOn(kernel, cpu);
       session.context = running.task.address;
     } else if (first !== undefined) {
+      const assignment = /^(?:var(?:iable)?\s+)?(\$\w+\s*=.*)$/s.exec(args.line)?.[1];
+      if (assignment !== undefined) {
+        evaluateIn(session, assignment);
+        return {};
+      }
       const variable = findVariable(first);
       if (variable !== undefined) {
         if (rest.length > 0) variable.assign(session, rest.join(" "));

@@ -2,10 +2,10 @@
 import { LookupError, UsageError } from "../bytes/errors.ts";
 import { declare } from "../debug-info/c-format-type.ts";
 import { type CType, type EnumType, type FunctionType, sizeOf, strip } from "../debug-info/c-type.ts";
-import { evaluateExpression } from "../kernel/expression/evaluate.ts";
-import { isPerCpu, isText, kernelScope, symbolType } from "../kernel/expression/scope.ts";
+import { isPerCpu, isText, symbolType } from "../kernel/expression/scope.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import { defineCommand, type Session } from "./command.ts";
+import { evaluateIn } from "./support/session-scope.ts";
 import { type StructDefinition, sizeLine, structDefinition } from "./support/struct-definition.ts";
 import { resolveStruct } from "./support/struct-name.ts";
 import { type FoundStructure, parseSizeRange, searchStructures } from "./support/type-search.ts";
@@ -105,12 +105,13 @@ function meaning(session: Session, kernel: Kernel, text: string, offsets: boolea
   const shape = { offsets, radix: session.settings.radix };
   if (tagged !== null) return definitionOf(kernel, name, tagged[1] as "struct" | "union", shape);
   if (/^\w+$/.test(text)) {
-    const found = namedType(kernel, text, shape) ?? namedSymbol(kernel, text);
+    // A variable comes before a structure of its name (kmem_cache), where its type is known.
+    const found = typedVariable(kernel, text) ?? namedType(kernel, text, shape) ?? namedSymbol(kernel, text);
     if (found !== undefined) return found;
     // It may be a type that would be known.
     if (kernel.types.lack !== undefined) throw kernel.types.lack;
   }
-  return spelledType(kernel, text) ?? expressionType(kernel, text);
+  return spelledType(kernel, text) ?? expressionType(session, text);
 }
 
 function definitionOf(
@@ -145,6 +146,12 @@ function enumResult(name: string, type: EnumType): WhatisResult {
     size: type.size,
     constants: type.enumerators.map((each) => ({ name: each.name, value: small(each.value) })),
   };
+}
+
+function typedVariable(kernel: Kernel, name: string): WhatisResult | undefined {
+  const symbol = kernel.symbols.byName(name);
+  if (symbol === undefined || isText(kernel, symbol) || symbolType(kernel, symbol) === undefined) return undefined;
+  return namedSymbol(kernel, name);
 }
 
 function namedSymbol(kernel: Kernel, name: string): WhatisResult | undefined {
@@ -194,8 +201,8 @@ function spelledType(kernel: Kernel, text: string): WhatisResult | undefined {
   return { kind: "type", type: declare(type), size: sizeOf(type) };
 }
 
-function expressionType(kernel: Kernel, text: string): WhatisResult {
-  const { type } = evaluateExpression(text, kernelScope(kernel));
+function expressionType(session: Session, text: string): WhatisResult {
+  const { type } = evaluateIn(session, text);
   return { kind: "expression", type: declare(type), size: sizeOf(type) };
 }
 

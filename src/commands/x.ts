@@ -137,10 +137,9 @@ function remember(session: Session, memory: Memory, type: CType, last: VirtualAd
   variables.set("$__", new Value(kernel.memory, type, last));
 }
 
-function wordType(size: number, letter: FormatLetter): IntType {
-  const signed = letter === "d" || letter === "c";
-  const name = size === 1 ? "int8_t" : size === 2 ? "int16_t" : size === 4 ? "int" : "long";
-  return { kind: "int", name, size, signed, encoding: "int" };
+/** gdb's types of what x shows: signed in any format. */
+function wordType(size: number): IntType {
+  return { kind: "int", name: `int${size * 8}_t`, size, signed: true, encoding: "int" };
 }
 
 function* words(
@@ -154,7 +153,7 @@ function* words(
   const { kernel } = session;
   const label = symbolLabeller(kernel);
   const perLine = size === 8 ? 2 : size === 4 ? 4 : 8;
-  const type = wordType(size, letter);
+  const type = wordType(size);
   let address = start;
   for (let left = count; left > 0; ) {
     const values: string[] = [];
@@ -202,7 +201,7 @@ function* strings(session: Session, start: VirtualAddress, count: number, report
       if (bytes.length === 0) throw explainFault(kernel, error);
     }
     const next = add(address, bytes.length + (ended ? 1 : 0));
-    report(wordType(1, "c"), address, next);
+    report(wordType(1), address, next);
     const text = String.fromCharCode(...bytes);
     yield labelled(session, address, [`${quoteString(text)}${ended ? "" : "..."}`]);
     address = next;
@@ -218,7 +217,7 @@ function* instructions(session: Session, start: VirtualAddress, count: number, r
   for (const line of lines) {
     const [text = ""] = command.text({ lines: [withoutNote(line)], notes: [] }, { radix: 10 });
     const size = line.bytes.length / 2;
-    report(wordType(1, "c"), virtual(line.address), virtual(line.address + BigInt(size)));
+    report(wordType(1), virtual(line.address), virtual(line.address + BigInt(size)));
     const symbol = line.symbol === undefined ? {} : { symbol: line.symbol };
     yield { address: line.address, ...symbol, values: [text.slice(text.indexOf("\t") + 1)], current: line.address === pc };
   }

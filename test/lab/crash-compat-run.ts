@@ -72,10 +72,11 @@ export async function askCrash(peers: Peers, vmlinux: string, dump: string, line
   return cut(stdout.toString(), lines.length);
 }
 
-/** Inquest's answers to the lines. @param program the command-line program */
-export function askInquest(program: string, dump: string, lines: readonly string[]): readonly string[] {
-  const command = 'exec "$1" -s --no-rc "$2" 2>&1';
-  const { stdout } = spawnSync("sh", ["-c", command, "sh", program, dump], {
+/** Inquest's answers to the lines. @param program the command-line program; @param vmlinux to open the dump with, if any */
+export function askInquest(program: string, dump: string, lines: readonly string[], vmlinux?: string): readonly string[] {
+  const command = 'exec "$@" 2>&1';
+  const files = vmlinux === undefined ? [dump] : [dump, vmlinux];
+  const { stdout } = spawnSync("sh", ["-c", command, "sh", program, "-s", "--no-rc", ...files], {
     input: script(lines),
     encoding: "utf8",
     timeout: TIMEOUT_MS,

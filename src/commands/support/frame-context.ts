@@ -72,7 +72,8 @@ export function frameNames(session: Session): FrameNames {
   const { kernel } = session;
   return {
     get chosen() {
-      return choices.get(session)?.task === session.context && choices.get(session)?.chosen === true;
+      const choice = choices.get(session);
+      return choice?.chosen === true && choice.task === session.context;
     },
     local(name) {
       if (!kernel.debugInfo.present || session.minimal === true) return undefined;

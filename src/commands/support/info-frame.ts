@@ -31,7 +31,7 @@ export function registerInfo(session: Session, operands: string): InfoAnswer {
     const symbol = name === "rip" || name === "pc" ? label(value, false) : undefined;
     const offset = symbol === undefined || symbol.offset === 0 ? "" : `+${symbol.offset}`;
     const natural = !POINTERS.has(name) ? BigInt.asIntN(64, value) : `${hex}${symbol === undefined ? "" : ` <${symbol.name}${offset}>`}`;
-    return `${name.padEnd(14)} ${hex.padEnd(18)} ${natural}`;
+    return `${name.padEnd(14)} ${hex.padEnd(19)} ${natural}`;
   });
   return { text, data: { level: frame.level, registers: data.map(({ name, value }) => ({ name, value: value ?? null })) } };
 }

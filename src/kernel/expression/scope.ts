@@ -166,7 +166,7 @@ function completed(kernel: Kernel, symbol: KernelSymbol, type: CType): CType {
     const end = bytes?.indexOf(0) ?? -1;
     if (end >= 0) length = end + 1;
   }
-  return length === 0 ? type : { ...plain, length };
+  return length === 0 ? type : { kind: "array", element: plain.element, length };
 }
 
 /**
