@@ -18,7 +18,7 @@ const MAX_UNIT = 1 << 30;
 export interface BuiltIndex {
   readonly names: NameArrays;
   readonly functions: FunctionArrays;
-  /** Units that are damaged; their names up to the damage are in. */
+  /** Units that are damaged, the list of them included; their names up to the damage are in. */
   readonly damaged: number;
 }
 
@@ -93,6 +93,6 @@ export function finish(sink: TableSink, sections: DebugSections, units: UnitTabl
   return {
     names: finishNames(sink.names, sink.records, units.start),
     functions: finishFunctions(sink.functions, units, sink.bases, sections),
-    damaged,
+    damaged: damaged + (units.damage === undefined ? 0 : 1),
   };
 }

@@ -116,7 +116,6 @@ export class NameIndex {
   readonly arrays: NameArrays;
   readonly #strings: SectionData | undefined;
   readonly #size: number;
-  #whole: Uint8Array | undefined;
 
   /** @param strings .debug_str, undefined when the file has none */
   constructor(arrays: NameArrays, strings: SectionData | undefined) {
@@ -142,9 +141,13 @@ export class NameIndex {
   names(kind: NameKind, prefix: string, limit: number): string[] {
     const wanted = KINDS.indexOf(kind);
     const start = new TextEncoder().encode(prefix);
+    const { nameAt, pool } = this.arrays;
+    const strings = this.#strings?.read(0, this.#size) ?? new Uint8Array(0);
     const found: string[] = [];
-    for (let number = 0; number < this.arrays.nameAt.length; number++) {
-      const [bytes, at] = this.#bytes(number);
+    for (let number = 0; number < nameAt.length; number++) {
+      const place = nameAt[number] as number;
+      const bytes = place < this.#size ? strings : pool;
+      const at = place < this.#size ? place : place - this.#size;
       let same = 0;
       while (same < start.length && bytes[at + same] === start[same]) same++;
       if (same < start.length || !this.#has(number, wanted)) continue;
@@ -199,13 +202,5 @@ export class NameIndex {
     if (end > (inPool ? this.arrays.pool.length : this.#size)) return false;
     const bytes = inPool ? this.arrays.pool.subarray(from, end) : (this.#strings as SectionData).read(from, name.length + 1);
     return bytes[name.length] === 0 && name.every((byte, i) => bytes[i] === byte);
-  }
-
-  /** Bytes that hold a name, and where. */
-  #bytes(number: number): readonly [Uint8Array, number] {
-    const at = this.arrays.nameAt[number] as number;
-    if (at >= this.#size) return [this.arrays.pool, at - this.#size];
-    this.#whole ??= this.#strings?.read(0, this.#size) ?? new Uint8Array(0);
-    return [this.#whole, at];
   }
 }

@@ -5,8 +5,9 @@
 import type { TypeKey } from "../c-type.ts";
 import type { DebugSections } from "../debug-sections.ts";
 import { FunctionMap } from "./function-map.ts";
-import { buildIndex } from "./name-build.ts";
+import { type BuiltIndex, buildIndex } from "./name-build.ts";
 import { type EntryPlace, NameIndex } from "./name-index.ts";
+import { loadIndex, saveIndex } from "./name-index-file.ts";
 import { readUnitTable } from "./name-units.ts";
 import { RawSearch } from "./raw-search.ts";
 
@@ -24,6 +25,8 @@ const SEARCH_LIMIT = 3;
 export class DieNames {
   readonly #sections: DebugSections;
   #built: Built | undefined;
+  /** An index of an earlier run was looked for. */
+  #looked = false;
   #search: RawSearch | undefined;
 
   /** Nothing is read yet. */
@@ -37,7 +40,7 @@ export class DieNames {
    * is quicker, and the others when they are asked for.
    */
   *places(key: TypeKey | "constant", name: string): Iterable<EntryPlace> {
-    const single = this.#built === undefined ? this.#single(key, name) : undefined;
+    const single = this.#known() === undefined ? this.#single(key, name) : undefined;
     if (single !== undefined) {
       yield* single.places;
       if (!single.definition) return;
@@ -56,9 +59,9 @@ export class DieNames {
     for (const key of ["struct", "union"] as const) yield* this.#index()?.names.all(key) ?? [];
   }
 
-  /** The function whose code covers a link-time address. */
+  /** The function whose code covers a link-time address, where the index is at hand: it is not made for this. */
   functionAt(address: bigint): EntryPlace | undefined {
-    return this.#index()?.functions.at(address);
+    return this.#known()?.functions.at(address);
   }
 
   /** False when damage hides names. */
@@ -76,17 +79,34 @@ export class DieNames {
     return this.#search.searched > limit ? undefined : this.#search.find(key, name);
   }
 
+  /** The index, made when it is not there. */
   #index(): Built | undefined {
-    if (this.#built !== undefined) return this.#built;
+    const known = this.#known();
+    if (known !== undefined) return known;
     const section = this.#sections.section(".debug_info");
     if (section === undefined) return undefined;
     this.#search = undefined;
     const units = readUnitTable(section);
-    const { names, functions, damaged } = buildIndex(this.#sections, units);
+    const index = buildIndex(this.#sections, units);
+    if (section.size >= SMALL) saveIndex(this.#sections, index);
+    return this.#use(index);
+  }
+
+  /** The index when it was made already, in this run or in an earlier one. */
+  #known(): Built | undefined {
+    if (this.#built === undefined && !this.#looked) {
+      this.#looked = true;
+      const kept = loadIndex(this.#sections);
+      if (kept !== undefined) this.#use(kept);
+    }
+    return this.#built;
+  }
+
+  #use({ names, functions, damaged }: BuiltIndex): Built {
     this.#built = {
       names: new NameIndex(names, this.#sections.section(".debug_str")),
-      functions: new FunctionMap(functions, units.start),
-      complete: damaged === 0 && units.damage === undefined,
+      functions: new FunctionMap(functions, names.unitStart),
+      complete: damaged === 0,
     };
     return this.#built;
   }

@@ -40,7 +40,7 @@ const MAX_DECLARING = 500;
 /** A name that is the tail of so many others is left to the index. */
 const MAX_TAILS = 20_000;
 /** Of all bytes, the share whose units may be walked before building the index is cheaper. */
-const MAX_WALKED = 1 / 4;
+const MAX_WALKED = 1 / 8;
 
 /** Waits for one name of one kind. */
 class Wanted implements NameSink {
