@@ -154,7 +154,8 @@ function makeInt(name: string, size: number, word: number): IntType {
     kind: "int",
     name,
     size,
-    signed: (encoding & INT_SIGNED) !== 0,
+    // pahole before 1.24 took only DW_ATE_signed for signed. A plain char is signed or not by machine and compiler's options.
+    signed: (encoding & INT_SIGNED) !== 0 || name === "signed char",
     encoding: (encoding & INT_BOOL) !== 0 ? "bool" : char ? "char" : "int",
   };
 }

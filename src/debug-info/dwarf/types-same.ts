@@ -37,6 +37,8 @@ function define(type: CType, depth: number): string {
       const parameters = type.parameters.map((each) => refer(each.type, depth + 1));
       return `(${parameters.join()}${type.variadic ? ",..." : ""}) ${refer(type.returns, depth + 1)}`;
     }
+    case "int":
+      return `${type.name} ${type.size}${type.signed ? "s" : "u"} ${type.encoding}`;
     default:
       return refer(type, depth);
   }
