@@ -228,6 +228,7 @@ const WIDTH = 22;
 const STACK_NAMES: Partial<Record<StackKind, string>> = {
   irq: "IRQ",
   softirq: "SOFTIRQ",
+  "stack fault": "STACKFAULT",
   "double fault": "DOUBLEFAULT",
   nmi: "NMI",
   debug: "DEBUG",

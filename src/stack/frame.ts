@@ -38,6 +38,7 @@ export type StackKind =
   | "irq"
   | "softirq"
   | "nmi"
+  | "stack fault"
   | "double fault"
   | "debug"
   | "machine check"

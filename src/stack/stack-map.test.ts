@@ -41,4 +41,30 @@ describe("the stacks of CPUs", () => {
       "2 overflow ffff888002001000-ffff888002002000",
     ]);
   });
+
+  it.each([
+    [
+      "3.10, five exception stacks",
+      [4096n, 8192n, 12288n, 20480n, 24576n],
+      ["stack fault", "double fault", "nmi", "debug", "machine check"],
+    ],
+    ["4.18, four", [4096n, 8192n, 16384n, 20480n], ["double fault", "nmi", "debug", "machine check"]],
+  ] as const)("lie in irq_stack_union and below the tops in orig_ist before 5.1: %s", (_name, tops, kinds) => {
+    const kernel = new FakeStackKernel("x86_64");
+    kernel.symbol("irq_stack_union", IRQ_STACK);
+    kernel.symbol("irq_stack_ptr", IRQ_STACK + 0x8000n);
+    kernel.memory.put64(IRQ_STACK + 0x8000n, IRQ_STACK + 16384n - 64n);
+    kernel.symbol("orig_ist", IRQ_STACK + 0x9000n);
+    tops.forEach((top, i) => {
+      kernel.memory.put64(IRQ_STACK + 0x9000n + BigInt(i * 8), EXCEPTION_STACKS + top);
+    });
+    const starts = [0n, ...tops];
+    expect(summary(StackMap.of(kernel.kernel))).toEqual([
+      `0 irq ${IRQ_STACK.toString(16)}-${(IRQ_STACK + 16384n).toString(16)}`,
+      ...kinds.map((kind, i) => {
+        const [start, end] = [starts[i], starts[i + 1]].map((offset) => (EXCEPTION_STACKS + (offset as bigint)).toString(16));
+        return `0 ${kind} ${start}-${end}`;
+      }),
+    ]);
+  });
 });

@@ -6,6 +6,8 @@
  *                       irq_stack_ptr before 5.8; inside pcpu_hot 6.2–6.14
  *   cea_exception_stacks  per CPU, ──► struct cea_exception_stacks inside struct cpu_entry_area (5.1 on)
  *        [DF guard][DF][NMI guard][NMI][DB guard][DB][MCE guard][MCE][VC …]
+ *   before 5.1:  irq_stack_union   per CPU, the IRQ stack itself
+ *                orig_ist          per CPU, the tops of the exception stacks in the order of the IST; they lie one behind the other
  * arm64 (arch/arm64/kernel/irq.c, sdei.c, traps.c):
  *   irq_stack_ptr, sdei_stack_normal_ptr, sdei_stack_critical_ptr   per CPU, lowest byte; IRQ_STACK_SIZE = THREAD_SIZE
  *   overflow_stack      per CPU, the array itself, 4 KiB
@@ -13,6 +15,7 @@
  */
 import { add, alignUp, type VirtualAddress } from "../bytes/address.ts";
 import { InquestError } from "../bytes/errors.ts";
+import { sizeOf } from "../debug-info/c-type.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import type { StackArea, StackKind } from "./frame.ts";
 import { threadSize, tryWord } from "./task-stack.ts";
@@ -29,6 +32,12 @@ const EXCEPTION_STACKS: readonly (readonly [string, StackKind])[] = [
   ["VC_stack", "vc"],
   ["VC2_stack", "vc2"],
 ];
+
+/** Exception stacks by number, before 5.1: the first was dropped in 3.18 (6f442be2fb22). */
+const IST_STACKS: readonly StackKind[] = ["stack fault", "double fault", "nmi", "debug", "machine check"];
+const IST_STACK_SIZE = 4096;
+/** The largest, debug's, takes two pages, or four with KASAN. */
+const MAX_IST_STACK = 16384;
 
 export class StackMap {
   /** All stacks that belong to CPUs, grouped by CPU in ascending order. */
@@ -73,7 +82,9 @@ function perCpuWord(kernel: Kernel, symbol: VirtualAddress | undefined, cpu: num
 
 function x86Stacks(kernel: Kernel): StackArea[] {
   const areas: StackArea[] = [];
-  const own = kernel.tryAddress("hardirq_stack_ptr") ?? kernel.tryAddress("irq_stack_ptr");
+  const united = kernel.tryAddress("irq_stack_union");
+  const unitedSize = kernel.types.find("union", "irq_stack_union", { modules: false });
+  const own = united === undefined ? (kernel.tryAddress("hardirq_stack_ptr") ?? kernel.tryAddress("irq_stack_ptr")) : undefined;
   const hot = own === undefined ? kernel.types.tryStruct("pcpu_hot")?.tryField("hardirq_stack_ptr") : undefined;
   const pointer = own ?? (hot === undefined ? undefined : kernel.tryAddress("pcpu_hot"));
   const irqSize = kernel.types.tryStruct("irq_stack")?.size ?? IRQ_STACK_DEFAULT;
@@ -86,6 +97,11 @@ function x86Stacks(kernel: Kernel): StackArea[] {
       const end = alignUp(top as VirtualAddress, 16n);
       areas.push({ kind: "irq", start: add(end, -irqSize), end, cpu });
     }
+    if (united !== undefined) {
+      const start = kernel.perCpuAddress(united, cpu);
+      areas.push({ kind: "irq", start, end: add(start, unitedSize === undefined ? IRQ_STACK_DEFAULT : sizeOf(unitedSize)), cpu });
+    }
+    areas.push(...istStacks(kernel, cpu));
     const stacks = perCpuWord(kernel, exceptionPointer, cpu);
     if (stacks === undefined || exceptions === undefined) continue;
     for (const [member, kind] of EXCEPTION_STACKS) {
@@ -101,6 +117,23 @@ function x86Stacks(kernel: Kernel): StackArea[] {
     areas.push({ kind: "entry", start, end: add(start, entry.size), cpu });
   }
   return areas;
+}
+
+/** Exception stacks by the tops in orig_ist; none where the kernel has no such variable. */
+function istStacks(kernel: Kernel, cpu: number): StackArea[] {
+  const symbol = kernel.tryAddress("orig_ist");
+  const tops: bigint[] = [];
+  for (let i = 0; i < IST_STACKS.length; i++) {
+    const top = perCpuWord(kernel, symbol, cpu, i * 8);
+    if (top === undefined) break;
+    tops.push(top);
+  }
+  const kinds = IST_STACKS.slice(IST_STACKS.length - tops.length);
+  return tops.map((top, i) => {
+    const below = top - (tops[i - 1] ?? top - BigInt(IST_STACK_SIZE));
+    const size = below > 0n && below <= BigInt(MAX_IST_STACK) ? Number(below) : IST_STACK_SIZE;
+    return { kind: kinds[i] as StackKind, start: add(top as VirtualAddress, -size), end: top as VirtualAddress, cpu };
+  });
 }
 
 function arm64Stacks(kernel: Kernel): StackArea[] {

@@ -3,6 +3,7 @@
  * (__switch_to_asm), arch/arm64/include/asm/processor.h (struct cpu_context), arch/arm64/kernel/entry.S (cpu_switch_to).
  *
  *   sleeping, x86-64   thread.sp ──► [r15 r14 r13 r12 bx bp ret_addr]   pc = ret_addr (in __schedule), sp above it
+ *                      before 4.9: old-switch.ts
  *   sleeping, arm64    thread.cpu_context { x19 … x28, fp, sp, pc }     pc in __switch_to
  *   on a CPU           that CPU's registers (cpu-registers.ts)
  */
@@ -13,7 +14,8 @@ import { add, hex16, type VirtualAddress, virtual } from "../bytes/address.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import { type CpuRegisters, cpuRegisters } from "./cpu-registers.ts";
 import type { StackArea } from "./frame.ts";
-import { isOnCpu, onStack, taskCpu, taskLayout, taskStack, tryWord } from "./task-stack.ts";
+import { inlineSwitchState, switchesInline } from "./old-switch.ts";
+import { isOnCpu, onStack, taskCpu, taskLayout, taskPtRegs, taskStack, tryWord } from "./task-stack.ts";
 import type { FrameState } from "./unwinder.ts";
 
 export type StackStart =
@@ -52,6 +54,12 @@ const SWITCH_ORDER: readonly (readonly [string, number])[] = [
 function x86Sleeping(kernel: Kernel, sp: VirtualAddress, stack: StackArea): StackStart {
   if (!onStack(stack, sp))
     return { kind: "none", text: `the saved stack pointer ${hex16(sp)} is not on the task's stack ${hex16(stack.start)}` };
+  if (switchesInline(kernel)) {
+    const state = inlineSwitchState(kernel, sp, taskPtRegs(kernel, stack));
+    return state === undefined
+      ? { kind: "none", text: "where __schedule switches tasks was not found: this kernel does not save it (before 4.9)" }
+      : { kind: "frame", state, slot: sp, sleeping: true };
+  }
   const frame = kernel.types.tryStruct("inactive_task_frame");
   const registers = new RegisterSet(X86_64_REGISTERS);
   SWITCH_ORDER.forEach(([member, register], index) => {

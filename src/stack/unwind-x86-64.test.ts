@@ -379,6 +379,44 @@ describe("code that ORC does not describe", () => {
   });
 });
 
+describe("a sleeping task before 4.9", () => {
+  /** Frame pointers; the switch is inline in __schedule: [rbp][flags], then the frame that rbp names. */
+  function old() {
+    const kernel = new FakeStackKernel("x86_64 before 4.9");
+    kernel.orcPresent = false;
+    for (const name of ["__schedule", "__switch_to", "schedule", "kthread", "ret_from_fork"]) kernel.define(name);
+    kernel.call("__schedule", 0x120, "__switch_to");
+    const sp = STACK_END - 512n;
+    kernel.memory.put64(TASK + 24n, sp);
+    kernel.words(sp, sp + 64n, 0x246n);
+    kernel.words(sp + 64n, sp + 96n, kernel.call("schedule", 0x29, "__schedule"));
+    kernel.words(sp + 96n, 0n, kernel.call("kthread", 0xcf, "schedule"));
+    return { kernel, sp };
+  }
+
+  it("stands behind the call of __switch_to", () => {
+    const { kernel, sp } = old();
+    const { frames, stop } = unwindTask(kernel.kernel, TASK);
+    expect(describeFrames(frames)).toEqual(["#0 __schedule+0x120 start", "#1 schedule+0x29", "#2 kthread+0xcf"]);
+    expect(frames[0]?.registers.get(RSP)).toBe(sp + 16n);
+    expect(stop.complete).toBe(true);
+  });
+
+  it("has yet to return from its fork when its saved stack pointer is at its user registers", () => {
+    const { kernel } = old();
+    kernel.memory.put64(TASK + 24n, STACK_END - 168n);
+    expect(describeFrames(unwindTask(kernel.kernel, TASK).frames)).toEqual(["#0 ret_from_fork+0x0 interrupted"]);
+  });
+
+  it("is not guessed at when __schedule does not switch", () => {
+    const { kernel } = old();
+    kernel.memory.write(kernel.start("__schedule") + 0x120n - 5n, Uint8Array.of(0x90));
+    const { frames, stop } = unwindTask(kernel.kernel, TASK);
+    expect(frames).toEqual([]);
+    expect(stop.text).toContain("where __schedule switches tasks was not found");
+  });
+});
+
 describe("a kernel with frame pointers", () => {
   function pointed() {
     const kernel = new FakeStackKernel("x86_64");

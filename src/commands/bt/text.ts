@@ -19,6 +19,7 @@ const SEPARATORS: Record<StackKind, string> = {
   irq: "IRQ stack",
   softirq: "soft IRQ stack",
   nmi: "NMI exception stack",
+  "stack fault": "STACKFAULT exception stack",
   "double fault": "DOUBLEFAULT exception stack",
   debug: "DEBUG exception stack",
   "machine check": "MCE exception stack",

@@ -54,6 +54,10 @@ const META_TABLE: StructTable = {
   frame_record_meta: { fp: [0, "u64"], lr: [8, "u64"], type: [16, "u64"] },
 };
 
+const { inactive_task_frame: _since49, ...OLD_X86_TABLE } = X86_TABLE;
+
+const TABLES = { x86_64: X86_TABLE, "x86_64 before 4.9": OLD_X86_TABLE, arm64: ARM64_TABLE, "arm64 with metadata": META_TABLE } as const;
+
 export const TASK = virtual(0xffff_8880_0001_0000n);
 export const STACK = virtual(0xffff_c900_0010_0000n);
 export const STACK_END = virtual(STACK + 16384n);
@@ -93,11 +97,12 @@ export class FakeStackKernel extends FakeKernel {
   readonly symbols: {
     byAddress(address: bigint): unknown;
     byName(name: string): { readonly address: VirtualAddress } | undefined;
+    neighbours(address: bigint): { readonly next: { readonly address: VirtualAddress } | undefined };
   };
 
-  constructor(machine: "x86_64" | "arm64" | "arm64 with metadata") {
-    super(machine === "x86_64" ? X86_TABLE : machine === "arm64" ? ARM64_TABLE : META_TABLE);
-    this.arch.name = machine === "x86_64" ? "x86_64" : "aarch64";
+  constructor(machine: keyof typeof TABLES) {
+    super(TABLES[machine]);
+    this.arch.name = machine.startsWith("x86_64") ? "x86_64" : "aarch64";
     const self = this;
     this.orc = {
       get present() {
@@ -121,6 +126,13 @@ export class FakeStackKernel extends FakeKernel {
       byName: (name) => {
         const address = this.tryAddress(name);
         return address === undefined ? undefined : { address };
+      },
+      neighbours: (address) => {
+        const next = this.#functions
+          .map(({ start }) => start)
+          .sort((a, b) => (a < b ? -1 : 1))
+          .find((start) => start > address);
+        return { next: next === undefined ? undefined : { address: virtual(next) } };
       },
     };
     this.symbol("_text", TEXT);
