@@ -49,16 +49,15 @@ export function physicalPlace(kernel: Kernel, stack: UnwoundStack, index: number
     : { frame, index, described, scopes, function: fn };
 }
 
-/** The scopes that belong to one frame: from its innermost block to its function or inlined call. */
+/**
+ * The scopes that belong to one frame: from its innermost block to its function or inlined call. A physical frame has those of its
+ * function, whether or not the calls inlined at its pc are frames of the stack.
+ */
 export function ownScopes(stack: UnwoundStack, index: number, { scopes }: PhysicalPlace): readonly Scope[] {
-  let inlined = 0;
-  while (stack.frames[index - inlined - 1]?.kind === "inline") inlined++;
-  const own: Scope[] = [];
-  for (const scope of scopes) {
-    if (inlined === 0) own.push(scope);
-    if (scope.kind === "block") continue;
-    if (inlined === 0) break;
-    inlined--;
-  }
-  return own;
+  if (stack.frames[index]?.kind !== "inline") return scopes.slice(scopes.findLastIndex(({ kind }) => kind === "inlined") + 1);
+  let inner = 0;
+  while (stack.frames[index - inner - 1]?.kind === "inline") inner++;
+  const calls = scopes.flatMap(({ kind }, at) => (kind === "inlined" ? [at] : []));
+  const own = calls[inner];
+  return own === undefined ? [] : scopes.slice(inner === 0 ? 0 : (calls[inner - 1] as number) + 1, own + 1);
 }

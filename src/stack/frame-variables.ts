@@ -94,8 +94,9 @@ class VariableReader {
     if (constant !== undefined) return { ...OPTIMIZED_OUT, state: "known", value: constant };
     const here = this.#at(this.#frame.place.described.link, {});
     if (here.state === "known" || here.state === "from caller" || this.#variable.kind !== "parameter") return here;
-    for (const outcome of [this.#onEntry(), this.#removed()]) if (outcome?.value !== undefined) return outcome;
-    return here;
+    const onEntry = this.#onEntry();
+    if (onEntry?.value !== undefined) return onEntry;
+    return this.#removed() ?? (here.reason === undefined ? { ...here, reason: onEntry?.reason } : here);
   }
 
   /** DW_AT_const_value, of the entry or of the one that it is an instance of. */
@@ -174,7 +175,8 @@ class VariableReader {
     const { kind, entry } = this.#scope;
     if (entry === undefined) return undefined;
     const outcome = this.#at(entry, { registers: kind === "function" ? "at entry" : "none" });
-    if (outcome.value === undefined || outcome.value.address !== undefined) return undefined;
+    if (outcome.value === undefined) return outcome;
+    if (outcome.value.address !== undefined) return undefined;
     return { ...outcome, state: "from caller", register: undefined, atEntry: true };
   }
 

@@ -60,6 +60,12 @@ export class TailCalls {
     return ways.length === 1 && !open ? ways[0] : undefined;
   }
 
+  /** The one jump of a function to another; undefined when there is none, or more. */
+  jumpTo(from: CallTarget, to: CallTarget): DescribedCall | undefined {
+    const jumps = this.#jumpsOf(from).filter(({ target }) => target !== undefined && isSame(target, to));
+    return jumps.length === 1 ? jumps[0]?.call : undefined;
+  }
+
   /** Up to `wanted` ways; `open`: an indirect jump on the way, or the bound, may hide another. */
   #ways(from: CallTarget, to: CallTarget, wanted: number): { readonly ways: readonly DescribedCall[][]; readonly open: boolean } {
     const ways: DescribedCall[][] = [];
