@@ -32,6 +32,8 @@ export interface EntryNames {
   /** Entries of one kind and name, definitions before abstract functions before declarations; of "constant" the enumerations that have it. */
   places(key: TypeKey | "constant", name: string): Iterable<EntryPlace>;
   names(key: TypeKey, prefix: string, limit: number): readonly string[];
+  /** The function that covers a link-time address, where the index knows it at once. */
+  functionAt?(address: bigint): EntryPlace | undefined;
   /** Definitions of structures and unions with a name, one of each where they are told apart. */
   structPlaces(): Iterable<EntryPlace>;
 }
@@ -102,8 +104,8 @@ export class DwarfDebugInfo implements DebugInfo {
   }
 
   constant(name: string): { readonly value: bigint; readonly type: EnumType } | undefined {
-    for (const place of this.#names.places("constant", name)) {
-      const type = this.#described(this.#entry(place));
+    for (const die of this.#entries("constant", name)) {
+      const type = this.#described(die);
       if (type.kind !== "enum") continue;
       const enumerator = type.enumerators.find((each) => each.name === name);
       if (enumerator !== undefined) return { value: enumerator.value, type };
@@ -135,28 +137,28 @@ export class DwarfDebugInfo implements DebugInfo {
   }
 
   scopesAt(address: bigint): readonly Scope[] {
+    const known = this.#names.functionAt?.(address);
+    const die = known === undefined ? undefined : this.#entry(known);
+    if (die?.tag === DW_TAG_subprogram && covers(die, address)) return this.#scopes.within(die, address);
     const unit = this.#units.at(address);
     return unit === undefined ? [] : this.#scopes.at(unit, address);
   }
 
   functions(name: string): readonly Scope[] {
     const found = new Map<number, Scope>();
-    for (const place of this.#names.places("function", name)) {
-      const die = this.#entry(place);
+    for (const die of this.#entries("function", name)) {
       if (die.tag !== DW_TAG_subprogram) continue;
       const concrete = die.ranges.length > 0 ? [die] : die.flag(DW_AT_declaration) ? [] : this.#scopes.instancesOf(die);
-      for (const each of concrete) found.set(each.offset, this.#scopes.function(each));
-      if (found.size >= MAX_DEFINITIONS) break;
+      for (const each of concrete) found.set(each.key, this.#scopes.function(each));
     }
     return [...found.values()];
   }
 
   variables(name: string): readonly GlobalVariable[] {
     const found: GlobalVariable[] = [];
-    for (const place of this.#names.places("variable", name)) {
-      const variable = globalVariable({ types: this.#types, places: this.#places }, this.#entry(place));
+    for (const die of this.#entries("variable", name)) {
+      const variable = globalVariable({ types: this.#types, places: this.#places }, die);
       if (variable !== undefined) found.push(variable);
-      if (found.length >= MAX_DEFINITIONS) break;
     }
     return found;
   }
@@ -185,10 +187,7 @@ export class DwarfDebugInfo implements DebugInfo {
     const ofCode = key === "function" || key === "variable";
     const later: Die[] = [];
     let found = false;
-    let count = 0;
-    for (const place of this.#names.places(key, name)) {
-      if (++count > MAX_DEFINITIONS) break;
-      const die = this.#entry(place);
+    for (const die of this.#entries(key, name)) {
       if (!die.flag(DW_AT_declaration) && !(ofCode && isUntyped(die))) {
         found = true;
         yield this.#described(die);
@@ -196,6 +195,25 @@ export class DwarfDebugInfo implements DebugInfo {
     }
     if (found) return;
     yield* later.sort((a, b) => Number(isUntyped(a)) - Number(isUntyped(b))).map((die) => this.#described(die));
+  }
+
+  /** Entries of a name. Damaged ones are left out while there are others; throws FormatError when there are none. */
+  *#entries(key: TypeKey | "constant", name: string): Iterable<Die> {
+    let damage: FormatError | undefined;
+    let count = 0;
+    for (const place of this.#names.places(key, name)) {
+      let die: Die;
+      try {
+        die = this.#entry(place);
+      } catch (error) {
+        if (!(error instanceof FormatError)) throw error;
+        damage ??= error;
+        continue;
+      }
+      yield die;
+      if (++count >= MAX_DEFINITIONS) return;
+    }
+    if (count === 0 && damage !== undefined) throw damage;
   }
 
   #first(key: TypeKey, name: string): CType | undefined {
@@ -207,6 +225,10 @@ export class DwarfDebugInfo implements DebugInfo {
   #isOwn(unit: Unit): boolean {
     return unit.kind === "split" || unit.kind === "skeleton" || this.#units.containing(unit.offset) === unit;
   }
+}
+
+function covers(die: Die, address: bigint): boolean {
+  return die.ranges.some(({ low, high }) => address >= low && address < high);
 }
 
 /** An entry of an assembler file: it has a place, and nothing is known of what is there. */
