@@ -90,11 +90,17 @@ export function cachedCases(): CachedCase[] {
   return allInCache().filter((lab) => lab.kernel.buildDir === undefined);
 }
 
-/** All cases in the cache of kernels that the lab built itself. Their dumps lack what only a vmlinux can tell. */
+/**
+ * All cases in the cache of kernels that the lab built itself. Their dumps lack what only a vmlinux can tell; those of a kernel that has
+ * been built anew since are left out, as its vmlinux is another.
+ */
 export function builtCases(): (CachedCase & { readonly vmlinux: string })[] {
-  return allInCache().flatMap((lab) =>
-    lab.kernel.buildDir === undefined || lab.vmlinux === undefined ? [] : [{ ...lab, vmlinux: lab.vmlinux }],
-  );
+  return allInCache().flatMap((lab) => {
+    const { kernel, vmlinux } = lab;
+    if (kernel.buildDir === undefined || vmlinux === undefined) return [];
+    const now = JSON.parse(readFileSync(join(kernel.dir, "kernel.json"), "utf8")) as Kernel;
+    return now.packageVersion === kernel.packageVersion ? [{ ...lab, vmlinux }] : [];
+  });
 }
 
 /** One dump of a case by its name. */
