@@ -5,6 +5,7 @@
  *
  * Type letters are made up as `nm` does: by section and binding.
  */
+import { FormatError } from "../bytes/errors.ts";
 import type { Elf, ElfSection } from "./elf.ts";
 import { SortedSymbols } from "./sorted-symbols.ts";
 
@@ -52,6 +53,7 @@ export class ElfSymbols extends SortedSymbols {
     const table = elf.sections.find((section) => section.type === SHT_SYMTAB);
     const names = table === undefined ? undefined : elf.sections[table.link];
     if (table === undefined || names === undefined || !elf.hasContent(table) || !elf.hasContent(names)) return undefined;
+    if (elf.contentSize(table) / SYMBOL > MAX_SYMBOLS) throw new FormatError(elf.source.name, `more than ${MAX_SYMBOLS} symbols`);
     const bytes = elf.read(table);
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     const places = new Uint32Array(Math.floor(bytes.length / SYMBOL));
@@ -165,36 +167,49 @@ function mix(hash: number): number {
   return (hash ^ (hash >>> 15)) >>> 0;
 }
 
-/** Indexes in ascending order of high:low, equal ones as they stand: a radix sort by 16 bits, leaving out digits that are all the same. */
+/** Symbols that an index of 21 bits can number: ten times as many as a kernel has. */
+const MAX_SYMBOLS = 1 << 21;
+
+/**
+ * Indexes in ascending order of high:low, equal ones as they stand. The high halves of a kernel's symbols are few, and a low half with the
+ * index behind it is exact in a double, which sorts natively: 190,000 symbols take some 10 ms, a tenth of what a comparing function takes.
+ */
 function sortedOrder(low: Uint32Array, high: Uint32Array): Uint32Array {
-  let order = Uint32Array.from(low.keys());
-  let other = new Uint32Array(order.length);
-  const ends = new Uint32Array(1 << 16);
-  for (const [half, shift] of [
-    [low, 0],
-    [low, 16],
-    [high, 0],
-    [high, 16],
-  ] as const) {
-    ends.fill(0);
-    for (const value of half) {
-      const digit = (value >>> shift) & 0xffff;
-      ends[digit] = (ends[digit] as number) + 1;
+  // A group is a high half; most symbols have that of the one before them.
+  const groups = new Map<number, number>();
+  const counts: number[] = [];
+  const groupOf = new Uint32Array(low.length);
+  let last = -1;
+  let group = 0;
+  for (let i = 0; i < low.length; i++) {
+    const value = high[i] as number;
+    if (value !== last) {
+      group = groups.get(value) ?? groups.size;
+      if (group === groups.size) {
+        groups.set(value, group);
+        counts.push(0);
+      }
+      last = value;
     }
-    if (half.length > 0 && ends[((half[0] as number) >>> shift) & 0xffff] === half.length) continue;
-    let sum = 0;
-    for (let digit = 0; digit < ends.length; digit++) {
-      sum += ends[digit] as number;
-      ends[digit] = sum - (ends[digit] as number);
-    }
-    for (const index of order) {
-      const digit = ((half[index] as number) >>> shift) & 0xffff;
-      const at = ends[digit] as number;
-      other[at] = index;
-      ends[digit] = at + 1;
-    }
-    [order, other] = [other, order];
+    groupOf[i] = group;
+    counts[group] = (counts[group] as number) + 1;
   }
+  const ends: number[] = [];
+  let sum = 0;
+  for (const [, each] of [...groups].sort(([a], [b]) => a - b)) {
+    ends[each] = sum;
+    sum += counts[each] as number;
+  }
+  const keys = new Float64Array(low.length);
+  for (let i = 0; i < low.length; i++) {
+    const each = groupOf[i] as number;
+    const at = ends[each] as number;
+    keys[at] = (low[i] as number) * MAX_SYMBOLS + i;
+    ends[each] = at + 1;
+  }
+  for (const [each, end] of ends.entries()) keys.subarray(end - (counts[each] as number), end).sort();
+  const order = new Uint32Array(low.length);
+  for (let i = 0; i < order.length; i++) order[i] = (keys[i] as number) % MAX_SYMBOLS;
   return order;
 }
 
