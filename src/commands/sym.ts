@@ -17,6 +17,8 @@ export interface SymbolEntry {
   readonly module: string | null;
   /** Letter as in /proc/kallsyms. */
   readonly type: string;
+  /** Of code, where debug information has it. */
+  readonly source?: { readonly file: string; readonly line: number };
 }
 
 /** An area of a module's memory: "core" and "init" before 6.4, then "text", "data", "rodata" and so on. */
@@ -58,7 +60,7 @@ export const sym = defineCommand<SymResult>({
     differences: [
       "symbol+offset is understood too.",
       "Several symbols of one name are all shown.",
-      "Source files and lines need a vmlinux and are not shown.",
+      "Source files and lines of code need a vmlinux with debug information.",
       "Symbols, their letters and their order are those of /proc/kallsyms; crash takes the vmlinux's own, and ? for a module's data.",
     ],
     minimal: true,
@@ -118,9 +120,10 @@ function regionBounds(name: string, regions: readonly SymbolRegion[]): RegionBou
 }
 
 /** `ffffffff96cce650 (t) nohz_csd_func+16 [module]`. */
-function symbolLine({ name, address, offset, module, type }: SymbolEntry, radix: 10 | 16, withModule: boolean): string {
+function symbolLine({ name, address, offset, module, type, source }: SymbolEntry, radix: 10 | 16, withModule: boolean): string {
   const distance = offset === 0 ? "" : `+${radix === 16 ? "0x" : ""}${offset.toString(radix)}`;
-  return `${address.toString(16)} (${type}) ${name}${distance}${withModule && module !== null ? ` [${module}]` : ""}`;
+  const place = source === undefined ? "" : ` ${source.file}: ${source.line}`;
+  return `${address.toString(16)} (${type}) ${name}${distance}${withModule && module !== null ? ` [${module}]` : ""}${place}`;
 }
 
 function entry(symbol: KernelSymbol, offset = 0): SymbolEntry {
@@ -172,11 +175,19 @@ function lookUp(kernel: Kernel, word: string, around: { readonly previous: boole
   const first = found[0] as SymbolEntry;
   const start = virtual(first.address - BigInt(first.offset));
   const { previous, next } = kernel.symbols.neighbours(start as VirtualAddress);
-  return [
+  const shown = [
     ...(around.previous && previous !== undefined ? [entry(previous)] : []),
     ...found,
     ...(around.next && next !== undefined ? [entry(next)] : []),
   ];
+  return shown.map((each) => withSource(kernel, each));
+}
+
+/** The source line of code. */
+function withSource(kernel: Kernel, symbol: SymbolEntry): SymbolEntry {
+  if (!kernel.debugInfo.present || !"tTwW".includes(symbol.type)) return symbol;
+  const line = kernel.debugInfo.line(virtual(symbol.address));
+  return line === undefined ? symbol : { ...symbol, source: { file: line.file, line: line.line } };
 }
 
 function containing(kernel: Kernel, word: string): SymbolEntry {

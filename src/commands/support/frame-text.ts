@@ -3,7 +3,7 @@
  *
  *   #2  0xffffffffba7cd21a in panic (fmt=0xffffffffbb0d00c8 "Fatal exception") at kernel/panic.c:459
  */
-import { add, type VirtualAddress, virtual } from "../../bytes/address.ts";
+import { add, virtual } from "../../bytes/address.ts";
 import { InquestError } from "../../bytes/errors.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
 import type { StackFrame } from "../../stack/frame.ts";
@@ -11,6 +11,7 @@ import type { FrameVariable } from "../../stack/frame-variables.ts";
 import type { Session } from "../command.ts";
 import { type CurrentFrame, variablesOf } from "./frame-context.ts";
 import { printValue } from "./print-value.ts";
+import { compilersPath } from "./source-path.ts";
 import type { ValueNode } from "./value-node.ts";
 import { valueReader } from "./value-reader.ts";
 
@@ -34,10 +35,9 @@ export interface ShownFrame {
 }
 
 /** The place in the source of a frame: that of the call, for a frame that waits for one to return. */
-export function sourceOf(kernel: Kernel, frame: StackFrame): ShownFrame["source"] {
-  const at = frame.kind === "interrupted" ? frame.pc : add(frame.pc, -1);
-  const line = kernel.debugInfo.line(at as VirtualAddress);
-  return line === undefined ? undefined : { file: line.file, line: line.line };
+export function sourceOf(kernel: Kernel, { source, kind, pc }: StackFrame): ShownFrame["source"] {
+  if (source === undefined) return undefined;
+  return { file: compilersPath(kernel, source.file, kind === "interrupted" ? pc : add(pc, -1)), line: source.line };
 }
 
 export function shownFrame(session: Session, current: CurrentFrame): ShownFrame {

@@ -10,6 +10,7 @@ import type { Kernel } from "../../kernel/kernel.ts";
 import type { Session } from "../command.ts";
 import type { InfoAnswer } from "../info.ts";
 import { evaluateIn } from "./session-scope.ts";
+import { compilersPath } from "./source-path.ts";
 
 /** Sections of the kernel's image between symbols of its linker script. */
 const SECTIONS: readonly (readonly [string, string, string])[] = [
@@ -90,18 +91,30 @@ function placesOf(session: Session, text: string): readonly Place[] {
 export function lineInfo(session: Session, operands: string): InfoAnswer {
   const { kernel } = session;
   const places = placesOf(session, operands);
-  const data = places.map(({ owner, row }) => ({
-    file: row.file,
-    line: row.line,
-    start: kernel.debugInfo.runtime(owner, row.range.low),
-    end: kernel.debugInfo.runtime(owner, row.range.high),
-  }));
+  const data = places.map(({ owner, row }) => {
+    const start = kernel.debugInfo.runtime(owner, row.range.low);
+    const end = kernel.debugInfo.runtime(owner, endOfLine(owner, row));
+    return { file: compilersPath(kernel, row.file, start), line: row.line, start, end };
+  });
   const text = data.map(
     ({ file, line, start, end }) =>
       `Line ${line} of "${file}" starts at address ${labelled(kernel, start)} and ends at ${labelled(kernel, end)}.`,
   );
   return { text, data };
 }
+
+/** A line's rows may follow each other; gdb gives the end of the last. */
+function endOfLine({ info }: BoundDebugInfo, row: LineRow): bigint {
+  let end = row.range.high;
+  for (const next of info.lines({ low: row.range.low, high: row.range.low + MAX_LINE_BYTES })) {
+    if (next.range.low < row.range.low) continue;
+    if (next.line !== row.line || next.file !== row.file || next.range.low > end) break;
+    end = next.range.high;
+  }
+  return end;
+}
+
+const MAX_LINE_BYTES = 4096n;
 
 function labelled(kernel: Kernel, address: VirtualAddress): string {
   const found = kernel.symbols.byAddress(address);

@@ -55,6 +55,9 @@ function operatorAt(line: string): number {
       depth++;
     } else if (char === ")") {
       depth = Math.max(0, depth - 1);
+    } else if (depth === 0 && (line.startsWith("<<", at) || line.startsWith("||", at))) {
+      // A shift or a C "or" (p 1<<4): no shell word begins so here.
+      at++;
     } else if (depth === 0 && (char === "|" || char === "<" || (char === ">" && line[at - 1] !== "-"))) {
       return at;
     }

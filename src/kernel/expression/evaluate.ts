@@ -5,7 +5,7 @@
  *   text ──lexer──► tokens ──parser──► tree ──evaluate──► Value
  */
 import { add, type VirtualAddress, virtual } from "../../bytes/address.ts";
-import { LookupError, type UsageError } from "../../bytes/errors.ts";
+import type { LookupError, UsageError } from "../../bytes/errors.ts";
 import { declare } from "../../debug-info/c-format-type.ts";
 import { type CType, findMember, sizeOf, strip } from "../../debug-info/c-type.ts";
 import type { Memory } from "../address-space.ts";
@@ -47,6 +47,8 @@ export interface Scope {
   /** The error for a name that means nothing. */
   unknown(name: string): LookupError;
   isTypeName(name: string): boolean;
+  /** The error for a structure or enum that is named and not defined. */
+  undefinedType(of: "struct" | "union" | "enum", name: string): LookupError;
   /** A type by C's spelling; throws. */
   type(spelling: string): CType;
   /** `$`, `$3`, `$$2`; undefined when there is no such value. */
@@ -289,7 +291,7 @@ class Evaluator {
   /** A structure that is only named: its definition may be in a module without type information, or nowhere. */
   #refuseUndefined(type: CType): void {
     const plain = strip(type);
-    if (plain.kind === "forward") throw new LookupError(`${plain.of} ${plain.name} has no definition in this dump`);
+    if (plain.kind === "forward") throw this.#scope.undefinedType(plain.of, plain.name);
   }
 
   /** `__already_done.16`, `do_one.isra.0`: the compiler's names hold dots. */

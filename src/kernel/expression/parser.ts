@@ -253,6 +253,7 @@ class Parser {
 
   #named(name: string, at: number): Expression {
     if (name === "sizeof") return this.#sizeof(at);
+    if (TYPE_WORDS.has(name)) throw errorAt(this.#text, at, "a type is no value; whatis and ptype show types");
     if (!this.#is("(")) return { kind: "name", at, name };
     const accessor = Object.hasOwn(ACCESSORS, name) ? ACCESSORS[name] : undefined;
     if (name === "offsetof" || name === "__builtin_offsetof") {

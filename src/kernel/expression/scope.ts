@@ -73,6 +73,7 @@ export function kernelScope(kernel: Kernel, options: ScopeOptions = {}): Scope {
       return kernel.unknownSymbol(name, nearest);
     },
     isTypeName: (name) => kernel.types.find("typedef", name) !== undefined && kernel.symbols.byName(name) === undefined,
+    undefinedType: (of, name) => new LookupError(`${of} ${name} has no definition in this dump`, kernel.types.nearest([of], name)),
     type: (spelling) => kernel.types.type(spelling),
     history(text) {
       const back = /^\$\$(\d*)$/.exec(text);
@@ -98,15 +99,14 @@ const MAX_CONVENIENCE = 10_000;
 export function symbolType(kernel: Kernel, symbol: KernelSymbol): CType | undefined {
   const { name } = symbol;
   if (isText(kernel, symbol)) return kernel.types.find("function", name);
+  // The definition has the length of an array that its declaration leaves open.
   const type = declaredAt(kernel, symbol) ?? kernel.variableType(name);
   return type === undefined ? undefined : completed(kernel, symbol, type);
 }
 
 /** The type sources answer with the first variable of a name; where several have it, the one at the symbol's very address counts. */
 function declaredAt(kernel: Kernel, symbol: KernelSymbol): CType | undefined {
-  const named = variablesNamed(kernel, symbol.name);
-  if (named.length < 2) return undefined;
-  return named.find(({ address }) => address === symbol.address)?.variable.type;
+  return variablesNamed(kernel, symbol.name).find(({ address }) => address === symbol.address)?.variable.type;
 }
 
 interface PlacedVariable {
