@@ -53,6 +53,22 @@ describe("machineCandidates", () => {
     expect(candidate?.imageStart).toBe(0xffff_ffff_8100_0000n);
   });
 
+  test("phys_base of before 4.10 comes from the segment of the kernel's text", () => {
+    const { builder, text, root } = machine("3.10.0-test");
+    // The image lies 16 MiB above its link address: the symbol is that much lower than its place tells.
+    const old = text
+      .replace("6.1.0-test", "3.10.0-test")
+      .replace("NUMBER(phys_base)=0\n", "")
+      .replace(/swapper_pg_dir\)=\w+/, `swapper_pg_dir)=${(0xffff_ffff_8000_0000n + root - 0x100_0000n).toString(16)}`);
+    const ranges = [
+      { virtual: 0xffff_8800_0000_0000n, physical: 0n, size: 0x100_0000n },
+      { virtual: 0xffff_ffff_8100_0000n, physical: 0x200_0000n, size: 0x100_0000n },
+    ];
+    const [candidate] = [...machineCandidates(memoryOf(builder, { vmcoreinfo: old, virtualRanges: ranges }))];
+    expect(candidate?.arch.setup.root).toBe(root);
+    expect(notesOf(memoryOf(builder, { vmcoreinfo: old, virtualRanges: [] }))).toEqual([]);
+  });
+
   test("without one, that found in memory; also where the machine is not known (raw memory)", () => {
     const { builder, text } = machine("6.1.0-test");
     put(builder, text);

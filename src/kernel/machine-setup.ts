@@ -8,6 +8,7 @@ import { Arm64, arm64SetupFromVmcoreinfo } from "../arch/arm64.ts";
 import { START_KERNEL_MAP, X86_64, x86SetupFromRegisters, x86SetupFromVmcoreinfo } from "../arch/x86-64.ts";
 import { type VirtualAddress, virtual } from "../bytes/address.ts";
 import { FaultError, FormatError, InquestError, UnsupportedError } from "../bytes/errors.ts";
+import type { Dump } from "../dump/dump.ts";
 import type { PhysicalMemory } from "../dump/physical-memory.ts";
 import { qemuCpuStates } from "../dump/register-notes.ts";
 import { VmcoreInfo } from "../dump/vmcoreinfo.ts";
@@ -81,9 +82,19 @@ function fromVmcoreinfo(memory: PhysicalMemory, info: VmcoreInfo, file: string):
   if (start === undefined) throw new FormatError(file, "VMCOREINFO has neither SYMBOL(_stext) nor SYMBOL(init_uts_ns)");
   const imageStart = virtual(start);
   if (machine === "x86_64")
-    return { arch: new X86_64(memory, x86SetupFromVmcoreinfo(info, file, memory.dump.physBase)), vmcoreinfo: info, imageStart };
+    return {
+      arch: new X86_64(memory, x86SetupFromVmcoreinfo(info, file, memory.dump.physBase ?? textBase(memory.dump))),
+      vmcoreinfo: info,
+      imageStart,
+    };
   if (machine === "aarch64") return { arch: new Arm64(memory, arm64SetupFromVmcoreinfo(info, file)), vmcoreinfo: info, imageStart };
   throw new UnsupportedError(`${file}: the dump is of a ${machine} machine; Inquest reads x86_64 and aarch64`);
+}
+
+/** phys_base of kernels whose VMCOREINFO lacks it (before 4.10, 401721ecd1dc): /proc/vmcore has a segment of the kernel's text with both addresses. */
+function textBase({ virtualRanges }: Dump): bigint | undefined {
+  const text = virtualRanges.find(({ virtual: start }) => start >= START_KERNEL_MAP && start < START_KERNEL_MAP + 0x4000_0000n);
+  return text === undefined ? undefined : text.physical - (text.virtual - START_KERNEL_MAP);
 }
 
 /** The release that VMCOREINFO names must stand in init_uts_ns, read through the page tables it leads to. */

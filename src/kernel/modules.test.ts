@@ -89,6 +89,43 @@ describe("readModules", () => {
     expect(modules.map(({ name, base, size }) => [name, base, size])).toEqual([["tun", 0xffff_ffff_c055_0000n, 0x8000]]);
   });
 
+  test("module_core and the symbol table of 3.10, which lie in struct module itself", () => {
+    const memory = new SparseMemory();
+    const symbol = pointerTo(VOID);
+    const oldest = struct("module", [
+      ["state", INT],
+      ["list", listHead],
+      ["name", array(CHAR, 56)],
+      ["module_init", pointerTo(VOID)],
+      ["module_core", pointerTo(VOID)],
+      ["init_size", UINT],
+      ["core_size", UINT],
+      ["taints", UINT],
+      ["symtab", symbol],
+      ["num_symtab", UINT],
+      ["strtab", pointerTo(CHAR)],
+    ]);
+    const [at, base, tables] = [0xffff_ffff_c000_0000n, 0xffff_ffff_a055_8000n, 0xffff_ffff_a055_c000n];
+    link(memory, [at]);
+    memory.text(at + 24n, "tun");
+    memory.put(at + 88n, base);
+    memory.put(at + 100n, 27141, 4);
+    memory.put(at + 112n, tables);
+    memory.put(at + 120n, 2, 4);
+    memory.put(at + 128n, tables + 0x100n);
+    // Elf64_Sym 1: the letter of kallsyms stands in st_info.
+    memory.put(tables + 24n, 1, 4);
+    memory.put(tables + 28n, 0x74, 1);
+    memory.put(tables + 30n, 2, 2);
+    memory.put(tables + 32n, base + 0x40n);
+    memory.put(tables + 40n, 16n);
+    memory.text(tables + 0x101n, "tun_get_user");
+    const [module] = readModules(memory, typesWith(memory, oldest), virtual(HEAD), []);
+    expect(module).toMatchObject({ name: "tun", base, size: 27141, state: 0 });
+    expect(module?.regions.map(({ kind }) => kind)).toEqual(["core"]);
+    expect(module?.symbols()?.byName("tun_get_user")).toMatchObject({ address: base + 0x40n, type: "t", size: 16 });
+  });
+
   test("behind a module that cannot be read the list is read from its other end", () => {
     const memory = new SparseMemory();
     const all = [0xffff_ffff_c000_0000n, 0xffff_ffff_c001_0000n, 0xffff_ffff_c002_0000n, 0xffff_ffff_c003_0000n];
