@@ -46,6 +46,8 @@ export interface CommandSpec {
   readonly minimal?: boolean;
   /** run() disassembles (for some lines only: `x/3i`): the face must have awaited the disassembler before. */
   readonly needsDisassembler?: boolean | ((line: string) => boolean);
+  /** run() may unpack files: the face must have awaited the decoder of zstd before. */
+  readonly unpacks?: boolean;
   /** Takes gdb's format behind its name, which then begins its line: `p/x jiffies` is `p` with the line "/x jiffies". */
   readonly formats?: boolean;
   /**

@@ -66,6 +66,7 @@ export const mod = defineCommand<ModResult>({
       { flag: "-o", help: "accepted with -s and -S" },
     ],
     operands: ["module"],
+    unpacks: true,
     examples: [
       ["mod", "the list"],
       ["mod -t", "which modules taint, and how"],
@@ -154,6 +155,7 @@ function* loadDebugFiles(
       debugInfo.setModule(module.name, files.open(module, path));
     } catch (error) {
       if (!(error instanceof InquestError) || args.has("-s")) throw error;
+      if (fileOf(kernel, module.name).file !== undefined) continue;
       if (error instanceof LookupError) missing.push(module.name);
       else refused.push(error.message);
     }

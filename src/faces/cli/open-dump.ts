@@ -7,8 +7,11 @@
  *
  * Where VMCOREINFO does not tell, the kernel is opened without, tells who it is from its own memory, and is opened again.
  */
+
+import { latin1 } from "../../bytes/cursor.ts";
 import { InquestError, UsageError } from "../../bytes/errors.ts";
-import { fileExists } from "../../bytes/file-source.ts";
+import { fileExists, openFile } from "../../bytes/file-source.ts";
+import { readUpTo } from "../../bytes/read-bytes.ts";
 import { prepareZstd } from "../../bytes/zstd.ts";
 import { debugDirectories, moduleOfFile, moduleRoots } from "../../debug-info/debug-file-paths.ts";
 import { EM_X86_64 } from "../../debug-info/elf.ts";
@@ -119,8 +122,7 @@ async function kernelOptions(
 ): Promise<OpenOptions> {
   const { modules } = options.files;
   const roots = options.search ? moduleRoots(release, directories, vmlinux?.path).filter(fileExists) : [];
-  if (modules.some((path) => path.endsWith(".zst")) || roots.some((root) => fileExists(`${root}/kernel/fs/fat/fat.ko.zst`)))
-    await prepareZstd();
+  if (modules.some((path) => path.endsWith(".zst")) || roots.some(packsByZstd)) await prepareZstd();
   const useModules =
     modules.length > 0 || (options.search && (vmlinux !== undefined || options.debugDirectories.length > 0 || roots.length > 0));
   return {
@@ -129,6 +131,18 @@ async function kernelOptions(
     ...(vmlinux === undefined ? {} : { vmlinux }),
     ...(useModules ? { moduleDebug: (kernel: Kernel) => moduleDebug(kernel, moduleOptions(options)).load } : {}),
   };
+}
+
+/** Whether the modules of a release are .ko.zst: their decoder must be there before one is wanted. depmod's list names them all. */
+function packsByZstd(root: string): boolean {
+  const list = `${root}/modules.dep`;
+  if (!fileExists(list)) return false;
+  const source = openFile(list);
+  try {
+    return latin1(readUpTo(source, 0, 4096)).includes(".ko.zst:");
+  } finally {
+    source.close();
+  }
 }
 
 /** The kernel with the vmlinux that was given, once it is known to be the dump's. */

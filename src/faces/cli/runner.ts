@@ -7,6 +7,7 @@
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { InquestError, UsageError } from "../../bytes/errors.ts";
+import { prepareZstd } from "../../bytes/zstd.ts";
 import type { CommandOutcome, Session } from "../../commands/command.ts";
 import { errorJson, outcomeJson } from "../../commands/json.ts";
 import { expandAlias, needsDisassembler, type ResolvedLine, resolveLine, runResolved } from "../../commands/run-line.ts";
@@ -191,6 +192,7 @@ export class Runner {
     try {
       resolved = resolveLine(this.session, text);
       if (needsDisassembler(resolved)) await this.#options.loadDisassembler?.();
+      if (resolved.command.spec.unpacks === true) await prepareZstd();
       const known = resolved;
       const outcome = this.#guard(() => runResolved(this.session, known));
       const saved = savedBytes(outcome.result);
