@@ -8,9 +8,9 @@
  *
  * An inlined frame shares the physical frame's registers, sp and pc; a return address stands for the call before it.
  */
-import { type VirtualAddress, virtual } from "../bytes/address.ts";
+import { add, distance, type VirtualAddress, virtual } from "../bytes/address.ts";
 import { InquestError } from "../bytes/errors.ts";
-import type { SourcePlace } from "../debug-info/debug-info.ts";
+import type { Scope, SourcePlace } from "../debug-info/debug-info.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import type { StackFrame, UnwoundStack } from "./frame.ts";
 
@@ -47,7 +47,25 @@ function* expanded(kernel: Kernel, frame: StackFrame, { frames = true, lines = t
     yield { ...frame, kind: "inline", function: attempt(kernel, () => scope.name), offset: undefined, exception: undefined, source };
     source = lines ? attempt(kernel, () => scope.call) : undefined;
   }
-  yield { ...frame, source };
+  const own = scopes.at(-1);
+  yield { ...frame, ...(own?.kind === "function" ? attempt(kernel, () => named(kernel, frame, own)) : {}), source };
+}
+
+/**
+ * A physical frame's name. The symbol table's is kept, with what compilers append (".cold"), except where it has several symbols at that
+ * place and debug information tells which the code is of (arm64's panic is __kvm_nvhe_panic too, and comes after it), or where it has none.
+ */
+function named(kernel: Kernel, frame: StackFrame, { name, entry }: Scope): Partial<Pick<StackFrame, "function" | "offset">> {
+  const { function: known, offset, pc } = frame;
+  if (name === undefined || known === name || known?.startsWith(`${name}.`) === true) return {};
+  if (known === undefined || offset === undefined) {
+    const described = kernel.debugInfo.at(lookupAddress(frame));
+    return described === undefined || entry === undefined
+      ? { function: name }
+      : { function: name, offset: distance(pc, kernel.debugInfo.runtime(described, entry)) };
+  }
+  const start = add(pc, -offset);
+  return kernel.symbols.allByName(name).some(({ address }) => address === start) ? { function: name } : {};
 }
 
 /** Damaged debug information costs the frames that need it, and is told once. */
