@@ -155,9 +155,8 @@ function* loadDebugFiles(
       debugInfo.setModule(module.name, files.open(module, path));
     } catch (error) {
       if (!(error instanceof InquestError) || args.has("-s")) throw error;
-      if (fileOf(kernel, module.name).file !== undefined) continue;
-      if (error instanceof LookupError) missing.push(module.name);
-      else refused.push(error.message);
+      if (!(error instanceof LookupError)) refused.push(error.message);
+      else if (fileOf(kernel, module.name).file === undefined) missing.push(module.name);
     }
   }
   yield* refused;
