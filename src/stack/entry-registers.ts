@@ -8,6 +8,7 @@
  */
 import { virtual } from "../bytes/address.ts";
 import { InquestError, UnsupportedError } from "../bytes/errors.ts";
+import type { Scope } from "../debug-info/debug-info.ts";
 import { DW_AT_abstract_origin, DW_AT_call_parameter, DW_AT_location } from "../debug-info/dwarf/constants.ts";
 import type { Die } from "../debug-info/dwarf/die.ts";
 import { evaluateLocation, evaluateScalar } from "../debug-info/dwarf/expression.ts";
@@ -15,6 +16,7 @@ import { type ExpressionContext, expressionUnit } from "../debug-info/dwarf/expr
 import { registerOf } from "../debug-info/dwarf/expression-machine.ts";
 import { type CallChain, callChain, type DescribedCall } from "./call-chain.ts";
 import type { FrameEvaluation } from "./frame-evaluation.ts";
+import { FunctionCode } from "./function-code.ts";
 
 /** Callers that one value may lead through. */
 const MAX_CALLERS = 32;
@@ -51,12 +53,7 @@ export class EntryRegisters {
 
   /** What was passed for a parameter that the function does not take any more (constant propagation). Throws UnsupportedError. */
   parameter(die: Die): bigint {
-    const { calls } = this.#trusted();
-    const wanted = new Set([die.key, die.reference(DW_AT_abstract_origin)?.key]);
-    return this.#passed(calls, "the parameter", (each) => {
-      const named = each.die.reference(DW_AT_call_parameter) ?? each.die.reference(DW_AT_abstract_origin);
-      return named !== undefined && wanted.has(named.key);
-    });
+    return this.#passed(this.#trusted().calls, die);
   }
 
   #compute(register: number): bigint {
@@ -72,8 +69,7 @@ export class EntryRegisters {
       if (value === undefined) throw new UnsupportedError(`needs ${frame.registerName(register)} of the caller, which is not known`);
       return value;
     }
-    const chain = this.#trusted();
-    return this.#passed(chain.calls, frame.registerName(register), ({ location }) => registerOf(location) === register);
+    return this.#passed(this.#trusted().calls, register);
   }
 
   /** The calls into this frame when their word counts. Throws UnsupportedError when it does not. */
@@ -97,7 +93,7 @@ export class EntryRegisters {
       const register = first === undefined ? undefined : registerOf(first);
       const now = die.unit.locationAt(die, DW_AT_location, described.link);
       if (register === undefined || now === undefined) continue;
-      const passed = this.#attempt(() => this.#passed(chain.calls, "it", ({ location }) => registerOf(location) === register));
+      const passed = this.#attempt(() => this.#passed(chain.calls, register));
       if (typeof passed === "string" || passed < TELLING) continue;
       if (this.#currentValue(now) === passed) return chain;
     }
@@ -118,29 +114,47 @@ export class EntryRegisters {
   }
 
   /**
-   * The value that the last of the calls passed. Through tail calls it is computed over what the calls before passed: of the functions
-   * that made them neither registers nor stack are left.
+   * What the last of the calls passed in a register, or for a parameter that is not passed. Through tail calls it is computed over what the
+   * calls before passed: of the functions that made them neither registers nor stack are left.
    */
-  #passed(calls: CallChain["calls"], what: string, wanted: (parameter: DescribedCall["site"]["parameters"][number]) => boolean): bigint {
-    const { site, owner } = calls.at(-1) as DescribedCall;
+  #passed(calls: CallChain["calls"], what: number | Die): bigint {
+    const [first, ...jumps] = calls;
+    const last = calls.at(-1) as DescribedCall;
+    const before: CallChain["calls"] | undefined = jumps.length === 0 ? undefined : [first, ...jumps.slice(0, -1)];
     const caller = this.#frame.caller as FrameEvaluation;
-    const parameter = site.parameters.find(wanted);
-    if (parameter === undefined)
-      throw new UnsupportedError(`${caller.place.function.name ?? "the caller"} does not tell what it passed in ${what}`);
     if (EntryRegisters.#depth >= MAX_CALLERS) throw new UnsupportedError(`needs more than ${MAX_CALLERS} callers`);
     EntryRegisters.#depth++;
     try {
-      const [first, ...jumps] = calls;
-      if (jumps.length === 0) return evaluateScalar(parameter.value, caller.context());
-      const before: CallChain["calls"] = [first, ...jumps.slice(0, -1)];
-      return evaluateScalar(parameter.value, this.#jumped(before, site, owner));
+      const parameter = last.site.parameters.find((each) =>
+        typeof what === "number" ? registerOf(each.location) === what : isFor(each.die, what),
+      );
+      if (parameter !== undefined) {
+        return evaluateScalar(parameter.value, before === undefined ? caller.context() : this.#jumped(before, last));
+      }
+      const name = functionOf(last)?.name ?? "the caller";
+      if (typeof what === "number") {
+        // Not described: GCC leaves out what it passes on untouched.
+        if (this.#untouched(last, what)) return before === undefined ? caller.entry.value(what) : this.#passed(before, what);
+        throw new UnsupportedError(`${name} does not tell what it passed in ${this.#frame.registerName(what)}`);
+      }
+      throw new UnsupportedError(`${name} does not tell what it passed for it`);
     } finally {
       EntryRegisters.#depth--;
     }
   }
 
+  /** Does the function that makes a call still have in a register what it was entered with? */
+  #untouched(call: DescribedCall, register: number): boolean {
+    const fn = functionOf(call);
+    const { kernel, place } = this.#frame;
+    const code = fn?.entry === undefined ? undefined : FunctionCode.of(kernel, call.owner, fn);
+    if (code === undefined || fn?.entry === undefined) return false;
+    const at = code.before(kernel.debugInfo.runtime(call.owner, call.site.returnAddress));
+    return at !== undefined && code.keeps(place.frame.registers.file, register, kernel.debugInfo.runtime(call.owner, fn.entry), at);
+  }
+
   /** The context of a function that left by a jump: registers that calls preserve, and what it was passed itself. */
-  #jumped(before: CallChain["calls"], { die, returnAddress }: DescribedCall["site"], owner: DescribedCall["owner"]): ExpressionContext {
+  #jumped(before: CallChain["calls"], { site: { die, returnAddress }, owner }: DescribedCall): ExpressionContext {
     const frame = this.#frame;
     const { calleeSaved } = frame.place.frame.registers.file;
     return {
@@ -153,7 +167,7 @@ export class EntryRegisters {
         const register = registerOf(expression);
         if (register === undefined) return undefined;
         if (calleeSaved.includes(register)) return frame.callerRegister(register);
-        return this.#passed(before, frame.registerName(register), ({ location }) => registerOf(location) === register);
+        return this.#passed(before, register);
       },
     };
   }
@@ -171,4 +185,15 @@ export class EntryRegisters {
     if (typeof result === "string") throw new UnsupportedError(result);
     return result;
   }
+}
+
+/** The function that makes a call. */
+function functionOf({ site, owner }: DescribedCall): Scope | undefined {
+  return owner.info.scopesAt(site.returnAddress - 1n).at(-1);
+}
+
+/** Does a call's parameter stand for one of the callee's that is not passed (DW_AT_call_parameter; the abstract origin in version 4)? */
+function isFor(passed: Die, parameter: Die): boolean {
+  const named = passed.reference(DW_AT_call_parameter) ?? passed.reference(DW_AT_abstract_origin);
+  return named !== undefined && (named.key === parameter.key || named.key === parameter.reference(DW_AT_abstract_origin)?.key);
 }
