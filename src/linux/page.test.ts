@@ -73,6 +73,23 @@ describe("PageMap", () => {
     expect(map(kernel).pageOf(1)).toBe(VMEMMAP + 0x1000n + 64n);
   });
 
+  it.each([
+    ["the array itself (before 4.15)", 4096],
+    ["a pointer to it", 8],
+  ] as const)("finds the sections by the symbol, which is %s", (_name, size) => {
+    const kernel = new PagedKernel({ ...PAGE, ...SECTION }, FLAGS);
+    kernel.vmcoreinfoValues.clear();
+    kernel.vmcoreinfoValues.set("NUMBER(SECTION_SIZE_BITS)", 15n);
+    const variable = virtual(LINEAR + 0x10000n);
+    kernel.symbol("mem_section", variable);
+    Object.defineProperty(kernel, "symbols", { value: { byName: () => ({ address: variable, size }) } });
+    const array = size === 8 ? LINEAR + 0x18000n : variable;
+    if (array !== variable) kernel.memory.put64(variable, array);
+    kernel.memory.put64(array, LINEAR + 0x20000n);
+    for (let section = 0; section < FRAMES / 8; section++) kernel.memory.put64(LINEAR + 0x20000n + BigInt(section) * 16n, VMEMMAP | 3n);
+    expect(map(kernel).pageOf(1)).toBe(VMEMMAP + 64n);
+  });
+
   it("looks each section up when they differ, and knows absent ones", () => {
     const kernel = new PagedKernel({ ...PAGE, ...SECTION }, FLAGS);
     kernel.vmcoreinfoValues.clear();

@@ -17,6 +17,8 @@ const SECTION_FLAGS = 0x3fn;
 const SECTION_HAS_MEM_MAP = 2n;
 /** Sections looked at before giving up: 2^19 of 128 MiB are 64 TiB. */
 const MAX_SECTIONS = 1 << 19;
+/** Bytes of mem_section[] at the least; a lone pointer and the gap behind it are smaller. */
+const MIN_ROOTS = 1024;
 /** Present sections that must agree before a common base is believed. */
 const AGREEING = 16;
 /** A mask in compound_info covers pages of at most this many bytes of page structures; real pointers are farther from the top. */
@@ -229,11 +231,12 @@ class Sections {
     const size = struct?.size ?? kernel.vmcoreinfo?.size("mem_section");
     const offset = struct?.tryField("section_mem_map")?.offset ?? kernel.vmcoreinfo?.offset("mem_section.section_mem_map");
     if (size === undefined || offset === undefined || size < 8 || size > kernel.arch.pageSize) return undefined;
-    // VMCOREINFO gives the array; the variable is a pointer to it since 4.15 (83e3c48729d9).
+    // VMCOREINFO gives the array; the variable is a pointer to it since 4.15 (83e3c48729d9), before it was the array of some KiB.
     let roots = kernel.vmcoreinfo?.symbol("mem_section");
     if (roots === undefined) {
       const symbol = kernel.tryAddress("mem_section");
-      roots = symbol === undefined ? undefined : kernel.memory.tryU64(symbol);
+      const isArray = (kernel.symbols.byName("mem_section")?.size ?? 0) >= MIN_ROOTS;
+      roots = symbol === undefined || isArray ? symbol : kernel.memory.tryU64(symbol);
     }
     return roots === undefined || roots === 0n ? undefined : new Sections(kernel, virtual(roots), size, offset);
   }

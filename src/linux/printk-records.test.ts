@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { virtual } from "../bytes/address.ts";
-import { type RecordLayout, readRecords, recordLayout, splitText, textLog } from "./printk-records.ts";
+import { type RecordLayout, readRecords, recordLayout, splitText, structuredLog, textLog } from "./printk-records.ts";
 import { FakeKernel, FakeMemory, fakeTypes } from "./testing/fake-kernel.ts";
 
 const BUFFER = 0xffff_ffff_8300_0000n;
@@ -103,4 +103,26 @@ describe("plain text logs", () => {
     kernel.memory.putText(BUFFER, "89\nX4567");
     expect(textLog(kernel.kernel)?.records.map(({ text }) => text)).toEqual(["X456789"]);
   });
+});
+
+test("of two variables log_buf (3.18–4.14) printk's is the one beside log_buf_len", () => {
+  const fake = new FakeKernel(TABLE);
+  const [ours, verifiers] = [BUFFER + 0x10000n, BUFFER + 0x80000n];
+  for (const [name, at, value] of [
+    ["log_buf", verifiers, 0n],
+    ["log_buf_len", ours + 8n, BigInt(LENGTH)],
+    ["log_first_idx", ours + 16n, 0n],
+    ["log_next_idx", ours + 24n, 0n],
+  ] as const) {
+    fake.symbol(name, at);
+    fake.memory.put64(at, value);
+  }
+  fake.memory.put64(ours, BUFFER);
+  fake.memory.write(BUFFER, new Uint8Array(LENGTH));
+  fake.memory.put64(ours + 24n, BigInt(write(fake.memory, 0, "hello")));
+  const all = { allByName: () => [{ address: virtual(verifiers) }, { address: virtual(ours) }] };
+  Object.defineProperty(fake, "symbols", { value: all });
+  expect(structuredLog(fake.kernel)?.records.map(({ text }) => text)).toEqual(["hello"]);
+  Object.defineProperty(fake, "vmcoreinfo", { value: { symbol: (name: string) => (name === "log_buf" ? verifiers : undefined) } });
+  expect(structuredLog(fake.kernel)?.records).toEqual([]);
 });

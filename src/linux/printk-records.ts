@@ -158,9 +158,22 @@ export function splitText(text: string): readonly LogRecord[] {
   });
 }
 
+/**
+ * The variable log_buf. 3.18–4.14 have another of that name in the BPF verifier: VMCOREINFO gives the right one, else it is the one next to
+ * log_buf_len, whose name is its own.
+ */
+function logBufferPointer(kernel: Kernel, length: VirtualAddress): VirtualAddress | undefined {
+  const exported = kernel.vmcoreinfo?.symbol("log_buf");
+  const first = kernel.tryAddress("log_buf");
+  if (exported !== undefined || first === undefined) return exported === undefined ? undefined : virtual(exported);
+  const away = (address: bigint) => (address > length ? address - length : length - address);
+  const all = kernel.symbols.allByName("log_buf").map(({ address }) => address);
+  return all.reduce((best, address) => (away(address) < away(best) ? address : best), first);
+}
+
 function logBuffer(kernel: Kernel): { data: VirtualAddress; length: number } | undefined {
-  const pointer = kernel.tryAddress("log_buf");
   const lengthAt = kernel.tryAddress("log_buf_len");
+  const pointer = lengthAt === undefined ? undefined : logBufferPointer(kernel, lengthAt);
   if (pointer === undefined || lengthAt === undefined) return undefined;
   const data = virtual(kernel.memory.u64(pointer));
   const length = kernel.memory.u32(lengthAt);

@@ -186,11 +186,20 @@ function sizeOfMember(type: CType): number {
   return "size" in type ? type.size : 0;
 }
 
+interface FakeSymbols {
+  byName(name: string): { readonly address: VirtualAddress; readonly size?: number | undefined } | undefined;
+  allByName?(name: string): readonly { readonly address: VirtualAddress }[];
+}
+
 /** What the linux floor asks of a kernel, with addresses and per-CPU areas to be set by the test. */
 export class FakeKernel {
   readonly memory = new FakeMemory();
   readonly types: Types;
   readonly addresses = new Map<string, VirtualAddress>();
+  readonly symbols: FakeSymbols = {
+    byName: (name) => this.#symbol(name)[0],
+    allByName: (name) => this.#symbol(name),
+  };
   perCpuOffsets: (VirtualAddress | undefined)[] = [virtual(0n)];
   readonly arch = { name: "x86_64", pageSize: 4096, pageShift: 12, isKernelAddress: (address: bigint) => address >= 1n << 63n };
   readonly dump = {
@@ -209,6 +218,11 @@ export class FakeKernel {
 
   tryAddress(name: string): VirtualAddress | undefined {
     return this.addresses.get(name);
+  }
+
+  #symbol(name: string): readonly { readonly address: VirtualAddress }[] {
+    const address = this.addresses.get(name);
+    return address === undefined ? [] : [{ address }];
   }
 
   symbol(name: string, address: bigint): void {

@@ -94,7 +94,7 @@ export class FakeStackKernel extends FakeKernel {
   /** With false the kernel has no ORC tables. */
   orcPresent = true;
   readonly orc: { readonly present: boolean; find(pc: bigint): OrcEntry | undefined };
-  readonly symbols: {
+  override readonly symbols: {
     byAddress(address: bigint): unknown;
     byName(name: string): { readonly address: VirtualAddress } | undefined;
     neighbours(address: bigint): { readonly next: { readonly address: VirtualAddress } | undefined };
