@@ -2,6 +2,7 @@
 //
 //   dist/inquest.js            starts it: hands the bundle to V8 together with its compiled code, where that is at hand
 //   dist/inquest.cjs           the program and all its packages as one file
+//   dist/inquest-worker.cjs    what other threads run
 //   dist/inquest.HASH.cache    what V8 compiled in a trial run; made on this machine, ignored by another V8 (saves 20 to 30 ms a start)
 //
 // Disassemblers stay outside: they are large, wanted by few commands, and load their WebAssembly from beside themselves in node_modules.
@@ -18,10 +19,9 @@ const starter = resolve(process.argv[2] ?? join(root, "dist/inquest.js"));
 const bundle = starter.replace(/\.js$/, ".cjs");
 const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
 
-const { outputFiles } = await build({
+const worker = starter.replace(/\.js$/, "-worker.cjs");
+const options = {
   absWorkingDir: root,
-  entryPoints: ["src/faces/cli/main.ts"],
-  outfile: bundle,
   write: false,
   bundle: true,
   platform: "node",
@@ -31,11 +31,20 @@ const { outputFiles } = await build({
   minifySyntax: true,
   minifyWhitespace: true,
   legalComments: "none",
-  define: { INQUEST_VERSION: JSON.stringify(version), "import.meta.url": "__importMetaUrl" },
+  define: {
+    INQUEST_VERSION: JSON.stringify(version),
+    INQUEST_WORKER: JSON.stringify(`./${basename(worker)}`),
+    "import.meta.url": "__importMetaUrl",
+  },
   banner: { js: 'const __importMetaUrl = require("node:url").pathToFileURL(__filename).href;' },
   logLevel: "warning",
-});
-const text = outputFiles[0].text;
+};
+const [text, workerText] = await Promise.all(
+  [
+    ["src/faces/cli/main.ts", bundle],
+    ["src/faces/index-worker.ts", worker],
+  ].map(async ([entry, outfile]) => (await build({ ...options, entryPoints: [entry], outfile })).outputFiles[0].text),
+);
 const hash = createHash("sha256").update(text).digest("hex").slice(0, 16);
 const cache = join(dirname(bundle), `${basename(bundle, ".cjs")}.${hash}.cache`);
 
@@ -71,6 +80,7 @@ for (const name of readdirSync(dirname(bundle))) {
 }
 // Renamed into place, so that a program started meanwhile sees the old files or the new ones.
 for (const [path, content] of [
+  [worker, workerText],
   [bundle, text],
   [starter, startText],
 ]) {

@@ -5,6 +5,8 @@
  *   const kernel = await openKernel(["vmcore"]);
  *   console.log(kernel.variable("init_uts_ns").member("name").member("release").string());
  */
+import { workerSettings } from "./bytes/worker-pool.ts";
+
 export { add, type PhysicalAddress, physical, type VirtualAddress, virtual } from "./bytes/address.ts";
 export {
   CorruptionError,
@@ -32,3 +34,6 @@ export { panicTask } from "./linux/panic-task.ts";
 export { readLog } from "./linux/printk.ts";
 export { type Task, taskTable } from "./linux/task.ts";
 export { unwindTask } from "./stack/unwind.ts";
+
+// Compiled, the library has a script for other threads beside itself.
+if (import.meta.url.endsWith(".js")) workerSettings.script ??= new URL("./faces/index-worker.js", import.meta.url);

@@ -114,4 +114,6 @@ export interface DebugInfo extends TypeSource {
   variables(name: string): readonly GlobalVariable[];
   /** Call-frame information for a pc: .debug_frame, then .eh_frame. */
   frameRow(pc: bigint): FrameRow | undefined;
+  /** Starts in the background what many answers will need (the index of names); where that cannot be done, nothing happens. */
+  prepare?(): void;
 }

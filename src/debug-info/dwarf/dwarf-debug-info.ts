@@ -36,6 +36,8 @@ export interface EntryNames {
   functionAt?(address: bigint): EntryPlace | undefined;
   /** Definitions of structures and unions with a name, one of each where they are told apart. */
   structPlaces(): Iterable<EntryPlace>;
+  /** Starts in the background what many answers need. */
+  prepare?(): void;
 }
 
 export interface DwarfOptions {
@@ -165,6 +167,10 @@ export class DwarfDebugInfo implements DebugInfo {
 
   frameRow(pc: bigint): FrameRow | undefined {
     return this.#frames.row(pc);
+  }
+
+  prepare(): void {
+    this.#names.prepare?.();
   }
 
   #entry({ unit, die }: EntryPlace): Die {

@@ -36,11 +36,12 @@ export function finishFunctions(rows: FunctionRows, units: UnitTable, bases: Uni
       row.push(each);
     }
   }
-  const order = Uint32Array.from(low.keys()).sort((a, b) => compare(low[a] as bigint, low[b] as bigint) || a - b);
+  const dieOf = (each: number) => rows.die[row[each] as number] as number;
+  const order = Uint32Array.from(low.keys()).sort((a, b) => compare(low[a] as bigint, low[b] as bigint) || dieOf(a) - dieOf(b));
   return {
     low: BigUint64Array.from(order, (each) => low[each] as bigint),
     size: order.map((each) => size[each] as number),
-    die: order.map((each) => rows.die[row[each] as number] as number),
+    die: order.map(dieOf),
     unit: order.map((each) => rows.unit[row[each] as number] as number),
   };
 }

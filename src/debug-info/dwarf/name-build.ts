@@ -33,6 +33,8 @@ export class NameBuilder {
   readonly sink: TableSink;
   /** What is wrong with units, a few. */
   damaged = 0;
+  /** Bytes of .debug_str: names with a larger place stand in the pool. */
+  readonly stringsSize: number;
   readonly #units: UnitTable;
   readonly #section: SectionData;
   readonly #walk: NameWalk;
@@ -42,6 +44,7 @@ export class NameBuilder {
     const strings = sections.section(".debug_str");
     this.#units = units;
     this.#section = section;
+    this.stringsSize = strings?.size ?? 0;
     this.sink = {
       names: new NameTable(strings === undefined ? new Uint8Array(0) : strings.read(0, strings.size)),
       records: new RecordTable(),

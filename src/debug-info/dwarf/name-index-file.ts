@@ -41,8 +41,8 @@ function fileName({ buildId, reopenable }: DebugSections): string | undefined {
   return buildId !== undefined && reopenable === true && /^[0-9a-f]{8,128}$/.test(buildId) ? `${buildId}.names` : undefined;
 }
 
-/** What the file was made from, as text. */
-function identity(sections: DebugSections): string {
+/** What an index is made from, as text. */
+export function identity(sections: DebugSections): string {
   return [sections.buildId, ...SECTIONS.map((name) => sections.section(name)?.size ?? 0)].join(" ");
 }
 

@@ -54,6 +54,11 @@ export class NameTable {
     return offset < bytes.length ? this.#intern(bytes, offset, -1) : -1;
   }
 
+  /** Hash of a name's bytes, 0 of none. */
+  print(name: number): number {
+    return name < 0 ? 0 : (this.hash[name] as number);
+  }
+
   /** Number of a name by its bytes; -1: not known. */
   find(bytes: Uint8Array): number {
     const hash = hashBytes(bytes, 0, bytes.length);
@@ -136,7 +141,10 @@ export class RecordTable {
   print = new Uint32Array(1 << 12);
   #slots = new Uint32Array(1 << 13);
 
-  /** Adds a record unless one with the same name, kind, rank and fingerprint is there; tells whether it was new. */
+  /**
+   * Adds a record unless one with the same name, kind, rank and fingerprint is there, of which the first in the file stays; tells whether
+   * it was new.
+   */
   fold(name: number, kind: number, rank: number, print: number, die: number, unit: number): boolean {
     const tagged = kind | (rank << 4);
     const mask = this.#slots.length - 1;
@@ -144,7 +152,12 @@ export class RecordTable {
     for (; ; slot = (slot + 1) & mask) {
       const record = (this.#slots[slot] as number) - 1;
       if (record < 0) break;
-      if (this.name[record] === name && this.print[record] === print && this.kind[record] === tagged) return false;
+      if (this.name[record] !== name || this.print[record] !== print || this.kind[record] !== tagged) continue;
+      if (die < (this.die[record] as number)) {
+        this.die[record] = die;
+        this.unit[record] = unit;
+      }
+      return false;
     }
     this.#slots[slot] = this.add(name, kind, rank, print, die, unit) + 1;
     if (++this.#folded * 2 > this.#slots.length) this.#rehash();

@@ -40,6 +40,8 @@ export interface NameSink {
     fromStrings(offset: number): number;
     /** One that stands elsewhere, up to its NUL. */
     fromBytes(bytes: Uint8Array, offset: number): number;
+    /** What tells a name from others in every pass over the file, whatever its number; 0 for none. */
+    print(name: number): number;
   };
   readonly records: {
     /** Takes an entry that may be a copy of another; tells whether it was new. */
@@ -172,14 +174,15 @@ export class NameWalk {
       case step.ROLE_STRUCT:
       case step.ROLE_UNION: {
         if (name < 0) break;
-        const print = rank === RANK_DECLARATION ? 0 : mix(size, place, (flags & step.HAS_CHILDREN) !== 0 ? this.#nameOfChild(next) : 0);
+        const print = rank === RANK_DECLARATION ? 0 : mix(size, place, (flags & step.HAS_CHILDREN) !== 0 ? this.#firstChild(next) : 0);
         records.fold(name, role, rank, print, this.#base + die, this.#unit);
         break;
       }
       case step.ROLE_ENUM: {
-        const print = rank === RANK_DECLARATION ? 0 : mix(size, place, (flags & step.HAS_CHILDREN) !== 0 ? this.#nameOfChild(next) : 0);
+        const print = rank === RANK_DECLARATION ? 0 : mix(size, place, (flags & step.HAS_CHILDREN) !== 0 ? this.#firstChild(next) : 0);
         const fresh = records.fold(name < 0 ? ANONYMOUS : name, role, rank, print, this.#base + die, this.#unit);
-        if (fresh && (flags & step.HAS_CHILDREN) !== 0) walkedTo = this.#enumerators(next, this.#base + die, mix(print, name, role));
+        if (fresh && (flags & step.HAS_CHILDREN) !== 0)
+          walkedTo = this.#enumerators(next, this.#base + die, mix(print, this.#sink.names.print(name), role));
         break;
       }
       case step.ROLE_TYPEDEF:
@@ -238,9 +241,9 @@ export class NameWalk {
     throw this.#damage(`an enumeration that does not end within its unit (${bytes.length} bytes)`, from);
   }
 
-  /** Number of the first child's name, for fingerprints; 0 when it has none. */
-  #nameOfChild(at: number): number {
-    return this.#nameAt(at, 0) + 1;
+  /** The first child's name as part of a fingerprint; 0 when it has none. */
+  #firstChild(at: number): number {
+    return this.#sink.names.print(this.#nameAt(at, 0));
   }
 
   /** Name of the entry that this one's registers refer to (DW_AT_specification, DW_AT_abstract_origin) within the unit; -1: none. */

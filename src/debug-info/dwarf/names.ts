@@ -2,13 +2,15 @@
  * Entries of .debug_info by name, functions by address: from the index (name-index.ts), which is built when it is worth it; until then
  * single names are searched for (raw-search.ts).
  */
+
+import type { Helper } from "../../bytes/worker-pool.ts";
 import type { TypeKey } from "../c-type.ts";
 import type { DebugSections } from "../debug-sections.ts";
 import { FunctionMap } from "./function-map.ts";
-import { type BuiltIndex, buildIndex } from "./name-build.ts";
+import type { BuiltIndex } from "./name-build.ts";
 import { type EntryPlace, NameIndex } from "./name-index.ts";
 import { loadIndex, saveIndex } from "./name-index-file.ts";
-import { readUnitTable } from "./name-units.ts";
+import { buildInBackground, buildParallel } from "./name-parallel.ts";
 import { RawSearch } from "./raw-search.ts";
 
 interface Built {
@@ -19,6 +21,7 @@ interface Built {
 
 /** A file with less is indexed at once: a module. */
 const SMALL = 1 << 23;
+const PATIENCE_MS = 30_000;
 /** Searching so many times the bytes of .debug_info costs what the index costs. */
 const SEARCH_LIMIT = 3;
 
@@ -28,6 +31,8 @@ export class DieNames {
   /** An index of an earlier run was looked for. */
   #looked = false;
   #search: RawSearch | undefined;
+  /** At work on the index, which it also keeps. */
+  #background: Helper | undefined;
 
   /** Nothing is read yet. */
   constructor(sections: DebugSections) {
@@ -86,9 +91,8 @@ export class DieNames {
     const section = this.#sections.section(".debug_info");
     if (section === undefined) return undefined;
     this.#search = undefined;
-    const units = readUnitTable(section);
-    const index = buildIndex(this.#sections, units);
-    if (section.size >= SMALL) saveIndex(this.#sections, index);
+    const index = (this.#background?.wait(PATIENCE_MS) as BuiltIndex | undefined) ?? buildParallel(this.#sections, section);
+    if (this.#background === undefined && section.size >= SMALL) saveIndex(this.#sections, index);
     return this.#use(index);
   }
 
@@ -100,6 +104,13 @@ export class DieNames {
       if (kept !== undefined) this.#use(kept);
     }
     return this.#built;
+  }
+
+  /** Starts making the index on another thread where that can be done, so that it is there when it is needed. */
+  prepare(): void {
+    if (this.#known() !== undefined || this.#background !== undefined) return;
+    this.#background = buildInBackground(this.#sections);
+    this.#background?.onDone((index) => this.#use(index as BuiltIndex));
   }
 
   #use({ names, functions, damaged }: BuiltIndex): Built {

@@ -60,6 +60,8 @@ class Wanted implements NameSink {
     fromStrings: (offset: number) => (this.offsets.has(offset) ? 0 : -1),
     fromBytes: (bytes: Uint8Array, offset: number) =>
       bytes[offset + this.name.length] === 0 && this.name.every((byte, i) => bytes[offset + i] === byte) ? 0 : -1,
+    // Different definitions are not told apart here.
+    print: () => 0,
   };
   readonly records = {
     add: (name: number, kind: number, rank: number, print: number, die: number, unit: number) => {

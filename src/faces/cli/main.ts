@@ -1,9 +1,14 @@
 /** The program's entry: runs it and turns what escapes into one line and an exit status. */
 import { InquestError } from "../../bytes/errors.ts";
+import { workerSettings } from "../../bytes/worker-pool.ts";
 import { EXIT, program } from "./program.ts";
 import { ProgramUsageError } from "./program-options.ts";
 import { errorText } from "./report-error.ts";
 import { writeAll } from "./write-all.ts";
+
+/** Set by scripts/bundle.mjs. */
+declare const INQUEST_WORKER: string | undefined;
+workerSettings.script = new URL(typeof INQUEST_WORKER === "string" ? INQUEST_WORKER : "../index-worker.js", import.meta.url);
 
 function fail(error: unknown): void {
   if (error instanceof ProgramUsageError) {

@@ -110,6 +110,7 @@ async function run(session: Session, options: ProgramOptions, progress: Progress
   }
   if (prompts && !session.finished && !runner.outputClosed) {
     const { runPrompt } = await import("./prompt.ts");
+    if (process.stdin.isTTY === true) session.kernel.debugInfo.vmlinux?.info.prepare?.();
     const succeeded = await runPrompt(runner, {
       input: process.stdin,
       output: process.stdout,
