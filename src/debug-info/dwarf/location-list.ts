@@ -150,8 +150,9 @@ function splitRange(unit: DwarfUnit, reader: DwarfReader, kind: number, base: bi
       return { low, high: unit.addressAt(reader.uleb()) };
     }
     case dw.DW_LLE_startx_length: {
+      // GCC up to 12 writes end - begin - 1 for end - (begin - 1) where a place begins within a call: 2 too few, or below 0.
       const low = unit.addressAt(reader.uleb());
-      return { low, high: sum(low, BigInt(reader.u32())) };
+      return { low, high: low + BigInt(reader.i32()) };
     }
     case dw.DW_LLE_offset_pair: {
       const low = sum(base, BigInt(reader.u32()));
