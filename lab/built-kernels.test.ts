@@ -30,6 +30,7 @@ describe("kernels the lab builds", () => {
   it("are a suite of their own", () => {
     const ids = selectCases({ suite: "built", arch: "arm64" }).map(({ id }) => id);
     expect(ids).toEqual(["6.1-arm64-plain-null", "sid-arm64-plain-null"]);
+    expect(selectCases({}).map(({ id }) => id)).toContain("6.1-amd64-plain-null");
     expect(selectCases({ suite: "bookworm" }).every(({ kernel }) => kernel.flavour.startsWith("cloud"))).toBe(true);
   });
 });

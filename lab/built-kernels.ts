@@ -24,6 +24,10 @@ export interface BuiltKernelChoice extends KernelChoice {
   readonly fragments: readonly string[];
   /** Scenarios that `--suite built` makes of it. */
   readonly scenarios: readonly string[];
+  /** Those of them that the matrix has too, for CI. */
+  readonly inMatrix: readonly string[];
+  /** Put on the kernel's command line in every scenario. */
+  readonly append: string;
 }
 
 const BUILD_TIMEOUT_MS = 3_600_000;
@@ -34,9 +38,11 @@ interface Recipe {
   readonly flavour: string;
   readonly fragments: readonly string[];
   readonly scenarios?: readonly string[];
+  readonly inMatrix?: readonly string[];
+  readonly append?: string;
 }
 
-function choice({ series, arch, flavour, fragments, scenarios }: Recipe): BuiltKernelChoice {
+function choice({ series, arch, flavour, fragments, scenarios = ["null"], inMatrix = [], append = "" }: Recipe): BuiltKernelChoice {
   return {
     id: `${series}-${arch}-${flavour}`,
     suite: series === "6.1" ? "bookworm" : "sid",
@@ -44,7 +50,9 @@ function choice({ series, arch, flavour, fragments, scenarios }: Recipe): BuiltK
     flavour,
     version: /^\d+\.\d+$/,
     fragments: ["common", arch, ...fragments],
-    scenarios: scenarios ?? ["null"],
+    scenarios,
+    inMatrix,
+    append,
   };
 }
 
@@ -59,13 +67,21 @@ export const BUILT_KERNELS: readonly BuiltKernelChoice[] = (
       flavour: "plain",
       fragments: [...PLAIN_AMD64, "slab"],
       scenarios: ["null", "hung", "bare"],
+      inMatrix: ["null"],
     },
     { series: "6.1", arch: "amd64", flavour: "nosyms", fragments: [...PLAIN_AMD64, "slab", "no-kallsyms"] },
-    { series: "6.1", arch: "amd64", flavour: "debug", fragments: ["debug", "debug-amd64"], scenarios: ["null", "uaf"] },
+    {
+      series: "6.1",
+      arch: "amd64",
+      flavour: "debug",
+      fragments: ["debug", "debug-amd64"],
+      scenarios: ["null", "list"],
+      append: "page_owner=on",
+    },
     { series: "6.1", arch: "amd64", flavour: "up", fragments: [...PLAIN_AMD64, "slub", "up"], scenarios: ["null", "timer"] },
     { series: "6.1", arch: "arm64", flavour: "plain", fragments: ["plain", "plain-arm64", "slub"] },
     { series: "sid", arch: "amd64", flavour: "plain", fragments: [...PLAIN_AMD64, "slub"] },
-    { series: "sid", arch: "amd64", flavour: "debug", fragments: ["debug", "debug-amd64"] },
+    { series: "sid", arch: "amd64", flavour: "debug", fragments: ["debug", "debug-amd64"], append: "page_owner=on" },
     { series: "sid", arch: "amd64", flavour: "up", fragments: [...PLAIN_AMD64, "slub-tiny", "up"] },
     { series: "sid", arch: "arm64", flavour: "plain", fragments: ["plain", "plain-arm64", "slub"] },
   ] satisfies Recipe[]

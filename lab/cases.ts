@@ -28,7 +28,9 @@ function plan(kernel: KernelChoice, scenario: Scenario, capture: CasePlan["captu
     kernel,
     scenario,
     capture,
-    inMatrix: inAll && kernel.suite !== "sid" && kernel.flavour.startsWith("cloud"),
+    inMatrix: isBuilt(kernel)
+      ? kernel.inMatrix.includes(scenario.name)
+      : inAll && kernel.suite !== "sid" && kernel.flavour.startsWith("cloud"),
     everyFormat: inAll && !isBuilt(kernel),
   };
 }
@@ -61,8 +63,8 @@ export function selectCases(filter: { readonly suite?: string; readonly arch?: s
   const patterns = (filter.ids ?? []).map((id) => new RegExp(`^${id.replaceAll(".", "\\.").replaceAll("*", ".*")}$`));
   return allCases().filter((candidate) => {
     if (filter.arch !== undefined && candidate.kernel.arch !== filter.arch) return false;
-    if (filter.suite === "built" ? !isBuilt(candidate.kernel) : filter.suite !== undefined && candidate.kernel.suite !== filter.suite)
-      return false;
+    const suite = isBuilt(candidate.kernel) ? "built" : candidate.kernel.suite;
+    if (filter.suite !== undefined && suite !== filter.suite) return false;
     if (patterns.length > 0) return patterns.some((pattern) => pattern.test(candidate.id));
     if (filter.suite === "built") return isBuilt(candidate.kernel) && candidate.kernel.scenarios.includes(candidate.scenario.name);
     return candidate.inMatrix || (filter.suite === "sid" && candidate.everyFormat);

@@ -5,6 +5,7 @@
 import { createHash } from "node:crypto";
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { isBuilt } from "./built-kernels.ts";
 import { type CachedCase, caseDir, type LabCase, type LabDump, loadCase } from "./case-record.ts";
 import type { CasePlan } from "./cases.ts";
 import { ensureKernel } from "./ensure-kernel.ts";
@@ -35,10 +36,15 @@ const KDUMP_TIMEOUT_MS = 240_000;
 function caseKey(plan: CasePlan, kernel: Kernel): string {
   const { panic, ...scenario } = plan.scenario;
   const hash = createHash("sha256").update(JSON.stringify([RECIPE, plan.id, plan.capture, plan.everyFormat, scenario, panic.source]));
-  hash.update(programsHash(kernel));
+  hash.update(programsHash(kernel)).update(kernelAppend(plan));
   const scripts = readdirSync(labSource("guest")).filter((name) => plan.capture === "kdump" || !name.includes("crash-kernel"));
   for (const name of scripts.sort()) hash.update(name).update(readFileSync(labSource("guest", name)));
   return hash.digest("hex").slice(0, 16);
+}
+
+/** What a kernel of ours wants on its command line. */
+function kernelAppend({ kernel }: CasePlan): string {
+  return isBuilt(kernel) ? kernel.append : "";
 }
 
 function memoryFor(plan: CasePlan): number {
@@ -76,8 +82,8 @@ async function capture(plan: CasePlan, kernel: Kernel, dir: string): Promise<Omi
   const memoryMiB = memoryFor(plan);
   const outputs = plan.capture === "kdump" ? kdumpOutputs(kernel, plan.everyFormat) : [];
   const kdump = plan.capture === "kdump" ? kdumpPlan(kernel, outputs) : undefined;
-  const reserve = kdump === undefined ? "" : `crashkernel=${CRASH_KERNEL_MIB[kernel.arch]}M `;
-  const append = `oops=panic panic=0 ${reserve}${scenario.append ?? ""}`.trim();
+  const reserve = kdump === undefined ? "" : `crashkernel=${CRASH_KERNEL_MIB[kernel.arch]}M`;
+  const append = ["oops=panic panic=0", reserve, scenario.append, kernelAppend(plan)].filter(Boolean).join(" ");
   const cpu = scenario.cpu?.[kernel.arch] ?? (kernel.flavour.endsWith("16k") ? "max" : defaultCpu(kernel.arch));
   const work = join(dir, "work");
   for (const name of ["dumps", "work"]) mkdirSync(join(dir, name), { recursive: true });
