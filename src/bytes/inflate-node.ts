@@ -23,7 +23,8 @@ export function inflate(input: Uint8Array, size: number): Uint8Array | string {
   try {
     // A little room beyond the end keeps zlib from setting up a second buffer of this size.
     const output = inflateSync(input, { chunkSize: Math.max(64, size + 64), maxOutputLength: size });
-    return output.length === size ? output : `zlib: ${output.length} bytes instead of ${size}`;
+    if (output.length !== size) return `zlib: ${output.length} bytes instead of ${size}`;
+    return new Uint8Array(output.buffer, output.byteOffset, output.length);
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     return code === "ERR_BUFFER_TOO_LARGE" ? `zlib: more than ${size} bytes` : `zlib: ${message}`;
