@@ -14,9 +14,12 @@ import type { Die } from "../debug-info/dwarf/die.ts";
 import { evaluateLocation, evaluateScalar } from "../debug-info/dwarf/expression.ts";
 import { type ExpressionContext, expressionUnit } from "../debug-info/dwarf/expression-context.ts";
 import { registerOf } from "../debug-info/dwarf/expression-machine.ts";
+import { assemblyPassed } from "./assembly-calls.ts";
 import { type CallChain, callChain, type DescribedCall } from "./call-chain.ts";
+import { type CodeWorld, registerAt } from "./code-values.ts";
 import type { FrameEvaluation } from "./frame-evaluation.ts";
 import { FunctionCode } from "./function-code.ts";
+import { stableWord } from "./stable-memory.ts";
 
 /** Callers that one value may lead through. */
 const MAX_CALLERS = 32;
@@ -48,7 +51,9 @@ export class EntryRegisters {
   evaluate(expression: Uint8Array): bigint {
     const register = registerOf(expression);
     if (register !== undefined) return this.value(register);
-    return this.#unwrap(this.#attempt(() => evaluateScalar(expression, this.#frame.context({ registers: "at entry" }))));
+    return this.#unwrap(
+      this.#attempt(() => evaluateScalar(expression, this.#frame.context({ at: this.#frame.place.function.entry ?? 0n }))),
+    );
   }
 
   /** What was passed for a parameter that the function does not take any more (constant propagation). Throws UnsupportedError. */
@@ -69,7 +74,7 @@ export class EntryRegisters {
       if (value === undefined) throw new UnsupportedError(`needs ${frame.registerName(register)} of the caller, which is not known`);
       return value;
     }
-    return this.#passed(this.#trusted().calls, register);
+    return assemblyPassed(frame, register) ?? this.#passed(this.#trusted().calls, register);
   }
 
   /** The calls into this frame when their word counts. Throws UnsupportedError when it does not. */
@@ -133,8 +138,8 @@ export class EntryRegisters {
       }
       const name = functionOf(last)?.name ?? "the caller";
       if (typeof what === "number") {
-        // Not described: GCC leaves out what it passes on untouched.
-        if (this.#untouched(last, what)) return before === undefined ? caller.entry.value(what) : this.#passed(before, what);
+        const value = this.#computed(last, before, what);
+        if (value !== undefined) return value;
         throw new UnsupportedError(`${name} does not tell what it passed in ${this.#frame.registerName(what)}`);
       }
       throw new UnsupportedError(`${name} does not tell what it passed for it`);
@@ -143,14 +148,24 @@ export class EntryRegisters {
     }
   }
 
-  /** Does the function that makes a call still have in a register what it was entered with? */
-  #untouched(call: DescribedCall, register: number): boolean {
+  /** What is not described (untouched arguments, for one, are left out by GCC) may follow from the code of the function that makes the call. */
+  #computed(call: DescribedCall, before: CallChain["calls"] | undefined, register: number): bigint | undefined {
     const fn = functionOf(call);
-    const { kernel, place } = this.#frame;
-    const code = fn?.entry === undefined ? undefined : FunctionCode.of(kernel, call.owner, fn);
-    if (code === undefined || fn?.entry === undefined) return false;
+    const { kernel, place, stack, caller } = this.#frame;
+    const code = fn === undefined ? undefined : FunctionCode.of(kernel, call.owner, fn);
+    if (code === undefined || caller === undefined) return undefined;
     const at = code.before(kernel.debugInfo.runtime(call.owner, call.site.returnAddress));
-    return at !== undefined && code.keeps(place.frame.registers.file, register, kernel.debugInfo.runtime(call.owner, fn.entry), at);
+    if (at === undefined) return undefined;
+    const world: CodeWorld = {
+      file: place.frame.registers.file,
+      entryRegister: (each) => {
+        const value = this.#attempt(() => (before === undefined ? caller.entry.value(each) : this.#passed(before, each)));
+        return typeof value === "string" ? undefined : value;
+      },
+      stableMemory: (address, size) => stableWord(kernel, stack, address, size),
+      now: before === undefined ? caller.now : undefined,
+    };
+    return registerAt(code, world, register, at);
   }
 
   /** The context of a function that left by a jump: registers that calls preserve, and what it was passed itself. */

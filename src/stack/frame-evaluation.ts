@@ -3,23 +3,26 @@
  * canonical frame address, the function's frame base, and, through the caller, what registers held when the function was entered.
  */
 import { type VirtualAddress, virtual } from "../bytes/address.ts";
-import { InquestError } from "../bytes/errors.ts";
+import { InquestError, UnsupportedError } from "../bytes/errors.ts";
 import { DW_AT_frame_base, DW_AT_location } from "../debug-info/dwarf/constants.ts";
 import type { Unit } from "../debug-info/dwarf/die.ts";
 import { evaluateScalar } from "../debug-info/dwarf/expression.ts";
 import { type ExpressionContext, type ExpressionMemory, expressionUnit } from "../debug-info/dwarf/expression-context.ts";
 import type { Kernel } from "../kernel/kernel.ts";
+import { type CodeWorld, registerAt } from "./code-values.ts";
 import { EntryRegisters } from "./entry-registers.ts";
-import type { UnwoundStack } from "./frame.ts";
+import type { StackFrame, UnwoundStack } from "./frame.ts";
 import { type PhysicalPlace, physicalIndex, physicalPlace } from "./frame-place.ts";
+import { FunctionCode } from "./function-code.ts";
+import { stableWord } from "./stable-memory.ts";
 
 /** Variables that are defined by other variables, nested; a ring ends here. */
 const MAX_VARIABLES = 8;
 
 /** How one expression is to be evaluated. */
 export interface EvaluationMode {
-  /** Registers as they are (unless told), as they were on entry to the function, or none. */
-  readonly registers?: "at entry" | "none";
+  /** Link-time address of the function at which the expression held; not told: where the frame stands. */
+  readonly at?: bigint;
   /** Told when the caller was asked. */
   readonly onCaller?: () => void;
 }
@@ -59,9 +62,14 @@ export class FrameEvaluation {
     return next?.kind === "call" && next.certainty === "exact" && this.place.frame.certainty === "exact";
   }
 
+  /** The next physical frame, whoever wrote it. */
+  get callerFrame(): StackFrame | undefined {
+    return this.calledNormally ? this.stack.frames[this.#next] : undefined;
+  }
+
   /** Registers of the next physical frame; those that a call preserves are the ones this function was entered with. */
   callerRegister(register: number): bigint | undefined {
-    return this.calledNormally ? this.stack.frames[this.#next]?.registers.get(register) : undefined;
+    return this.callerFrame?.registers.get(register);
   }
 
   /** What registers held when the function was entered. */
@@ -95,13 +103,11 @@ export class FrameEvaluation {
       mode.onCaller?.();
       return question();
     };
+    const { at } = mode;
     return {
-      unit: expressionUnit(this.unit, this.place.described.link),
-      memory: this.memory,
-      register: (register) => {
-        if (mode.registers === "none") return undefined;
-        return mode.registers === "at entry" ? ask(() => this.entry.value(register)) : this.register(register);
-      },
+      unit: expressionUnit(this.unit, at ?? this.place.described.link),
+      memory: at === undefined ? this.memory : this.#stableMemory(),
+      register: (register) => (at === undefined ? this.register(register) : this.#registerAt(register, at, ask)),
       registerName: (register) => this.registerName(register),
       runtime: (link) => this.runtime(link),
       cfa: () => this.cfa,
@@ -123,13 +129,51 @@ export class FrameEvaluation {
     };
   }
 
+  /** Where the function stands, and the registers it has there, for what is computed from its code. */
+  get now(): CodeWorld["now"] {
+    const { frame, function: fn, described } = this.place;
+    const at = frame.kind === "interrupted" ? frame.pc : FunctionCode.of(this.kernel, described, fn)?.before(frame.pc);
+    return at === undefined ? undefined : { at, register: (register) => this.register(register) };
+  }
+
+  /** A register at another place of the function: as on entry, or computed from the code. */
+  #registerAt(register: number, link: bigint, ask: (question: () => bigint) => bigint): bigint | undefined {
+    const { kernel, place } = this;
+    const { described, function: fn, frame } = place;
+    if (link === fn.entry) return ask(() => this.entry.value(register));
+    const code = FunctionCode.of(kernel, described, fn);
+    if (code === undefined) return undefined;
+    const world: CodeWorld = {
+      file: frame.registers.file,
+      entryRegister: (each) => orUndefined(() => ask(() => this.entry.value(each))),
+      stableMemory: (address, size) => stableWord(kernel, this.stack, address, size),
+      now: this.now,
+    };
+    return registerAt(code, world, register, kernel.debugInfo.runtime(described, link));
+  }
+
+  /** Memory that is as it was when the function was entered. */
+  #stableMemory(): ExpressionMemory {
+    const read = (address: bigint, size: number): bigint => {
+      const word = stableWord(this.kernel, this.stack, address, size);
+      if (word === undefined) throw new UnsupportedError("needs memory that may have been changed since");
+      return word;
+    };
+    return {
+      u8: (address) => Number(read(address, 1)),
+      u16: (address) => Number(read(address, 2)),
+      u32: (address) => Number(read(address, 4)),
+      u64: (address) => read(address, 8),
+    };
+  }
+
   get #next(): number {
     return physicalIndex(this.stack, this.place.index + 1);
   }
 
   #frameBase(mode: EvaluationMode): bigint | undefined {
     const { function: fn, described } = this.place;
-    const expression = fn.die.unit.locationAt(fn.die, DW_AT_frame_base, described.link);
+    const expression = fn.die.unit.locationAt(fn.die, DW_AT_frame_base, mode.at ?? described.link);
     // The frame base of a frame base would be a ring.
     return expression === undefined ? undefined : evaluateScalar(expression, { ...this.context(mode), frameBase: () => undefined });
   }
@@ -137,7 +181,7 @@ export class FrameEvaluation {
   #variable(entry: number, mode: EvaluationMode): bigint | undefined {
     if (entry < this.unit.offset || entry >= this.unit.end || this.#depth >= MAX_VARIABLES) return undefined;
     const die = this.unit.dieAt(entry);
-    const expression = this.unit.locationAt(die, DW_AT_location, this.place.described.link);
+    const expression = this.unit.locationAt(die, DW_AT_location, mode.at ?? this.place.described.link);
     if (expression === undefined) return undefined;
     this.#depth++;
     try {
@@ -162,5 +206,14 @@ export class FrameEvaluation {
     }
     // The ABI of both machines: the caller's stack pointer after the return.
     return this.callerRegister(frame.registers.file.sp);
+  }
+}
+
+function orUndefined(compute: () => bigint): bigint | undefined {
+  try {
+    return compute();
+  } catch (error) {
+    if (error instanceof InquestError) return undefined;
+    throw error;
   }
 }

@@ -10,7 +10,7 @@
  * What the caller passed is found in its DW_TAG_call_site_parameter (entry-registers.ts).
  */
 import { InquestError } from "../bytes/errors.ts";
-import type { CType } from "../debug-info/c-type.ts";
+import { type CType, sizeOf } from "../debug-info/c-type.ts";
 import type { Scope, Variable } from "../debug-info/debug-info.ts";
 import { DW_AT_const_value, DW_AT_location } from "../debug-info/dwarf/constants.ts";
 import type { Die } from "../debug-info/dwarf/die.ts";
@@ -25,6 +25,7 @@ import type { StackFrame, UnwoundStack } from "./frame.ts";
 import { type EvaluationMode, FrameEvaluation } from "./frame-evaluation.ts";
 import { ownScopes, physicalIndex, physicalPlace } from "./frame-place.ts";
 import { constantValue, type Located, valueAt } from "./location-value.ts";
+import { isStable } from "./stable-memory.ts";
 
 /** How a value was come by. */
 export type VariableState =
@@ -47,7 +48,7 @@ export interface FrameVariable {
   readonly reason: string | undefined;
   /** Register that holds it whole, by its name; undefined otherwise. */
   readonly register: string | undefined;
-  /** The value is the one the function was entered with: the compiler kept none, and it may have been changed since. */
+  /** The value is the one the function, or inlined call, was entered with: the compiler kept none, and it may have been changed since. */
   readonly atEntry: boolean;
 }
 
@@ -167,17 +168,15 @@ class VariableReader {
       : { kind: "bytes", bytes: constant };
   }
 
-  /**
-   * What it was when its function was entered. Memory is left out: it may have been used for something else since. Of the registers at the
-   * entry to an inlined call nothing is known: there only constants and what the whole function was entered with are left.
-   */
+  /** What it was when its function, or the inlined call, was entered. Memory is left out where it may have been changed since. */
   #onEntry(): Outcome | undefined {
-    const { kind, entry } = this.#scope;
+    const { entry } = this.#scope;
     if (entry === undefined) return undefined;
-    const outcome = this.#at(entry, { registers: kind === "function" ? "at entry" : "none" });
-    if (outcome.value === undefined) return outcome;
-    if (outcome.value.address !== undefined) return undefined;
-    return { ...outcome, state: "from caller", register: undefined, atEntry: true };
+    const outcome = this.#at(entry, { at: entry });
+    const { kernel, stack } = this.#frame;
+    const address = outcome.value?.address;
+    if (address !== undefined && !isStable(kernel, stack, address, sizeOf(this.#variable.type))) return undefined;
+    return outcome.value === undefined ? outcome : { ...outcome, register: undefined, atEntry: true };
   }
 
   /** What the caller passed for it, where constant propagation took it from the function. */

@@ -38,8 +38,11 @@ export class FunctionCode {
   /** Steps that may lead to any other. */
   readonly #tables: readonly number[];
 
-  private constructor(kernel: Kernel, steps: readonly Step[]) {
+  readonly #entry: number;
+
+  private constructor(kernel: Kernel, steps: readonly Step[], entry: bigint) {
     this.#kernel = kernel;
+    this.#entry = steps.findIndex(({ at }) => at === entry);
     this.#steps = steps;
     this.#tables = steps.flatMap(({ ways }, index) => (ways === "all" ? [index] : []));
     const back: number[][] = steps.map(() => []);
@@ -93,6 +96,7 @@ export class FunctionCode {
     return new FunctionCode(
       kernel,
       code.map((each) => ({ ...each, ways: waysFrom(each, places, tails) })),
+      (ranges[0] as AddressRange).low,
     );
   }
 
@@ -105,25 +109,50 @@ export class FunctionCode {
 
   /** True when no way from one instruction to another (both by their addresses in the dump) writes the register. */
   keeps(file: RegisterFile, register: number, from: bigint, to: bigint): boolean {
-    const name = file.names[register];
     const between = this.#between(from, to);
-    if (name === undefined || between === undefined) return false;
-    const preserved = file.calleeSaved.includes(register) || register === file.sp;
-    return between.every(({ instruction }) => {
-      if (instruction.writes.includes(name)) return false;
-      return instruction.flow !== "call" || preserved || this.#isTracer(instruction);
-    });
+    return between !== undefined && !between.some((index) => this.#writes(file, register, index));
   }
 
-  /** Instructions on the ways from one to another; undefined when one of them is none. */
-  #between(from: bigint, to: bigint): readonly Step[] | undefined {
+  /**
+   * The instructions that may have given a register the value it has at another; `entry`: it may still have the one that the function was
+   * entered with. undefined when the address is that of no instruction.
+   */
+  definitions(
+    file: RegisterFile,
+    register: number,
+    at: bigint,
+  ): { readonly writers: readonly DecodedInstruction[]; readonly entry: boolean } | undefined {
+    const place = this.#steps.findIndex((step) => step.at === at);
+    if (place < 0) return undefined;
+    const writers = new Set<number>();
+    let entry = place === this.#entry;
+    this.#reach([...(this.#back[place] ?? []), ...this.#tables], (index) => {
+      if (this.#writes(file, register, index)) {
+        writers.add(index);
+        return [];
+      }
+      if (index === this.#entry) entry = true;
+      return [...(this.#back[index] ?? []), ...this.#tables];
+    });
+    return { writers: Array.from(writers, (index) => (this.#steps[index] as Step).instruction), entry };
+  }
+
+  #writes(file: RegisterFile, register: number, index: number): boolean {
+    const { instruction } = this.#steps[index] as Step;
+    if (instruction.writes.includes(file.names[register] ?? "")) return true;
+    const preserved = file.calleeSaved.includes(register) || register === file.sp;
+    return instruction.flow === "call" && !preserved && !this.#isTracer(instruction);
+  }
+
+  /** Places of the instructions on the ways from one to another; undefined when one of the two is none. */
+  #between(from: bigint, to: bigint): readonly number[] | undefined {
     const steps = this.#steps;
     const first = steps.findIndex(({ at }) => at === from);
     const last = steps.findIndex(({ at }) => at === to);
     if (first < 0 || last < 0) return undefined;
     const forth = this.#reach([first], (index) => (steps[index] as Step).ways);
     const back = this.#reach([...(this.#back[last] ?? []), ...this.#tables], (index) => [...(this.#back[index] ?? []), ...this.#tables]);
-    return steps.filter((_, index) => forth.has(index) && back.has(index));
+    return [...forth].filter((index) => back.has(index));
   }
 
   #reach(start: readonly number[], next: (index: number) => readonly number[] | "all"): ReadonlySet<number> {

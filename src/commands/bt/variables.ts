@@ -88,7 +88,7 @@ export function* variableLines(variables: readonly BtVariable[], radix: 10 | 16)
 }
 
 function origin({ state, atEntry }: BtVariable): string {
-  if (state !== "from caller") return "";
+  if (state !== "from caller") return atEntry === true ? " (at entry)" : "";
   return atEntry === true ? " (from caller, at entry)" : " (from caller)";
 }
 

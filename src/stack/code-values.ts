@@ -1,0 +1,99 @@
+/**
+ * What a register held at an instruction of a function, computed from the function's code: where on every way to it the value comes from
+ * the same place. Nothing is guessed: another way, a call in between, memory that may have changed since, and there is no answer.
+ *
+ *   entry   mov 0x70(%rdi),%rdi        rdi at the jump = *(entry rdi + 0x70), read from saved registers of user mode, which stay
+ *           jmp ksys_write
+ */
+import type { DecodedInstruction, MemoryOperand, Operand } from "../arch/disassembler.ts";
+import type { RegisterFile } from "../arch/registers.ts";
+import type { FunctionCode } from "./function-code.ts";
+
+/** Moves that are followed for one value. */
+const MAX_MOVES = 16;
+
+export interface CodeWorld {
+  readonly file: RegisterFile;
+  /** Registers on entry; undefined when not known. */
+  entryRegister(register: number): bigint | undefined;
+  /** Memory that nothing has changed since; undefined for all other. */
+  stableMemory(address: bigint, size: number): bigint | undefined;
+  /** Where the function stands now, and the registers it has there; undefined when it has left the stack. */
+  readonly now: { readonly at: bigint; register(register: number): bigint | undefined } | undefined;
+}
+
+/** A register before the instruction at an address; undefined when it cannot be told. */
+export function registerAt(code: FunctionCode, world: CodeWorld, register: number, at: bigint, moves = 0): bigint | undefined {
+  const { file, now } = world;
+  if (moves > MAX_MOVES) return undefined;
+  const current = now?.register(register);
+  if (now !== undefined && current !== undefined && code.keeps(file, register, at, now.at)) return current;
+  const { writers, entry } = code.definitions(file, register, at) ?? { writers: [], entry: false };
+  const [writer] = writers;
+  if (writer === undefined) return entry ? world.entryRegister(register) : undefined;
+  if (entry || writers.length > 1 || writer.flow === "call") return undefined;
+  return result(code, world, writer, file.names[register] ?? "", moves + 1);
+}
+
+/** What an instruction wrote to a register. */
+function result(code: FunctionCode, world: CodeWorld, instruction: DecodedInstruction, name: string, moves: number): bigint | undefined {
+  const { mnemonic, operands, address } = instruction;
+  if (mnemonic === "cltq") return extended(named(code, world, "rax", address, moves), 4, 8);
+  const target = operands.find((each) => each.kind === "register" && each.full === name && each.access === "write");
+  // Narrower writes leave the rest of the register as it was; those of four bytes clear it.
+  if (target?.kind !== "register" || target.size < 4) return undefined;
+  const sources = operands.filter((each) => each !== target);
+  const [source, more] = sources;
+  if (source === undefined) return undefined;
+  if (more !== undefined) return undefined;
+  if (mnemonic === "lea" && source.kind === "memory") {
+    const at = addressOf(code, world, source, address, moves);
+    return at === undefined ? undefined : BigInt.asUintN(target.size * 8, at);
+  }
+  const value = operandValue(code, world, source, address, moves);
+  if (value === undefined) return undefined;
+  if (/^(movs[bwl][wlq]|movsxd?|sxtw|ldrsw|ldursw)$/.test(mnemonic)) return extended(value, sizeOfOperand(source), target.size);
+  if (/^(movabs|mov[lq]?|movz[bw][lq]|ldu?r)$/.test(mnemonic)) return BigInt.asUintN(target.size * 8, value);
+  return undefined;
+}
+
+function named(code: FunctionCode, world: CodeWorld, name: string, at: bigint, moves: number): bigint | undefined {
+  const register = world.file.names.indexOf(name);
+  return register < 0 ? undefined : registerAt(code, world, register, at, moves);
+}
+
+/** An operand's value, cut to its width. */
+function operandValue(code: FunctionCode, world: CodeWorld, operand: Operand, at: bigint, moves: number): bigint | undefined {
+  switch (operand.kind) {
+    case "register": {
+      const value = named(code, world, operand.full, at, moves);
+      return value === undefined ? undefined : BigInt.asUintN(operand.size * 8, value);
+    }
+    case "immediate":
+      return BigInt.asUintN(64, operand.value);
+    case "memory": {
+      const address = operand.size > 0 && operand.size <= 8 ? addressOf(code, world, operand, at, moves) : undefined;
+      return address === undefined ? undefined : world.stableMemory(address, operand.size);
+    }
+    default:
+      return undefined;
+  }
+}
+
+function addressOf(code: FunctionCode, world: CodeWorld, operand: MemoryOperand, at: bigint, moves: number): bigint | undefined {
+  if (operand.segment !== undefined || operand.writeback !== undefined) return undefined;
+  // arm64 may extend the index from 32 bits, which operands do not tell.
+  if (operand.index !== undefined && world.file.link !== undefined) return undefined;
+  const base = operand.base === undefined ? 0n : named(code, world, operand.base, at, moves);
+  const index = operand.index === undefined ? 0n : named(code, world, operand.index, at, moves);
+  if (base === undefined || index === undefined) return undefined;
+  return BigInt.asUintN(64, base + index * BigInt(operand.scale) + operand.displacement);
+}
+
+function sizeOfOperand(operand: Operand): number {
+  return operand.kind === "register" || operand.kind === "memory" ? operand.size : 8;
+}
+
+function extended(value: bigint | undefined, from: number, to: number): bigint | undefined {
+  return value === undefined ? undefined : BigInt.asUintN(to * 8, BigInt.asIntN(from * 8, value));
+}
