@@ -12,7 +12,7 @@
  * arm64's frame records lead through exceptions and assembler code just so. What these do not tell, the registers that a caller will find
  * again, is added to their steps by WithSavedRegisters: from call-frame information where its frame is the one they proved.
  */
-import type { VirtualAddress } from "../bytes/address.ts";
+import { type VirtualAddress, virtual } from "../bytes/address.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import { Arm64FrameRecords } from "./arm64-frame-records.ts";
 import { BadCall } from "./bad-call.ts";
@@ -25,8 +25,9 @@ import { callBefore, returnAddressTest } from "./return-address.ts";
 import { isReturnTrampoline } from "./return-trampolines.ts";
 import { WithSavedRegisters } from "./saved-registers.ts";
 import { StackMap } from "./stack-map.ts";
-import { onStack } from "./task-stack.ts";
+import { onStack, taskPtRegs } from "./task-stack.ts";
 import type { RuleSource } from "./unwinder.ts";
+import { X86Entry } from "./x86-64-entry.ts";
 import { X86FramePointers } from "./x86-64-frame-pointers.ts";
 import { X86Prologues } from "./x86-64-prologues.ts";
 
@@ -57,7 +58,8 @@ export function unwindKit(kernel: Kernel): UnwindKit {
     const complete = (source: RuleSource) => new WithSavedRegisters(source, [callFrames]);
     const badCall = new BadCall(kernel.memory, { isCode: (address) => code.isCode(address), isReturnAddress, strip });
     const machine = kernel.arch.name === "x86_64" ? x86Sources : arm64Sources;
-    const shared = { isReturnAddress, strip, place, callFrames, complete };
+    const isCode = (address: bigint) => code.isCode(address);
+    const shared = { isReturnAddress, isCode, strip, place, callFrames, complete };
     return {
       code,
       stacks,
@@ -69,6 +71,7 @@ export function unwindKit(kernel: Kernel): UnwindKit {
 
 interface Shared {
   readonly isReturnAddress: (address: bigint) => boolean;
+  readonly isCode: (address: bigint) => boolean;
   readonly strip: (address: bigint) => VirtualAddress;
   readonly place: CodeRanges["place"];
   readonly callFrames: CallFrameRules;
@@ -85,13 +88,23 @@ function x86Sources(kernel: Kernel, stacks: StackMap, task: StackArea | undefine
       return original === undefined ? undefined : kernel.orc.find(original);
     },
   };
+  const anyStack = (address: bigint) => (task !== undefined && onStack(task, address)) || stacks.find(address) !== undefined;
   const pointers = new X86FramePointers(kernel.memory, {
     ...shared,
-    onStack: (address) => (task !== undefined && onStack(task, address)) || stacks.find(address) !== undefined,
+    onStack: anyStack,
     everyFunction: !kernel.orc.present,
     coveredByOrc: (pc) => orc.find(pc) !== undefined,
   });
-  if (!kernel.orc.present) return [shared.callFrames, shared.complete(pointers)];
+  if (!kernel.orc.present) {
+    const entry = new X86Entry(kernel.memory, {
+      // A new task's first code lies apart; in C since 6.6 but for ret_from_fork_asm (commit 3aec4ecb3d1f).
+      isEntry: (pc) => isEntryCode(kernel, pc) || shared.place(virtual(pc), false)?.function.startsWith("ret_from_fork") === true,
+      isCode: shared.isCode,
+      onStack: anyStack,
+      userRegisters: task === undefined ? undefined : taskPtRegs(kernel, task),
+    });
+    return [shared.callFrames, entry, shared.complete(pointers)];
+  }
   return [
     shared.complete(new OrcRules(kernel.memory, orc)),
     shared.callFrames,
