@@ -15,7 +15,8 @@ import { ask, checkLog, checkModules, checkMounts, checkSymbols, checkTasks } fr
 
 describe.each(builtCases().map((lab) => [lab.id, lab] as const))("%s", (_id, lab) => {
   const truth = truthOf(lab);
-  const hasKallsyms = truth.files.read("proc/kallsyms") !== undefined;
+  // Without kallsyms the guest has no names for its stacks, and shows no addresses of modules.
+  const namesSymbols = (truth.files.read("proc/kallsyms") ?? "") !== "";
 
   test.each(lab.dumps.map((dump) => [dump.name, dump] as const))("%s answers as the guest did", async (_name, dump) => {
     const kernel = await openBuilt(lab, dump);
@@ -24,8 +25,10 @@ describe.each(builtCases().map((lab) => [lab.id, lab] as const))("%s", (_id, lab
       const cpus = lab.kernel.flavour === "up" ? 1 : 2;
       expect(ask<{ release: string; cpus: number }>(session, "sys")).toMatchObject({ release: lab.release, cpus });
       checkTasks(session, truth, true);
-      checkModules(session, truth);
-      if (hasKallsyms) checkSymbols(session, truth);
+      if (namesSymbols) {
+        checkModules(session, truth);
+        checkSymbols(session, truth);
+      }
       checkMounts(session, truth);
       checkLog(session, truth);
     } finally {
@@ -43,10 +46,12 @@ describe.each(builtCases().map((lab) => [lab.id, lab] as const))("%s", (_id, lab
     checkModuleSections(kernel, truth);
   });
 
-  test("sleeping tasks stand where /proc/PID/stack said", async () => checkSleepingStacks(await openBuilt(lab), truth));
+  test.runIf(namesSymbols)("sleeping tasks stand where /proc/PID/stack said", async () => checkSleepingStacks(await openBuilt(lab), truth));
   const peers = cachedPeers();
   test.skipIf(peers === undefined || drgnDump(lab) === undefined)("drgn has the same frames", async () =>
     checkDrgnPcs(peers as NonNullable<typeof peers>, await openBuilt(lab, drgnDump(lab)), lab),
   );
-  test("the panic task's stack is the log's call trace", async () => checkPanicStack(await openBuilt(lab), lab.consolePath));
+  test.runIf(namesSymbols)("the panic task's stack is the log's call trace", async () =>
+    checkPanicStack(await openBuilt(lab), lab.consolePath),
+  );
 });
