@@ -28,7 +28,7 @@ describe("where debug files are", () => {
   });
 
   it("directories that the user names, then the system's", () => {
-    expect(debugDirectories(["/r"])).toEqual(["/r", "/r/usr/lib/debug", "/r/lib/debug", "/usr/lib/debug"]);
+    expect(debugDirectories(["/r"])).toEqual(["/r/usr/lib/debug", "/r/lib/debug", "/r", "/usr/lib/debug"]);
     expect(debugDirectories([])).toEqual(["/usr/lib/debug"]);
   });
 

@@ -20,7 +20,7 @@ export function safeRelease(release: string | undefined): string | undefined {
 
 /** A directory that the user names may be one of debug files, or the root of a file system with one in it. */
 export function debugDirectories(named: readonly string[], system = [SYSTEM_DEBUG_DIRECTORY]): readonly string[] {
-  return [...new Set([...named.flatMap((each) => [each, joinPath(each, "usr/lib/debug"), joinPath(each, "lib/debug")]), ...system])];
+  return [...new Set([...named.flatMap((each) => [joinPath(each, "usr/lib/debug"), joinPath(each, "lib/debug"), each]), ...system])];
 }
 
 /** Where the vmlinux of a release may be, those with debug information first. */

@@ -9,6 +9,7 @@
 import type { ByteSource } from "../bytes/byte-source.ts";
 import { FormatError, InquestError, UnsupportedError } from "../bytes/errors.ts";
 import { readExactly } from "../bytes/read-bytes.ts";
+import { hex } from "./debug-links.ts";
 import { COMPRESSION_HEADER, readCompression, unpackSection } from "./elf-compression.ts";
 
 export const EM_X86_64 = 62;
@@ -190,7 +191,7 @@ export class Elf {
   /** Build id in hex, which names the debug file that belongs to a kernel. */
   buildId(): string | undefined {
     for (const { name, type, description } of this.notes()) {
-      if (name === "GNU" && type === NT_GNU_BUILD_ID) return Array.from(description, (byte) => byte.toString(16).padStart(2, "0")).join("");
+      if (name === "GNU" && type === NT_GNU_BUILD_ID && description.length > 0) return hex(description);
     }
     return undefined;
   }
