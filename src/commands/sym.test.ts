@@ -77,4 +77,16 @@ test("a module's symbols stand between the bounds of its areas", () => {
     "6000 MODULE RODATA START: loop",
     "6fff MODULE RODATA END: loop",
   ]);
+  // Modules of data alone have no symbols where kallsyms lists functions only.
+  const alone = (name: string, start: bigint) => ({ name, regions: [{ kind: "core", start, end: start + 0x1000n }] });
+  const modules = [alone("first", 0x1000n), alone("loop", 0x3000n), alone("last", 0x5000n)];
+  expect([...sym.text({ symbols: [symbol("lo_open", 0x3000n)], modules }, { radix: 10 })]).toEqual([
+    "1000 MODULE START: first",
+    "2000 MODULE END: first",
+    "3000 MODULE START: loop",
+    "3000 (t) lo_open",
+    "4000 MODULE END: loop",
+    "5000 MODULE START: last",
+    "6000 MODULE END: last",
+  ]);
 });

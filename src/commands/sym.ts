@@ -84,18 +84,26 @@ export const sym = defineCommand<SymResult>({
     };
   },
   *text({ symbols, modules }, { radix }) {
-    const regions = new Map((modules ?? []).map((module) => [module.name, module.regions]));
-    let current: string | null = null;
+    // In the order of the symbols; a module may have none.
+    const pending = [...(modules ?? [])];
     let bounds: RegionBound[] = [];
+    let current: string | null = null;
     for (const symbol of symbols) {
       if (symbol.module !== current && modules !== undefined) {
         for (const bound of bounds) yield bound.text;
         current = symbol.module;
-        bounds = current === null ? [] : regionBounds(current, regions.get(current) ?? []);
+        const before = Math.max(
+          0,
+          pending.findIndex(({ name }) => name === current),
+        );
+        for (const { name, regions } of pending.splice(0, before)) for (const bound of regionBounds(name, regions)) yield bound.text;
+        const own = pending[0]?.name === current ? pending.shift() : undefined;
+        bounds = own === undefined ? [] : regionBounds(own.name, own.regions);
       }
       while (bounds[0] !== undefined && bounds[0].at <= symbol.address) yield (bounds.shift() as RegionBound).text;
       yield symbolLine(symbol, radix, modules === undefined);
     }
+    for (const { name, regions } of pending) bounds.push(...regionBounds(name, regions));
     for (const bound of bounds) yield bound.text;
   },
 });

@@ -70,7 +70,7 @@ describe("vtop", () => {
       "  PAGE: 21000",
       "",
       "      PTE         PHYSICAL  FLAGS",
-      "8000000000021163     21000  (PRESENT|RW)",
+      "8000000000021163    21000   (PRESENT|RW)",
       "",
       "      PAGE       PHYSICAL      MAPPING       INDEX CNT FLAGS",
       "ffffea0000000840    21000                0        5  2 1020 lru,reserved",

@@ -231,7 +231,7 @@ function* vtopText(machine: string, vtop: Vtop): Iterable<string> {
   if (vtop.mapping !== undefined) {
     const { vma, start, end, flags, file } = vtop.mapping;
     yield "      VMA           START       END     FLAGS FILE";
-    yield `${hex16(vma)} ${start.toString(16).padStart(10)} ${end.toString(16).padStart(10)} ${flags.toString(16)} ${file ?? ""}`.trimEnd();
+    yield `${hex16(vma)} ${start.toString(16).padStart(10)} ${end.toString(16).padStart(10)} ${flags.toString(16).padStart(6)} ${file ?? ""}`.trimEnd();
     yield "";
   }
   if (vtop.swap !== undefined) yield swapText(vtop.swap);
@@ -273,7 +273,7 @@ function* entryText(value: bigint, page: bigint, flags: readonly string[]): Iter
   const width = Math.max(entry.length, 3);
   const wide = Math.max(at.length, 8);
   yield `${centre("PTE", width)}  ${centre("PHYSICAL", wide)}  FLAGS`;
-  yield `${entry.padStart(width)}  ${at.padStart(wide)}  (${flags.length === 0 ? "no flags" : flags.join("|")})`;
+  yield `${entry.padStart(width)}  ${centre(at, wide, Math.ceil)}  (${flags.length === 0 ? "no flags" : flags.join("|")})`;
 }
 
 /** The row of a struct page as crash shows it. */
@@ -286,7 +286,8 @@ export function* pageText(page: PageInfo): Iterable<string> {
   yield `${hex16(page.page)} ${at.padStart(wide)} ${mapping} ${index} ${String(page.count).padStart(2)} ${page.flags.toString(16)} ${page.flagNames.join(",")}`.trimEnd();
 }
 
-function centre(text: string, width: number): string {
-  const left = Math.floor((width - text.length) / 2);
+/** @param half where the odd blank goes: left of values, right of headings, as in crash */
+function centre(text: string, width: number, half: (blanks: number) => number = Math.floor): string {
+  const left = half((width - text.length) / 2);
   return text.padStart(left + text.length).padEnd(width);
 }

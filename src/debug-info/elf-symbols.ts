@@ -3,7 +3,8 @@
  *
  *   │ name u32 │ info u8: bind:4 type:4 │ other u8 │ shndx u16 │ value u64 │ size u64 │
  *
- * Type letters are made up as `nm` does: by section and binding.
+ * Type letters are made up as `nm` does: by section and binding. Absolute symbols are no addresses (constants of assembly sources, the
+ * __crc_ of exports) and are left out, as kallsyms leaves them out.
  */
 import { FormatError } from "../bytes/errors.ts";
 import type { Elf, ElfSection } from "./elf.ts";
@@ -15,6 +16,7 @@ const SHT_NOBITS = 8;
 const SHF_WRITE = 1;
 const SHF_ALLOC = 2;
 const SHF_EXEC = 4;
+const SHN_UNDEF = 0;
 const SHN_ABS = 0xfff1;
 const SHN_LORESERVE = 0xff00;
 const STT_SECTION = 3;
@@ -62,7 +64,9 @@ export class ElfSymbols extends SortedSymbols {
     let count = 0;
     for (let at = 0; at + SYMBOL <= view.byteLength; at += SYMBOL) {
       const type = view.getUint8(at + 4) & 15;
-      if (view.getUint32(at, true) === 0 || view.getUint16(at + 6, true) === 0 || type === STT_SECTION || type === STT_FILE) continue;
+      const section = view.getUint16(at + 6, true);
+      if (view.getUint32(at, true) === 0 || section === SHN_UNDEF || section === SHN_ABS) continue;
+      if (type === STT_SECTION || type === STT_FILE) continue;
       places[count] = at;
       low[count] = view.getUint32(at + 8, true);
       high[count] = view.getUint32(at + 12, true);
@@ -93,7 +97,7 @@ export class ElfSymbols extends SortedSymbols {
     const bind = this.#view.getUint8(at + 4) >>> 4;
     const section = this.#view.getUint16(at + 6, true);
     if (bind === STB_WEAK) return (this.#view.getUint8(at + 4) & 15) === 1 ? "V" : "W";
-    const letter = section === SHN_ABS ? "a" : section >= SHN_LORESERVE ? "?" : sectionLetter(this.#sections[section]);
+    const letter = section >= SHN_LORESERVE ? "?" : sectionLetter(this.#sections[section]);
     return bind === STB_GLOBAL ? letter.toUpperCase() : letter;
   }
 
