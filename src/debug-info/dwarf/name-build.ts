@@ -7,9 +7,11 @@ import { FormatError, InquestError } from "../../bytes/errors.ts";
 import type { DebugSections, SectionData } from "../debug-sections.ts";
 import { type FunctionArrays, finishFunctions } from "./function-map.ts";
 import { finishNames, type NameArrays } from "./name-index.ts";
+import { addSplitUnit } from "./name-split.ts";
 import { FunctionRows, NameTable, RecordTable } from "./name-table.ts";
-import { readInto, type UnitTable } from "./name-units.ts";
-import { type NameSink, NameWalk, newUnitBases } from "./name-walk.ts";
+import { readInto, type UnitTable, unitContaining } from "./name-units.ts";
+import { type NameSink, NameWalk, newUnitBases, type Stray } from "./name-walk.ts";
+import { openUnits } from "./units.ts";
 
 const PIECE = 1 << 22;
 /** A unit larger than this is no compiler's. */
@@ -27,6 +29,8 @@ export interface TableSink extends NameSink {
   readonly names: NameTable;
   readonly records: RecordTable;
   readonly functions: FunctionRows;
+  readonly strays: Stray[];
+  readonly skeletons: number[];
 }
 
 export class NameBuilder {
@@ -49,6 +53,8 @@ export class NameBuilder {
       names: new NameTable(strings === undefined ? new Uint8Array(0) : strings.read(0, strings.size)),
       records: new RecordTable(),
       functions: new FunctionRows(),
+      strays: [],
+      skeletons: [],
       bases: newUnitBases(units.count),
     };
     this.#walk = new NameWalk(sections, this.sink);
@@ -67,15 +73,50 @@ export class NameBuilder {
         unit = behind;
         continue;
       }
-      if (size > this.#buffer.length) this.#buffer = new Uint8Array(Math.max(size, Math.min(PIECE, this.#section.size)));
-      readInto(this.#section, this.#buffer.subarray(0, size), base);
-      for (; unit < behind; unit++) this.#unit(unit, base);
+      this.#load(base, size);
+      for (; unit < behind; unit++) this.#attempt(() => this.#walk.walk(this.#units, unit, this.#buffer, base));
     }
   }
 
-  #unit(unit: number, base: number): void {
+  /** Names the strays, from the units that they refer to. */
+  nameStrays(): void {
+    const { strays, records } = this.sink;
+    let loaded = -1;
+    for (const { origin, single, kind, rank, print, die, unit } of strays.splice(0).sort((a, b) => a.origin - b.origin)) {
+      const holder = unitContaining(this.#units, origin);
+      if (holder < 0) continue;
+      const base = this.#units.start[holder] as number;
+      if (holder !== loaded) this.#load(base, (this.#units.end[holder] as number) - base);
+      loaded = holder;
+      this.#attempt(() => {
+        const name = this.#walk.nameAt(this.#units, holder, this.#buffer, base, origin);
+        if (name >= 0) records[single ? "add" : "fold"](name, kind, rank, print, die, unit);
+      });
+    }
+  }
+
+  /** Adds what the split files of skeleton units have; one that is not there hides names, which is damage. */
+  addSplitUnits(sections: DebugSections): void {
+    if (this.sink.skeletons.length === 0) return;
+    const file = openUnits(sections);
+    for (const number of this.sink.skeletons.splice(0)) {
+      this.#attempt(() => {
+        const { root } = file.unitAt(this.#units.start[number] as number);
+        if (root.unit.kind === "split") addSplitUnit(root, number, this.sink);
+        else this.damaged++;
+      });
+    }
+  }
+
+  #load(base: number, size: number): void {
+    if (size > this.#buffer.length) this.#buffer = new Uint8Array(Math.max(size, Math.min(PIECE, this.#section.size)));
+    readInto(this.#section, this.#buffer.subarray(0, size), base);
+  }
+
+  /** Damage costs what it damages. */
+  #attempt(action: () => void): void {
     try {
-      this.#walk.walk(this.#units, unit, this.#buffer, base);
+      action();
     } catch (error) {
       if (!(error instanceof InquestError)) throw error;
       this.damaged++;
@@ -89,13 +130,17 @@ export function buildIndex(sections: DebugSections, units: UnitTable): BuiltInde
   if (section === undefined) throw new FormatError(sections.file, "no .debug_info");
   const builder = new NameBuilder(sections, section, units);
   builder.walk(0, units.count);
-  return finish(builder.sink, sections, units, builder.damaged);
+  return finish(builder, sections, units);
 }
 
-export function finish(sink: TableSink, sections: DebugSections, units: UnitTable, damaged: number): BuiltIndex {
+/** Makes an index of what was collected. */
+export function finish(builder: NameBuilder, sections: DebugSections, units: UnitTable): BuiltIndex {
+  builder.nameStrays();
+  builder.addSplitUnits(sections);
+  const { names, records, functions, bases } = builder.sink;
   return {
-    names: finishNames(sink.names, sink.records, units.start),
-    functions: finishFunctions(sink.functions, units, sink.bases, sections),
-    damaged: damaged + (units.damage === undefined ? 0 : 1),
+    names: finishNames(names, records, units.start),
+    functions: finishFunctions(functions, units, bases, sections),
+    damaged: builder.damaged + (units.damage === undefined ? 0 : 1),
   };
 }

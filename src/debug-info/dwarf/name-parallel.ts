@@ -18,7 +18,7 @@ import { identity, saveIndex } from "./name-index-file.ts";
 import { ROLE_FUNCTION, ROLE_VARIABLE } from "./name-steps.ts";
 import { RANK_DEFINITION } from "./name-table.ts";
 import { readUnitTable, type UnitTable } from "./name-units.ts";
-import type { UnitBases } from "./name-walk.ts";
+import type { Stray, UnitBases } from "./name-walk.ts";
 
 /** Below, starting a thread takes longer than the work. */
 const WORTH_HELP = 1 << 25;
@@ -53,6 +53,8 @@ interface Share {
   readonly pool: Uint8Array;
   readonly records: Readonly<Record<"name" | "kind" | "die" | "unit" | "print", Uint32Array | Uint8Array>>;
   readonly functions: Readonly<Record<"low" | "high" | "size" | "die" | "unit", Uint32Array>>;
+  readonly strays: readonly Stray[];
+  readonly skeletons: readonly number[];
   readonly bases: UnitBases;
   readonly damaged: number;
 }
@@ -86,7 +88,7 @@ export function buildParallel(sections: DebugSections, info: SectionData): Built
     if (share === undefined) for (const piece of own) builder.walk(pieces[piece] as number, pieces[piece + 1] as number);
     else merge(builder, share as Share, own, pieces);
   });
-  return finish(builder.sink, sections, units, builder.damaged);
+  return finish(builder, sections, units);
 }
 
 /** Starts building the index on another thread, which keeps it for later runs as well; undefined when that cannot be done. */
@@ -111,7 +113,7 @@ export function runNameJob(given: unknown): { readonly value: unknown; readonly 
   }
   const builder = new NameBuilder(sections, info, job.units);
   takePieces(builder, job.pieces, job.taken, job.number);
-  const { names, records, functions, bases } = builder.sink;
+  const { names, records, functions, strays, skeletons, bases } = builder.sink;
   const cut = <T extends Uint32Array | Uint8Array>(column: T, count: number) => column.slice(0, count) as T;
   const value: Share = {
     nameAt: cut(names.at, names.count),
@@ -130,6 +132,8 @@ export function runNameJob(given: unknown): { readonly value: unknown; readonly 
       die: cut(functions.die, functions.count),
       unit: cut(functions.unit, functions.count),
     },
+    strays,
+    skeletons,
     bases,
     damaged: builder.damaged,
   };
@@ -162,7 +166,7 @@ function piecesOf(units: UnitTable): Uint32Array {
 
 /** Adds what a helper collected; of equal entries the first in the file stays. */
 function merge(builder: NameBuilder, share: Share, own: readonly number[], pieces: Uint32Array): void {
-  const { names, records, functions, bases }: TableSink = builder.sink;
+  const { names, records, functions, strays, skeletons, bases }: TableSink = builder.sink;
   const size = builder.stringsSize;
   const numbers = share.nameAt.map((at) => (at < size ? names.fromStrings(at) : names.fromBytes(share.pool, at - size)));
   const from = share.records;
@@ -178,6 +182,8 @@ function merge(builder: NameBuilder, share: Share, own: readonly number[], piece
   for (let row = 0; row < low.length; row++) {
     functions.add(low[row] as number, high[row] as number, sizes[row] as number, die[row] as number, unit[row] as number);
   }
+  for (const stray of share.strays) strays.push(stray);
+  for (const skeleton of share.skeletons) skeletons.push(skeleton);
   for (const piece of own) {
     const first = pieces[piece] as number;
     const behind = pieces[piece + 1] as number;

@@ -56,6 +56,8 @@ export const RANGES_IS_INDEX = 1 << 21;
 export const HIGH_IS_LENGTH = 1 << 22;
 /** DW_FORM_ref_addr: an offset in the section and not in the unit. */
 export const ORIGIN_IN_SECTION = 1 << 23;
+/** A unit whose entries are in a split file. */
+export const IS_SKELETON = 1 << 27;
 /** Three bits: where the name stands. */
 export const NAME_SHIFT = 24;
 export const NAME_STRP = 1;
@@ -397,6 +399,9 @@ export class NameSteps {
           return this.#constant(ADDR_BASE, form, constant);
         case dw.DW_AT_rnglists_base:
           return this.#constant(RANGES_BASE, form, constant);
+        case dw.DW_AT_dwo_name:
+        case dw.DW_AT_GNU_dwo_name:
+          return this.#skip(form, 0) | (role === ROLE_UNIT ? IS_SKELETON : 0);
       }
     }
     return this.#skip(form, 0);
@@ -655,7 +660,8 @@ function grown(array: Int32Array<ArrayBuffer>): Int32Array<ArrayBuffer> {
   return more;
 }
 
-function roleOf(tag: number): number {
+/** What an entry of a tag is for the index. */
+export function roleOf(tag: number): number {
   switch (tag) {
     case dw.DW_TAG_structure_type:
     case dw.DW_TAG_class_type:

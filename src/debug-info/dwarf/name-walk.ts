@@ -50,7 +50,23 @@ export interface NameSink {
     add(name: number, kind: number, rank: number, print: number, die: number, unit: number): void;
   };
   readonly functions: { add(low: number, high: number, size: number, die: number, unit: number): void };
+  /** Entries whose names stand in other units (link-time optimisation). */
+  readonly strays: { push(stray: Stray): void };
+  /** Numbers of the units whose entries are in split files. */
+  readonly skeletons: { push(unit: number): void };
   readonly bases: UnitBases;
+}
+
+/** What records would have got, but for the name; that is the name of the entry at `origin` in .debug_info. */
+export interface Stray {
+  readonly origin: number;
+  /** To add(), not to fold(). */
+  readonly single: boolean;
+  readonly kind: number;
+  readonly rank: number;
+  readonly print: number;
+  readonly die: number;
+  readonly unit: number;
 }
 
 export class NameWalk {
@@ -80,6 +96,11 @@ export class NameWalk {
    * Throws FormatError at the first damage; what came before it stays.
    */
   walk(units: UnitTable, unit: number, bytes: Uint8Array, base: number): void {
+    this.#enter(units, unit, bytes, base);
+    this.#entries((units.first[unit] as number) - base);
+  }
+
+  #enter(units: UnitTable, unit: number, bytes: Uint8Array, base: number): void {
     this.#units = units;
     if (bytes !== this.#bytes) {
       this.#bytes = bytes;
@@ -94,7 +115,19 @@ export class NameWalk {
     const offsetSize = units.offsetSize[unit] as number;
     this.#strBase = (units.version[unit] as number) >= 5 ? (offsetSize === 8 ? 16 : 8) : 0;
     this.#addrBase = this.#strBase;
-    this.#entries((units.first[unit] as number) - base);
+  }
+
+  /** Number of the name of one entry of a unit, or of what it refers to; -1: none. Throws FormatError. */
+  nameAt(units: UnitTable, unit: number, bytes: Uint8Array, base: number, offset: number): number {
+    this.#enter(units, unit, bytes, base);
+    // The bases of its tables are in the unit's own entry.
+    const root = (units.first[unit] as number) - base;
+    const slot = this.steps.slotOf[this.#code(root)] ?? -1;
+    if (slot >= 0 && this.steps.role[slot] === step.ROLE_UNIT) {
+      this.steps.step(this.#behindCode(root), slot);
+      this.#root(this.steps.flags[slot] as number);
+    }
+    return this.#nameAt(offset - base, 1);
   }
 
   /** Readies `steps` for a unit without walking it. */
@@ -143,7 +176,10 @@ export class NameWalk {
         } else at = this.#behind(this.steps.step(at, slot), slot);
       } else if (kind === step.ROLE_UNIT || kind === step.ROLE_NAMESPACE) {
         const next = this.steps.step(at, slot);
-        if (kind === step.ROLE_UNIT) this.#root(flags[slot] as number);
+        if (kind === step.ROLE_UNIT) {
+          this.#root(flags[slot] as number);
+          if (((flags[slot] as number) & step.IS_SKELETON) !== 0) this.#sink.skeletons.push(this.#unit);
+        }
         at = next;
         if (((flags[slot] as number) & step.HAS_CHILDREN) !== 0) {
           if (++depth > MAX_NESTING) throw this.#damage(`${depth} namespaces in each other`, die);
@@ -194,24 +230,18 @@ export class NameWalk {
           records.fold(name, role, rank, mix(size, encoding, 0), this.#base + die, this.#unit);
         }
         break;
-      case step.ROLE_FUNCTION: {
-        const code = (flags & ((1 << step.LOW) | (1 << step.RANGES))) !== 0;
-        if (code) this.#function(flags, this.#base + die);
+      default: {
+        // A function or a variable; one with a place in memory is no copy of another.
+        const single = (flags & (role === step.ROLE_FUNCTION ? (1 << step.LOW) | (1 << step.RANGES) : step.HAS_LOCATION)) !== 0;
+        const constant = role === step.ROLE_VARIABLE && (flags & step.HAS_CONST_VALUE) !== 0;
+        const worth = single || constant ? RANK_DEFINITION : rank === RANK_DECLARATION ? rank : RANK_ABSTRACT;
+        const print = single || worth === RANK_DECLARATION ? 0 : constant ? mix(place, 1, 0) : place;
+        if (single && role === step.ROLE_FUNCTION) this.#function(flags, this.#base + die);
+        const origin = registers[step.ORIGIN] as number;
         if (name < 0) name = this.#nameOfOrigin(flags);
-        if (name < 0) break;
-        if (code) records.add(name, role, RANK_DEFINITION, 0, this.#base + die, this.#unit);
-        else if (rank === RANK_DECLARATION) records.fold(name, role, rank, 0, this.#base + die, this.#unit);
-        else records.fold(name, role, RANK_ABSTRACT, place, this.#base + die, this.#unit);
-        break;
-      }
-      case step.ROLE_VARIABLE: {
-        if (name < 0) name = this.#nameOfOrigin(flags);
-        if (name < 0) break;
-        if ((flags & step.HAS_LOCATION) !== 0) records.add(name, role, RANK_DEFINITION, 0, this.#base + die, this.#unit);
-        else if ((flags & step.HAS_CONST_VALUE) !== 0) records.fold(name, role, RANK_DEFINITION, place, this.#base + die, this.#unit);
-        else if (rank === RANK_DECLARATION) records.fold(name, role, rank, 0, this.#base + die, this.#unit);
-        else records.fold(name, role, RANK_ABSTRACT, place, this.#base + die, this.#unit);
-        break;
+        if (name >= 0) records[single ? "add" : "fold"](name, role, worth, print, this.#base + die, this.#unit);
+        else if ((flags & (1 << step.ORIGIN)) !== 0 && (flags & step.ORIGIN_IN_SECTION) !== 0)
+          this.#sink.strays.push({ origin, single, kind: role, rank: worth, print, die: this.#base + die, unit: this.#unit });
       }
     }
     if ((flags & step.HAS_CHILDREN) === 0) return next;

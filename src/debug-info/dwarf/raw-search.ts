@@ -74,6 +74,8 @@ class Wanted implements NameSink {
     },
   };
   readonly functions = { add: () => {} };
+  readonly strays = { push: () => {} };
+  readonly skeletons = { push: () => {} };
 }
 
 /** What is known of a unit that mentions the name. */
