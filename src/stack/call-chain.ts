@@ -44,7 +44,6 @@ export function callChain(callee: FrameEvaluation): CallChain | string {
   if (caller === undefined) return callee.calledNormally ? "the caller has no debug information" : "it was not entered by a plain call";
   const owner = caller.place.described;
   const site = callSiteOf(caller);
-  if (site === undefined) return `${nameOf(caller)} does not describe this call`;
   const first = { site, owner };
   const { described, function: fn } = callee.place;
   const self: CallTarget = { address: fn.entry === undefined ? undefined : kernel.debugInfo.runtime(described, fn.entry), name: fn.name };
@@ -70,8 +69,17 @@ const MAX_PADDING = 4;
 /** What apply_retpolines() (arch/x86/kernel/alternative.c) leaves behind `call *%rax` where a five-byte call of a thunk was. */
 const PADDINGS = ["90", "9090", "909090", "6690", "0f1f00", "666690", "0f1f4000", "90909090"];
 
-/** The call that a frame is in; one that was patched shorter returns to the padding behind it. */
-function callSiteOf({ kernel, place }: FrameEvaluation): CallSite | undefined {
+/**
+ * The call that a frame is in; one that was patched shorter returns to the padding behind it. A compiler that has nothing to say about a
+ * call leaves it out (GCC 14, of indirect ones): the code may still tell.
+ */
+function callSiteOf(caller: FrameEvaluation): CallSite {
+  const { frame, described, function: fn } = caller.place;
+  const returnAddress = BigInt.asUintN(64, frame.pc - described.bias);
+  return describedSite(caller) ?? { returnAddress, tail: false, target: undefined, parameters: [], die: fn.die };
+}
+
+function describedSite({ kernel, place }: FrameEvaluation): CallSite | undefined {
   const back = BigInt.asUintN(64, place.frame.pc - place.described.bias);
   const { callSites } = place.function;
   const exact = callSites.find(({ tail, returnAddress }) => !tail && returnAddress === back);

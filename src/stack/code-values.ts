@@ -18,6 +18,8 @@ export interface CodeWorld {
   entryRegister(register: number): bigint | undefined;
   /** Memory that nothing has changed since; undefined for all other. */
   stableMemory(address: bigint, size: number): bigint | undefined;
+  /** The instruction's first four bytes. */
+  word(address: bigint): number | undefined;
   /** Where the function stands now, and the registers it has there; undefined when it has left the stack. */
   readonly now: { readonly at: bigint; register(register: number): bigint | undefined } | undefined;
 }
@@ -45,16 +47,33 @@ function result(code: FunctionCode, world: CodeWorld, instruction: DecodedInstru
   const sources = operands.filter((each) => each !== target);
   const [source, more] = sources;
   if (source === undefined) return undefined;
-  if (more !== undefined) return undefined;
+  if (more !== undefined) return sum(code, world, instruction, target.size, moves);
   if (mnemonic === "lea" && source.kind === "memory") {
     const at = addressOf(code, world, source, address, moves);
     return at === undefined ? undefined : BigInt.asUintN(target.size * 8, at);
   }
+  if (mnemonic === "adrp" && source.kind === "target") return source.address;
   const value = operandValue(code, world, source, address, moves);
   if (value === undefined) return undefined;
   if (/^(movs[bwl][wlq]|movsxd?|sxtw|ldrsw|ldursw)$/.test(mnemonic)) return extended(value, sizeOfOperand(source), target.size);
   if (/^(movabs|mov[lq]?|movz[bw][lq]|ldu?r)$/.test(mnemonic)) return BigInt.asUintN(target.size * 8, value);
   return undefined;
+}
+
+/** arm64: add with an immediate, the second half of an address (adrp, add). The bit that shifts it by 12 is not in the operands. */
+function sum(
+  code: FunctionCode,
+  world: CodeWorld,
+  { mnemonic, operands, address }: DecodedInstruction,
+  size: number,
+  moves: number,
+): bigint | undefined {
+  const [, left, right, ...more] = operands;
+  const word = world.word(address);
+  if (mnemonic !== "add" || left?.kind !== "register" || right?.kind !== "immediate" || more.length > 0) return undefined;
+  if (word === undefined || ((word >>> 22) & 1) !== 0) return undefined;
+  const value = operandValue(code, world, left, address, moves);
+  return value === undefined ? undefined : BigInt.asUintN(size * 8, value + right.value);
 }
 
 function named(code: FunctionCode, world: CodeWorld, name: string, at: bigint, moves: number): bigint | undefined {

@@ -162,6 +162,7 @@ export class EntryRegisters {
         const value = this.#attempt(() => (before === undefined ? caller.entry.value(each) : this.#passed(before, each)));
         return typeof value === "string" ? undefined : value;
       },
+      word: (address) => kernel.memory.tryU32(virtual(address)),
       stableMemory: (address, size) => stableWord(kernel, stack, address, size),
       now: before === undefined ? caller.now : undefined,
     };

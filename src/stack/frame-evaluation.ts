@@ -146,6 +146,7 @@ export class FrameEvaluation {
     const world: CodeWorld = {
       file: frame.registers.file,
       entryRegister: (each) => orUndefined(() => ask(() => this.entry.value(each))),
+      word: (address) => kernel.memory.tryU32(virtual(address)),
       stableMemory: (address, size) => stableWord(kernel, this.stack, address, size),
       now: this.now,
     };

@@ -1,6 +1,6 @@
 /**
  * Memory that is in the dump as it was when the functions on the stack were entered: the registers that user mode left on the stack, which
- * only a debugger changes (and the system call's result, which is left out here), and the kernel's read-only data.
+ * only a debugger changes as long as the system call goes on, and the kernel's read-only data.
  */
 import { virtual } from "../bytes/address.ts";
 import type { Kernel } from "../kernel/kernel.ts";
@@ -17,19 +17,11 @@ export function isStable(kernel: Kernel, { user }: UnwoundStack, address: bigint
   const { start, end, saved } = kernel.memo(isStable, () => ({
     start: kernel.tryAddress("__start_rodata"),
     end: kernel.tryAddress("__end_rodata"),
-    saved: savedRegisters(kernel),
+    saved: kernel.types.tryStruct("pt_regs")?.size,
   }));
   if (start !== undefined && end !== undefined && address >= start && address + BigInt(size) <= end) return true;
   const base = user?.address;
   if (base === undefined || saved === undefined) return false;
   const offset = Number(BigInt.asIntN(64, address - base));
-  return offset >= 0 && offset + size <= saved.size && !(offset < saved.result + 8 && offset + size > saved.result);
-}
-
-/** Bytes of struct pt_regs, and where the result lies in it. */
-function savedRegisters(kernel: Kernel): { readonly size: number; readonly result: number } | undefined {
-  const regs = kernel.types.tryStruct("pt_regs");
-  // arm64 keeps x0 as it was in orig_x0 as well: its registers begin with x0.
-  const result = kernel.arch.name === "x86_64" ? regs?.tryField("ax")?.offset : 0;
-  return regs === undefined || result === undefined ? undefined : { size: regs.size, result };
+  return offset >= 0 && offset + size <= saved;
 }

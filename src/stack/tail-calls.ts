@@ -3,7 +3,7 @@
  * may have jumped to is in its DW_TAG_call_site entries with DW_AT_call_tail_call (DWARF 5, section 3.4.1). Only calls of named functions
  * can be followed.
  */
-import { virtual } from "../bytes/address.ts";
+import { distance, virtual } from "../bytes/address.ts";
 import type { CallSite } from "../debug-info/debug-info.ts";
 import { DW_AT_abstract_origin, DW_AT_call_origin } from "../debug-info/dwarf/constants.ts";
 import type { BoundDebugInfo } from "../kernel/debug-info.ts";
@@ -25,10 +25,15 @@ export function directTarget(kernel: Kernel, owner: BoundDebugInfo, { die, targe
   return { address: symbols.length === 1 ? symbols[0]?.address : undefined, name: target };
 }
 
+/** Room for tracers that compilers leave before a function (-fpatchable-function-entry): its symbol is there, DWARF begins behind it. */
+const ENTRY_SLACK = 16;
+
 /** By address where both have one (a function may have several names), else by name. */
 export function isSame(a: CallTarget, b: CallTarget): boolean {
-  if (a.address !== undefined && b.address !== undefined) return a.address === b.address;
-  return a.name !== undefined && a.name === b.name;
+  const named = a.name !== undefined && a.name === b.name;
+  if (a.address === undefined || b.address === undefined) return named;
+  if (a.address === b.address) return true;
+  return named && Math.abs(distance(a.address, b.address)) <= ENTRY_SLACK;
 }
 
 interface Jump {
@@ -92,7 +97,7 @@ export class TailCalls {
     let jumps = this.#jumps.get(address);
     if (jumps === undefined) {
       const owner = this.#kernel.debugInfo.at(virtual(address));
-      const fn = owner?.info.scopesAt(owner.link).at(-1);
+      const fn = owner?.info.scopesAt(owner.link).at(-1) ?? owner?.info.scopesAt(owner.link + BigInt(ENTRY_SLACK)).at(-1);
       const sites = owner === undefined ? [] : (fn?.callSites ?? []).filter(({ tail }) => tail);
       jumps = sites.map((site) => ({
         call: { site, owner: owner as BoundDebugInfo },
