@@ -6,13 +6,12 @@ import type { Kernel } from "../kernel/kernel.ts";
 import type { ParsedArguments } from "./arguments.ts";
 import { defineCommand, type Session } from "./command.ts";
 import { lazy } from "./support/lazy.ts";
+import { type NodeStructure, nodeStructureLines, readStructures } from "./support/node-structures.ts";
 import { looksLikeAddress, parseAddress } from "./support/numbers.ts";
-import { printRaw } from "./support/print-value.ts";
 import { chosenRadix } from "./support/radix.ts";
 import { reasonOf } from "./support/read-value.ts";
 import { explained } from "./support/spaces.ts";
 import { parseOffset, resolveStruct, type StructName } from "./support/struct-name.ts";
-import { type ObjectValue, objectLines, readObject } from "./support/struct-object.ts";
 import { valueReader } from "./support/value-reader.ts";
 
 export interface ListResult {
@@ -28,12 +27,7 @@ export interface ListEntry {
   /** What crash prints: the structure's address, or with -l and plain -H that of the list_head. */
   readonly address: bigint;
   /** One for each -s or -S. */
-  readonly structures?: readonly ListStructure[];
-}
-
-export interface ListStructure extends ObjectValue {
-  readonly kind: "struct" | "union";
-  readonly name: string;
+  readonly structures?: readonly NodeStructure[];
 }
 
 const SYNOPSIS =
@@ -81,7 +75,7 @@ export const list = defineCommand<ListResult>({
     const shown = radix ?? layout.radix;
     for (const { address, structures } of entries) {
       yield address.toString(16);
-      for (const structure of structures ?? []) yield* structureLines(structure, raw, shown);
+      for (const structure of structures ?? []) yield* nodeStructureLines(structure, raw, shown);
     }
   },
 });
@@ -288,19 +282,7 @@ function* withStructures(
   for (const address of addresses()) {
     if (structs.length === 0) yield { address };
     else {
-      const structures = structs.map((struct) => ({
-        kind: struct.type.kind,
-        name: struct.name,
-        ...readObject(reader, struct, add(address, -back)),
-      }));
-      yield { address, structures };
+      yield { address, structures: readStructures(reader, structs, add(address, -back)) };
     }
   }
-}
-
-function structureLines(structure: ListStructure, raw: boolean, radix: 10 | 16): string[] {
-  const { kind, name, members } = structure;
-  if (raw && members !== undefined) return members.flatMap((member) => printRaw(member.path, member.value, radix));
-  const struct: StructName = { type: { kind, name, size: 0, members: [] }, name, isTypedef: false, members: [] };
-  return objectLines(struct, structure, radix);
 }

@@ -27,6 +27,7 @@ import { star, struct, union } from "./struct.ts";
 import { sym } from "./sym.ts";
 import { sys } from "./sys.ts";
 import { task } from "./task.ts";
+import { tree } from "./tree.ts";
 import { vtop } from "./vtop.ts";
 import { whatis } from "./whatis.ts";
 import { x } from "./x.ts";
@@ -68,6 +69,7 @@ const COMMANDS: readonly Command[] = [
   output,
   print,
   ptype,
+  tree,
   up,
   x,
 ];

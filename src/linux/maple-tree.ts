@@ -80,8 +80,8 @@ export function* mapleEntries(
   limit = DEFAULT_LIMIT,
 ): Generator<MapleEntry, void, undefined> {
   if (root === 0n) return;
-  if (!isNode(root)) {
-    if (!isReserved(root)) yield { first: 0n, last: 0n, entry: root };
+  if (!isMapleNode(root)) {
+    if (!isMapleReserved(root)) yield { first: 0n, last: 0n, entry: root };
     return;
   }
   yield* walk(memory, layout, root, 0n, MAXIMUM, 0, { entries: limit, nodes: new Set(), limit });
@@ -90,21 +90,21 @@ export function* mapleEntries(
 /** The entry whose range holds `index`, reading one node a level. */
 export function mapleFind(memory: Memory, layout: MapleLayout, root: VirtualAddress, index: bigint): MapleEntry | undefined {
   if (root === 0n) return undefined;
-  if (!isNode(root)) return index === 0n && !isReserved(root) ? { first: 0n, last: 0n, entry: root } : undefined;
+  if (!isMapleNode(root)) return index === 0n && !isMapleReserved(root) ? { first: 0n, last: 0n, entry: root } : undefined;
   let encoded = root;
   let min = 0n;
   let max = MAXIMUM;
   for (let depth = 0; depth < MAX_DEPTH; depth++) {
-    const node = readNode(memory, layout, encoded);
+    const node = readMapleNode(memory, layout, encoded);
     let found: MapleEntry | undefined;
-    for (const slot of slots(node, min, max)) {
+    for (const slot of mapleSlots(node, min, max)) {
       if (index <= slot.last) {
         found = slot;
         break;
       }
     }
     if (found === undefined || index < found.first || found.entry === 0n) return undefined;
-    if (node.leaf) return isReserved(found.entry) ? undefined : found;
+    if (node.leaf) return isMapleReserved(found.entry) ? undefined : found;
     encoded = found.entry;
     min = found.first;
     max = found.last;
@@ -119,7 +119,8 @@ interface Budget {
   readonly limit: number;
 }
 
-interface NodeData {
+/** A node read whole. */
+export interface MapleNode {
   readonly address: VirtualAddress;
   readonly leaf: boolean;
   readonly dense: boolean;
@@ -129,15 +130,18 @@ interface NodeData {
   readonly slotOffset: number;
 }
 
-function isNode(entry: bigint): boolean {
+/** True for a word that leads to a node. */
+export function isMapleNode(entry: bigint): boolean {
   return (entry & 3n) === 2n && entry > RESERVED;
 }
 
-function isReserved(entry: bigint): boolean {
+/** True for entries of the tree itself (XA_ZERO_ENTRY and others). */
+export function isMapleReserved(entry: bigint): boolean {
   return (entry & 3n) === 2n && entry < RESERVED;
 }
 
-function readNode(memory: Memory, layout: MapleLayout, encoded: VirtualAddress): NodeData {
+/** Reads the node that an encoded word leads to. Throws CorruptionError. */
+export function readMapleNode(memory: Memory, layout: MapleLayout, encoded: VirtualAddress): MapleNode {
   const address = virtual(encoded & ~NODE_MASK);
   const type = Number((encoded >> 3n) & 0xfn);
   if (type > ARANGE) throw new CorruptionError("maple_node", `its type ${type} is not one that a tree holds`, address);
@@ -173,7 +177,7 @@ function readNode(memory: Memory, layout: MapleLayout, encoded: VirtualAddress):
 }
 
 /** The node's slots with their ranges, up to the one that reaches the node's maximum. */
-function* slots(node: NodeData, min: bigint, max: bigint): Generator<MapleEntry, void, undefined> {
+export function* mapleSlots(node: MapleNode, min: bigint, max: bigint): Generator<MapleEntry, void, undefined> {
   let first = min;
   for (let slot = 0; slot <= node.pivots; slot++) {
     let last = max;
@@ -200,15 +204,15 @@ function* walk(
   depth: number,
   budget: Budget,
 ): Generator<MapleEntry, void, undefined> {
-  const node = readNode(memory, layout, encoded);
+  const node = readMapleNode(memory, layout, encoded);
   if (depth >= MAX_DEPTH) throw new CorruptionError("maple_node", `deeper than ${MAX_DEPTH} levels`, node.address);
   if (budget.nodes.has(node.address)) throw new CorruptionError("maple_node", "it is reached twice", node.address);
   if (budget.nodes.size >= budget.limit) throw new CorruptionError("maple_node", `more than ${budget.limit} nodes`, node.address);
   budget.nodes.add(node.address);
-  for (const slot of slots(node, min, max)) {
+  for (const slot of mapleSlots(node, min, max)) {
     if (slot.entry === 0n) continue;
     if (node.leaf) {
-      if (isReserved(slot.entry)) continue;
+      if (isMapleReserved(slot.entry)) continue;
       if (--budget.entries < 0) throw new CorruptionError("maple_node", "more entries than the limit", node.address);
       yield slot;
     } else {
