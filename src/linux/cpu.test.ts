@@ -27,6 +27,22 @@ describe("cpuMasks", () => {
   });
 });
 
+test("without types a mask ends at the highest CPU there can be", () => {
+  for (const by of ["nr_cpu_ids", "per-CPU areas"]) {
+    const fake = new FakeKernel({});
+    fake.symbol("__cpu_possible_mask", AT);
+    // Other data lie behind the first byte.
+    fake.memory.put64(AT, 0xdead_beef_ffff_ff07n);
+    fake.perCpuOffsets = [virtual(1n), virtual(2n), virtual(3n)];
+    if (by === "nr_cpu_ids") {
+      fake.symbol(by, AT + 0x100n);
+      fake.memory.put32(AT + 0x100n, 3);
+      fake.perCpuOffsets = [virtual(1n)];
+    }
+    expect(cpuMasks(fake.kernel).possible).toEqual([0, 1, 2]);
+  }
+});
+
 describe("loadAverages and clock rate", () => {
   test("are rounded as /proc/loadavg rounds", () => {
     const fake = new FakeKernel({});

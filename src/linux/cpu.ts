@@ -20,8 +20,18 @@ export interface CpuMasks {
 
 /** CPU numbers of a mask at an address, ascending. */
 export function readCpuMask(kernel: Kernel, address: VirtualAddress): readonly number[] {
-  const bytes = Math.min(kernel.types.tryStruct("cpumask")?.size ?? MAX_CPUS / 8, MAX_CPUS / 8);
-  return bitsOf(kernel.memory.bytes(address, bytes));
+  const size = kernel.types.tryStruct("cpumask")?.size;
+  if (size !== undefined) return bitsOf(kernel.memory.bytes(address, Math.min(size, MAX_CPUS / 8)));
+  // Without types it is not known where the mask ends: at the highest CPU there can be.
+  const limit = cpuLimit(kernel);
+  return bitsOf(kernel.memory.bytes(address, Math.ceil(limit / 8))).filter((cpu) => cpu < limit);
+}
+
+/** nr_cpu_ids, else the CPUs that have per-CPU areas. */
+function cpuLimit(kernel: Kernel): number {
+  const symbol = kernel.tryAddress("nr_cpu_ids");
+  const count = symbol === undefined ? undefined : kernel.memory.tryU32(symbol);
+  return count !== undefined && count >= 1 && count <= MAX_CPUS ? count : Math.max(1, kernel.perCpuOffsets.length);
 }
 
 /** Numbers of the bits that are set. */
