@@ -68,6 +68,7 @@ describe("which build a kernel is", () => {
   it("its own notes are believed before VMCOREINFO, whatever that says", () => {
     expect(kernelIdentity(kernel(`OSRELEASE=6.9.0\nBUILD-ID=${OTHER}`, notes(ID), `${BANNER}\n`))).toEqual({
       buildId: ID,
+      among: [],
       banner: BANNER,
       release: "6.9.0",
     });
@@ -109,7 +110,7 @@ describe("which build a kernel is", () => {
 });
 
 describe("whether a vmlinux fits", () => {
-  const identity = { buildId: ID, banner: BANNER, release: "6.1.115" };
+  const identity = { buildId: ID, among: [], banner: BANNER, release: "6.1.115" };
 
   it("by build-id, else by the whole banner, else by what can be told", () => {
     expect(fitOf(identity, vmlinux(ID, "Linux version 9"))).toBe("fits");
@@ -119,13 +120,17 @@ describe("whether a vmlinux fits", () => {
     expect(fitOf({ ...identity, buildId: undefined, banner: undefined }, vmlinux(OTHER, "Linux version 6.1.116 (me)"))).toBe("differs");
     expect(fitOf({ ...identity, buildId: undefined, banner: undefined }, vmlinux(OTHER, BANNER))).toBe("unknown");
     expect(fitOf(identity, vmlinux(undefined, undefined))).toBe("unknown");
+    const among = { ...identity, buildId: undefined, among: [OTHER, ID] };
+    expect(fitOf(among, vmlinux(ID, "Linux version 9"))).toBe("fits");
+    expect(fitOf(among, vmlinux("cc", `${BANNER}2`))).toBe("differs");
+    expect(mismatch(vmlinux("cc", "x"), among).message).toContain(`build-id cc against ${OTHER} or ${ID};`);
   });
 
   it("the error prints both build-ids and both banners in one line", () => {
     const { message } = mismatch(vmlinux(OTHER, "Linux version 6.2"), identity);
     for (const part of [ID, OTHER, BANNER, "Linux version 6.2", "--force-vmlinux"]) expect(message).toContain(part);
     expect(message).not.toContain("\n");
-    expect(mismatch(vmlinux(undefined, undefined), { buildId: undefined, banner: undefined, release: "6.1" }).message).toContain(
+    expect(mismatch(vmlinux(undefined, undefined), { buildId: undefined, among: [], banner: undefined, release: "6.1" }).message).toContain(
       'build-id (none) against (unknown); the file is "(not in it)", the dump is "Linux version 6.1"',
     );
   });

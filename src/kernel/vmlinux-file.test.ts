@@ -18,7 +18,7 @@ const BASE = 0xffff_ffff_8100_0000n;
 const BANNER = "Linux version 6.12.0 (me@here) (gcc 14) #1 SMP";
 const ID = [0xab, 0xcd, 0xef];
 /** What the kernel also has in .rodata, and what is no banner. */
-const OTHERS = "Linux version %s (%s)\n\0Life of vines\0";
+const OTHERS = "Linux version %s (%s)\n\0Life of vines\0Linux version 6.12.0 (me@here) (gcc 14) # SMP\n\0";
 
 const text: BuiltSection = { name: ".text", flags: 6, address: BASE, content: ascii(`${OTHERS}${BANNER}\n\0`) };
 const rodata: BuiltSection = { ...text, name: ".rodata", flags: 2 };

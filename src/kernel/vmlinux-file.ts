@@ -17,6 +17,7 @@ import { machineName } from "../debug-info/machine-name.ts";
 import { miniSymbols } from "../debug-info/mini-symbols.ts";
 import type { SymbolTable } from "../debug-info/symbols.ts";
 import type { TypeCompleter, VmlinuxFile } from "./debug-info.ts";
+import { isWholeBanner } from "./kernel-identity.ts";
 
 /**
  * Makes debug information of a file's sections.
@@ -178,7 +179,7 @@ class ElfVmlinux implements OpenedVmlinux {
       for (let at = bytes.indexOf(0x4c); at >= 0; at = bytes.indexOf(0x4c, at + 1)) {
         if (bytes[at + 1] !== 0x69 || bytes[at + 6] !== 0x76) continue;
         const banner = bannerIn(bytes.subarray(at, at + MAX_BANNER));
-        if (banner !== undefined) return banner;
+        if (banner !== undefined && isWholeBanner(banner)) return banner;
       }
     }
     return undefined;

@@ -16,10 +16,10 @@ import { EM_AARCH64, EM_X86_64 } from "../debug-info/elf.ts";
 import { machineName } from "../debug-info/machine-name.ts";
 import type { BoundDebugInfo, ModuleDebugLoader } from "../kernel/debug-info.ts";
 import type { Kernel } from "../kernel/kernel.ts";
-import { kernelIdentity } from "../kernel/kernel-identity.ts";
 import type { KernelModule } from "../kernel/modules.ts";
 import type { DebugInfoFactory } from "../kernel/vmlinux-file.ts";
 import { moduleBuildId, moduleSectionAddresses } from "./module-identity.ts";
+import { utsname } from "./utsname.ts";
 
 export interface ModuleDebugOptions {
   readonly debugInfo: DebugInfoFactory;
@@ -127,7 +127,7 @@ export class ModuleDebug {
   /** Where the release's modules are, and directories of module files without the tree of a release. */
   #moduleRoots(): readonly string[] {
     if (this.#roots === undefined) {
-      const { release } = kernelIdentity(this.#kernel);
+      const release = this.#kernel.vmcoreinfo?.osrelease?.trim() ?? utsname(this.#kernel).release;
       const own = moduleRoots(release, this.#directories, this.#kernel.debugInfo.vmlinux?.path).filter(fileExists);
       const flat = (this.#options.directories ?? []).filter((each) => !own.some((root) => root.startsWith(`${each}/`)));
       this.#roots = this.#options.search === false ? [] : [...flat, ...own];

@@ -13,7 +13,7 @@ import { InquestError, UsageError } from "../../bytes/errors.ts";
 import { fileExists, openFile } from "../../bytes/file-source.ts";
 import { readUpTo } from "../../bytes/read-bytes.ts";
 import { prepareZstd } from "../../bytes/zstd.ts";
-import { debugDirectories, moduleOfFile, moduleRoots } from "../../debug-info/debug-file-paths.ts";
+import { debugDirectories, moduleOfFile, moduleRoots, vmlinuxPaths } from "../../debug-info/debug-file-paths.ts";
 import { EM_X86_64 } from "../../debug-info/elf.ts";
 import { machineName } from "../../debug-info/machine-name.ts";
 import type { Dump } from "../../dump/dump.ts";
@@ -25,6 +25,7 @@ import { claimedIdentity, fitOf, type KernelIdentity, kernelIdentity, mismatch }
 import { type OpenOptions, openKernelOf } from "../../kernel/open.ts";
 import { findVmlinux, type OpenedVmlinux, openVmlinux } from "../../kernel/vmlinux-file.ts";
 import { type ModuleDebug, type ModuleDebugOptions, moduleDebug } from "../../linux/module-debug.ts";
+import { utsname } from "../../linux/utsname.ts";
 import { cachedDebugInfo, downloadDebugInfo } from "./debuginfod.ts";
 import type { SortedFiles } from "./sort-files.ts";
 
@@ -74,8 +75,8 @@ export async function openDumpWithDebugInfo(options: OpenDumpOptions): Promise<O
     const find = (identity: KernelIdentity) => searched(identity, options, directories, remarks);
     vmlinux = await find(claimed);
     kernel = await open(vmlinux);
-    // Only then: to look into the kernel's own notes takes some milliseconds.
-    if (claimed.buildId === undefined && (options.search || options.debuginfod)) {
+    // To look into the kernel's own notes takes some milliseconds, so only when something could come of it.
+    if (claimed.buildId === undefined && (options.debuginfod || mayHaveFiles(directories, claimed.release ?? utsname(kernel).release))) {
       vmlinux = await find(kernelIdentity(kernel));
       if (vmlinux !== undefined) kernel = await open(vmlinux);
     }
@@ -193,6 +194,11 @@ function requireMachine(vmlinux: OpenedVmlinux, dump: Dump): void {
   );
 }
 
+/** Whether a search could find anything, whatever the build-id. */
+function mayHaveFiles(directories: readonly string[], release: string | undefined): boolean {
+  return [...directories.map((each) => `${each}/.build-id`), ...vmlinuxPaths(release, undefined, directories)].some(fileExists);
+}
+
 /** A vmlinux that is proved to be the dump's, from this machine's directories or, when asked for, a server. */
 async function searched(
   identity: KernelIdentity,
@@ -200,13 +206,19 @@ async function searched(
   directories: readonly string[],
   remarks: string[],
 ): Promise<OpenedVmlinux | undefined> {
-  const { buildId, release } = identity;
-  if (buildId === undefined || (!options.search && !options.debuginfod)) return undefined;
-  const cached = cachedDebugInfo(buildId, options.environment);
-  const found = await findVmlinux({ debugInfo: dwarfDebugInfo, release, buildId, directories, paths: [cached] });
-  if (found !== undefined || !options.debuginfod) return found;
-  const path = await fetchDebugInfo(buildId, options, remarks);
-  return path === undefined
+  const { release } = identity;
+  if (!options.search && !options.debuginfod) return undefined;
+  const ids = identity.buildId === undefined ? identity.among : [identity.buildId];
+  for (const buildId of ids) {
+    const paths = [cachedDebugInfo(buildId, options.environment)];
+    const found = await findVmlinux({ debugInfo: dwarfDebugInfo, release, buildId, directories, paths });
+    if (found !== undefined) return found;
+  }
+  // A server is asked for the kernel's file and not for those of its vDSOs.
+  const [buildId] = ids;
+  const path =
+    options.debuginfod && buildId !== undefined && ids.length === 1 ? await fetchDebugInfo(buildId, options, remarks) : undefined;
+  return path === undefined || buildId === undefined
     ? undefined
     : findVmlinux({ debugInfo: dwarfDebugInfo, release: undefined, buildId, directories, paths: [path] });
 }
