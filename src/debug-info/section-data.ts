@@ -30,18 +30,27 @@ export function openSection(
           raw(target, offset);
           relocations?.apply(target, offset);
         });
+  const check = (offset: number, length: number) => {
+    if (!(offset >= 0 && length >= 0 && offset + length <= size))
+      throw new FormatError(elf.source.name, `${length} bytes at ${name}+0x${offset.toString(16)}, which has ${size}`);
+    // Before anything of that length is allocated.
+    if (!packed && section.offset + offset + length > elf.source.size)
+      throw new FormatError(
+        elf.source.name,
+        `section ${name}: the file ends before byte ${offset + length} of it`,
+        section.offset + offset,
+      );
+  };
   return {
     name,
     size,
     address,
     read(offset, length) {
-      if (!(offset >= 0 && length >= 0 && offset + length <= size))
-        throw new FormatError(elf.source.name, `${length} bytes at ${name}+0x${offset.toString(16)}, which has ${size}`);
+      check(offset, length);
       return blocks === undefined ? elf.read(section, offset, length) : blocks.read(offset, length);
     },
     readInto(target, offset) {
-      if (!(offset >= 0 && offset + target.length <= size))
-        throw new FormatError(elf.source.name, `${target.length} bytes at ${name}+0x${offset.toString(16)}, which has ${size}`);
+      check(offset, target.length);
       raw(target, offset);
       relocations?.apply(target, offset);
     },

@@ -12,10 +12,18 @@ const PAGE = 1 << 15;
 /** Longer ones are not names. */
 const MAX_STRING = 1 << 20;
 
-/** Fills an array of our own: a view of a block that the section shares would keep all of the block in memory. */
-export function readInto(section: SectionData, target: Uint8Array, offset: number): void {
-  if (section.readInto !== undefined) section.readInto(target, offset);
-  else target.set(section.read(offset, target.length));
+/** More is a section's or a unit's own claim, which read() holds against the file before it allocates. */
+const BELIEVED = 1 << 16;
+
+/** Bytes in an array of our own: a view of a block that the section shares would keep all of the block in memory. */
+export function readOwn(section: SectionData, offset: number, length: number): Uint8Array {
+  if (length > BELIEVED || section.readInto === undefined) {
+    const bytes = section.read(offset, length);
+    return bytes.length === bytes.buffer.byteLength ? bytes : bytes.slice();
+  }
+  const bytes = new Uint8Array(length);
+  section.readInto(bytes, offset);
+  return bytes;
 }
 
 export class SectionPages {
@@ -41,9 +49,7 @@ export class SectionPages {
       throw new FormatError(this.where, `an offset beyond the section (${this.size} bytes)`, offset);
     const within = offset % PAGE;
     if (within + length <= PAGE) return this.#page((offset - within) / PAGE).subarray(within);
-    const bytes = new Uint8Array(Math.min(length, this.size - offset));
-    readInto(this.#section, bytes, offset);
-    return bytes;
+    return readOwn(this.#section, offset, Math.min(length, this.size - offset));
   }
 
   /** A reader over the bytes from an offset on: `length` of them, or more. */
@@ -66,8 +72,7 @@ export class SectionPages {
     const slot = page % this.#slots.length;
     const known = this.#slots[slot];
     if (known !== undefined && this.#tags[slot] === page) return known;
-    const bytes = new Uint8Array(Math.min(PAGE, this.size - page * PAGE));
-    readInto(this.#section, bytes, page * PAGE);
+    const bytes = readOwn(this.#section, page * PAGE, Math.min(PAGE, this.size - page * PAGE));
     this.#slots[slot] = bytes;
     this.#tags[slot] = page;
     return bytes;

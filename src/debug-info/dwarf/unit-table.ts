@@ -4,10 +4,9 @@
  *   .debug_info  │ header … │ header …    │ header … │
  *                 └─ length ─^ └─ length ──^
  */
-import { FormatError } from "../../bytes/errors.ts";
+import { FormatError, InquestError } from "../../bytes/errors.ts";
 import type { SectionData } from "../debug-sections.ts";
 import { DwarfReader } from "./dwarf-reader.ts";
-import { readInto } from "./section-pages.ts";
 import { DwarfUnit } from "./unit.ts";
 import { parseUnitHeader, unitExtent } from "./unit-header.ts";
 import type { DwarfUnits } from "./units.ts";
@@ -20,12 +19,18 @@ const RESERVED = 0xfffffff0;
 /** Damage is told, not collected. */
 const MAX_PROBLEMS = 100;
 
+/** Adds an error to a list, once and in bounds; throws what is none of ours. */
+export function keepProblem(problems: InquestError[], error: unknown): void {
+  if (!(error instanceof InquestError)) throw error;
+  if (problems.length < MAX_PROBLEMS && !problems.some(({ message }) => message === error.message)) problems.push(error);
+}
+
 export class UnitTable {
   readonly section: SectionData;
   /** Die.key of offset 0. */
   readonly firstKey: number;
   /** What of the units could not be read so far. */
-  readonly problems: FormatError[] = [];
+  readonly problems: InquestError[] = [];
   readonly #file: DwarfUnits;
   readonly #where: string;
   readonly #types: boolean;
@@ -96,10 +101,9 @@ export class UnitTable {
     }
   }
 
-  /** Keeps a FormatError for the user; throws anything else. */
+  /** Keeps an error for the user; throws what is none of ours. */
   problem(error: unknown): void {
-    if (!(error instanceof FormatError)) throw error;
-    if (this.problems.length < MAX_PROBLEMS && !this.problems.some(({ message }) => message === error.message)) this.problems.push(error);
+    keepProblem(this.problems, error);
   }
 
   /** Bytes from a header on, in an array that the next call overwrites. */
@@ -107,7 +111,8 @@ export class UnitTable {
     const head = this.#head.subarray(0, Math.min(HEAD, this.section.size - offset));
     if (this.#headAt !== offset) {
       this.#headAt = -1;
-      readInto(this.section, head, offset);
+      if (this.section.readInto !== undefined) this.section.readInto(head, offset);
+      else head.set(this.section.read(offset, head.length));
       this.#headAt = offset;
     }
     return head;

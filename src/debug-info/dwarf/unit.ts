@@ -14,7 +14,7 @@ import { DwarfDie } from "./die-entry.ts";
 import { DwarfReader } from "./dwarf-reader.ts";
 import { locationAt, locations } from "./location-list.ts";
 import { rangesOf } from "./ranges.ts";
-import { readInto } from "./section-pages.ts";
+import { readOwn } from "./section-pages.ts";
 import type { Contributions } from "./split-index.ts";
 import type { LoadedUnit } from "./unit-bytes.ts";
 import type { UnitHeader } from "./unit-header.ts";
@@ -248,8 +248,7 @@ export class DwarfUnit implements Unit {
     let { loaded } = this;
     if (loaded === undefined) {
       const size = this.end - this.offset;
-      const bytes = new Uint8Array(size);
-      readInto(this.#section, bytes, this.offset);
+      const bytes = readOwn(this.#section, this.offset, size);
       const abbrevs = this.#abbrevs();
       cache.admit(this, size);
       loaded = { reader: new DwarfReader(bytes, this.#where, this.offset), abbrevs, used: 0 };

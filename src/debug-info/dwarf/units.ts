@@ -2,7 +2,7 @@
  * The units of one file: by offset, by address, by signature; and the tables that all of them share. Opening reads nothing: each table
  * waits until it is asked for. DWARF 5, 3.1, 6.1.2, 7.3 (split units), 7.3.6 (supplementary files).
  */
-import { FormatError } from "../../bytes/errors.ts";
+import { FormatError, type InquestError } from "../../bytes/errors.ts";
 import type { DebugSections } from "../debug-sections.ts";
 import { AbbrevTable } from "./abbrev.ts";
 import { AddressMap, addressKey, readAranges } from "./aranges.ts";
@@ -15,7 +15,7 @@ import { SectionPages } from "./section-pages.ts";
 import { findContributions } from "./split-index.ts";
 import type { DwarfUnit } from "./unit.ts";
 import { sharedUnitBytes, type UnitBytes } from "./unit-bytes.ts";
-import { UnitTable } from "./unit-table.ts";
+import { keepProblem, UnitTable } from "./unit-table.ts";
 
 /** Pages of 32 KiB kept per section: names are read from all over .debug_str. */
 const STRING_PAGES = 160;
@@ -41,8 +41,10 @@ export class DwarfUnits implements Units {
   readonly #family: Family;
   readonly #pages = new Map<string, SectionPages>();
   readonly #abbrevs = new Map<string, AbbrevTable>();
-  readonly #info: UnitTable | undefined;
-  readonly #types: UnitTable | undefined;
+  readonly #problems: InquestError[] = [];
+  /** null: not looked for yet. */
+  #infoTable: UnitTable | undefined | null = null;
+  #typeTable: UnitTable | undefined | null = null;
   #aranges: { readonly map: AddressMap; readonly listed: ReadonlySet<number> } | undefined;
   #unlisted: AddressMap | undefined;
   #signatures: Map<bigint, DwarfUnit> | undefined;
@@ -52,8 +54,6 @@ export class DwarfUnits implements Units {
     this.bytes = family.bytes;
     this.#family = family;
     family.members.set(sections, this);
-    this.#info = this.#table(".debug_info", false);
-    this.#types = this.#table(".debug_types", true);
   }
 
   get name(): string {
@@ -61,8 +61,8 @@ export class DwarfUnits implements Units {
   }
 
   /** What of the units could not be read so far. */
-  get problems(): readonly FormatError[] {
-    return [...(this.#info?.problems ?? []), ...(this.#types?.problems ?? [])];
+  get problems(): readonly InquestError[] {
+    return [...this.#problems, ...(this.#infoTable?.problems ?? []), ...(this.#typeTable?.problems ?? [])];
   }
 
   at(address: bigint): DwarfUnit | undefined {
@@ -81,7 +81,7 @@ export class DwarfUnits implements Units {
       try {
         kind = unit.kind;
       } catch (error) {
-        this.#info?.problem(error);
+        keepProblem(this.#problems, error);
         continue;
       }
       if (kind !== "type" && kind !== "partial") yield unit;
@@ -136,7 +136,7 @@ export class DwarfUnits implements Units {
       const sections = this.sections.splitUnit(root.string(dw.DW_AT_dwo_name), root.string(dw.DW_AT_comp_dir), id);
       return sections === undefined ? undefined : this.#member(sections).#splitUnit(id)?.link(skeleton);
     } catch (error) {
-      this.#info?.problem(error);
+      keepProblem(this.#problems, error);
       return undefined;
     }
   }
@@ -197,6 +197,25 @@ export class DwarfUnits implements Units {
     return this.#family.members.get(sections) ?? new DwarfUnits(sections, this.#family);
   }
 
+  get #info(): UnitTable | undefined {
+    if (this.#infoTable === null) this.#infoTable = this.#table(".debug_info", false);
+    return this.#infoTable;
+  }
+
+  /** Without .debug_types, or with one that cannot be opened, everything else is still there. */
+  get #types(): UnitTable | undefined {
+    if (this.#typeTable === null) {
+      this.#typeTable = undefined;
+      try {
+        this.#typeTable = this.#table(".debug_types", true);
+      } catch (error) {
+        keepProblem(this.#problems, error);
+      }
+    }
+    return this.#typeTable;
+  }
+
+  /** Throws FormatError or UnsupportedError for a section that cannot be opened. */
   #table(name: string, types: boolean): UnitTable | undefined {
     const section = this.sections.section(name);
     return section === undefined ? undefined : new UnitTable(this, section, types, this.#family.keys++ * KEYS_PER_SECTION);
@@ -206,14 +225,13 @@ export class DwarfUnits implements Units {
     if (this.#aranges === undefined) {
       const map = new AddressMap();
       const listed = new Set<number>();
-      const section = this.sections.section(".debug_aranges");
-      if (section !== undefined && section.size <= MAX_ARANGES) {
-        try {
+      try {
+        const section = this.sections.section(".debug_aranges");
+        if (section !== undefined && section.size <= MAX_ARANGES)
           readAranges(new DwarfReader(section.read(0, section.size), `${this.name}: .debug_aranges`), map, listed);
-        } catch (error) {
-          // Units whose sets were not reached are found by their own ranges.
-          this.#info?.problem(error);
-        }
+      } catch (error) {
+        // Units whose sets were not reached are found by their own ranges.
+        keepProblem(this.#problems, error);
       }
       this.#aranges = { map, listed };
     }
@@ -230,7 +248,7 @@ export class DwarfUnits implements Units {
         try {
           for (const { low, high } of unit.ranges) this.#unlisted.add(addressKey(low), addressKey(high - 1n) + 1, unit.offset);
         } catch (error) {
-          this.#info?.problem(error);
+          keepProblem(this.#problems, error);
         }
       }
     }
