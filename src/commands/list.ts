@@ -123,6 +123,7 @@ function operands(
   const isMember = /^[A-Za-z_]\w*\./.test(offsetWord);
   if (!isMember && !looksLikeAddress(offsetWord)) throw new UsageError(`"${offsetWord}" is no offset: give bytes or structure.member`);
   const member = isMember ? resolveStruct(kernel, offsetWord).members[0] : undefined;
+  if (member !== undefined && member.through.length > 0) throw new UsageError(`"${offsetWord}" leads through a pointer: it is no offset`);
   const plain = member === undefined ? undefined : strip(member.type);
   return {
     startWord,

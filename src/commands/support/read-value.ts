@@ -73,6 +73,18 @@ export class ValueReader {
     return this.#read(type, address, bits, 0);
   }
 
+  /** The value at an address that is itself read; what that fails with is shown in the value's place. */
+  at(type: CType, address: () => VirtualAddress, bits?: BitPlace): ValueNode {
+    let found: VirtualAddress;
+    try {
+      found = address();
+    } catch (error) {
+      if (!(error instanceof InquestError)) throw error;
+      return this.#unreadable(type, (error instanceof FaultError ? error.address : 0n) as VirtualAddress, error);
+    }
+    return this.read(type, found, bits);
+  }
+
   /** A value that has no address (the result of arithmetic, a bitfield already read). */
   immediate(type: CType, value: bigint): ValueNode {
     return this.#scalar(type, value, undefined);

@@ -9,8 +9,10 @@ export interface MemberDefinition {
   readonly name?: string;
   /** C's spelling of the type. */
   readonly type: string;
-  /** Bytes from the start of the outer structure. */
+  /** Bytes from the start of the outer structure; with `through`, of the one that the last pointer leads to. */
   readonly offset: number;
+  /** Pointers on the way, by their offsets. */
+  readonly through?: readonly number[];
   /** First bit and width of a bitfield. */
   readonly bitOffset?: number;
   readonly bitSize?: number;
@@ -75,20 +77,25 @@ function memberText({ type, name, members }: StructName, { radix, address }: Def
       : `[${BigInt.asUintN(64, address + BigInt(offset))
           .toString(16)
           .padStart(16, "0")}]`;
+  const plain = (offset: number) => `[${radix === 16 ? "0x" : ""}${offset.toString(radix)}]`;
   const width = address === undefined ? bracket(type.size).length + 2 : 20;
   return [
     `${type.kind} ${name} {`,
-    ...members.map(({ path, type: inner, offset, bits }) => {
+    ...members.map(({ path, type: inner, through, offset, bits }) => {
       const declared = declare(inner, path);
-      return `${bracket(offset).padStart(width)} ${declared}${bits === undefined ? "" : ` : ${bits.size}`};`;
+      // Behind a pointer an offset counts from where it leads.
+      const place =
+        through.length === 0 ? bracket(offset) : [bracket(through[0] as number), ...[...through.slice(1), offset].map(plain)].join(" -> ");
+      return `${place.padStart(width)} ${declared}${bits === undefined ? "" : ` : ${bits.size}`};`;
     }),
     "}",
   ];
 }
 
-function placeDefinition({ path, type, offset, bits }: MemberPlace): MemberDefinition {
+function placeDefinition({ path, type, through, offset, bits }: MemberPlace): MemberDefinition {
   const field = bits === undefined ? {} : { bitOffset: bits.shift, bitSize: bits.size };
-  return { name: path, type: declare(type), offset, ...field, size: sizeOf(type) };
+  const way = through.length === 0 ? {} : { through };
+  return { name: path, type: declare(type), ...way, offset, ...field, size: sizeOf(type) };
 }
 
 function memberDefinitions(type: StructType, base: number, depth: number, budget: { left: number }): MemberDefinition[] {

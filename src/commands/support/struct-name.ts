@@ -70,5 +70,6 @@ export function parseOffset(kernel: Kernel, text: string): number {
 export function parseMemberOffset(kernel: Kernel, text: string): number | undefined {
   if (!/^[A-Za-z_]\w*\./.test(text)) return undefined;
   const [member] = resolveStruct(kernel, text).members;
+  if (member !== undefined && member.through.length > 0) throw new UsageError(`"${text}" leads through a pointer: it is no offset`);
   return member?.offset;
 }

@@ -6,10 +6,10 @@
  *     prev = 0xffff… <modules>                                        mm_users = { …
  *   }                                                               }
  */
-import { add, type VirtualAddress, virtual } from "../../bytes/address.ts";
+import { type VirtualAddress, virtual } from "../../bytes/address.ts";
 import { declare } from "../../debug-info/c-format-type.ts";
 import { type Member, strip } from "../../debug-info/c-type.ts";
-import type { MemberPlace } from "./member-path.ts";
+import { type MemberPlace, memberAddress } from "./member-path.ts";
 import { printMember, printValue } from "./print-value.ts";
 import { isCharacter, type ValueReader } from "./read-value.ts";
 import type { StructName } from "./struct-name.ts";
@@ -41,11 +41,11 @@ export function readObject(reader: ValueReader, struct: StructName, address: Vir
 function placeOf(member: Member): MemberPlace {
   const name = member.name ?? "";
   const bits = member.bitSize === undefined ? undefined : { shift: member.bitOffset % 8, size: member.bitSize };
-  return { path: name, name, type: member.type, offset: Math.floor(member.bitOffset / 8), bits };
+  return { path: name, name, type: member.type, through: [], offset: Math.floor(member.bitOffset / 8), bits };
 }
 
 function readMember(reader: ValueReader, place: MemberPlace, address: VirtualAddress, follow: boolean): MemberValue {
-  const value = reader.read(place.type, add(address, place.offset), place.bits);
+  const value = reader.at(place.type, () => memberAddress(reader.memory, address, place), place.bits);
   const plain = strip(place.type);
   if (!follow || plain.kind !== "pointer" || value.kind !== "pointer") return { path: place.path, value };
   const declaration = declare(place.type, place.path);
