@@ -43,14 +43,26 @@ export function claimedIdentity(info: VmcoreInfo | undefined): KernelIdentity {
 export function kernelIdentity(kernel: Kernel): KernelIdentity {
   const claimed = claimedIdentity(kernel.vmcoreinfo);
   const buildId = buildIdInMemory(kernel) ?? claimed.buildId;
-  const listed = kernel.tryAddress("linux_banner");
-  const found = listed === undefined || buildId === undefined ? searchImage(kernel) : { banner: undefined, buildIds: [] };
-  const banner = (listed === undefined ? undefined : bannerAt(kernel, listed)) ?? found.banner;
+  // A search of the image takes a fifth of a second: only when there is nothing else, or the banner itself is wanted.
+  let searched: ReturnType<typeof searchImage> | undefined;
+  const search = () => {
+    searched ??= searchImage(kernel);
+    return searched;
+  };
+  let banner: string | undefined | null = null;
   return {
     buildId,
-    among: buildId === undefined ? found.buildIds : [],
-    banner,
-    release: claimed.release ?? /^Linux version (\S+)/.exec(banner ?? "")?.[1],
+    among: buildId === undefined ? search().buildIds : [],
+    get banner() {
+      if (banner === null) {
+        const listed = kernel.tryAddress("linux_banner");
+        banner = (listed === undefined ? undefined : bannerAt(kernel, listed)) ?? search().banner;
+      }
+      return banner;
+    },
+    get release() {
+      return claimed.release ?? /^Linux version (\S+)/.exec(this.banner ?? "")?.[1];
+    },
   };
 }
 
