@@ -62,6 +62,11 @@ export interface Command<Result = unknown> {
   run(session: Session, args: ParsedArguments): Result;
   /** Lines without line ends. */
   text(result: Result, layout: Layout): Iterable<string>;
+  /**
+   * `--api`: body of a function of the library's `kernel` that returns the same data as run(); see api-code.ts. Absent for commands
+   * that only change the session.
+   */
+  api?(session: Session, args: ParsedArguments): string;
 }
 
 /** How text is laid out; everything a projection may depend on beside the result. */

@@ -9,6 +9,7 @@
  */
 import { LookupError, UnsupportedError } from "../bytes/errors.ts";
 import type { TypeKey } from "../debug-info/c-type.ts";
+import { apiOutcome, wantsApi } from "./api-code.ts";
 import { parseArguments } from "./arguments.ts";
 import type { Command, CommandOutcome, Session } from "./command.ts";
 import { parseNumber } from "./support/evaluate.ts";
@@ -92,6 +93,7 @@ export function runResolved(session: Session, { command, words, line }: Resolved
   if (session.minimal === true && command.spec.minimal !== true) {
     throw new UnsupportedError("not available with --minimal, which opens no task table and no types; open the dump without it");
   }
+  if (wantsApi(words)) return apiOutcome(session, command, words, line);
   const parsed = parseArguments(command.spec, command.spec.rawLine === true ? [] : words, line);
   const result = command.run(session, parsed);
   return { command, args: words.map((word) => word.text), result, text: (layout) => command.text(result, layout) };
