@@ -69,6 +69,17 @@ function build(log: string): FakeKernel {
 const OOPS = "BUG: kernel NULL pointer dereference\nCPU: 1 PID: 214 Comm: sh Not tainted\nKernel panic - not syncing: Fatal exception\n";
 
 describe("panicTask", () => {
+  test("a crashing_cpu of 0 on a kernel without panic_cpu (3.10) is no answer when the log names another CPU", () => {
+    const fake = build(OOPS);
+    fake.symbol("crashing_cpu", LOG + 0x200n);
+    fake.memory.put32(LOG + 0x200n, 0);
+    expect(panicTask(fake.kernel)).toMatchObject({ cpu: 1, by: "log", task: { comm: "sh" } });
+    const started = build(OOPS);
+    started.symbol("crashing_cpu", LOG + 0x200n);
+    started.memory.put32(LOG + 0x200n, 1);
+    expect(panicTask(started.kernel)).toMatchObject({ cpu: 1, by: "crashing_cpu" });
+  });
+
   test("panic_cpu decides when it names a CPU", () => {
     const fake = build(OOPS);
     fake.symbol("panic_cpu", LOG + 0x200n);

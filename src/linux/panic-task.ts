@@ -3,7 +3,8 @@
  *
  * In this order, each with how sure it is:
  *   1. panic_cpu (4.5+, 1717f2096b54): the CPU whose panic() went through; its run queue's current task
- *   2. crashing_cpu (x86-64, arm64 from some release on): the CPU that started the crash kernel
+ *   2. crashing_cpu (x86-64, arm64 from some release on): the CPU that started the crash kernel. It is -1 until then; kernels that know no
+ *      panic_cpu begin with 0, which says nothing when the log names another CPU
  *   3. the log's report names CPU and pid
  *   4. no panic at all, or the task cannot be read: the first task that runs and is not idle, else CPU 0's; the kernel's notes say so
  */
@@ -37,14 +38,16 @@ export function panicTask(kernel: Kernel): PanicTask | undefined {
   return kernel.memo(panicTask, () => {
     const message = kernelPanic(kernel);
     const flag = message?.sysrq === true ? "SYSRQ" : / not syncing: (?:An )?NMI/.test(message?.text ?? "") ? "NMI" : "PANIC";
+    const named = message === undefined || !message.fatal ? undefined : taskNamedByLog(logRecords(kernel), message.index);
+    const initial = named !== undefined && kernel.tryAddress("panic_cpu") === undefined ? 0 : undefined;
     let stopped: number | undefined;
     for (const by of ["panic_cpu", "crashing_cpu"] as const) {
       const cpu = cpuVariable(kernel, by);
+      if (cpu === initial) continue;
       const task = cpu === undefined ? undefined : taskOn(kernel, cpu);
       if (cpu !== undefined && task !== undefined) return { task, cpu, by, flag };
       stopped ??= cpu;
     }
-    const named = message === undefined || !message.fatal ? undefined : taskNamedByLog(logRecords(kernel), message.index);
     if (named !== undefined) {
       const running = taskOn(kernel, named.cpu);
       const task = running?.pid === named.pid || named.pid === 0 ? running : (taskTable(kernel).byPid.get(named.pid) ?? running);
