@@ -45,12 +45,12 @@ let temporaries = 0;
 /** Where the files are; undefined when nothing is to be kept. The directory need not exist. */
 export function cacheDirectory(): string | undefined {
   if (!cacheSettings.enabled) return undefined;
-  const { INQUEST_CACHE_DIR, XDG_CACHE_HOME } = process.env;
+  const { INQUEST_CACHE_DIR, XDG_CACHE_HOME, HOME } = process.env;
   const given = cacheSettings.directory ?? (INQUEST_CACHE_DIR === "" ? undefined : INQUEST_CACHE_DIR);
   if (given !== undefined) return given;
   // Relative paths are to be ignored, says the specification.
   if (XDG_CACHE_HOME !== undefined && isAbsolute(XDG_CACHE_HOME)) return join(XDG_CACHE_HOME, "inquest");
-  const home = attempt(homedir);
+  const home = HOME === undefined || HOME === "" ? attempt(homedir) : HOME;
   return home === undefined || !isAbsolute(home) ? undefined : join(home, ".cache", "inquest");
 }
 

@@ -59,17 +59,27 @@ interface Share {
   readonly damaged: number;
 }
 
-/** True when other threads can open the file as well, and it is large enough for that. */
-function worthHelp(sections: DebugSections, info: SectionData): boolean {
-  return sections.reopenable === true && info.size >= WORTH_HELP;
+/** How work is shared; the defaults are for everything but tests. */
+export interface ShareOptions {
+  /** Threads beside this one. */
+  readonly helpers?: number;
+  /** Bytes of .debug_info below which none is started. */
+  readonly least?: number;
+  /** Bytes of a piece, about. */
+  readonly piece?: number;
 }
 
-/** Builds the index now, on all cores. Throws FormatError when the file has no .debug_info. */
-export function buildParallel(sections: DebugSections, info: SectionData): BuiltIndex {
+/** True when other threads can open the file as well, and it is large enough for that. */
+function worthHelp(sections: DebugSections, info: SectionData, least = WORTH_HELP): boolean {
+  return sections.reopenable === true && info.size >= least;
+}
+
+/** Builds the index now, on all cores. */
+export function buildParallel(sections: DebugSections, info: SectionData, options: ShareOptions = {}): BuiltIndex {
   const units = readUnitTable(info);
-  const count = worthHelp(sections, info) ? parallelism() - 1 : 0;
+  const count = worthHelp(sections, info, options.least) ? (options.helpers ?? parallelism() - 1) : 0;
   if (count === 0) return buildIndex(sections, units);
-  const pieces = piecesOf(units);
+  const pieces = piecesOf(units, options.piece ?? PIECE);
   const taken = new Int32Array(new SharedArrayBuffer(4 * pieces.length));
   const job = { kind: "share", file: sections.file, identity: identity(sections), units, pieces, taken } as const;
   const helpers: Helper[] = [];
@@ -92,9 +102,9 @@ export function buildParallel(sections: DebugSections, info: SectionData): Built
 }
 
 /** Starts building the index on another thread, which keeps it for later runs as well; undefined when that cannot be done. */
-export function buildInBackground(sections: DebugSections): Helper | undefined {
+export function buildInBackground(sections: DebugSections, least = WORTH_HELP): Helper | undefined {
   const info = sections.section(".debug_info");
-  if (info === undefined || !worthHelp(sections, info)) return undefined;
+  if (info === undefined || !worthHelp(sections, info, least)) return undefined;
   const cache = { ...cacheSettings };
   return startHelper({ kind: "whole", file: sections.file, identity: identity(sections), cache } satisfies WholeJob);
 }
@@ -113,9 +123,15 @@ export function runNameJob(given: unknown): { readonly value: unknown; readonly 
   }
   const builder = new NameBuilder(sections, info, job.units);
   takePieces(builder, job.pieces, job.taken, job.number);
+  const value = shareOf(builder);
+  return { value, transfer: [value.nameAt, value.pool, ...Object.values(value.records), ...Object.values(value.functions)].map(bufferOf) };
+}
+
+/** What a builder collected, cut to size, to be handed over. */
+export function shareOf(builder: NameBuilder): Share {
   const { names, records, functions, strays, skeletons, bases } = builder.sink;
   const cut = <T extends Uint32Array | Uint8Array>(column: T, count: number) => column.slice(0, count) as T;
-  const value: Share = {
+  return {
     nameAt: cut(names.at, names.count),
     pool: cut(names.pool, names.poolSize),
     records: {
@@ -137,7 +153,6 @@ export function runNameJob(given: unknown): { readonly value: unknown; readonly 
     bases,
     damaged: builder.damaged,
   };
-  return { value, transfer: [value.nameAt, value.pool, ...Object.values(value.records), ...Object.values(value.functions)].map(bufferOf) };
 }
 
 /** Walks pieces that nobody has taken until there are none. A piece that cannot be read counts as damaged. */
@@ -153,19 +168,19 @@ function takePieces(builder: NameBuilder, pieces: Uint32Array, taken: Int32Array
   }
 }
 
-function piecesOf(units: UnitTable): Uint32Array {
+function piecesOf(units: UnitTable, size: number): Uint32Array {
   const starts = [0];
   let base = 0;
   for (let unit = 0; unit < units.count; unit++) {
-    if ((units.end[unit] as number) - base <= PIECE || unit === starts.at(-1)) continue;
+    if ((units.end[unit] as number) - base <= size || unit === starts.at(-1)) continue;
     starts.push(unit);
     base = units.start[unit] as number;
   }
   return Uint32Array.from([...starts, units.count]);
 }
 
-/** Adds what a helper collected; of equal entries the first in the file stays. */
-function merge(builder: NameBuilder, share: Share, own: readonly number[], pieces: Uint32Array): void {
+/** Adds what a helper collected in some pieces; of equal entries the first in the file stays. */
+export function merge(builder: NameBuilder, share: Share, own: readonly number[], pieces: Uint32Array): void {
   const { names, records, functions, strays, skeletons, bases }: TableSink = builder.sink;
   const size = builder.stringsSize;
   const numbers = share.nameAt.map((at) => (at < size ? names.fromStrings(at) : names.fromBytes(share.pool, at - size)));
