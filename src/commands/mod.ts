@@ -1,7 +1,6 @@
 /** `mod`: loaded modules. */
 import { hex16, type VirtualAddress } from "../bytes/address.ts";
 import { InquestError, LookupError, UnsupportedError } from "../bytes/errors.ts";
-import { dwarfDebugInfo } from "../kernel/dwarf-factory.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import { type KernelModule, MODULES_BROKEN } from "../kernel/modules.ts";
 import { moduleDebug } from "../linux/module-debug.ts";
@@ -145,7 +144,7 @@ function* loadDebugFiles(
   const { debugInfo } = kernel;
   if (args.has("-d") || args.has("-D")) for (const { name } of modules) debugInfo.setModule(name, undefined);
   if (!args.has("-s") && !args.has("-S")) return;
-  const files = moduleDebug(kernel, { debugInfo: dwarfDebugInfo });
+  const files = moduleDebug(kernel);
   const [path] = args.operands;
   const missing: string[] = [];
   const refused: string[] = [];

@@ -17,6 +17,7 @@ import { machineName } from "../debug-info/machine-name.ts";
 import { miniSymbols } from "../debug-info/mini-symbols.ts";
 import type { SymbolTable } from "../debug-info/symbols.ts";
 import type { TypeCompleter, VmlinuxFile } from "./debug-info.ts";
+import { dwarfDebugInfo } from "./dwarf-factory.ts";
 import { isWholeBanner } from "./kernel-identity.ts";
 
 /**
@@ -26,7 +27,7 @@ import { isWholeBanner } from "./kernel-identity.ts";
 export type DebugInfoFactory = (sections: DebugSections, owner: string, complete: TypeCompleter | undefined) => DebugInfo;
 
 export interface VmlinuxOptions {
-  /** Without it the file gives symbols and bytes only. */
+  /** How debug information is made of the file; DWARF by default. */
   readonly debugInfo?: DebugInfoFactory;
   /** Directories of separate debug files, such as /usr/lib/debug. */
   readonly directories?: readonly string[];
@@ -58,7 +59,7 @@ export async function openVmlinux(path: string, options: VmlinuxOptions = {}): P
     requireKernel(Elf.open(source));
     const file = DebugFile.open(source, { directories: options.directories ?? [], candidates: options.candidates ?? [] });
     if (file.elf.usesZstd() || file.separate?.usesZstd() === true) await prepareZstd();
-    return new ElfVmlinux(path, file, options.debugInfo);
+    return new ElfVmlinux(path, file, options.debugInfo ?? dwarfDebugInfo);
   } catch (error) {
     source.close();
     throw error;
@@ -104,12 +105,12 @@ class ElfVmlinux implements OpenedVmlinux {
   readonly buildId: string | undefined;
   readonly notes: readonly string[];
   readonly #file: DebugFile;
-  readonly #factory: DebugInfoFactory | undefined;
+  readonly #factory: DebugInfoFactory;
   #symbols: SymbolTable | undefined | null = null;
   #banner: string | undefined | null = null;
   #info: DebugInfo | undefined;
 
-  constructor(path: string, file: DebugFile, factory: DebugInfoFactory | undefined) {
+  constructor(path: string, file: DebugFile, factory: DebugInfoFactory) {
     this.path = path;
     this.machine = file.machine;
     this.buildId = file.buildId;
@@ -143,7 +144,7 @@ class ElfVmlinux implements OpenedVmlinux {
   }
 
   describe(complete?: TypeCompleter): DebugInfo | undefined {
-    if (this.#info === undefined && this.hasDebugInfo) this.#info = this.#factory?.(this.#file, "vmlinux", complete);
+    if (this.#info === undefined && this.hasDebugInfo) this.#info = this.#factory(this.#file, "vmlinux", complete);
     return this.#info;
   }
 

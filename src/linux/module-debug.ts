@@ -15,6 +15,7 @@ import { buildIdPaths } from "../debug-info/debug-links.ts";
 import { EM_AARCH64, EM_X86_64 } from "../debug-info/elf.ts";
 import { machineName } from "../debug-info/machine-name.ts";
 import type { BoundDebugInfo, ModuleDebugLoader } from "../kernel/debug-info.ts";
+import { dwarfDebugInfo } from "../kernel/dwarf-factory.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import type { KernelModule } from "../kernel/modules.ts";
 import type { DebugInfoFactory } from "../kernel/vmlinux-file.ts";
@@ -22,7 +23,8 @@ import { moduleBuildId, moduleSectionAddresses } from "./module-identity.ts";
 import { utsname } from "./utsname.ts";
 
 export interface ModuleDebugOptions {
-  readonly debugInfo: DebugInfoFactory;
+  /** How debug information is made of a file; DWARF by default. */
+  readonly debugInfo?: DebugInfoFactory;
   /** Module files that were given; each is known by its name. */
   readonly files?: readonly string[];
   /** Directories that were named, before the system's own. */
@@ -121,7 +123,7 @@ export class ModuleDebug {
       throw new LookupError(`module ${module.name}: the kernel kept no list of its sections: where they lay is not known`);
     const types = this.#kernel.types;
     const complete = (key: Parameters<typeof types.find>[0], name: string) => types.find(key, name, { modules: false });
-    return { module: module.name, path, info: this.#options.debugInfo(file, module.name, complete), bias: 0n };
+    return { module: module.name, path, info: (this.#options.debugInfo ?? dwarfDebugInfo)(file, module.name, complete), bias: 0n };
   }
 
   /** Where the release's modules are, and directories of module files without the tree of a release. */
@@ -185,6 +187,6 @@ function walk(root: string): ReadonlyMap<string, readonly string[]> {
 }
 
 /** The debug files of a kernel's modules; the first caller's options hold. */
-export function moduleDebug(kernel: Kernel, options: ModuleDebugOptions): ModuleDebug {
+export function moduleDebug(kernel: Kernel, options: ModuleDebugOptions = {}): ModuleDebug {
   return kernel.memo(ModuleDebug, () => new ModuleDebug(kernel, options));
 }

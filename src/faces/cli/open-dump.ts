@@ -19,7 +19,6 @@ import { machineName } from "../../debug-info/machine-name.ts";
 import type { Dump } from "../../dump/dump.ts";
 import { openDump } from "../../dump/open.ts";
 import { VmcoreInfo } from "../../dump/vmcoreinfo.ts";
-import { dwarfDebugInfo } from "../../kernel/dwarf-factory.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
 import { claimedIdentity, fitOf, type KernelIdentity, kernelIdentity, mismatch } from "../../kernel/kernel-identity.ts";
 import { type OpenOptions, openKernelOf } from "../../kernel/open.ts";
@@ -89,16 +88,16 @@ export async function openDumpWithDebugInfo(options: OpenDumpOptions): Promise<O
 /** The vmlinux of the command line, with what it lacks from a server when that is asked for. */
 async function given(path: string, options: OpenDumpOptions, directories: readonly string[], remarks: string[]): Promise<OpenedVmlinux> {
   const candidates = options.files.debugFiles;
-  const vmlinux = await openVmlinux(path, { debugInfo: dwarfDebugInfo, directories, candidates });
+  const vmlinux = await openVmlinux(path, { directories, candidates });
   if (vmlinux.hasDebugInfo || vmlinux.buildId === undefined || !options.debuginfod) return vmlinux;
   const fetched = await fetchDebugInfo(vmlinux.buildId, options, remarks);
   if (fetched === undefined) return vmlinux;
   vmlinux.close();
-  return openVmlinux(path, { debugInfo: dwarfDebugInfo, directories, candidates: [...candidates, fetched] });
+  return openVmlinux(path, { directories, candidates: [...candidates, fetched] });
 }
 
 function moduleOptions({ files, debugDirectories: directories, search }: OpenDumpOptions): ModuleDebugOptions {
-  return { debugInfo: dwarfDebugInfo, files: files.modules, directories, search };
+  return { files: files.modules, directories, search };
 }
 
 /** A module's file that was given is opened now, so that one that does not fit is told at once and not when its module is met. */
@@ -211,16 +210,14 @@ async function searched(
   const ids = identity.buildId === undefined ? identity.among : [identity.buildId];
   for (const buildId of ids) {
     const paths = [cachedDebugInfo(buildId, options.environment)];
-    const found = await findVmlinux({ debugInfo: dwarfDebugInfo, release, buildId, directories, paths });
+    const found = await findVmlinux({ release, buildId, directories, paths });
     if (found !== undefined) return found;
   }
   // A server is asked for the kernel's file and not for those of its vDSOs.
   const [buildId] = ids;
   const path =
     options.debuginfod && buildId !== undefined && ids.length === 1 ? await fetchDebugInfo(buildId, options, remarks) : undefined;
-  return path === undefined || buildId === undefined
-    ? undefined
-    : findVmlinux({ debugInfo: dwarfDebugInfo, release: undefined, buildId, directories, paths: [path] });
+  return path === undefined || buildId === undefined ? undefined : findVmlinux({ release: undefined, buildId, directories, paths: [path] });
 }
 
 async function fetchDebugInfo(buildId: string, options: OpenDumpOptions, remarks: string[]): Promise<string | undefined> {
