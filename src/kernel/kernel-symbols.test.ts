@@ -1,7 +1,10 @@
 import { describe, expect, test } from "vitest";
 import { virtual } from "../bytes/address.ts";
+import type { DebugInfo } from "../debug-info/debug-info.ts";
 import type { KernelSymbol } from "../debug-info/symbols.ts";
+import { KernelDebugInfo } from "./debug-info.ts";
 import { KernelSymbols } from "./kernel-symbols.ts";
+import { moduleVariable } from "./module-variables.ts";
 import type { KernelModule } from "./modules.ts";
 import { smallKernel } from "./testing/small-kernel.ts";
 
@@ -50,4 +53,35 @@ describe("KernelSymbols", () => {
     expect(symbols.byAddress(virtual(MODULE + 0x2000n))).toBeUndefined();
     expect(symbols.byAddress(virtual(0xffff_8880_0000_0000n))).toBeUndefined();
   });
+});
+
+test("variables of modules that no table lists come from debug files in use", () => {
+  const [place, type] = [MODULE + 0x4000n, { kind: "int", name: "int", size: 4, signed: true, encoding: "int" } as const];
+  const asked: string[] = [];
+  const info = {
+    variables: (name: string) => {
+      asked.push(name);
+      if (name !== "lab_tree") return [];
+      const one = { name, type, external: false, declared: undefined };
+      // One of the same name inside a function, and one that was optimised away.
+      return [
+        { ...one, address: place - 16n, scope: "lab_init" },
+        { ...one, address: undefined, scope: undefined },
+        { ...one, address: place - 0x100n, scope: undefined },
+      ];
+    },
+  } as unknown as DebugInfo;
+  const debugInfo = new KernelDebugInfo(undefined, () => []);
+  const symbols = new KernelSymbols(
+    smallKernel({ symbols: {} }).symbols,
+    new Map(),
+    () => [],
+    (name) => moduleVariable(debugInfo, name),
+  );
+  expect(symbols.byName("lab_tree")).toBeUndefined();
+  debugInfo.setModule("lab", { module: "lab", path: "lab.ko", info, bias: 0x100n });
+  expect(symbols.byName("lab_tree")).toEqual({ name: "lab_tree", address: place, type: "d", module: "lab", size: 4 });
+  expect(symbols.allByName("lab_tree").map(({ address }) => address)).toEqual([place]);
+  expect(symbols.byName("other")).toBeUndefined();
+  expect(asked).toContain("other");
 });

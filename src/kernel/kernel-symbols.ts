@@ -13,15 +13,25 @@ export class KernelSymbols implements SymbolTable {
   readonly kernel: SymbolTable;
   readonly #extra: ReadonlyMap<string, KernelSymbol>;
   readonly #modules: () => readonly KernelModule[];
+  readonly #fallback: (name: string) => KernelSymbol | undefined;
   /** First and last address of the kernel image, where known: outside, kallsyms' nearest symbol means nothing. */
   readonly #imageEnd: VirtualAddress | undefined;
   readonly #percpuEnd: VirtualAddress | undefined;
 
-  /** @param extra symbols that kallsyms lacks; kallsyms wins where both know a name */
-  constructor(kernel: SymbolTable, extra: ReadonlyMap<string, KernelSymbol>, modules: () => readonly KernelModule[]) {
+  /**
+   * @param extra symbols that kallsyms lacks; kallsyms wins where both know a name
+   * @param fallback asked for names that no table has
+   */
+  constructor(
+    kernel: SymbolTable,
+    extra: ReadonlyMap<string, KernelSymbol>,
+    modules: () => readonly KernelModule[],
+    fallback: (name: string) => KernelSymbol | undefined = () => undefined,
+  ) {
     this.kernel = kernel;
     this.#extra = extra;
     this.#modules = modules;
+    this.#fallback = fallback;
     this.#imageEnd = kernel.byName("_end")?.address;
     this.#percpuEnd = kernel.byName("__per_cpu_end")?.address;
   }
@@ -47,13 +57,14 @@ export class KernelSymbols implements SymbolTable {
       const found = module.symbols()?.byName(name);
       if (found !== undefined) return found;
     }
-    return undefined;
+    return this.#fallback(name);
   }
 
   allByName(name: string): readonly KernelSymbol[] {
     const found = this.#tables().flatMap((table) => table.allByName(name));
-    const extra = this.#extra.get(name);
-    return found.length === 0 && extra !== undefined ? [extra] : found;
+    if (found.length > 0) return found;
+    const other = this.#extra.get(name) ?? this.#fallback(name);
+    return other === undefined ? [] : [other];
   }
 
   byAddress(address: VirtualAddress): SymbolAt | undefined {

@@ -24,6 +24,7 @@ import { KernelSymbols } from "./kernel-symbols.ts";
 import { openBtf, openKallsyms } from "./kernel-tables.ts";
 import { type MachineSetup, machineCandidates, noMachine } from "./machine-setup.ts";
 import { openModuleTypes } from "./module-types.ts";
+import { moduleVariable } from "./module-variables.ts";
 import { type KernelModule, readModules } from "./modules.ts";
 import { Types } from "./types.ts";
 import { kernelTable, linkBias } from "./vmlinux-place.ts";
@@ -90,7 +91,7 @@ export function openKernelOf(dump: Dump, options: OpenOptions = {}): Kernel {
     },
   );
   const extra = new Map<string, KernelSymbol>(vmcoreinfoSymbols(vmcoreinfo));
-  const symbols = new KernelSymbols(kallsyms, extra, readAll);
+  const symbols = new KernelSymbols(kallsyms, extra, readAll, (name) => moduleVariable(debugInfo, name));
   if (own !== undefined && kallsyms.byName("init_task") === undefined) findExtraSymbols({ memory, types, kallsyms, extra, image, notes });
   arch.findThreadSize = () => threadSize(types, symbols, arch.pageSize);
   if (arch instanceof X86_64) {
