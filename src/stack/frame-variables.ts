@@ -26,6 +26,7 @@ import { type EvaluationMode, FrameEvaluation } from "./frame-evaluation.ts";
 import { ownScopes, physicalIndex, physicalPlace } from "./frame-place.ts";
 import { constantValue, type Located, valueAt } from "./location-value.ts";
 import { isStable } from "./stable-memory.ts";
+import { dispatched } from "./system-call-function.ts";
 
 /** How a value was come by. */
 export type VariableState =
@@ -179,11 +180,12 @@ class VariableReader {
     return outcome.value === undefined ? outcome : { ...outcome, register: undefined, atEntry: true };
   }
 
-  /** What the caller passed for it, where constant propagation took it from the function. */
+  /** What the caller passed for it, where constant propagation took it from the function; the number of the system call. */
   #removed(): Outcome | undefined {
-    const { die, type } = this.#variable;
+    const { die, type, name } = this.#variable;
+    const { kind, name: fn } = this.#scope;
     try {
-      const passed = this.#frame.entry.parameter(die);
+      const passed = (kind === "inlined" ? dispatched(this.#frame, fn, name) : undefined) ?? this.#frame.entry.parameter(die);
       const value = new Value(this.#frame.kernel.memory, type, { immediate: wrap(passed, type) });
       return { ...OPTIMIZED_OUT, state: "from caller", value, atEntry: true };
     } catch (error) {

@@ -63,6 +63,7 @@ describe.skipIf(peers === undefined).each(cases.map((lab) => [lab.id, lab] as co
         const frame = stack.frames[i];
         // Which frames there are is debug-frames.test.ts's to compare.
         if (frame === undefined || frame.pc.toString(16) !== peer.pc || (frame.kind === "inline") !== peer.inline) return;
+        if (peer.inline && frame.function !== peer.name) return;
         const differences = compareVariables(frameVariables(kernel, stack, frame), peer, counts);
         if (task === panic) compareVariables(frameVariables(kernel, stack, frame), peer, died);
         for (const difference of differences) wrong.push(`${task.pid} #${i} ${frame.function} ${difference}`);

@@ -7,6 +7,7 @@ import { sizeOf } from "../../src/debug-info/c-type.ts";
 import type { FrameVariable } from "../../src/stack/frame-variables.ts";
 
 export interface DrgnVariables {
+  readonly name: string | null;
   readonly inline: boolean;
   /** In hexadecimal. */
   readonly pc: string;
@@ -36,7 +37,7 @@ def variables(frame):
             found[name] = content(frame[name])
         except Exception as error:
             found[name] = "!" + str(error)
-    return {"inline": frame.is_inline, "pc": "%x" % frame.pc, "variables": found}
+    return {"name": frame.name, "inline": frame.is_inline, "pc": "%x" % frame.pc, "variables": found}
 for task in for_each_task(prog):
     if task.pid.value_() not in wanted:
         continue
