@@ -39,8 +39,9 @@ const MAX_OFFSETS = 8;
 const MAX_DECLARING = 500;
 /** A name that is the tail of so many others is left to the index. */
 const MAX_TAILS = 20_000;
-/** Of all bytes, the share whose units may be walked before building the index is cheaper. */
+/** Of all bytes, the share whose units may be walked before building the index is cheaper; so many may be in any case. */
 const MAX_WALKED = 1 / 8;
+const ALWAYS_WALKED = 1 << 22;
 
 /** Waits for one name of one kind. */
 class Wanted implements NameSink {
@@ -84,15 +85,17 @@ type Verdict = "walk" | "declares" | "no";
 export class RawSearch {
   readonly #sections: DebugSections;
   readonly #info: SectionData;
+  readonly #budget: number;
   #strings: Uint8Array | undefined;
   #buffer: Uint8Array = new Uint8Array(0);
   /** Bytes of .debug_info searched so far, by all searches: what an index would have cost instead. */
   searched = 0;
 
-  /** @param info its .debug_info */
-  constructor(sections: DebugSections, info: SectionData) {
+  /** @param info its .debug_info; @param budget bytes whose units may be walked for one name */
+  constructor(sections: DebugSections, info: SectionData, budget = Math.max(info.size * MAX_WALKED, ALWAYS_WALKED)) {
     this.#sections = sections;
     this.#info = info;
+    this.#budget = budget;
   }
 
   /** False for files whose names do not stand in .debug_str or in the entries: by index (clang, split units), in a dwz file. */
@@ -126,7 +129,7 @@ export class RawSearch {
           continue;
         }
         walked += (units.end[unit] as number) - (units.start[unit] as number);
-        if (walked > this.#info.size * MAX_WALKED) return undefined;
+        if (walked > this.#budget) return undefined;
         const found = this.#walk(walk, wanted, units, unit, piece, base);
         const definition = found.filter(({ rank }) => rank === RANK_DEFINITION).sort((a, b) => a.die - b.die)[0];
         if (definition !== undefined) return { places: [{ unit: units.start[unit] as number, die: definition.die }], definition: true };
@@ -139,7 +142,7 @@ export class RawSearch {
   /** What bears the name without defining anything, once each, as the index keeps it. */
   #declarations(walk: NameWalk, wanted: Wanted, units: readonly UnitTable[]): ReturnType<RawSearch["find"]> {
     const size = units.reduce((sum, { start, end }) => sum + (end[0] as number) - (start[0] as number), 0);
-    if (size > this.#info.size * MAX_WALKED) return undefined;
+    if (size > this.#budget) return undefined;
     const places: (EntryPlace & { readonly rank: number })[] = [];
     const seen = new Set<string>();
     wanted.bases = newUnitBases(1);
