@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import type { KernelSymbol } from "../../debug-info/symbols.ts";
 import { NO_DATA_SYMBOLS, SYMBOLS_LOST } from "../extra-symbols.ts";
-import { INT, SparseMemory, smallKernel } from "../testing/small-kernel.ts";
+import { INT, pointerTo, SparseMemory, smallKernel, struct, UINT, VOID } from "../testing/small-kernel.ts";
 import { isPerCpu, isText, kernelScope } from "./scope.ts";
 
 const BASE = 0xffff800000000000n;
@@ -42,6 +42,21 @@ test("without bounds: the template is gone and CPU 0's copy is there", () => {
     perCpuOffsets: [0x10_0000n],
   });
   expect(["mine", "other", "lost"].map((name) => isPerCpu(kernel, named(kernel, name)))).toEqual([true, false, false]);
+});
+
+test("a module's per-CPU variables lie in its own area", () => {
+  const module = struct("module", [
+    ["percpu", pointerTo(VOID)],
+    ["percpu_size", UINT],
+  ]);
+  const memory = new SparseMemory().put(BASE, 0x2_0000n).put(BASE + 8n, 16, 4);
+  const kernel = smallKernel({
+    memory,
+    types: [module],
+    symbols: { mine: [0x2_0008n, "d", "lab"], behind: [0x2_0010n, "d", "lab"], strange: [0x2_0008n, "d", "gone"] },
+  });
+  Object.defineProperty(kernel, "modules", { value: [{ name: "lab", address: BASE }] });
+  expect(["mine", "behind", "strange"].map((name) => isPerCpu(kernel, named(kernel, name)))).toEqual([true, false, false]);
 });
 
 test("a macro over an underscored variable is offered first", () => {

@@ -189,16 +189,28 @@ export function isText(kernel: Kernel, symbol: KernelSymbol): boolean {
 }
 
 /**
- * True for a per-CPU symbol of the kernel itself: it lies between __per_cpu_start and __per_cpu_end. A kernel that lists no data
+ * True for a per-CPU symbol: of the kernel itself it lies between __per_cpu_start and __per_cpu_end. A kernel that lists no data
  * symbols (5.10 arm64 without KALLSYMS_ALL) has neither; there a symbol whose own page is gone (the template is freed after boot) and
  * whose CPU 0 copy is mapped is taken for one.
  */
 export function isPerCpu(kernel: Kernel, symbol: KernelSymbol): boolean {
-  if (symbol.module !== undefined) return false;
+  if (symbol.module !== undefined) return isModulePerCpu(kernel, symbol, symbol.module);
   const start = kernel.tryAddress("__per_cpu_start");
   const end = kernel.tryAddress("__per_cpu_end");
   if (start !== undefined && end !== undefined) return symbol.address >= start && symbol.address < end;
   if (kernel.memory.tryBytes(symbol.address, 1) !== undefined || isText(kernel, symbol)) return false;
   const cpu = kernel.perCpuOffsets.findIndex((offset) => offset !== undefined && offset !== 0n);
   return cpu >= 0 && kernel.memory.tryBytes(kernel.perCpuAddress(symbol.address, cpu), 1) !== undefined;
+}
+
+/** A module's per-CPU variables lie in an area of their own (struct module.percpu; none without SMP, where they are plain ones). */
+function isModulePerCpu(kernel: Kernel, symbol: KernelSymbol, module: string): boolean {
+  const struct = kernel.types.tryStruct("module");
+  const start = struct?.tryField("percpu");
+  const size = struct?.tryField("percpu_size");
+  const found = kernel.modules.find(({ name }) => name === module);
+  if (start === undefined || size === undefined || found === undefined) return false;
+  const from = kernel.memory.tryU64(start.address(found.address));
+  const length = kernel.memory.tryU32(size.address(found.address)) ?? 0;
+  return from !== undefined && from !== 0n && symbol.address >= from && symbol.address < from + BigInt(length);
 }
