@@ -5,7 +5,7 @@
  *   5:    │ length 4/12 │ version 2 │ kind 1 │ address size 1 │ abbreviations 4/8 │ [split: id 8] [types: as above]  │ entries …
  */
 import { FormatError } from "../../bytes/errors.ts";
-import { DW_UT_partial, DW_UT_skeleton, DW_UT_split_compile, DW_UT_split_type, DW_UT_type } from "./constants.ts";
+import { DW_UT_skeleton, DW_UT_split_compile, DW_UT_split_type, DW_UT_type } from "./constants.ts";
 import { DwarfReader } from "./dwarf-reader.ts";
 
 /** The longest header: 64-bit DWARF 5 of a type unit. */
@@ -51,11 +51,6 @@ export function parseUnitHeader(bytes: Uint8Array, where: string, offset: number
   if (type > DW_UT_split_type || (version === 5 && type === 0)) return reader.fail(`a unit of unknown kind ${type}`);
   if (offset + reader.position > end) return reader.fail("a unit shorter than its header");
   return { offset, end, version, addressSize, offsetSize, type, abbrevOffset, size: reader.position, signature, typeOffset, id };
-}
-
-/** True for the kinds of units that describe code of their own. */
-export function isCompileType(type: number): boolean {
-  return type !== DW_UT_type && type !== DW_UT_split_type && type !== DW_UT_partial;
 }
 
 /** End of the unit whose header begins at an offset, from its length alone. */
