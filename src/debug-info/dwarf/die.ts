@@ -93,6 +93,8 @@ export interface Units {
   at(address: bigint): Unit | undefined;
   /** The unit of .debug_info that contains an offset. */
   containing(offset: number): Unit | undefined;
+  /** The unit whose header is at an offset of .debug_info; the headers before it are not looked at. Throws FormatError. */
+  unitAt(offset: number): Unit;
   /** All compile units of .debug_info in order. */
   all(): Iterable<Unit>;
   /** All units of any kind, of .debug_info and .debug_types, in order. */
