@@ -10,14 +10,19 @@
  * ORC comes before call-frame information: objtool has checked it against every instruction, assembler code included, and it knows the
  * switches of stacks of inline assembly (SP_INDIRECT, since 5.12), of which the compiler that wrote the call-frame information knows nothing.
  * arm64's frame records lead through exceptions and assembler code just so. What these do not tell, the registers that a caller will find
- * again, is added to their steps by WithSavedRegisters: from call-frame information where its frame is the one they proved.
+ * again, is added to their steps by WithSavedRegisters: from call-frame information where its frame is the one they proved, else from what
+ * the functions' own code saves.
  */
+
+import { ARM64_SAVES } from "../arch/arm64-register-saves.ts";
+import { X86_SAVES } from "../arch/x86-64-register-saves.ts";
 import { type VirtualAddress, virtual } from "../bytes/address.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import { Arm64FrameRecords } from "./arm64-frame-records.ts";
 import { BadCall } from "./bad-call.ts";
 import { CallFrameRules } from "./call-frame-rules.ts";
 import { CodeRanges } from "./code-ranges.ts";
+import { CodeSaves } from "./code-saves.ts";
 import type { StackArea } from "./frame.ts";
 import { ftraceOriginal } from "./ftrace-trampolines.ts";
 import { type OrcLookup, OrcRules } from "./orc-rules.ts";
@@ -55,7 +60,13 @@ export function unwindKit(kernel: Kernel): UnwindKit {
         return area?.kind === "irq" && address === area.end - 8n;
       },
     });
-    const complete = (source: RuleSource) => new WithSavedRegisters(source, [callFrames]);
+    const codeSaves = new CodeSaves(kernel.memory, kernel.arch.name === "x86_64" ? X86_SAVES : ARM64_SAVES, {
+      place,
+      endOf: (start) => kernel.symbols.neighbours(start).next?.address,
+      named: (name) => kernel.symbols.allByName(name).map(({ address }) => address),
+      isEntry: (pc) => isEntryCode(kernel, pc),
+    });
+    const complete = (source: RuleSource) => new WithSavedRegisters(source, [callFrames, codeSaves]);
     const badCall = new BadCall(kernel.memory, { isCode: (address) => code.isCode(address), isReturnAddress, strip });
     const machine = kernel.arch.name === "x86_64" ? x86Sources : arm64Sources;
     const isCode = (address: bigint) => code.isCode(address);
