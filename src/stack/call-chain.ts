@@ -14,7 +14,6 @@ import type { CallSite } from "../debug-info/debug-info.ts";
 import { DW_AT_call_target, DW_AT_GNU_call_site_target } from "../debug-info/dwarf/constants.ts";
 import { evaluateScalar } from "../debug-info/dwarf/expression.ts";
 import type { BoundDebugInfo } from "../kernel/debug-info.ts";
-import { recomputedTarget } from "./call-target.ts";
 import type { FrameEvaluation } from "./frame-evaluation.ts";
 import { systemCallFunction } from "./system-call-function.ts";
 import { directTarget, isSame, TailCalls } from "./tail-calls.ts";
@@ -38,8 +37,14 @@ export interface CallChain {
   readonly indirect: boolean;
 }
 
+/**
+ * Where a call or jump leads by the code of the function that makes it: a guess.
+ * @param before for a jump: the calls that led into that function
+ */
+export type TargetFinder = (call: DescribedCall, before: CallChain["calls"] | undefined) => bigint | undefined;
+
 /** The chain of calls into a frame; a string says why it is not known. */
-export function callChain(callee: FrameEvaluation): CallChain | string {
+export function callChain(callee: FrameEvaluation, targetOf: TargetFinder): CallChain | string {
   const { caller, kernel } = callee;
   if (caller === undefined) return callee.calledNormally ? "the caller has no debug information" : "it was not entered by a plain call";
   const owner = caller.place.described;
@@ -50,11 +55,13 @@ export function callChain(callee: FrameEvaluation): CallChain | string {
   const tails = TailCalls.of(kernel);
   if (tails.reaches(self, self)) return `${nameOf(callee)} may have called itself by a jump`;
   const direct = directTarget(kernel, owner, site);
-  const targets = direct === undefined ? computedTargets(caller, site) : [direct];
+  const targets = direct === undefined ? computedTargets(caller, first, targetOf) : [direct];
   if (targets.some((target) => isSame(target, self))) return { calls: [first], indirect: false };
   for (const target of targets) {
     const way = tails.way(target, self);
     if (way !== undefined) return { calls: [first, ...way], indirect: false };
+    const jump = tails.indirectJumps(target).find((each) => targetOf(each, [first]) === self.address);
+    if (jump !== undefined && self.address !== undefined) return { calls: [first, jump], indirect: false };
   }
   if (direct === undefined) return targets.length === 0 ? { calls: [first], indirect: true } : `the call went to ${targets[0]?.name} there`;
   return bySystemCall(callee, first, direct, self) ?? `${nameOf(caller)} calls ${direct.name ?? "another function"} there`;
@@ -92,9 +99,9 @@ function describedSite({ kernel, place }: FrameEvaluation): CallSite | undefined
 }
 
 /** The functions that an indirect call may have called, by what can still be computed; those that are no functions left out. */
-function computedTargets(frame: FrameEvaluation, site: CallSite): readonly CallTarget[] {
+function computedTargets(frame: FrameEvaluation, call: DescribedCall, targetOf: TargetFinder): readonly CallTarget[] {
   const targets: CallTarget[] = [];
-  for (const address of [describedTarget(frame, site), recomputedTarget(frame), systemCallFunction(frame)]) {
+  for (const address of [describedTarget(frame, call.site), targetOf(call, undefined), systemCallFunction(frame)]) {
     const found = address === undefined ? undefined : frame.kernel.symbols.byAddress(virtual(address));
     if (found?.offset === 0) targets.push({ address: found.symbol.address, name: found.symbol.name });
   }

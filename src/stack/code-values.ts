@@ -18,6 +18,8 @@ export interface CodeWorld {
   entryRegister(register: number): bigint | undefined;
   /** Memory that nothing has changed since; undefined for all other. */
   stableMemory(address: bigint, size: number): bigint | undefined;
+  /** Where ways differ one of them is taken: for a result that proves itself. */
+  readonly lenient?: boolean;
   /** The instruction's first four bytes. */
   word(address: bigint): number | undefined;
   /** Where the function stands now, and the registers it has there; undefined when it has left the stack. */
@@ -33,8 +35,16 @@ export function registerAt(code: FunctionCode, world: CodeWorld, register: numbe
   const { writers, entry } = code.definitions(file, register, at) ?? { writers: [], entry: false };
   const [writer] = writers;
   if (writer === undefined) return entry ? world.entryRegister(register) : undefined;
-  if (entry || writers.length > 1 || writer.flow === "call") return undefined;
-  return result(code, world, writer, file.names[register] ?? "", moves + 1);
+  const one = !entry && writers.length === 1 ? writer : world.lenient === true ? nearest(writers, at) : undefined;
+  if (one === undefined || one.flow === "call") return undefined;
+  return result(code, world, one, file.names[register] ?? "", moves + 1);
+}
+
+/** The last of several before an address, which control falls through from as a rule. */
+function nearest(writers: readonly DecodedInstruction[], at: bigint): DecodedInstruction | undefined {
+  return writers
+    .filter(({ address }) => address < at)
+    .reduce<DecodedInstruction | undefined>((last, each) => (last === undefined || each.address > last.address ? each : last), undefined);
 }
 
 /** What an instruction wrote to a register. */
@@ -81,8 +91,8 @@ function named(code: FunctionCode, world: CodeWorld, name: string, at: bigint, m
   return register < 0 ? undefined : registerAt(code, world, register, at, moves);
 }
 
-/** An operand's value, cut to its width. */
-function operandValue(code: FunctionCode, world: CodeWorld, operand: Operand, at: bigint, moves: number): bigint | undefined {
+/** An operand's value before the instruction at an address, cut to its width. */
+export function operandValue(code: FunctionCode, world: CodeWorld, operand: Operand, at: bigint, moves = 0): bigint | undefined {
   switch (operand.kind) {
     case "register": {
       const value = named(code, world, operand.full, at, moves);

@@ -16,6 +16,7 @@ import { type ExpressionContext, expressionUnit } from "../debug-info/dwarf/expr
 import { registerOf } from "../debug-info/dwarf/expression-machine.ts";
 import { assemblyPassed } from "./assembly-calls.ts";
 import { type CallChain, callChain, type DescribedCall } from "./call-chain.ts";
+import { recomputedTarget } from "./call-target.ts";
 import { type CodeWorld, registerAt } from "./code-values.ts";
 import type { FrameEvaluation } from "./frame-evaluation.ts";
 import { FunctionCode } from "./function-code.ts";
@@ -79,7 +80,7 @@ export class EntryRegisters {
 
   /** The calls into this frame when their word counts. Throws UnsupportedError when it does not. */
   #trusted(): CallChain {
-    this.#chain ??= this.#proved(callChain(this.#frame));
+    this.#chain ??= this.#proved(callChain(this.#frame, (call, before) => this.#target(call, before)));
     if (typeof this.#chain === "string") throw new UnsupportedError(this.#chain);
     return this.#chain;
   }
@@ -150,12 +151,23 @@ export class EntryRegisters {
 
   /** What is not described (untouched arguments, for one, are left out by GCC) may follow from the code of the function that makes the call. */
   #computed(call: DescribedCall, before: CallChain["calls"] | undefined, register: number): bigint | undefined {
+    const found = this.#codeOf(call, before);
+    return found === undefined ? undefined : registerAt(found.code, found.world, register, found.at);
+  }
+
+  /** Where a call or jump led, by the code: a guess that must prove itself. */
+  #target(call: DescribedCall, before: CallChain["calls"] | undefined): bigint | undefined {
+    const found = this.#codeOf(call, before);
+    return found === undefined ? undefined : recomputedTarget(this.#frame.kernel, found.code, found.world, found.at);
+  }
+
+  /** The code of the function that makes a call, the call's address, and what is known of registers there. */
+  #codeOf(call: DescribedCall, before: CallChain["calls"] | undefined) {
     const fn = functionOf(call);
     const { kernel, place, stack, caller } = this.#frame;
     const code = fn === undefined ? undefined : FunctionCode.of(kernel, call.owner, fn);
-    if (code === undefined || caller === undefined) return undefined;
-    const at = code.before(kernel.debugInfo.runtime(call.owner, call.site.returnAddress));
-    if (at === undefined) return undefined;
+    const at = code?.before(kernel.debugInfo.runtime(call.owner, call.site.returnAddress));
+    if (code === undefined || at === undefined || caller === undefined) return undefined;
     const world: CodeWorld = {
       file: place.frame.registers.file,
       entryRegister: (each) => {
@@ -166,7 +178,7 @@ export class EntryRegisters {
       stableMemory: (address, size) => stableWord(kernel, stack, address, size),
       now: before === undefined ? caller.now : undefined,
     };
-    return registerAt(code, world, register, at);
+    return { code, world, at };
   }
 
   /** The context of a function that left by a jump: registers that calls preserve, and what it was passed itself. */

@@ -100,6 +100,11 @@ export class FunctionCode {
     );
   }
 
+  /** The instruction at an address. */
+  at(address: bigint): DecodedInstruction | undefined {
+    return this.#steps.find(({ at }) => at === address)?.instruction;
+  }
+
   /** Address of the call or jump that ends at an address, or up to three bytes before it where it was patched shorter. */
   before(end: bigint): bigint | undefined {
     return this.#steps.findLast(

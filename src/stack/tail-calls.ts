@@ -71,6 +71,11 @@ export class TailCalls {
     return jumps.length === 1 ? jumps[0]?.call : undefined;
   }
 
+  /** Jumps of a function to what a register or memory holds. */
+  indirectJumps(from: CallTarget): readonly DescribedCall[] {
+    return this.#jumpsOf(from).flatMap(({ call, target }) => (target === undefined ? [call] : []));
+  }
+
   /** Up to `wanted` ways; `open`: an indirect jump on the way, or the bound, may hide another. */
   #ways(from: CallTarget, to: CallTarget, wanted: number): { readonly ways: readonly DescribedCall[][]; readonly open: boolean } {
     const ways: DescribedCall[][] = [];
