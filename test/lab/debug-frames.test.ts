@@ -83,4 +83,34 @@ describe.skipIf(peers === undefined).each(cases.map((lab) => [lab.id, lab] as co
     expect(total.inlined).toBeGreaterThan(theirs.size);
     expect(total.registers).toBeGreaterThan(total.frames * 3);
   });
+
+  test("without debug information no register is wrong, and few are missing", { timeout: 300_000 }, async () => {
+    const files = dumpOf(lab)?.files ?? [];
+    const vmlinux = await openVmlinux(lab.vmlinux as string, { debugInfo: dwarfDebugInfo });
+    const described = await openKernel(files, { vmlinux });
+    const bare = await openKernel(files).catch(() => undefined);
+    // A kernel without BTF or symbols is not opened without its vmlinux.
+    if (bare === undefined || bare.types.tryStruct("task_struct") === undefined) return;
+    const count = { frames: 0, equal: 0, missing: 0, more: 0 };
+    const wrong: string[] = [];
+    for (const { address, pid } of taskTable(described).tasks) {
+      const known = unwindTask(described, address).frames;
+      const own = unwindTask(bare, address).frames;
+      expect(own.map(({ pc }) => pc)).toEqual(known.map(({ pc }) => pc));
+      known.forEach(({ registers, function: name }, i) => {
+        count.frames++;
+        for (const register of registers.file.calleeSaved) {
+          const expected = registers.get(register);
+          const found = own[i]?.registers.get(register);
+          if (found === undefined) count[expected === undefined ? "equal" : "missing"]++;
+          else if (expected === undefined) count.more++;
+          else if (found === expected) count.equal++;
+          else wrong.push(`${pid} #${i} ${name} ${registers.file.names[register]}: ${found.toString(16)}, not ${expected.toString(16)}`);
+        }
+      });
+    }
+    console.log(`${id} without vmlinux: ${JSON.stringify(count)}`);
+    expect(wrong).toEqual([]);
+    expect(count.missing).toBeLessThan(count.equal / 10);
+  });
 });
