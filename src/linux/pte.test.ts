@@ -16,6 +16,23 @@ it("reads x86-64 entries: type on top, offset inverted", () => {
   expect(swapEntry(kernel("x86_64", 2).kernel, 0n)).toBeUndefined();
 });
 
+it.each([
+  ["today's", (type: bigint, slot: bigint) => (type << 59n) | (BigInt.asUintN(45, ~slot) << 14n)],
+  ["4.8 to 4.17", (type: bigint, slot: bigint) => (slot << 14n) | (type << 9n)],
+  ["3.10", (type: bigint, slot: bigint) => (slot << 9n) | (type << 1n)],
+] as const)("takes the form of x86-64 entries that names a slot of an area: %s", (_name, encode) => {
+  const fake = new PagedKernel({ swap_info_struct: { flags: [0, "u64"], max: [8, "u32"] } });
+  const at = 0xffff_8880_0000_0000n;
+  fake.symbol("nr_swapfiles", at);
+  fake.symbol("swap_info", at + 0x100n);
+  fake.memory.put32(at, 2);
+  for (const [i, max] of [0x1000, 0x8000].entries()) {
+    fake.memory.put64(at + 0x100n + BigInt(i * 8), at + 0x200n + BigInt(i * 16));
+    fake.memory.put32(at + 0x208n + BigInt(i * 16), max);
+  }
+  expect(swapEntry(fake.kernel, encode(1n, 0x7123n))).toMatchObject({ type: 1, offset: 0x7123n });
+});
+
 it("says when an entry is no place in a swap area", () => {
   const migration = BigInt.asUintN(64, (30n << 59n) | (BigInt.asUintN(45, ~7n) << 14n));
   expect(swapEntry(kernel("x86_64", 1).kernel, migration)).toMatchObject({ type: 30, offset: 7n, path: undefined });

@@ -2,7 +2,9 @@
  * What a page-table entry says that maps nothing: a place in a swap area, a page on the move, or nothing at all.
  * Source: arch/x86/include/asm/pgtable_64.h, arch/arm64/include/asm/pgtable.h, include/linux/swapops.h.
  *
- *   x86-64 (4.18 on)   63–59 type   58–14 offset, inverted                 bits 0 and 8 clear
+ *   x86-64 (4.18 on)   63–59 type   58–14 offset, inverted                 bits 0 and 8 clear      (2f22b4cd45b6; also in older stable kernels)
+ *   x86-64 4.8–4.17    63–14 offset   13–9 type                            (00839ee3b299)
+ *   x86-64 before      63–9 offset   5–1 type
  *   arm64 6.10 on      61–12 offset   10–6 type                            bits 0, 1 and 11 clear
  *   arm64 5.19–6.9     57–8 offset    7–3 type                             bits 0, 1 and 58 clear
  *   arm64 before       57–8 offset    7–2 type
@@ -30,22 +32,42 @@ const TYPES = 32;
 /** Reads an entry that is not present; undefined when it is empty. */
 export function swapEntry(kernel: Kernel, entry: bigint): SwapEntry | undefined {
   if (entry === 0n) return undefined;
-  const { type, offset } = kernel.arch.name === "x86_64" ? x86Entry(entry) : arm64Entry(kernel, entry);
+  const { type, offset } = kernel.arch.name === "x86_64" ? x86Entry(kernel, entry) : arm64Entry(kernel, entry);
   const used = type < swapAreaCount(kernel);
   const path = used ? swapPath(kernel, type) : undefined;
   const marker = used ? undefined : "no swap area: a page under migration, a poisoned one, device memory or a marker";
   return { type, offset, path, marker };
 }
 
-function x86Entry(entry: bigint): { readonly type: number; readonly offset: bigint } {
-  return { type: Number(entry >> 59n), offset: BigInt.asUintN(45, ~entry >> 14n) };
+interface Place {
+  readonly type: number;
+  readonly offset: bigint;
+}
+
+/** The form is in no type and was changed in stable kernels: it is the one that names a slot of an area there is, else today's. */
+function x86Entry(kernel: Kernel, entry: bigint): Place {
+  const today = { type: Number(entry >> 59n), offset: BigInt.asUintN(45, ~entry >> 14n) };
+  const older = { type: Number((entry >> 9n) & 0x1fn), offset: entry >> 14n };
+  const oldest = { type: Number((entry >> 1n) & 0x1fn), offset: entry >> 9n };
+  return [today, older, oldest].find(({ type, offset }) => offset > 0n && offset < slotsOf(kernel, type)) ?? today;
+}
+
+/** Slots of a swap area (swap_info_struct.max); 0 when there is no such area or it cannot be read. */
+function slotsOf(kernel: Kernel, type: number): bigint {
+  const max = kernel.types.tryStruct("swap_info_struct")?.tryField("max");
+  const table = kernel.tryAddress("swap_info");
+  if (max === undefined || table === undefined || type >= swapAreaCount(kernel)) return 0n;
+  const area = kernel.memory.tryU64(add(table, type * 8));
+  const at = area === undefined ? undefined : max.address(virtual(area));
+  if (at === undefined) return 0n;
+  return (max.size === 8 ? kernel.memory.tryU64(at) : BigInt(kernel.memory.tryU32(at) ?? 0)) ?? 0n;
 }
 
 /**
  * The bits are macros, of which a dump holds nothing. What changed in the same releases stands in for them: 6.10 made "slab" a page type
  * (46df8e73a4a3), and 5.19 moved the type to make room for the flag PG_anon_exclusive itself (78fbe906cc90).
  */
-function arm64Entry(kernel: Kernel, entry: bigint): { readonly type: number; readonly offset: bigint } {
+function arm64Entry(kernel: Kernel, entry: bigint): Place {
   const { types } = kernel;
   if (types.constant("PGTY_slab") !== undefined || types.enumerator("PG_slab")?.type.name === "pagetype") {
     return { type: Number((entry >> 6n) & 0x1fn), offset: BigInt.asUintN(50, entry >> 12n) };
