@@ -2,8 +2,10 @@
  * `npm run bench`: Inquest beside drgn and crash on the same dumps in one run, as ratios; prints Markdown, and with --write keeps it in
  * bench/results.md. Needs the lab's cases 6.1-amd64-null (with vmlinux) and 6.1-amd64-many, and the peers; makes what is missing.
  */
-import { writeFileSync } from "node:fs";
-import { cpus, totalmem } from "node:os";
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { cpus, tmpdir, totalmem } from "node:os";
+import { join } from "node:path";
 import { caseNamed } from "../lab/cases.ts";
 import { ensureDebug } from "../lab/kernels.ts";
 import { ensureCase } from "../lab/make-case.ts";
@@ -104,6 +106,72 @@ async function manyStacks(): Promise<void> {
   say();
 }
 
+interface NameRun {
+  readonly wall: number;
+  readonly user: number;
+  readonly system: number;
+  readonly resident: number;
+  readonly size: number;
+}
+
+/** One run of bench/name-index.ts. */
+function nameRun(mode: string, vmlinux: string, cache: string): NameRun {
+  const run = spawnSync(process.execPath, ["dist/bench/name-index.js", mode, vmlinux], {
+    encoding: "utf8",
+    env: { ...process.env, INQUEST_CACHE_DIR: cache },
+  });
+  if (run.status !== 0) throw new Error(run.stderr);
+  return JSON.parse(run.stdout) as NameRun;
+}
+
+/** Entries by name in a vmlinux: the index, one name without it, and drgn, which makes its own index at each start. */
+async function names(): Promise<void> {
+  const made = await ensureCase(caseNamed("6.1-amd64-null"));
+  const vmlinux = await ensureDebug(made.kernel);
+  const peers = await ensurePeers();
+  const dump = made.dumps.find((candidate) => candidate.name === "elf")?.files[0] as string;
+  const cache = mkdtempSync(join(tmpdir(), "inquest-bench-"));
+  try {
+    const modes = [
+      ["one", "full index, one core (target 2 s of user time)"],
+      ["threads", "full index, all cores"],
+      ["kept", "kept index read and verified (target 15 ms)"],
+      ["struct", "struct task_struct and its members by name, nothing prepared"],
+    ] as const;
+    nameRun("keep", vmlinux, cache);
+    const runs = new Map<string, NameRun[]>(modes.map(([mode]) => [mode, []]));
+    const taken = await inTurn(5, {
+      inquest: () => {
+        for (const [mode] of modes.slice(0, 3)) runs.get(mode)?.push(nameRun(mode, vmlinux, cache));
+      },
+      struct: () => void runs.get("struct")?.push(nameRun("struct", vmlinux, cache)),
+      drgn: async () => {
+        const run = await runDrgn(peers, vmlinux, dump, 'print(prog.type("struct task_struct"))');
+        if (run.status !== 0) throw new Error(run.stderr);
+      },
+    });
+    say(`## Names in the vmlinux of ${made.release}, .debug_info of ${Math.round((runs.get("one")?.[0]?.size ?? 0) / 1e6)} MB`);
+    say();
+    say("| what | user ms | system ms | wall ms | resident MiB |");
+    say("|---|---|---|---|---|");
+    for (const [mode, what] of modes) {
+      const of = (field: keyof NameRun) => median((runs.get(mode) ?? []).map((run) => run[field])).toFixed(0);
+      say(`| ${what} | ${of("user")} | ${of("system")} | ${of("wall")} | ${of("resident")} |`);
+    }
+    say();
+    say("| program | median s | least s | Inquest's time as a share |");
+    say("|---|---|---|---|");
+    row("Inquest, struct task_struct from DWARF, whole process", taken.get("struct")?.milliseconds ?? []);
+    const [own, drgn] = [taken.get("struct")?.milliseconds ?? [], taken.get("drgn")?.milliseconds ?? []];
+    say(
+      `| drgn 0.3, prog.type("struct task_struct") | ${(median(drgn) / 1000).toFixed(3)} | ${(Math.min(...drgn) / 1000).toFixed(3)} | ${(median(own) / median(drgn)).toFixed(2)} (target 1.50) |`,
+    );
+    say();
+  } finally {
+    rmSync(cache, { recursive: true, force: true });
+  }
+}
+
 say("# Measured by `npm run bench`");
 say();
 say(
@@ -112,4 +180,5 @@ say(
 say();
 await start();
 await manyStacks();
+await names();
 if (process.argv.includes("--write")) writeFileSync("bench/results.md", `${lines.join("\n").trimEnd()}\n`);
