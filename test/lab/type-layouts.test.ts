@@ -13,6 +13,8 @@ import type { Btf } from "../../src/debug-info/btf.ts";
 import type { EnumType, StructType, TypeKey, TypeSource } from "../../src/debug-info/c-type.ts";
 import { DebugFile } from "../../src/debug-info/debug-file.ts";
 import { DwarfDebugInfo } from "../../src/debug-info/dwarf/dwarf-debug-info.ts";
+import { ElfSymbols } from "../../src/debug-info/elf-symbols.ts";
+import type { KernelSymbol } from "../../src/debug-info/symbols.ts";
 import { openKernel } from "../../src/kernel/open.ts";
 import { contentAsBtf, DRGN_LAYOUTS, layoutOf, sample } from "../support/type-layouts.ts";
 
@@ -133,5 +135,38 @@ describe.each(cases.map((made) => [made.release, made] as const))("%s", (_releas
     });
     expect(wrong).toEqual([]);
     expect([...said.values()].filter((each) => each.startsWith("! LookupError")).length).toBeLessThan(20);
+  });
+
+  test("symbols are the functions and variables that DWARF has by their names", () => {
+    const file = DebugFile.open(openFile(made.vmlinux as string));
+    const table = ElfSymbols.open(file.elf) as ElfSymbols;
+    const symbols = new Map(
+      Array.from({ length: table.count }, (_, i) => table.at(i)).map((each) => [`${each.name} ${each.address}`, each]),
+    );
+    // Left out: constants without a name, what macros put into sections (initcalls, exports, BTF ids), mapping symbols, stubs of assembler.
+    const placed =
+      /^(\.L|__UNIQUE|__BTF_ID|__ksymtab|__kstrtab|__crc|__initcall|__compound|CSWTCH|__pfx|__SC[KT]_|__kvm_nvhe|[$.])|\.(cold|isra|part)/;
+    const some = (letters: string) =>
+      sample(
+        [...symbols].filter(([name, { type }]) => letters.includes(type) && !placed.test(name)).map(([name]) => name),
+        400,
+      ).map((name) => symbols.get(name) as KernelSymbol);
+    const functions = some("tT");
+    // GCC before 13 on arm64 lets them begin behind the instructions that ftrace patches.
+    const gap = made.arch === "arm64" ? 16n : 0n;
+    const found = functions.filter(({ name, address }) =>
+      dwarf.functions(name.replace(/\..*/, "")).some(({ ranges }) => ranges.some(({ low }) => low >= address && low - address <= gap)),
+    );
+    expect(found.length).toBeGreaterThan(functions.length * 0.94);
+    expect(found.filter(({ name, address }) => dwarf.scopesAt(address).at(-1)?.name !== name.replace(/\..*/, ""))).toEqual([]);
+    // A static variable of a function has a number behind its name, and is not looked for where the file has one of that name.
+    const variables = some("bBdDrR");
+    const known = variables.filter(({ name, address }) => {
+      const all = dwarf.variables(name.replace(/\.\d+$/, ""));
+      return all.some((each) => each.address === address) || all.some(({ scope }) => scope === undefined);
+    });
+    expect(known.length).toBeGreaterThan(variables.length * 0.94);
+    const inner = known.filter(({ name }) => /\.\d+$/.test(name)).flatMap(({ name }) => dwarf.variables(name.replace(/\.\d+$/, "")));
+    expect(inner.some(({ scope, address }) => scope !== undefined && address !== undefined)).toBe(true);
   });
 });

@@ -121,6 +121,33 @@ describe("functions and variables", () => {
   });
 });
 
+describe("static variables within functions", () => {
+  const type = int();
+  const at = (byte: number): TestAttribute => [dw.DW_AT_location, [dw.DW_OP_addr, byte, 0, 0, 0, 0, 0, 0, 0]];
+  const static_ = (name: string, byte: number, form: number = dw.DW_FORM_strp) =>
+    die(dw.DW_TAG_variable, [[dw.DW_AT_name, name, form], [dw.DW_AT_decl_file, 1], [dw.DW_AT_type, type], at(byte)]);
+  const local = die(dw.DW_TAG_variable, [named("once"), [dw.DW_AT_type, type], [dw.DW_AT_location, [dw.DW_OP_fbreg, 0]]]);
+  const first = die(dw.DW_TAG_subprogram, [named("first")], local, die(dw.DW_TAG_lexical_block, [], static_("once", 1)));
+  const second = die(dw.DW_TAG_subprogram, [named("second")], static_("once", 2), static_("n", 3, dw.DW_FORM_string));
+  const both = die(dw.DW_TAG_subprogram, [named("third")], static_("both", 4));
+  const info = open([unit("a.c", type, first, second), unit("b.c", static_("both", 5), both, static_("not_once", 6))]);
+  const found = (name: string) => info.variables(name).map(({ address, scope }) => [address, scope]);
+
+  it("are found with their functions", () => {
+    expect(found("once")).toEqual([
+      [1n, "first"],
+      [2n, "second"],
+    ]);
+    expect(found("n")).toEqual([[3n, "second"]]);
+    expect(found("nothing")).toEqual([]);
+    expect(found("")).toEqual([]);
+  });
+
+  it("do not come where the file has one of that name outside", () => {
+    expect(found("both")).toEqual([[5n, undefined]]);
+  });
+});
+
 describe("an index made elsewhere", () => {
   const type = int();
   const f = die(dw.DW_TAG_subprogram, [named("f"), [dw.DW_AT_low_pc, 0x1000n], [dw.DW_AT_high_pc, 0x10, dw.DW_FORM_data4]]);

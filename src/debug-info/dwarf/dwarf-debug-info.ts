@@ -25,6 +25,7 @@ import { SourcePlaces } from "./scopes-places.ts";
 import { DwarfTypes, type TypeCompletion } from "./types.ts";
 import { distinct } from "./types-same.ts";
 import { openUnits } from "./units.ts";
+import { nestedVariables } from "./variables-nested.ts";
 import { globalVariable } from "./variables-static.ts";
 
 /** What is asked of an index of names; DieNames is one. */
@@ -50,6 +51,9 @@ export interface DwarfOptions {
 /** Definitions of one name that are looked at: C allows one per file, and all files that include a header have its own. */
 const MAX_DEFINITIONS = 100_000;
 
+/** Names whose variables are kept. */
+const MAX_VARIABLES = 4096;
+
 export class DwarfDebugInfo implements DebugInfo {
   readonly owner: string;
   readonly #sections: DebugSections;
@@ -60,6 +64,7 @@ export class DwarfDebugInfo implements DebugInfo {
   readonly #scopes: DwarfScopes;
   readonly #places: SourcePlaces;
   readonly #frames: CallFrames;
+  readonly #variables = new Map<string, readonly GlobalVariable[]>();
 
   private constructor(sections: DebugSections, units: Units, owner: string, options: DwarfOptions = {}) {
     this.owner = owner;
@@ -72,7 +77,7 @@ export class DwarfDebugInfo implements DebugInfo {
     const { complete } = options;
     const byName: TypeCompletion = (key, name) => this.#first(key, name);
     this.#types = complete === undefined ? new DwarfTypes(byName) : new DwarfTypes(complete, byName);
-    this.#scopes = new DwarfScopes({ types: this.#types, places: this.#places });
+    this.#scopes = new DwarfScopes({ types: this.#types, places: this.#places }, sections.machine);
   }
 
   /**
@@ -142,8 +147,13 @@ export class DwarfDebugInfo implements DebugInfo {
     const known = this.#names.functionAt?.(address);
     const die = known === undefined ? undefined : this.#entry(known);
     if (die?.tag === DW_TAG_subprogram && covers(die, address)) return this.#scopes.within(die, address);
-    const unit = this.#units.at(address);
-    return unit === undefined ? [] : this.#scopes.at(unit, address);
+    // The entry of a unit's first function may lie in front of what the unit says it covers.
+    for (const place of [address, address + this.#scopes.entryBytes]) {
+      const unit = this.#units.at(place);
+      const scopes = unit === undefined ? [] : this.#scopes.at(unit, address);
+      if (scopes.length > 0) return scopes;
+    }
+    return [];
   }
 
   functions(name: string): readonly Scope[] {
@@ -156,12 +166,15 @@ export class DwarfDebugInfo implements DebugInfo {
     return [...found.values()];
   }
 
+  /** Those within functions are looked for when there is none outside: C would not see them from there either. */
   variables(name: string): readonly GlobalVariable[] {
-    const found: GlobalVariable[] = [];
-    for (const die of this.#entries("variable", name)) {
-      const variable = globalVariable({ types: this.#types, places: this.#places }, die);
-      if (variable !== undefined) found.push(variable);
-    }
+    const known = this.#variables.get(name);
+    if (known !== undefined) return known;
+    const variable = (die: Die) => globalVariable({ types: this.#types, places: this.#places }, die) ?? [];
+    let found = [...this.#entries("variable", name)].flatMap(variable);
+    if (found.length === 0) found = nestedVariables(this.#sections, this.#units, name).flatMap(variable);
+    if (this.#variables.size >= MAX_VARIABLES) this.#variables.clear();
+    this.#variables.set(name, found);
     return found;
   }
 
@@ -174,9 +187,7 @@ export class DwarfDebugInfo implements DebugInfo {
   }
 
   #entry({ unit, die }: EntryPlace): Die {
-    const holder = this.#units.containing(unit);
-    if (holder === undefined) throw new FormatError(this.file, "no unit where the index of names has one", unit);
-    return holder.root.unit.dieAt(die);
+    return this.#units.unitAt(unit).root.unit.dieAt(die);
   }
 
   /** Of a variable its type; of a type or a function what it is. */

@@ -31,12 +31,19 @@ const declared = (name: string, line: number): TestAttribute[] => [
   [dw.DW_AT_decl_column, 7],
 ];
 
+const EM_X86_64 = 62;
+const EM_AARCH64 = 183;
+
 function open(...entries: TestDie[]) {
+  return openFor(EM_X86_64, ...entries);
+}
+
+function openFor(machine: number, ...entries: TestDie[]) {
   const root = die(dw.DW_TAG_compile_unit, [named("a.c"), ...code(0x1000n, 0x9000n)], int, ...entries);
   const file = buildDwarf([{ root, siblings: true }]);
   const units = openUnits(file);
   const files = ["a.c", "inline.h"];
-  const scopes = new DwarfScopes({ types: new DwarfTypes(), places: new SourcePlaces((_unit, index) => files[index - 1]) });
+  const scopes = new DwarfScopes({ types: new DwarfTypes(), places: new SourcePlaces((_unit, index) => files[index - 1]) }, machine);
   const unit = units.containing(0);
   if (unit === undefined) throw new Error("no unit");
   return {
@@ -74,6 +81,20 @@ describe("functions by address", () => {
     [0x2050n, "rust"],
   ])("%s is in %s", (address, name) => {
     expect(at(address).map((scope) => scope.name)).toEqual(name === undefined ? [] : [name]);
+  });
+
+  it("begin before their entry says on arm64, where ftrace patches them", () => {
+    const traced = die(dw.DW_TAG_subprogram, [named("traced"), ...code(0x1208n, 0x1300n)]);
+    const arm64 = openFor(EM_AARCH64, next, traced);
+    expect([0x11ffn, 0x1200n, 0x1207n, 0x1208n, 0x1300n].map((address) => arm64.at(address)[0]?.name)).toEqual([
+      "next",
+      "traced",
+      "traced",
+      "traced",
+      undefined,
+    ]);
+    expect(arm64.at(0x10e0n)).toEqual([]);
+    expect(open(next, traced).at(0x1207n)).toEqual([]);
   });
 
   it("are entered in their first range", () => {

@@ -98,18 +98,29 @@ interface FunctionTable {
   readonly offsets: Float64Array;
 }
 
+/**
+ * GCC before 13 on arm64 lets a function begin, for DWARF, behind the instructions that ftrace patches (-fpatchable-function-entry=2, and bti),
+ * where a traced call returns to. This many bytes in front of a function are its own there.
+ */
+const ARM64_ENTRY = 16n;
+const EM_AARCH64 = 183;
+
 export class DwarfScopes {
   readonly #by: DescribedBy;
+  /** How many bytes in front of a function, as DWARF has it, may be its own; 0 on most machines. */
+  readonly entryBytes: bigint;
   /** Oldest use first. */
   readonly #tables = new Map<Unit, FunctionTable>();
 
-  constructor(by: DescribedBy) {
+  /** @param machine of the file: EM_X86_64, EM_AARCH64 */
+  constructor(by: DescribedBy, machine: number) {
     this.#by = by;
+    this.entryBytes = machine === EM_AARCH64 ? ARM64_ENTRY : 0n;
   }
 
   /** Scopes around a link-time address that a unit covers, innermost first; the last is the function. Empty outside of functions. */
   at(unit: Unit, address: bigint): readonly Scope[] {
-    const found = functionIn(this.#table(unit), address);
+    const found = functionIn(this.#table(unit), address, this.entryBytes);
     return found === undefined ? [] : this.within(unit.dieAt(found), address);
   }
 
@@ -184,8 +195,8 @@ function collectFunctions(parent: Die, rows: { low: bigint; high: bigint; offset
   }
 }
 
-/** Offset of the function that covers an address. */
-function functionIn({ lows, highs, offsets }: FunctionTable, address: bigint): number | undefined {
+/** Offset of the function that covers an address, or begins at most `entry` bytes behind it. */
+function functionIn({ lows, highs, offsets }: FunctionTable, address: bigint, entry: bigint): number | undefined {
   let low = 0;
   let high = lows.length;
   while (low < high) {
@@ -197,5 +208,6 @@ function functionIn({ lows, highs, offsets }: FunctionTable, address: bigint): n
   for (let i = low - 1; i >= 0 && i >= low - 8; i--) {
     if (address < (highs[i] as bigint)) return offsets[i];
   }
-  return undefined;
+  const next = lows[low];
+  return next !== undefined && next - address <= entry ? offsets[low] : undefined;
 }
