@@ -75,7 +75,11 @@ export function checkPanicStack(kernel: Kernel, consolePath: string): void {
 
 /** The outermost frames are these, function by function with offsets. */
 function expectOutermost(kernel: Kernel, frames: readonly StackFrame[], theirs: readonly Place[]): void {
-  const ours = frames.slice(-theirs.length);
+  // By frame pointers the kernel loses the caller of a function that was interrupted without a frame of its own.
+  const lossy = kernel.arch.name === "x86_64" && !kernel.orc.present;
+  const said = (frame: StackFrame) => theirs.some((entry) => same(kernel, frame, entry));
+  const seen = frames.filter((frame, i) => !lossy || frames[i - 1]?.kind !== "interrupted" || said(frame));
+  const ours = seen.slice(-theirs.length);
   expect(ours.map((frame, i) => (same(kernel, frame, theirs[i] as string) ? theirs[i] : place(frame)))).toEqual(theirs);
 }
 
