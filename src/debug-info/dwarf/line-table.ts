@@ -9,7 +9,11 @@ import type { AddressRange, Unit } from "./die.ts";
 import { LineHeader } from "./line-header.ts";
 import { baseName, endsWithPath } from "./line-paths.ts";
 import { type LineRows, runLineProgram } from "./line-program.ts";
+import { type FoundRow, searchLineProgram } from "./line-search.ts";
 import { signedAddress, unsignedAddress } from "./link-address.ts";
+
+/** Addresses that are searched for one by one before all rows are made. */
+const MAX_SEARCHES = 3;
 
 /** What a line table needs to know of its unit. */
 export type LineUnit = Pick<Unit, "lineOffset" | "directory" | "addressSize">;
@@ -18,6 +22,7 @@ export class LineTable {
   readonly #sections: DebugSections;
   readonly #header: LineHeader;
   #rows: LineRows | undefined;
+  #searches = 0;
 
   private constructor(sections: DebugSections, header: LineHeader) {
     this.#sections = sections;
@@ -42,6 +47,13 @@ export class LineTable {
 
   /** The row that covers a link-time address. Throws FormatError when the program is damaged. */
   row(address: bigint): LineRow | undefined {
+    const found = this.#rows === undefined && this.#searches++ < MAX_SEARCHES ? this.#search(signedAddress(address)) : null;
+    if (found === undefined) return undefined;
+    if (found !== null) {
+      const { low, high, file, line, column, statement } = found;
+      const range = { low: unsignedAddress(low), high: unsignedAddress(high) };
+      return { range, file: this.fileName(file) ?? "?", line, column, statement };
+    }
     const { addresses, firsts, lasts } = this.#run();
     const wanted = signedAddress(address);
     const sequence = lastNotAbove(firsts.length, (i) => addresses[firsts[i]!]!, wanted);
@@ -94,6 +106,11 @@ export class LineTable {
       }
     });
     return found;
+  }
+
+  #search(wanted: number): FoundRow | undefined | null {
+    const section = this.#sections.section(".debug_line");
+    return section === undefined ? undefined : searchLineProgram(section, this.#header, this.#sections.file, wanted);
   }
 
   #numbersOf(tail: string): Set<number> {
