@@ -109,6 +109,7 @@ describe("arm64 operands", () => {
       size: 16,
       access: "read",
       writeback: "post",
+      step: 48n,
     });
     expect(ldp.writes).toEqual(["x29", "x30", "sp"]);
     expect(ldp.reads).toEqual(["sp"]);
@@ -124,6 +125,17 @@ describe("arm64 operands", () => {
   it("an indexed load", () => {
     // ldrb w0, [x1, x2, lsl #0] is 38627820; ldr x0, [x1, w2, sxtw #3] is f862d820
     expect(decode(0xf862d820).operands[1]).toMatchObject({ base: "x1", index: "x2", scale: 8, size: 8 });
+  });
+
+  it("shifts of immediates, and what is done with registers before they are used", () => {
+    // add x1, x1, #0x1, lsl #12; add x0, x1, w2, sxtw; add x0, x1, x2, lsl #3; mrs x0, sp_el0
+    expect(decode(0x91400421).operands[2]).toEqual({ kind: "immediate", value: 0x1000n });
+    expect(decode(0x8b22c020).operands[2]).toMatchObject({ full: "x2", size: 4, modifier: "sxtw" });
+    expect(decode(0x8b020c20).operands[2]).toMatchObject({ full: "x2", modifier: "lsl #3" });
+    expect(decode(0x8b020c20).operands[1]).not.toHaveProperty("modifier");
+    expect(decode(0xd5384100).operands[1]).toEqual({ kind: "system", name: "sp_el0" });
+    expect(decode(0xf862d820).operands[1]).toMatchObject({ extend: "sxtw" });
+    expect(decode(0xf862f820).operands[1]).not.toHaveProperty("extend", "sxtw");
   });
 
   it("compare and swap, exclusive stores and branches", () => {

@@ -44,15 +44,25 @@ export function arm64Operands(mnemonic: string, text: string, target: VirtualAdd
     } else if (isRegister(part)) {
       const access = accessOf(mnemonic, registers.indexOf(part) === i ? i : parts.slice(0, i).filter(isRegister).length);
       const full = fullName(part);
-      operands.push({ kind: "register", name: part, full, size: sizeOfRegister(part), access });
+      const modifier = MODIFIER.test(parts[i + 1] ?? "") ? parts[i + 1] : undefined;
+      operands.push({
+        kind: "register",
+        name: part,
+        full,
+        size: sizeOfRegister(part),
+        access,
+        ...(modifier === undefined ? {} : { modifier }),
+      });
       if (/^(x\d|sp)/.test(full)) {
         if (access !== "write") reads.add(full);
         if (access !== "read") writes.add(full);
       }
     } else if (/^#-?(0x[0-9a-f]+|\d+)$/.test(part) && !parts[i - 1]?.endsWith("]")) {
       const negative = part[1] === "-";
-      const value = BigInt(part.slice(negative ? 2 : 1));
+      const value = BigInt(part.slice(negative ? 2 : 1)) << immediateShift(parts[i + 1]);
       operands.push({ kind: "immediate", value: negative ? -value : value });
+    } else if (/^(mrs|msr)$/.test(mnemonic) && /^[a-z]\w*$/.test(part)) {
+      operands.push({ kind: "system", name: part });
     }
   });
   if (target !== undefined) operands.push({ kind: "target", address: target });
@@ -62,6 +72,13 @@ export function arm64Operands(mnemonic: string, text: string, target: VirtualAdd
     for (const set of [reads, writes]) set.add(mnemonic.endsWith("1716") ? "x17" : "x30");
   }
   return { operands, reads: [...reads], writes: [...writes] };
+}
+
+const MODIFIER = /^((lsl|lsr|asr|ror) #\d+|[su]xt[bhwx]( #\d+)?)$/;
+
+/** `#0x1, lsl #12` */
+function immediateShift(next: string | undefined): bigint {
+  return BigInt(/^lsl #(\d+)$/.exec(next ?? "")?.[1] ?? 0);
 }
 
 /** Splits at commas outside brackets and braces. */
@@ -113,12 +130,14 @@ function memoryOperand(mnemonic: string, text: string, next: string | undefined,
   const post = next !== undefined && !/^prfu?m/.test(mnemonic);
   let displacement = 0n;
   let index: string | undefined;
+  let extend: "sxtw" | "uxtw" | undefined;
   let scale = 1;
   const offset = (post ? next : inner[1]) ?? "";
   const immediate = /^#(-?)(\d+|0x[0-9a-f]+)$/.exec(offset);
   if (immediate !== null && !post) displacement = BigInt(immediate[2] as string) * (immediate[1] === "-" ? -1n : 1n);
   else if (!post && isRegister(offset)) {
     index = fullName(offset);
+    extend = /^[su]xtw/.exec(inner[2] ?? "")?.[0] as "sxtw" | "uxtw" | undefined;
     const shift = /#(\d+)$/.exec(inner[2] ?? "");
     if (shift !== null) scale = 2 ** Number(shift[1]);
   }
@@ -132,6 +151,8 @@ function memoryOperand(mnemonic: string, text: string, next: string | undefined,
     size: accessSize(mnemonic, registers),
     access: memoryAccess(mnemonic),
     writeback: text.endsWith("!") ? "pre" : post ? "post" : undefined,
+    ...(post && immediate !== null ? { step: BigInt(immediate[2] as string) * (immediate[1] === "-" ? -1n : 1n) } : {}),
+    ...(extend === undefined ? {} : { extend }),
   };
 }
 

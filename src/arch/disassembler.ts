@@ -44,8 +44,19 @@ export type Access = "read" | "write" | "readwrite" | "address";
 
 /** Register, immediate, memory or branch target. Registers carry the name of the full register too: "eax" is part of "rax". */
 export type Operand =
-  | { readonly kind: "register"; readonly name: string; readonly full: string; readonly size: number; readonly access: Access }
+  | {
+      readonly kind: "register";
+      readonly name: string;
+      readonly full: string;
+      readonly size: number;
+      readonly access: Access;
+      /** arm64: what is done with its value before it is used, as binutils writes it: "lsl #3", "sxtw", "uxtw #2". */
+      readonly modifier?: string;
+    }
+  /** Shifted as the instruction says (arm64: `add x0, x0, #0x1, lsl #12` adds 0x1000). */
   | { readonly kind: "immediate"; readonly value: bigint }
+  /** arm64: a system register by its name. */
+  | { readonly kind: "system"; readonly name: string }
   | { readonly kind: "target"; readonly address: VirtualAddress }
   | MemoryOperand;
 
@@ -64,6 +75,10 @@ export interface MemoryOperand {
   readonly access: Access;
   /** arm64: the base is changed before ("pre") or after ("post") the access. */
   readonly writeback: "pre" | "post" | undefined;
+  /** arm64, "post": what is added to the base after the access. */
+  readonly step?: bigint;
+  /** arm64: the index is a register of 32 bits that is extended so first. */
+  readonly extend?: "sxtw" | "uxtw";
 }
 
 /** An instruction's meaning in a small typed form. Operands are in the text's order; implicit ones are in reads and writes. */
