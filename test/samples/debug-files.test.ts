@@ -13,10 +13,11 @@ import {
   buildIdSection,
   symbolSections,
 } from "../../src/debug-info/testing/build-elf-file.ts";
-import { type OpenDumpOptions, openDumpWithDebugInfo } from "../../src/faces/cli/open-dump.ts";
-import { sortFiles } from "../../src/faces/cli/sort-files.ts";
+import { cachedDebugInfo, downloadDebugInfo } from "../../src/faces/cli/debuginfod.ts";
 import { kernelIdentity } from "../../src/kernel/kernel-identity.ts";
 import { openKernel } from "../../src/kernel/open.ts";
+import { type OpenDumpOptions, openWithDebugInfo } from "../../src/library/open-dump.ts";
+import { sortFiles } from "../../src/library/sort-files.ts";
 import { type Sample, samples } from "./samples.ts";
 
 const BASE = 0xffff_ffff_8100_0000n;
@@ -49,17 +50,8 @@ const info: BuiltSection = { name: ".debug_info", content: new Uint8Array(8) };
 const symbols = (line: string) =>
   symbolSections([{ name: "linux_banner", value: BASE, section: ".text", size: line.length + 2 }], [".text"]);
 
-async function open(files: readonly string[], more: Partial<OpenDumpOptions> = {}) {
-  const opened = await openDumpWithDebugInfo({
-    files: sortFiles([sample.vmcore, ...files]),
-    debugDirectories: [],
-    search: false,
-    forceVmlinux: false,
-    debuginfod: false,
-    zeroExcluded: false,
-    environment: { DEBUGINFOD_CACHE_PATH: join(directory, "cache") },
-    ...more,
-  });
+async function open(files: readonly string[], more: OpenDumpOptions = {}) {
+  const opened = await openWithDebugInfo(sortFiles([sample.vmcore, ...files]), { search: false, ...more });
   opened.kernel.dump.close();
   return opened;
 }
@@ -131,17 +123,19 @@ describe("a vmlinux that is looked for", () => {
       DEBUGINFOD_URLS: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
       DEBUGINFOD_CACHE_PATH: join(directory, "cache"),
     };
+    const cached = (buildId: string) => cachedDebugInfo(buildId, environment);
+    const download = (buildId: string) => downloadDebugInfo(buildId, environment);
     try {
-      expect((await open([], { environment, search: true })).namelist).toBeUndefined();
+      expect((await open([], { server: { cached }, search: true })).namelist).toBeUndefined();
       expect(asked).toEqual([]);
-      const failed = await open([], { environment, debuginfod: true });
+      const failed = await open([], { server: { cached, download } });
       expect(failed.remarks[0]).toMatch(/^debuginfod: no debug file of build-id \w+: http:.*: has none; going on without$/);
       found = true;
-      const fetched = await open([], { environment, debuginfod: true });
+      const fetched = await open([], { server: { cached, download } });
       expect(fetched.namelist).toBe(join(directory, "cache", idText, "debuginfo"));
       expect(asked).toEqual([`/buildid/${idText}/debuginfo`, `/buildid/${idText}/debuginfo`]);
       // From then on it is found without a server.
-      expect((await open([], { environment, search: true })).namelist).toBe(fetched.namelist);
+      expect((await open([], { server: { cached }, search: true })).namelist).toBe(fetched.namelist);
     } finally {
       server.closeAllConnections();
       server.close();

@@ -2,8 +2,8 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { sortFiles } from "../../library/sort-files.ts";
 import { rcFiles } from "./rc-files.ts";
-import { sortFiles } from "./sort-files.ts";
 
 let directory: string;
 beforeEach(() => {

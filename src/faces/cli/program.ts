@@ -8,11 +8,13 @@ import { createSession } from "../../commands/session.ts";
 import { builtinAliases } from "../../commands/support/builtin-aliases.ts";
 import { commandPage } from "../../commands/support/help-page.ts";
 import { TOPICS } from "../../commands/support/help-topics.ts";
+import { openWithDebugInfo } from "../../library/open-dump.ts";
+import { sortFiles } from "../../library/sort-files.ts";
 import { bannerLines } from "./banner.ts";
 import { completeFile } from "./complete-file.ts";
+import { cachedDebugInfo, downloadDebugInfo } from "./debuginfod.ts";
 import { registerDisassemblers } from "./disassemblers.ts";
 import { History, historyPath } from "./history.ts";
-import { openDumpWithDebugInfo } from "./open-dump.ts";
 import { PagerSink, pagerCommand } from "./pager-sink.ts";
 import { type ProgramOptions, ProgramUsageError, parseProgramOptions, USAGE } from "./program-options.ts";
 import { ProgressLine } from "./progress.ts";
@@ -20,7 +22,6 @@ import { rcFiles } from "./rc-files.ts";
 import { Runner } from "./runner.ts";
 import { sanitize } from "./sanitize.ts";
 import { DescriptorSink } from "./sink.ts";
-import { sortFiles } from "./sort-files.ts";
 import { version } from "./version.ts";
 import { writeAll } from "./write-all.ts";
 
@@ -41,17 +42,16 @@ export async function program(words: readonly string[]): Promise<number> {
 
   const progress = process.stderr.isTTY && !options.json ? new ProgressLine() : undefined;
   const files = sortFiles(options.files);
-  const { kernel, namelist, remarks } = await openDumpWithDebugInfo({
-    files,
+  const { kernel, namelist, remarks } = await openWithDebugInfo(files, {
     debugDirectories: options.debugDirectories,
     search: options.searchDebugInfo && options.fact === undefined,
     forceVmlinux: options.forceVmlinux,
-    debuginfod: options.debuginfod,
+    server: {
+      cached: (buildId) => cachedDebugInfo(buildId, process.env),
+      ...(options.debuginfod ? { download: (buildId: string) => downloadDebugInfo(buildId, process.env, progress?.report) } : {}),
+    },
     zeroExcluded: options.zeroExcluded,
-    environment: process.env,
-    ...(progress === undefined
-      ? {}
-      : { progress: (share: number) => progress.report("looking through memory for the kernel:", share, 1), download: progress.report }),
+    ...(progress === undefined ? {} : { progress: (share: number) => progress.report("looking through memory for the kernel:", share, 1) }),
   });
   progress?.clear();
   if (options.fact !== undefined) {

@@ -4,13 +4,13 @@
  * file; a symbol list is System.map; everything else belongs to the dump.
  */
 
-import { UsageError } from "../../bytes/errors.ts";
-import { fileExists, openFile } from "../../bytes/file-source.ts";
-import { packingOf } from "../../bytes/packed-file.ts";
-import { readUpTo } from "../../bytes/read-bytes.ts";
-import { moduleOfFile } from "../../debug-info/debug-file-paths.ts";
-import { Elf } from "../../debug-info/elf.ts";
-import { ELF_HEADER_SIZE, ET_DYN, ET_EXEC, ET_REL, parseElfHeader } from "../../dump/elf-header.ts";
+import { UsageError } from "../bytes/errors.ts";
+import { fileExists, openFile } from "../bytes/file-source.ts";
+import { packingOf } from "../bytes/packed-file.ts";
+import { readUpTo } from "../bytes/read-bytes.ts";
+import { moduleOfFile } from "../debug-info/debug-file-paths.ts";
+import { Elf } from "../debug-info/elf.ts";
+import { ELF_HEADER_SIZE, ET_DYN, ET_EXEC, ET_REL, parseElfHeader } from "../dump/elf-header.ts";
 
 export interface SortedFiles {
   readonly dump: readonly string[];

@@ -8,44 +8,58 @@
  * Where VMCOREINFO does not tell, the kernel is opened without, tells who it is from its own memory, and is opened again.
  */
 
-import { latin1 } from "../../bytes/cursor.ts";
-import { InquestError, UsageError } from "../../bytes/errors.ts";
-import { fileExists, openFile } from "../../bytes/file-source.ts";
-import { readUpTo } from "../../bytes/read-bytes.ts";
-import { prepareZstd } from "../../bytes/zstd.ts";
-import { debugDirectories, moduleOfFile, moduleRoots, vmlinuxPaths } from "../../debug-info/debug-file-paths.ts";
-import { EM_X86_64 } from "../../debug-info/elf.ts";
-import { machineName } from "../../debug-info/machine-name.ts";
-import type { Dump } from "../../dump/dump.ts";
-import { openDump } from "../../dump/open.ts";
-import { VmcoreInfo } from "../../dump/vmcoreinfo.ts";
-import type { Kernel } from "../../kernel/kernel.ts";
-import { claimedIdentity, fitOf, type KernelIdentity, kernelIdentity, mismatch } from "../../kernel/kernel-identity.ts";
-import { type OpenOptions, openKernelOf } from "../../kernel/open.ts";
-import { findVmlinux, type OpenedVmlinux, openVmlinux } from "../../kernel/vmlinux-file.ts";
-import { type ModuleDebug, type ModuleDebugOptions, moduleDebug } from "../../linux/module-debug.ts";
-import { utsname } from "../../linux/utsname.ts";
-import { cachedDebugInfo, downloadDebugInfo } from "./debuginfod.ts";
-import type { SortedFiles } from "./sort-files.ts";
+import { latin1 } from "../bytes/cursor.ts";
+import { InquestError, UsageError } from "../bytes/errors.ts";
+import { fileExists, openFile } from "../bytes/file-source.ts";
+import { readUpTo } from "../bytes/read-bytes.ts";
+import { prepareZstd } from "../bytes/zstd.ts";
+import { debugDirectories, moduleOfFile, moduleRoots, vmlinuxPaths } from "../debug-info/debug-file-paths.ts";
+import { EM_X86_64 } from "../debug-info/elf.ts";
+import { machineName } from "../debug-info/machine-name.ts";
+import type { Dump } from "../dump/dump.ts";
+import { openDump as openContainer } from "../dump/open.ts";
+import { VmcoreInfo } from "../dump/vmcoreinfo.ts";
+import type { Kernel as Engine } from "../kernel/kernel.ts";
+import { claimedIdentity, fitOf, type KernelIdentity, kernelIdentity, mismatch } from "../kernel/kernel-identity.ts";
+import { type OpenOptions, openKernelOf } from "../kernel/open.ts";
+import { findVmlinux, type OpenedVmlinux, openVmlinux } from "../kernel/vmlinux-file.ts";
+import { type ModuleDebug, type ModuleDebugOptions, moduleDebug } from "../linux/module-debug.ts";
+import { utsname } from "../linux/utsname.ts";
+import { Kernel } from "./kernel.ts";
+import { type SortedFiles, sortFiles } from "./sort-files.ts";
 
+/** Debug information by build-id from elsewhere: a debuginfod server and its cache. */
+export interface DebugInfoServer {
+  /** Where an earlier download would lie; the file need not exist. */
+  cached(buildId: string): string;
+  /** Downloads it and gives the file's path. Absent: nothing is downloaded. Throws InquestError. */
+  readonly download?: (buildId: string) => Promise<string>;
+}
+
+/** How a dump is opened. */
 export interface OpenDumpOptions {
-  readonly files: SortedFiles;
-  /** --debug-dir, in order. */
-  readonly debugDirectories: readonly string[];
-  /** --no-debug-info: nothing is searched for. */
-  readonly search: boolean;
-  readonly forceVmlinux: boolean;
-  readonly debuginfod: boolean;
-  readonly zeroExcluded: boolean;
-  readonly environment: NodeJS.ProcessEnv;
+  /** Directories of debug files, searched before the system's own (`--debug-dir`). */
+  readonly debugDirectories?: readonly string[];
+  /** Whether a vmlinux and modules' files are searched for when none is given. Default true. */
+  readonly search?: boolean;
+  /** Use the given vmlinux although it is another kernel's. */
+  readonly forceVmlinux?: boolean;
+  readonly server?: DebugInfoServer;
+  /** Memory that was left out of the dump reads as zeroes. */
+  readonly zeroExcluded?: boolean;
   /** How far the search for the kernel is, 0 to 1. */
   readonly progress?: (share: number) => void;
-  /** Bytes downloaded of how many (0: not known). */
-  readonly download?: (what: string, done: number, total: number) => void;
+}
+
+/** What opening works with. */
+interface Plan extends OpenDumpOptions {
+  readonly files: SortedFiles;
+  readonly debugDirectories: readonly string[];
+  readonly search: boolean;
 }
 
 export interface OpenedDump {
-  readonly kernel: Kernel;
+  readonly kernel: Engine;
   /** The vmlinux in use, given or found. */
   readonly namelist: string | undefined;
   /** What the user must know of the debug files, one line each. */
@@ -53,21 +67,21 @@ export interface OpenedDump {
 }
 
 /** Opens everything. Throws InquestErrors of one line each. */
-export async function openDumpWithDebugInfo(options: OpenDumpOptions): Promise<OpenedDump> {
-  const { files } = options;
-  const dump = await openDump(files.dump);
+export async function openWithDebugInfo(files: SortedFiles, given: OpenDumpOptions = {}): Promise<OpenedDump> {
+  const options: Plan = { ...given, files, debugDirectories: given.debugDirectories ?? [], search: given.search ?? true };
+  const dump = await openContainer(files.dump);
   const remarks: string[] = [];
   const directories = options.search ? debugDirectories(options.debugDirectories) : [];
   const claimed = claimedIdentity(dump.vmcoreinfo === undefined ? undefined : new VmcoreInfo(dump.vmcoreinfo));
-  const open = async (vmlinux: OpenedVmlinux | undefined): Promise<Kernel> =>
+  const open = async (vmlinux: OpenedVmlinux | undefined): Promise<Engine> =>
     openKernelOf(dump, await kernelOptions(options, claimed.release, directories, vmlinux));
 
   let vmlinux: OpenedVmlinux | undefined;
-  let kernel: Kernel;
+  let kernel: Engine;
   if (files.namelist !== undefined) {
-    vmlinux = await given(files.namelist, options, directories, remarks);
+    vmlinux = await openNamed(files.namelist, options, directories, remarks);
     requireMachine(vmlinux, dump);
-    kernel = await openGiven(vmlinux, claimed, open, options.forceVmlinux, remarks);
+    kernel = await openGiven(vmlinux, claimed, open, options.forceVmlinux ?? false, remarks);
     if (vmlinux.lack !== undefined) remarks.push(`${vmlinux.path} is ${vmlinux.lack}`);
     remarks.push(...vmlinux.notes);
   } else {
@@ -75,7 +89,10 @@ export async function openDumpWithDebugInfo(options: OpenDumpOptions): Promise<O
     vmlinux = await find(claimed);
     kernel = await open(vmlinux);
     // To look into the kernel's own notes takes some milliseconds, so only when something could come of it.
-    if (claimed.buildId === undefined && (options.debuginfod || mayHaveFiles(directories, claimed.release ?? utsname(kernel).release))) {
+    if (
+      claimed.buildId === undefined &&
+      (options.server?.download !== undefined || mayHaveFiles(directories, claimed.release ?? utsname(kernel).release))
+    ) {
       vmlinux = await find(kernelIdentity(kernel));
       if (vmlinux !== undefined) kernel = await open(vmlinux);
     }
@@ -86,22 +103,22 @@ export async function openDumpWithDebugInfo(options: OpenDumpOptions): Promise<O
 }
 
 /** The vmlinux of the command line, with what it lacks from a server when that is asked for. */
-async function given(path: string, options: OpenDumpOptions, directories: readonly string[], remarks: string[]): Promise<OpenedVmlinux> {
+async function openNamed(path: string, options: Plan, directories: readonly string[], remarks: string[]): Promise<OpenedVmlinux> {
   const candidates = options.files.debugFiles;
   const vmlinux = await openVmlinux(path, { directories, candidates });
-  if (vmlinux.hasDebugInfo || vmlinux.buildId === undefined || !options.debuginfod) return vmlinux;
+  if (vmlinux.hasDebugInfo || vmlinux.buildId === undefined || options.server?.download === undefined) return vmlinux;
   const fetched = await fetchDebugInfo(vmlinux.buildId, options, remarks);
   if (fetched === undefined) return vmlinux;
   vmlinux.close();
   return openVmlinux(path, { directories, candidates: [...candidates, fetched] });
 }
 
-function moduleOptions({ files, debugDirectories: directories, search }: OpenDumpOptions): ModuleDebugOptions {
+function moduleOptions({ files, debugDirectories: directories, search }: Plan): ModuleDebugOptions {
   return { files: files.modules, directories, search };
 }
 
 /** A module's file that was given is opened now, so that one that does not fit is told at once and not when its module is met. */
-function useModule(kernel: Kernel, debug: ModuleDebug, path: string): readonly string[] {
+function useModule(kernel: Engine, debug: ModuleDebug, path: string): readonly string[] {
   const name = moduleOfFile(path);
   const module = kernel.modules.find((each) => each.name === name);
   if (module === undefined) return [`${path} is not used: no module ${name === undefined ? "is named so" : `named ${name}`} is loaded`];
@@ -115,7 +132,7 @@ function useModule(kernel: Kernel, debug: ModuleDebug, path: string): readonly s
 }
 
 async function kernelOptions(
-  options: OpenDumpOptions,
+  options: Plan,
   release: string | undefined,
   directories: readonly string[],
   vmlinux: OpenedVmlinux | undefined,
@@ -126,10 +143,10 @@ async function kernelOptions(
   const useModules =
     modules.length > 0 || (options.search && (vmlinux !== undefined || options.debugDirectories.length > 0 || roots.length > 0));
   return {
-    zeroExcluded: options.zeroExcluded,
+    zeroExcluded: options.zeroExcluded ?? false,
     ...(options.progress === undefined ? {} : { progress: options.progress }),
     ...(vmlinux === undefined ? {} : { vmlinux }),
-    ...(useModules ? { moduleDebug: (kernel: Kernel) => moduleDebug(kernel, moduleOptions(options)).load } : {}),
+    ...(useModules ? { moduleDebug: (kernel: Engine) => moduleDebug(kernel, moduleOptions(options)).load } : {}),
   };
 }
 
@@ -149,13 +166,13 @@ function packsByZstd(root: string): boolean {
 async function openGiven(
   vmlinux: OpenedVmlinux,
   claimed: KernelIdentity,
-  open: (vmlinux: OpenedVmlinux | undefined) => Promise<Kernel>,
+  open: (vmlinux: OpenedVmlinux | undefined) => Promise<Engine>,
   force: boolean,
   remarks: string[],
-): Promise<Kernel> {
+): Promise<Engine> {
   if (claimed.buildId !== undefined && claimed.buildId === vmlinux.buildId) return open(vmlinux);
   let identity: KernelIdentity;
-  let alone: Kernel | undefined;
+  let alone: Engine | undefined;
   try {
     alone = await open(undefined);
     identity = kernelIdentity(alone);
@@ -201,31 +218,54 @@ function mayHaveFiles(directories: readonly string[], release: string | undefine
 /** A vmlinux that is proved to be the dump's, from this machine's directories or, when asked for, a server. */
 async function searched(
   identity: KernelIdentity,
-  options: OpenDumpOptions,
+  options: Plan,
   directories: readonly string[],
   remarks: string[],
 ): Promise<OpenedVmlinux | undefined> {
   const { release } = identity;
-  if (!options.search && !options.debuginfod) return undefined;
+  const { server } = options;
+  if (!options.search && server?.download === undefined) return undefined;
   const ids = identity.buildId === undefined ? identity.among : [identity.buildId];
   for (const buildId of ids) {
-    const paths = [cachedDebugInfo(buildId, options.environment)];
+    const paths = server === undefined ? [] : [server.cached(buildId)];
     const found = await findVmlinux({ release, buildId, directories, paths });
     if (found !== undefined) return found;
   }
   // A server is asked for the kernel's file and not for those of its vDSOs.
   const [buildId] = ids;
-  const path =
-    options.debuginfod && buildId !== undefined && ids.length === 1 ? await fetchDebugInfo(buildId, options, remarks) : undefined;
+  const path = buildId !== undefined && ids.length === 1 ? await fetchDebugInfo(buildId, options, remarks) : undefined;
   return path === undefined || buildId === undefined ? undefined : findVmlinux({ release: undefined, buildId, directories, paths: [path] });
 }
 
-async function fetchDebugInfo(buildId: string, options: OpenDumpOptions, remarks: string[]): Promise<string | undefined> {
+async function fetchDebugInfo(buildId: string, { server }: Plan, remarks: string[]): Promise<string | undefined> {
   try {
-    return await downloadDebugInfo(buildId, options.environment, options.download);
+    return await server?.download?.(buildId);
   } catch (error) {
     if (!(error instanceof InquestError)) throw error;
     remarks.push(`debuginfod: ${error.message}; going on without`);
     return undefined;
   }
+}
+
+/** What a script opens besides the dump. */
+export interface LibraryOpenOptions extends OpenDumpOptions {
+  /** The kernel's vmlinux, or its separate debug file. Left out, the system's directories are searched for the one that fits. */
+  readonly vmlinux?: string;
+  /** Debug files of modules (.ko, .ko.debug, packed or not). */
+  readonly modules?: readonly string[];
+}
+
+/**
+ * Opens a dump (one file, or the parts of a split one) and the kernel in it: the library's entry.
+ * Throws an InquestError whose message is one line: what was expected, what was found, where.
+ */
+export async function openDump(dump: string | readonly string[], options: LibraryOpenOptions = {}): Promise<Kernel> {
+  const files = sortFiles([
+    ...(typeof dump === "string" ? [dump] : dump),
+    ...(options.vmlinux === undefined ? [] : [options.vmlinux]),
+    ...(options.modules ?? []),
+  ]);
+  const { kernel, remarks } = await openWithDebugInfo(files, options);
+  for (const remark of remarks) kernel.note(remark);
+  return new Kernel(kernel);
 }
