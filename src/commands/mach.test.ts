@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { virtual } from "../bytes/address.ts";
 import { PagedKernel } from "../linux/testing/paged-kernel.ts";
 import { parseArguments } from "./arguments.ts";
 import type { Session } from "./command.ts";
@@ -77,5 +78,18 @@ describe("mach", () => {
     const run = (line: string) => mach.run(session, parseArguments(mach.spec, line.split(" "), line));
     expect(() => run("-o")).toThrow(/ppc64/);
     expect(() => run("-m")).toThrow(/neither e820_table, memblock nor iomem_resource/);
+  });
+
+  it("takes the boot CPU's data where the kernel was built for one", () => {
+    const kernel = new PagedKernel({ cpuinfo_x86: { x86: [0, "u8"] } });
+    const session = { kernel: kernel.kernel, settings: { radix: 10 } } as unknown as Session;
+    const run = () => mach.run(session, parseArguments(mach.spec, ["-c"], "mach -c"));
+    expect(run).toThrow('"cpu_info" is not among');
+    kernel.symbol("boot_cpu_data", kernel.at(1));
+    kernel.memory.put8(kernel.at(1), 15);
+    expect(run().cpuInfo?.map(({ cpu }) => cpu)).toEqual([0]);
+    // With more CPUs it would be the first one's alone.
+    kernel.perCpuOffsets = [virtual(0n), virtual(0x1000n)];
+    expect(run).toThrow('"cpu_info" is not among');
   });
 });

@@ -1,7 +1,7 @@
 /** `mach`: the machine, where its kernel lies in memory, and the stacks of each CPU. */
 import { START_KERNEL_MAP } from "../arch/x86-64.ts";
 import { hex16, type VirtualAddress } from "../bytes/address.ts";
-import { InquestError, UnsupportedError } from "../bytes/errors.ts";
+import { InquestError, LookupError, UnsupportedError } from "../bytes/errors.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import { cpuMasks, cpuMegahertz } from "../linux/cpu.ts";
 import { type PhysicalMap, physicalMap } from "../linux/memory-map.ts";
@@ -200,12 +200,13 @@ function memoryMap(kernel: Kernel): PhysicalMap {
   return map;
 }
 
-/** Each CPU's cpuinfo structure: `cpu_info` on x86-64, `cpu_data` on arm64. */
+/** Each CPU's cpuinfo structure: `cpu_info` on x86-64 (without SMP the boot CPU's is all there is), `cpu_data` on arm64. */
 function cpuData(session: Session): readonly CpuInfo[] {
   const { kernel } = session;
   const [symbol, name] = kernel.arch.name === "x86_64" ? ["cpu_info", "cpuinfo_x86"] : ["cpu_data", "cpuinfo_arm64"];
   const { type } = kernel.types.struct(name as string);
-  const base = kernel.address(symbol as string);
+  const base = kernel.tryAddress(symbol as string) ?? (kernel.perCpuOffsets.length === 1 ? kernel.tryAddress("boot_cpu_data") : undefined);
+  if (base === undefined) throw new LookupError(`"${symbol}" is not among this kernel's symbols`);
   const reader = valueReader(session);
   return cpuMasks(kernel).present.flatMap((cpu) => {
     const address = perCpuOrNothing(kernel, base, cpu);
