@@ -40,6 +40,29 @@ export function registerAt(code: FunctionCode, world: CodeWorld, register: numbe
   return result(code, world, one, file.names[register] ?? "", moves + 1);
 }
 
+/**
+ * What a register held on entry, by a copy that the function still has: `mov %rdi,%rbx` where rdi was not written before, and nothing else
+ * gives rbx the value that it has now.
+ */
+export function entryCopy(code: FunctionCode, { file, now }: Pick<CodeWorld, "file" | "now">, register: number): bigint | undefined {
+  if (now === undefined) return undefined;
+  const name = file.names[register];
+  for (const copy of file.calleeSaved) {
+    const value = now.register(copy);
+    const { writers, entry } = code.definitions(file, copy, now.at) ?? { writers: [], entry: true };
+    const [move] = writers;
+    if (value === undefined || entry || writers.length !== 1 || move === undefined || move.mnemonic !== "mov") continue;
+    const [from, to] = [
+      move.operands.find((each) => each.kind === "register" && each.full === name),
+      move.operands.find((each) => each.kind === "register" && each.full === file.names[copy]),
+    ];
+    if (move.operands.length !== 2 || from?.kind !== "register" || to?.kind !== "register" || from.size !== 8 || to.size !== 8) continue;
+    const source = code.definitions(file, register, move.address);
+    if (source?.entry === true && source.writers.length === 0) return value;
+  }
+  return undefined;
+}
+
 /** The last of several before an address, which control falls through from as a rule. */
 function nearest(writers: readonly DecodedInstruction[], at: bigint): DecodedInstruction | undefined {
   return writers

@@ -17,7 +17,7 @@ import { registerOf } from "../debug-info/dwarf/expression-machine.ts";
 import { assemblyPassed } from "./assembly-calls.ts";
 import { type CallChain, callChain, type DescribedCall } from "./call-chain.ts";
 import { recomputedTarget } from "./call-target.ts";
-import { type CodeWorld, registerAt } from "./code-values.ts";
+import { type CodeWorld, entryCopy, registerAt } from "./code-values.ts";
 import type { FrameEvaluation } from "./frame-evaluation.ts";
 import { FunctionCode } from "./function-code.ts";
 import { stableWord } from "./stable-memory.ts";
@@ -75,7 +75,14 @@ export class EntryRegisters {
       if (value === undefined) throw new UnsupportedError(`needs ${frame.registerName(register)} of the caller, which is not known`);
       return value;
     }
-    return assemblyPassed(frame, register) ?? this.#passed(this.#trusted().calls, register);
+    return assemblyPassed(frame, register) ?? this.#copied(register) ?? this.#passed(this.#trusted().calls, register);
+  }
+
+  /** A copy that the function itself has made and still has. */
+  #copied(register: number): bigint | undefined {
+    const { kernel, place, now } = this.#frame;
+    const code = FunctionCode.of(kernel, place.described, place.function);
+    return code === undefined ? undefined : entryCopy(code, { file: place.frame.registers.file, now }, register);
   }
 
   /** The calls into this frame when their word counts. Throws UnsupportedError when it does not. */
