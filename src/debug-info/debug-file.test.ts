@@ -2,12 +2,22 @@ import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSyn
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { FormatError } from "../bytes/errors.ts";
+import { FormatError, InquestError } from "../bytes/errors.ts";
 import { openFile } from "../bytes/file-source.ts";
 import { crc32 } from "../bytes/inflate-node.ts";
+import { MemorySource } from "../bytes/memory-source.ts";
 import { ByteWriter } from "../bytes/testing/byte-writer.ts";
+import { Random } from "../bytes/testing/random.ts";
 import { DebugFile, type DebugFileOptions } from "./debug-file.ts";
-import { ascii, type BuiltSection, buildElfFile, buildIdSection, compressed } from "./testing/build-elf-file.ts";
+import {
+  ascii,
+  type BuiltSection,
+  buildElfFile,
+  buildIdSection,
+  compressed,
+  relaSection,
+  symbolSections,
+} from "./testing/build-elf-file.ts";
 
 const ID = [0xab, 0xcd, 0xef, 0x01];
 const text: BuiltSection = { name: ".text", flags: 6, address: 0xffffffff81000000n, content: ascii("code") };
@@ -60,7 +70,7 @@ describe("a file with debug information", () => {
 
   it("ends where the file ends", () => {
     const file = open(write("a", [{ ...info("short"), size: 1 << 20 }]));
-    expect(() => file.section(".debug_info")?.read(0, 100_000)).toThrow(/section .debug_info: the file ends after/);
+    expect(() => file.section(".debug_info")?.read(0, 100_000)).toThrow(/section .debug_info: the file ends before byte 100000/);
   });
 });
 
@@ -167,5 +177,45 @@ describe("split parts", () => {
     const file = open(main);
     expect(content(file)).toBe("skeleton");
     expect(content(file.splitUnit("a.o", undefined, 1n))).toBe("split");
+  });
+});
+
+describe("damaged files", () => {
+  it("give right answers or one of our errors, in bounded time and memory", () => {
+    const names = [".text", ".debug_info", ".debug_line"];
+    const relocated = buildElfFile({
+      type: 1,
+      sections: [
+        text,
+        compressed(info("some debug information, long enough to be packed"), "zlib"),
+        compressed({ name: ".debug_line", content: new Uint8Array(300) }, "gnu"),
+        buildIdSection(ID),
+        { name: ".gnu_debugaltlink", content: ascii("/nowhere\0\x77") },
+        ...symbolSections([{ name: "f", value: 4n, section: ".text" }], names),
+        relaSection(".debug_info", [
+          [0, 1, 1, 0n],
+          [12, 10, 1, 7n],
+        ]),
+      ],
+    });
+    for (let seed = 0; seed < 1500; seed++) {
+      const random = new Random(seed);
+      const bytes = relocated.slice(0, seed % 6 === 0 ? random.below(relocated.length) : relocated.length);
+      for (let i = 0; i < 3 && bytes.length > 0; i++)
+        bytes[random.below(bytes.length)] = [0, 0xff, random.below(256)][random.below(3)] as number;
+      try {
+        const file = DebugFile.open(new MemorySource("x", bytes), { addresses: new Map([[".text", 0x1000n]]) });
+        for (const { name } of file.elf.sections) {
+          const section = file.section(name.replace(".zdebug", ".debug"));
+          if (section === undefined) continue;
+          // A header may claim what the file does not hold; only a compressed section is allocated before it is read.
+          section.read(0, Math.min(section.size, 4096));
+          section.read(Math.max(0, section.size - 10), Math.min(10, section.size));
+        }
+        file.supplementary();
+      } catch (error) {
+        if (!(error instanceof InquestError)) throw new Error(`seed ${seed}`, { cause: error });
+      }
+    }
   });
 });
