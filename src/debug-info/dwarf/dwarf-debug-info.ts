@@ -240,7 +240,8 @@ export class DwarfDebugInfo implements DebugInfo {
 
   /** Not a unit of the supplementary file, whose line tables are not those of this one. */
   #isOwn(unit: Unit): boolean {
-    return unit.kind === "split" || unit.kind === "skeleton" || this.#units.containing(unit.offset) === unit;
+    if (unit.kind === "split" || unit.kind === "skeleton" || this.#sections.supplementary() === undefined) return true;
+    return this.#units.containing(unit.offset) === unit;
   }
 }
 
