@@ -1,8 +1,8 @@
 /**
  * The library: what a script imports.
  *
- *   import { openKernel } from "inquest";
- *   const kernel = await openKernel(["vmcore"]);
+ *   import { openDump } from "inquest";
+ *   const kernel = await openDump("vmcore");
  *   console.log(kernel.variable("init_uts_ns").member("name").member("release").string());
  */
 import { workerSettings } from "./bytes/worker-pool.ts";
@@ -21,16 +21,20 @@ export {
 export type { CType, EnumType, Member, StructType } from "./debug-info/c-type.ts";
 export type { KernelSymbol, SymbolAt, SymbolTable } from "./debug-info/symbols.ts";
 export type { Dump, MemoryRange, Note } from "./dump/dump.ts";
-export { openDump } from "./dump/open.ts";
+export { openDump as openContainer } from "./dump/open.ts";
 export type { Memory } from "./kernel/address-space.ts";
 export { containerOf, Field } from "./kernel/field.ts";
-export { Kernel } from "./kernel/kernel.ts";
+export { Kernel as Engine } from "./kernel/kernel.ts";
 export { fitOf, type KernelIdentity, kernelIdentity } from "./kernel/kernel-identity.ts";
 export type { KernelModule } from "./kernel/modules.ts";
 export { type OpenOptions, openKernel, openKernelOf } from "./kernel/open.ts";
 export { Struct, Types } from "./kernel/types.ts";
-export { Value } from "./kernel/value.ts";
+export { Value as EngineValue } from "./kernel/value.ts";
 export { type FindOptions, findVmlinux, type OpenedVmlinux, openVmlinux, type VmlinuxOptions } from "./kernel/vmlinux-file.ts";
+export { type Interactive, interactive } from "./library/interactive.ts";
+export { Kernel } from "./library/kernel.ts";
+export { type DebugInfoServer, type LibraryOpenOptions, openDump } from "./library/open-dump.ts";
+export { type IndexedValue, Value } from "./library/value.ts";
 export type { LogRecord } from "./linux/log-record.ts";
 export { type ModuleDebug, type ModuleDebugOptions, moduleDebug } from "./linux/module-debug.ts";
 export { panicTask } from "./linux/panic-task.ts";
