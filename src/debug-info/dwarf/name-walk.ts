@@ -217,7 +217,8 @@ export class NameWalk {
       case step.ROLE_ENUM: {
         const print = rank === RANK_DECLARATION ? 0 : mix(size, place, (flags & step.HAS_CHILDREN) !== 0 ? this.#firstChild(next) : 0);
         const fresh = records.fold(name < 0 ? ANONYMOUS : name, role, rank, print, this.#base + die, this.#unit);
-        if (fresh && (flags & step.HAS_CHILDREN) !== 0)
+        // Declarations are not told apart, but no compiler gives them enumerators.
+        if ((fresh || rank === RANK_DECLARATION) && (flags & step.HAS_CHILDREN) !== 0)
           walkedTo = this.#enumerators(next, this.#base + die, mix(print, this.#sink.names.print(name), role));
         break;
       }

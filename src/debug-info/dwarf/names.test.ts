@@ -301,7 +301,7 @@ describe("the index of any tree of entries", () => {
           ),
         );
       }),
-      { numRuns: 300 },
+      { numRuns: 150 },
     );
   });
 
@@ -327,7 +327,7 @@ describe("the index of any tree of entries", () => {
           }
         }
       }),
-      { numRuns: 100 },
+      { numRuns: 80 },
     );
   });
 
@@ -350,7 +350,7 @@ describe("the index of any tree of entries", () => {
           for (const each of ["a", "list_head"]) expect([...names.places(kind, each)].length).toBeGreaterThanOrEqual(0);
         names.functionAt(0x1000n);
       }),
-      { numRuns: 300 },
+      { numRuns: 200 },
     );
   });
 });

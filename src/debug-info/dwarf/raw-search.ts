@@ -35,8 +35,6 @@ const FIRST_PIECE = 1 << 18;
 const PIECE = 1 << 22;
 /** Linkers merge a string into the tail of another: "page" may be any of 700 offsets. Where there are more than this, the likely one is taken. */
 const MAX_OFFSETS = 8;
-/** Then, so many units may mention it without defining it: it is an inline function, or the linker's. */
-const MAX_DECLARING = 500;
 /** A name that is the tail of so many others is left to the index. */
 const MAX_TAILS = 20_000;
 /** Of all bytes, the share whose units may be walked before building the index is cheaper; so many may be in any case. */
@@ -80,7 +78,7 @@ class Wanted implements NameSink {
 }
 
 /** What is known of a unit that mentions the name. */
-type Verdict = "walk" | "declares" | "no";
+type Verdict = "walk" | "abstract" | "declares" | "no";
 
 export class RawSearch {
   readonly #sections: DebugSections;
@@ -117,15 +115,17 @@ export class RawSearch {
     const walk = new NameWalk(this.#sections, wanted);
     const patterns = [withNul(bytes), ...offsets.map(inBytes)];
     let walked = 0;
-    const declaring: UnitTable[] = [];
+    const others: UnitTable[] = [];
+    let declaring: UnitTable | undefined;
     for (const { piece, base, units } of this.#pieces()) {
       wanted.bases = newUnitBases(units.count);
       for (const [unit, hits] of mentions(piece, base, units, patterns)) {
         const verdict = verdictOf(walk, units, unit, piece, base, hits, wanted.kind);
         if (verdict === "no") continue;
-        if (verdict === "declares") {
-          declaring.push(single(units, unit));
-          if (!certain && declaring.length > MAX_DECLARING) return undefined;
+        if (verdict !== "walk") {
+          // All declarations are one; functions without code are told apart.
+          if (verdict === "abstract") others.push(single(units, unit));
+          else declaring ??= single(units, unit);
           continue;
         }
         walked += (units.end[unit] as number) - (units.start[unit] as number);
@@ -133,10 +133,13 @@ export class RawSearch {
         const found = this.#walk(walk, wanted, units, unit, piece, base);
         const definition = found.filter(({ rank }) => rank === RANK_DEFINITION).sort((a, b) => a.die - b.die)[0];
         if (definition !== undefined) return { places: [{ unit: units.start[unit] as number, die: definition.die }], definition: true };
-        if (found.length > 0) declaring.push(single(units, unit));
+        if (found.length > 0) others.push(single(units, unit));
       }
     }
-    return certain ? this.#declarations(walk, wanted, declaring) : undefined;
+    if (declaring !== undefined) others.push(declaring);
+    others.sort((a, b) => (a.start[0] as number) - (b.start[0] as number));
+    // A linker that merges has one offset for all who use the name: the likely one that somebody uses is it.
+    return certain || (offsets.length === 1 && others.length > 0) ? this.#declarations(walk, wanted, others) : undefined;
   }
 
   /** What bears the name without defining anything, once each, as the index keeps it. */
@@ -271,7 +274,8 @@ function verdictOf(
       const flags = steps.flags[slot] as number;
       const defines = places === -1 ? (flags & (1 << DECLARATION)) === 0 : (flags & places) !== 0;
       if (die < 0 || defines) return "walk";
-      verdict = "declares";
+      if ((flags & (1 << DECLARATION)) === 0) verdict = "abstract";
+      else if (verdict === "no") verdict = "declares";
       if (places === -1) continue;
       // The definition may lie apart, and have its name from here.
       const reference = inBytes(die - start);
