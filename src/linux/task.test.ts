@@ -348,3 +348,54 @@ describe("tasks of 3.10", () => {
     expect(() => [...(hashedPids(fake.kernel, 100) ?? [])]).toThrow("a chain runs in a circle");
   });
 });
+
+test("tasks of 4.18: the IDR is a radix tree, `state` is a long and the CPU is task_struct.cpu", () => {
+  const base = TABLE.task_struct as NonNullable<typeof TABLE.task_struct>;
+  const { __state: _newer, ...members } = base;
+  const { xarray: _xarray, xa_node: _node, ...table } = TABLE;
+  const fake = new FakeKernel({
+    ...table,
+    task_struct: { ...members, thread_info: [0, "u64"], cpu: [8, "u32"], state: [24, "s64"], pids: [120, "bytes64"] },
+    radix_tree_root: { gfp_mask: [0, "u32"], rnode: [8, "u64"] },
+    idr: { idr_rt: [0, "radix_tree_root"] },
+    radix_tree_node: { shift: [0, "u8"], offset: [1, "u8"], slots: [40, "bytes512"] },
+  });
+  const { memory } = fake;
+  const at = (pid: number) => (pid === 0 ? INIT : TASKS + BigInt(pid) * 0x400n);
+  memory.write(NODE, new Uint8Array(576));
+  for (const [pid, comm, state, cpu] of [
+    [0, "swapper/0", 0, 0],
+    [1, "systemd", 1, 1],
+    [9, "kworker", 1026, 0],
+  ] as const) {
+    memory.write(at(pid), new Uint8Array(0x400));
+    memory.put32(at(pid) + 8n, cpu);
+    memory.put64(at(pid) + 24n, BigInt(state));
+    memory.put32(at(pid) + 92n, pid);
+    memory.put32(at(pid) + 96n, pid);
+    memory.put64(at(pid) + 112n, at(pid));
+    memory.putText(at(pid) + 200n, comm);
+    memory.put64(at(pid) + 216n, SIGNALS);
+    memory.put64(at(pid) + 184n, SIGNALS + 16n);
+    if (pid === 0) continue;
+    const struct = PIDS + BigInt(pid) * 0x100n;
+    memory.put64(struct + 16n, at(pid) + 120n);
+    memory.put64(NODE + 40n + BigInt(pid) * 8n, struct);
+  }
+  [0, 1, 9].forEach((pid, i, all) => {
+    memory.put64(at(pid) + 64n, at(all[(i + 1) % all.length] as number) + 64n);
+  });
+  memory.put64(NAMESPACE + 8n, NODE | 1n);
+  fake.symbol("init_task", INIT);
+  fake.symbol("init_pid_ns", NAMESPACE);
+  fake.symbol("runqueues", RUNQUEUES);
+  memory.put64(RUNQUEUES + 16n, INIT);
+  memory.put64(RUNQUEUES + 24n, INIT);
+  const { tasks, notes } = taskTable(fake.kernel);
+  expect(tasks.map((task) => `${task.pid} ${task.comm} ${task.cpu} ${taskState(task)}`)).toEqual([
+    "0 swapper/0 0 RU",
+    "1 systemd 1 IN",
+    "9 kworker 0 ID",
+  ]);
+  expect(notes).toEqual([]);
+});
