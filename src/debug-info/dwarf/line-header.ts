@@ -35,9 +35,9 @@ const MAX_HEADER = 1 << 26;
 /** Where a name stands: in the header itself, a string section, or nowhere (a form that needs more than the header has). */
 type Place = "header" | ".debug_str" | ".debug_line_str" | "supplementary" | "unknown";
 
-/** A table's names: by place and offset. */
+/** A table's names: offsets in a place that is the same for all of them, −1 for one that cannot be read there. */
 interface Names {
-  readonly places: Place[];
+  place: Place;
   readonly offsets: number[];
 }
 
@@ -50,8 +50,8 @@ export class LineHeader {
   readonly #bytes: Uint8Array;
   readonly #where: string;
   readonly #compilationDirectory: string;
-  readonly #directories: Names = { places: [], offsets: [] };
-  readonly #files: Names = { places: [], offsets: [] };
+  readonly #directories: Names = { place: "header", offsets: [] };
+  readonly #files: Names = { place: "header", offsets: [] };
   readonly #directoryOfFile: number[] = [];
   readonly #paths: (string | undefined)[] = [];
 
@@ -121,13 +121,12 @@ export class LineHeader {
   defineFile(name: string, directory: number): void {
     this.#directoryOfFile[this.fileCount] = directory;
     this.#paths[this.fileCount] = joinPath(this.#compilationDirectory, this.#text(this.#directories, directory) ?? "", name);
-    push(this.#files, "unknown", 0);
+    this.#files.offsets.push(-1);
   }
 
-  #text({ places, offsets }: Names, index: number): string | undefined {
-    const place = places[index];
+  #text({ place, offsets }: Names, index: number): string | undefined {
     const offset = offsets[index];
-    if (place === undefined || offset === undefined || place === "unknown") return undefined;
+    if (offset === undefined || offset < 0 || place === "unknown") return undefined;
     if (place === "header") return new DwarfReader(this.#bytes, this.#where, 0, offset).string();
     const sections = place === "supplementary" ? this.#sections.supplementary() : this.#sections;
     return sections === undefined ? undefined : sectionString(sections, place === "supplementary" ? ".debug_str" : place, offset);
@@ -135,14 +134,18 @@ export class LineHeader {
 
   /** Versions 2 to 4. Number 0 is not in the tables: the compilation's directory, and no file. */
   #tables(reader: DwarfReader): void {
-    push(this.#directories, "unknown", 0);
+    this.#directories.offsets.push(-1);
     while (!atEmptyString(reader)) {
-      push(this.#directories, "header", reader.position);
+      this.#directories.offsets.push(reader.position);
       reader.skipString();
     }
-    push(this.#files, "unknown", 0);
+    this.#files.offsets.push(-1);
     while (!atEmptyString(reader)) {
-      this.#directoryOfFile[this.fileCount] = fileEntry(reader, this.#files);
+      this.#files.offsets.push(reader.position);
+      reader.skipString();
+      this.#directoryOfFile[this.fileCount - 1] = reader.uleb();
+      reader.skipLeb();
+      reader.skipLeb();
     }
   }
 
@@ -153,17 +156,25 @@ export class LineHeader {
     const count = reader.uleb();
     // Each entry has at least one byte: a count beyond that is a lie, and would loop for long when the format is empty.
     if (formats.length === 0 ? count > 0 : count > this.#bytes.length) reader.fail(`${count} entries in ${this.#bytes.length} bytes`);
+    names.place = placeOf(formats.find(([content]) => content === DW.DW_LNCT_path)?.[1]);
+    const { offsets } = names;
+    const gcc = formats.length === 2 && formats[0]?.[0] === DW.DW_LNCT_path && formats[1]?.[0] === DW.DW_LNCT_directory_index;
+    if (gcc && formats[0]?.[1] === DW.DW_FORM_line_strp && formats[1]?.[1] === DW.DW_FORM_udata && offsetSize === 4) {
+      // What GCC writes for each of some 500 files of a unit.
+      for (let index = 0; index < count; index++) {
+        offsets.push(reader.u32());
+        const directory = reader.uleb();
+        if (directoryOf !== undefined) directoryOf.push(directory);
+      }
+      return;
+    }
     for (let index = 0; index < count; index++) {
-      let place: Place = "unknown";
-      let offset = 0;
+      offsets.push(-1);
       for (const [content, form] of formats) {
-        if (content === DW.DW_LNCT_path) {
-          place = placeOf(form);
-          offset = readName(reader, form, offsetSize);
-        } else if (content === DW.DW_LNCT_directory_index && directoryOf !== undefined) directoryOf[index] = readNumber(reader, form);
+        if (content === DW.DW_LNCT_path) offsets[index] = readName(reader, form, offsetSize);
+        else if (content === DW.DW_LNCT_directory_index && directoryOf !== undefined) directoryOf[index] = readNumber(reader, form);
         else skipForm(reader, form, offsetSize);
       }
-      push(names, place, offset);
     }
   }
 }
@@ -200,22 +211,7 @@ function atEmptyString(reader: DwarfReader): boolean {
   return true;
 }
 
-/** One file of versions 2 to 4; the number of its directory. */
-function fileEntry(reader: DwarfReader, files: Names): number {
-  push(files, "header", reader.position);
-  reader.skipString();
-  const directory = reader.uleb();
-  reader.skipLeb();
-  reader.skipLeb();
-  return directory;
-}
-
-function push(names: Names, place: Place, offset: number): void {
-  names.places.push(place);
-  names.offsets.push(offset);
-}
-
-function placeOf(form: number): Place {
+function placeOf(form: number | undefined): Place {
   switch (form) {
     case DW.DW_FORM_string:
       return "header";
