@@ -12,7 +12,7 @@ import { createHash } from "node:crypto";
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { basename, join } from "node:path";
-import { debField, download, openApt, packageNames, unpack } from "./apt.ts";
+import { debField, download, packageNames, unpack, withAptFallback } from "./apt.ts";
 import { type Arch, compareVersions, type Kernel, type KernelChoice, type Suite } from "./kernels.ts";
 import { withLock } from "./lock.ts";
 import { cacheDir, labSource } from "./paths.ts";
@@ -128,17 +128,17 @@ async function ensureSource(suite: Suite, root: string): Promise<Source> {
   return withLock(`source-${suite}`, async () => {
     const record = join(root, ".kernel-source.json");
     if (!existsSync(record)) {
-      const world = await openApt(suite, "amd64");
-      const [newest] = (await packageNames(world))
-        .filter((name) => /^linux-source-\d/.test(name))
-        // A stable suite also carries a later series from backports under its security archive: the suite's own is the oldest.
-        .sort(compareVersions);
-      if (newest === undefined) throw new Error(`${suite} has no linux-source`);
       const debs = join(root, ".source-debs");
       rmSync(debs, { recursive: true, force: true });
-      const files = await download(world, [newest], debs);
-      const packageVersion = await debField(files[0]!, "Version");
-      await unpack(files, debs);
+      const [deb, newest] = await withAptFallback(suite, "amd64", async (world) => {
+        // A stable suite's security archive also has a later series, made for backports: the suite's own is the oldest.
+        const [name] = (await packageNames(world)).filter((each) => /^linux-source-\d/.test(each)).sort(compareVersions);
+        if (name === undefined) throw new Error(`${suite} has no linux-source`);
+        const [file] = await download(world, [name], debs);
+        return [file as string, name] as const;
+      });
+      const packageVersion = await debField(deb, "Version");
+      await unpack([deb], debs);
       const archive = join(debs, "usr/src", `${newest}.tar.xz`);
       const excluded = LEFT_OUT.map((pattern) => `--exclude=${pattern}`);
       await run("tar", ["-x", "-f", archive, "-C", join(root, "usr/src"), ...excluded], { timeoutMs: 900_000 });
