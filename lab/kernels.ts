@@ -167,7 +167,8 @@ export function debugDir(kernel: Kernel): string {
 export function vmlinuxOf(kernel: Kernel): string | undefined {
   const boot = join(debugDir(kernel), "usr/lib/debug/boot");
   const name = existsSync(boot) ? readdirSync(boot).find((entry) => entry.startsWith("vmlinux-")) : undefined;
-  return name === undefined ? undefined : join(boot, name);
+  // Since 7.x it is a link to lib/modules/RELEASE/vmlinux; one that dangles is no vmlinux.
+  return name === undefined || !existsSync(join(boot, name)) ? undefined : join(boot, name);
 }
 
 /** Fetch `vmlinux` and the debug files of the few modules the lab's guests load. */
@@ -180,7 +181,7 @@ export async function ensureDebug(kernel: Kernel): Promise<string> {
     const partial = `${debugDir(kernel)}.partial`;
     for (const path of [debs, partial]) rmSync(path, { recursive: true, force: true });
     const [deb] = await download(await openApt(kernel.suite, kernel.arch), [`linux-image-${release}-dbg`], debs);
-    const wanted = ["*/vmlinux-*", "*/virtio*", "*/qemu_fw_cfg*", "*/loop.ko*"];
+    const wanted = ["*/vmlinux-*", "*/vmlinux", "*/virtio*", "*/qemu_fw_cfg*", "*/loop.ko*"];
     const tar = ["-x", "-C", partial, "--wildcards", ...wanted];
     await run("sh", ["-c", 'mkdir -p "$1" && deb=$2 && shift 2 && dpkg-deb --fsys-tarfile "$deb" | tar "$@"', "sh", partial, deb!, ...tar]);
     rmSync(debs, { recursive: true });
