@@ -114,7 +114,7 @@ mod -t
 mod -g loop
 mod loop
 mod nosuch
-mod -s loop`,
+mod -d loop`,
   p: `
 p jiffies
 px jiffies
