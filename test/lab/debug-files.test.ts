@@ -125,15 +125,16 @@ describe.each(withVmlinux.map((made) => [made.release, made] as const))("%s: vml
     for (const line of stdout.split("\n")) {
       // Absolute ones are left out: their values are no addresses.
       const found = /^([0-9a-f]{16}) [^aA] (.+)$/.exec(line);
-      if (found !== null) theirs.set(`${found[1]} ${found[2]}`, (theirs.get(`${found[1]} ${found[2]}`) ?? 0) + 1);
+      // Marks between code and data on arm64: some builds of nm leave them out.
+      if (found !== null && !found[2]?.startsWith("$"))
+        theirs.set(`${found[1]} ${found[2]}`, (theirs.get(`${found[1]} ${found[2]}`) ?? 0) + 1);
     }
     let last = 0n;
     let missing = 0;
     let descents = 0;
     for (let i = 0; i < (symbols?.count ?? 0); i++) {
       const { address, name } = symbols?.at(i) ?? { address: 0n, name: "" };
-      // The marks between code and data on arm64, which nm leaves out.
-      if (/^\$[xd]/.test(name)) continue;
+      if (name.startsWith("$")) continue;
       if (address < last) descents++;
       last = address;
       if (!theirs.delete(`${address.toString(16).padStart(16, "0")} ${name}`) && symbols?.allByName(name).length === 1) missing++;
@@ -145,15 +146,12 @@ describe.each(withVmlinux.map((made) => [made.release, made] as const))("%s: vml
 
   test("gives the same bytes when it is packed or in two files", () => {
     const tools = toolsFor(made.arch);
-    // Some hundred megabytes: one kernel of each machine is enough.
-    if (tools === undefined || withVmlinux.find(({ arch }) => arch === made.arch) !== made) return;
+    // Some hundred megabytes to pack: one kernel is enough.
+    if (tools === undefined || withVmlinux[0] !== made) return;
     const whole = DebugFile.open(openFile(path));
     const packed = join(directory, "packed");
-    for (const form of ["zlib", "zstd"]) {
-      if (spawnSync(tools.objcopy, [`--compress-debug-sections=${form}`, path, packed]).status !== 0) continue;
-      const file = DebugFile.open(openFile(packed));
-      expect(difference(NAMES, file, whole), form).toBeUndefined();
-    }
+    run(tools.objcopy, "--compress-debug-sections=zlib", path, packed);
+    expect(difference(NAMES, DebugFile.open(openFile(packed)), whole)).toBeUndefined();
     rmSync(packed, { force: true });
     run(tools.objcopy, "--only-keep-debug", path, join(directory, "vmlinux.dbg"));
     run(tools.objcopy, "--strip-all", `--add-gnu-debuglink=${join(directory, "vmlinux.dbg")}`, path, join(directory, "vmlinux"));
