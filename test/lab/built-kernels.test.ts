@@ -7,6 +7,8 @@ import { builtCases } from "../../lab/case-record.ts";
 import { cachedPeers } from "../../lab/peers.ts";
 import { truthOf } from "../../lab/truth.ts";
 import { createSession } from "../../src/commands/session.ts";
+import { Slabs } from "../../src/linux/slab.ts";
+import { taskTable } from "../../src/linux/task.ts";
 import { openBuilt } from "../support/built-kernel.ts";
 import { checkDrgnPcs, drgnDump } from "../support/drgn-pcs.ts";
 import { checkLimits, checkMachine, checkMappings, checkModuleSections, checkSizes, checkStrings } from "../support/guest-processes.ts";
@@ -47,6 +49,26 @@ describe.each(builtCases().map((lab) => [lab.id, lab] as const))("%s", (_id, lab
   });
 
   test.runIf(namesSymbols)("sleeping tasks stand where /proc/PID/stack said", async () => checkSleepingStacks(await openBuilt(lab), truth));
+  test("tasks, their memory and signals are objects of their slab caches", async () => {
+    const kernel = await openBuilt(lab);
+    const wrong = taskTable(kernel).tasks.flatMap((task) => {
+      // CPU 0's idle task is a variable.
+      if (task.address === kernel.tryAddress("init_task")) return [];
+      const wanted = [
+        [task.address, "task_struct"],
+        [task.signal, "signal_cache"],
+        ...(task.mm === 0n ? [] : [[task.mm, "mm_struct"] as const]),
+      ] as const;
+      return wanted.flatMap(([address, cache]) => {
+        const found = Slabs.of(kernel)?.objectOf(address);
+        return found?.cache === cache && found.offset === 0
+          ? []
+          : [`${task.comm}: ${address.toString(16)} ${found?.cache}+${found?.offset}`];
+      });
+    });
+    expect(wrong).toEqual([]);
+  });
+
   const peers = cachedPeers();
   test.skipIf(peers === undefined || drgnDump(lab) === undefined)("drgn has the same frames", async () =>
     checkDrgnPcs(peers as NonNullable<typeof peers>, await openBuilt(lab, drgnDump(lab)), lab),
