@@ -179,7 +179,7 @@ export async function ensureDebug(kernel: Kernel): Promise<string> {
     const release = `${kernel.version}-${kernel.flavour}`;
     const debs = join(kernel.dir, "debug-debs");
     const partial = `${debugDir(kernel)}.partial`;
-    for (const path of [debs, partial]) rmSync(path, { recursive: true, force: true });
+    for (const path of [debs, partial, debugDir(kernel)]) rmSync(path, { recursive: true, force: true });
     const [deb] = await download(await openApt(kernel.suite, kernel.arch), [`linux-image-${release}-dbg`], debs);
     const wanted = ["*/vmlinux-*", "*/vmlinux", "*/virtio*", "*/qemu_fw_cfg*", "*/loop.ko*"];
     const tar = ["-x", "-C", partial, "--wildcards", ...wanted];
