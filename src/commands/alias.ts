@@ -25,7 +25,6 @@ export const alias = defineCommand<AliasResult>({
       ['alias comm "struct task_struct.comm $1"', "with a place for its operand"],
       ['alias kt ""', "remove it"],
     ],
-    differences: ["There is no gdb inside, and no alias g; p/x and p/d, which crash hands on to gdb, are aliases."],
     minimal: true,
     rawLine: true,
   },

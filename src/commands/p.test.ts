@@ -67,3 +67,54 @@ test("JSON", () => {
   const { values } = JSON.parse(jsonChunks(result("p ticks")).join(""));
   expect(values).toMatchObject([{ label: "ticks", value: { kind: "integer", value: 42 }, address: "0xffffffff82000040" }]);
 });
+
+test("formats are gdb's, and name no symbol", () => {
+  const value = (line: string) =>
+    run(line)
+      .join("\n")
+      .replace(/^\$\d+ = /, "");
+  expect(value("p/x ticks")).toBe("0x2a");
+  expect(value("p/t ticks")).toBe("101010");
+  expect(value("p/o ticks")).toBe("052");
+  expect(value("p/c ticks")).toBe("42 '*'");
+  expect(value("p /z ticks")).toBe("0x000000000000002a");
+  expect(value("print/d -1")).toBe("-1");
+  expect(value("p/u -1")).toBe("4294967295");
+  expect(value("p/x banner")).toMatch(/^\{0x4c, 0x69, 0x6e, /);
+  expect(value("p/s banner")).toBe('"Linux version 6.1\\n"');
+  expect(value("p/a head.next")).toBe("0xffff888000001008");
+  expect(value("p/a (long)run_it + 4")).toBe("0xffffffff81000014 <run_it+4>");
+  expect(value("p/f 1.5")).toBe("1.5");
+  expect(value("p/x 2.9")).toBe("0x2");
+  expect(value("p/x head")).toBe("{\n  next = 0xffff888000001008,\n  prev = 0xffff888000001088\n}");
+  expect(() => run("p/2x ticks")).toThrow("a count is for x");
+  expect(() => run("p/xg ticks")).toThrow("a unit is for x");
+  expect(() => run("p/i ticks")).toThrow("x/i or dis");
+  expect(() => run("p/q ticks")).toThrow('"q" is no format');
+});
+
+test("print has no symbol's name, output neither name nor number", () => {
+  expect(run("print ticks")[0]).toMatch(/^\$\d+ = 42$/);
+  expect(run("output ticks")).toEqual(["42"]);
+  expect(run("gdb p ticks")[0]).toMatch(/^\$\d+ = 42$/);
+  expect(run("gdb output/x ticks")).toEqual(["0x2a"]);
+  expect(run("gdb whatis head.next")).toEqual(["type = struct list_head *"]);
+  expect(() => run("gdb nosuch")).toThrow('no command "nosuch" of its');
+  expect(() => run("gdb gdb p 1")).toThrow("one prefix is enough");
+});
+
+test("convenience variables stay, what was never set is void", () => {
+  expect(run("p $n = ticks + 1")[0]).toMatch(/= 43$/);
+  expect(run("p $n * 2")[0]).toMatch(/= 86$/);
+  expect(run("p $other")[0]).toMatch(/= void$/);
+});
+
+test("per-CPU copies within expressions", () => {
+  expect(run("p per_cpu(counter, 1) * 2")[0]).toMatch(/= 12$/);
+  expect(() => run("p nosuch:0")).toThrow('no symbol named "nosuch"');
+});
+
+test("strings and slices", () => {
+  expect(run('p "a\\tb"')[0]).toMatch(/= "a\\tb"$/);
+  expect(run("p banner[0..4]")[0]).toMatch(/= "Linux"$/);
+});

@@ -12,7 +12,7 @@ import { findVma } from "../../src/linux/vma.ts";
 import { unwindTask } from "../../src/stack/unwind.ts";
 
 const MARK = "=====line";
-const TIMEOUT_MS = 300_000;
+const TIMEOUT_MS = 900_000;
 
 /** What `{name}` stands for in a command line: values of this dump; anything else is a symbol's address, `{symbol+8}` beyond it. */
 export function fillPlaces(kernel: Kernel): (line: string) => string {

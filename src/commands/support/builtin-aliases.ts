@@ -10,6 +10,7 @@ const BUILTIN: readonly (readonly [name: string, line: string])[] = [
   ["sn", "set scroll on"],
   ["hex", "set radix 16"],
   ["dec", "set radix 10"],
+  ["g", "gdb"],
   ["px", "p -x"],
   ["pd", "p -d"],
   ["for", "foreach"],

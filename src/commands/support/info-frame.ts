@@ -25,7 +25,10 @@ export function registerInfo(session: Session, operands: string): InfoAnswer {
   const names = words.length === 0 ? order : words.map((word) => registerName(word, order, file));
   const label = symbolLabeller(kernel);
   const data = names.map((name) => ({ name, value: frame.registers.get(file.names.indexOf(FILE_NAMES[name] ?? name)) }));
-  const text = data.map(({ name, value }) => {
+  // All of them: those without a value share a line.
+  const lost = words.length > 0 ? [] : data.filter(({ value }) => value === undefined).map(({ name }) => name);
+  const listed = data.filter(({ name }) => !lost.includes(name));
+  const text = listed.map(({ name, value }) => {
     if (value === undefined) return `${name.padEnd(14)} <not known in this frame>`;
     const hex = `0x${value.toString(16)}`;
     const symbol = name === "rip" || name === "pc" ? label(value, false) : undefined;
@@ -33,6 +36,7 @@ export function registerInfo(session: Session, operands: string): InfoAnswer {
     const natural = !POINTERS.has(name) ? BigInt.asIntN(64, value) : `${hex}${symbol === undefined ? "" : ` <${symbol.name}${offset}>`}`;
     return `${name.padEnd(14)} ${hex.padEnd(19)} ${natural}`;
   });
+  if (lost.length > 0) text.push(`not known in this frame: ${lost.join(" ")}`);
   return { text, data: { level: frame.level, registers: data.map(({ name, value }) => ({ name, value: value ?? null })) } };
 }
 

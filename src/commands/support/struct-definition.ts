@@ -82,7 +82,8 @@ function memberText({ type, name, members }: StructName, { radix, address }: Def
   return [
     `${type.kind} ${name} {`,
     ...members.map(({ path, type: inner, through, offset, bits }) => {
-      const declared = declare(inner, path);
+      // A slice's length stands in its type.
+      const declared = declare(inner, path.replace(/\[[^\]]*\.\.[^\]]*\]$/, ""));
       // Behind a pointer an offset counts from where it leads.
       const place =
         through.length === 0 ? bracket(offset) : [bracket(through[0] as number), ...[...through.slice(1), offset].map(plain)].join(" -> ");

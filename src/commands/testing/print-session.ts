@@ -14,14 +14,22 @@ import {
   ULONG,
 } from "../../kernel/testing/small-kernel.ts";
 import type { Session } from "../command.ts";
+import { down, frame, up } from "../frame.ts";
+import { gdb } from "../gdb.ts";
+import { info } from "../info.ts";
 import { list } from "../list.ts";
-import { p } from "../p.ts";
+import { output, p, print } from "../p.ts";
+import { ptype } from "../ptype.ts";
 import { rd } from "../rd.ts";
 import { createRegistry } from "../registry.ts";
 import { createSession } from "../session.ts";
 import { star, struct as structCommand, union } from "../struct.ts";
 import { sym } from "../sym.ts";
+import { tree } from "../tree.ts";
 import { whatis } from "../whatis.ts";
+import { x } from "../x.ts";
+
+const COMMANDS = [down, frame, gdb, info, list, output, p, print, ptype, rd, star, structCommand, sym, tree, union, up, whatis, x];
 
 export const DATA = 0xffffffff82000000n;
 /** Three nodes on a list around `head`. */
@@ -94,7 +102,7 @@ export function printSession(): PrintSession {
     functions: { run_it: functionType(LONG, pointerTo(node), INT) },
     perCpuOffsets: [0xffff88800f600000n, 0xffff88800f700000n],
   });
-  const session = createSession(kernel, { registry: createRegistry([list, p, rd, star, structCommand, sym, union, whatis]) });
+  const session = createSession(kernel, { registry: createRegistry(COMMANDS) });
   const execute = (line: string) => session.execute(line);
   return {
     session,
