@@ -57,7 +57,7 @@ export class DebugFile implements DebugSections {
   private constructor(elf: Elf, separate: Elf | undefined, options: DebugFileOptions, notes: readonly string[]) {
     this.file = (separate ?? elf).source.name;
     this.machine = elf.machine;
-    this.buildId = elf.buildId();
+    this.buildId = elf.buildId() ?? separate?.buildId();
     this.split = options.split ?? false;
     this.reopenable = (separate ?? elf).type !== "relocatable" && !this.split;
     this.elf = elf;
