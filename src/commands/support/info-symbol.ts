@@ -27,7 +27,13 @@ export function symbolInfo(session: Session, operands: string): InfoAnswer {
   const { kernel } = session;
   const address = addressOf(session, operands);
   const found = kernel.symbols.byAddress(address);
-  if (found === undefined || (found.symbol.size !== undefined && found.offset >= found.symbol.size && !isText(kernel, found.symbol)))
+  // An absolute symbol is the end of a section, and nothing lies behind it.
+  const beyond = found !== undefined && found.offset > 0 && "aA".includes(found.symbol.type);
+  if (
+    found === undefined ||
+    beyond ||
+    (found.symbol.size !== undefined && found.offset >= found.symbol.size && !isText(kernel, found.symbol))
+  )
     return { text: [`No symbol matches ${operands}.`], data: { address, symbol: null } };
   const { symbol, offset } = found;
   const where = symbol.module === undefined ? sectionOf(kernel, address) : `module ${symbol.module}`;
