@@ -62,7 +62,8 @@ describe("a file with debug information", () => {
     expect(file.section(".debug_info")?.name).toBe(".debug_info");
     expect(file.section(".debug_line")).toBeUndefined();
     expect(file.section(".text")?.address).toBe(0xffffffff81000000n);
-    expect(file).toMatchObject({ machine: 62, buildId: "abcdef01", split: false, hasDebugInfo: true });
+    expect(file).toMatchObject({ machine: 62, buildId: "abcdef01", split: false, hasDebugInfo: true, reopenable: false });
+    expect(open(write("b", [text, info("plain")])).reopenable).toBe(true);
     expect(() => file.section(".debug_info")?.read(4, 3)).toThrow(FormatError);
     expect(() => file.section(".debug_info")?.read(-1, 3)).toThrow(FormatError);
     expect(file.supplementary()).toBeUndefined();

@@ -59,7 +59,10 @@ export class DebugFile implements DebugSections {
     this.machine = elf.machine;
     this.buildId = elf.buildId() ?? separate?.buildId();
     this.split = options.split ?? false;
-    this.reopenable = (separate ?? elf).type !== "relocatable" && !this.split;
+    const holder = separate ?? elf;
+    // What is compressed would be unpacked by each thread again.
+    const packed = holder.sections.some((each) => /^\.z?debug_info$/.test(each.name) && holder.isCompressed(each));
+    this.reopenable = holder.type !== "relocatable" && !this.split && !packed;
     this.elf = elf;
     this.separate = separate;
     this.notes = notes;
