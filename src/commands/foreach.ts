@@ -49,6 +49,7 @@ export const foreach = defineCommand<ForeachResult>({
     ],
     differences: ["Regular expressions are JavaScript's, a superset of POSIX extended ones but for character classes such as [[:alpha:]]."],
     rawLine: true,
+    needsDisassembler: (line) => /\bbt\b.*\s-\w*V/.test(line),
   },
   run(session, { line }) {
     const words = splitWords(line);

@@ -48,6 +48,8 @@ export const BT_SPEC: CommandSpec = {
     { flag: "-S", argument: "sp", help: "start at this stack pointer (arm64: frame record)" },
     { flag: "-A", help: "s390x only" },
   ],
+  // Arguments that debug information does not describe follow from the caller's code.
+  needsDisassembler: (line) => /\s-\w*V/.test(` ${line}`),
   operands: ["task"],
   examples: [
     ["bt", "the current context, at first the task that panicked"],

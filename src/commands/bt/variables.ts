@@ -14,9 +14,9 @@ import type { StackFrame, UnwoundStack } from "../../stack/frame.ts";
 import { type FrameVariable, frameVariables, type VariableState } from "../../stack/frame-variables.ts";
 import type { Session } from "../command.ts";
 import { printTopLevel } from "../support/print-value.ts";
-import type { ValueReader } from "../support/read-value.ts";
+import { ValueReader } from "../support/read-value.ts";
+import { symbolLabeller } from "../support/symbol-label.ts";
 import type { ValueNode } from "../support/value-node.ts";
-import { valueReader } from "../support/value-reader.ts";
 
 export interface BtVariable {
   readonly name: string;
@@ -43,8 +43,10 @@ const MAX_LINE = 160;
 
 /** The variables of a frame of this stack; a frame that cannot be described has none. */
 export function btVariables(session: Session, stack: UnwoundStack, frame: StackFrame): readonly BtVariable[] {
-  const reader = valueReader(session);
-  return frameVariables(session.kernel, stack, frame).map((variable) => btVariable(session, reader, variable));
+  const { kernel, settings } = session;
+  // Strings end at their first NUL: a line is short.
+  const reader = new ValueReader({ memory: kernel.memory, label: symbolLabeller(kernel), printMax: settings.printMax, nullStop: true });
+  return frameVariables(kernel, stack, frame).map((variable) => btVariable(session, reader, variable));
 }
 
 function btVariable({ kernel }: Session, reader: ValueReader, { name, kind, type, state, atEntry, ...more }: FrameVariable): BtVariable {

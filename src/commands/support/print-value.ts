@@ -49,7 +49,7 @@ export function printValue(node: ValueNode, radix: Radix, level = 0): string {
     case "function":
       return `{${node.type}} 0x${node.value.toString(16)}${bracket(node.symbol)}`;
     case "unreadable":
-      return `<unreadable: ${node.message}>`;
+      return node.message === "optimized out" ? "<optimized out>" : `<unreadable: ${node.message}>`;
     case "elided":
       return "{...}";
   }
