@@ -27,13 +27,14 @@ const options = {
   platform: "node",
   target: "node20",
   format: "cjs",
-  external: ["iced-x86", "@alexaltea/capstone-js"],
+  external: ["@swc/wasm-typescript", "iced-x86", "@alexaltea/capstone-js"],
   minifySyntax: true,
   minifyWhitespace: true,
   legalComments: "none",
   define: {
     INQUEST_VERSION: JSON.stringify(version),
     INQUEST_WORKER: JSON.stringify(`./${basename(worker)}`),
+    INQUEST_IMPORT: "__import",
     "import.meta.url": "__importMetaUrl",
   },
   banner: { js: 'const __importMetaUrl = require("node:url").pathToFileURL(__filename).href;' },
@@ -64,14 +65,14 @@ try {
 } catch {
   // Not made on this machine: V8 compiles the bundle.
 }
-const script = new Script("(function (require, module, exports, __filename, __dirname) {" + readFileSync(file, "utf8") + "\\n})", {
+const script = new Script("(function (require, module, exports, __filename, __dirname, __import) {" + readFileSync(file, "utf8") + "\\n})", {
   filename: file,
   cachedData,
   importModuleDynamically: constants?.USE_MAIN_CONTEXT_DEFAULT_LOADER,
 });
 if (process.env.INQUEST_WRITE_CODE_CACHE === "1") process.on("exit", () => writeFileSync(cache, script.createCachedData()));
 const module = { exports: {} };
-script.runInThisContext()(createRequire(file), module, module.exports, file, dirname(file));
+script.runInThisContext()(createRequire(file), module, module.exports, file, dirname(file), (specifier) => import(specifier));
 `;
 
 mkdirSync(dirname(bundle), { recursive: true });

@@ -57,7 +57,7 @@ class Handler implements ProxyHandler<object> {
   }
 
   has(_target: object, property: string | symbol): boolean {
-    return typeof property === "string" && (property === "$value" || this.#value.has(property));
+    return typeof property === "string" && (property === "$value" || property === "toJSON" || this.#value.has(property));
   }
 
   ownKeys(): string[] {

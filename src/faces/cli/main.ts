@@ -4,6 +4,8 @@ import { workerSettings } from "../../bytes/worker-pool.ts";
 import { EXIT, program } from "./program.ts";
 import { ProgramUsageError } from "./program-options.ts";
 import { errorText } from "./report-error.ts";
+import { sanitize } from "./sanitize.ts";
+import { ScriptError } from "./script-error.ts";
 import { writeAll } from "./write-all.ts";
 
 /** Set by scripts/bundle.mjs. */
@@ -14,6 +16,9 @@ function fail(error: unknown): void {
   if (error instanceof ProgramUsageError) {
     writeAll(2, `inquest: ${error.message}; "inquest --help" shows what is understood\n`);
     process.exitCode = EXIT.misused;
+  } else if (error instanceof ScriptError) {
+    writeAll(2, `${sanitize(error.message.replace(/\s*\n\s*/g, " "))}\n`);
+    process.exitCode = EXIT.failed;
   } else {
     writeAll(2, `${errorText("inquest", error)}\n`);
     process.exitCode = error instanceof InquestError ? EXIT.failed : EXIT.internal;

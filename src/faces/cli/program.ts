@@ -32,6 +32,7 @@ const SHOWN_NOTES = 4;
 
 /** Runs the program. Throws what main.ts reports: ProgramUsageError, InquestError, or a bug. */
 export async function program(words: readonly string[]): Promise<number> {
+  if (words[0] === "script") return script(words.slice(1));
   const options = parseProgramOptions(words);
   if (options.version) {
     writeAll(1, `inquest ${version}\n`);
@@ -72,6 +73,16 @@ export async function program(words: readonly string[]): Promise<number> {
   });
   for (const remark of remarks) writeAll(2, `inquest: note: ${sanitize(remark)}\n`);
   return run(session, options, progress);
+}
+
+async function script(words: readonly string[]): Promise<number> {
+  const { libraryUrl, parseScriptOptions, runScript, SCRIPT_USAGE } = await import("./script.ts");
+  if (words.length === 0 || words.some((word) => word === "-h" || word === "--help")) {
+    writeAll(words.length === 0 ? 2 : 1, `${SCRIPT_USAGE}\n`);
+    return words.length === 0 ? EXIT.misused : EXIT.ok;
+  }
+  await runScript(parseScriptOptions(words), libraryUrl(import.meta.url));
+  return EXIT.ok;
 }
 
 async function run(session: Session, options: ProgramOptions, progress: ProgressLine | undefined): Promise<number> {

@@ -1,0 +1,46 @@
+/**
+ * What a script returns or `js` evaluates to, as text for people: bigints are addresses or raw words and stand in hexadecimal, values of
+ * the dead kernel as gdb prints them, everything else as Node shows it.
+ */
+import { inspect } from "node:util";
+import { sanitize } from "./sanitize.ts";
+
+const MAX_DEPTH = 6;
+/** Elements of one array or iterator that are shown. */
+const MAX_ELEMENTS = 1000;
+
+/** Text without control characters; strings as they are. */
+export function showValue(value: unknown): string {
+  return sanitize(typeof value === "string" ? value : inspect(prepared(value, 0), { depth: MAX_DEPTH + 1, maxArrayLength: MAX_ELEMENTS }));
+}
+
+/** A copy in which bigints and kernel values know how to show themselves. */
+function prepared(value: unknown, depth: number): unknown {
+  if (typeof value === "bigint") return shown(value < 0n ? `-0x${(-value).toString(16)}` : `0x${value.toString(16)}`);
+  if (typeof value !== "object" || value === null || depth > MAX_DEPTH) return value;
+  if (isKernelValue(value)) return shown(String(value));
+  if (value instanceof Error || value instanceof Date || ArrayBuffer.isView(value)) return value;
+  if (value instanceof Map) return new Map([...value].map(([key, entry]) => [prepared(key, depth + 1), prepared(entry, depth + 1)]));
+  if (Symbol.iterator in value) {
+    const elements: unknown[] = [];
+    for (const entry of value as Iterable<unknown>) {
+      if (elements.length === MAX_ELEMENTS) break;
+      elements.push(prepared(entry, depth + 1));
+    }
+    return elements;
+  }
+  return Object.fromEntries(
+    Object.entries(value)
+      .filter(([, entry]) => typeof entry !== "function")
+      .map(([key, entry]) => [key, prepared(entry, depth + 1)]),
+  );
+}
+
+/** A Value of the library or its interactive form; told by their shape, since scripts bring a copy of the library of their own. */
+function isKernelValue(value: object): boolean {
+  return "$value" in value || ("typeName" in value && "dereference" in value);
+}
+
+function shown(text: string): object {
+  return { [inspect.custom]: () => text };
+}
