@@ -26,6 +26,8 @@ export interface ProgramOptions {
   readonly searchDebugInfo: boolean;
   readonly forceVmlinux: boolean;
   readonly debuginfod: boolean;
+  /** False with `--no-cache`: nothing is kept from run to run. */
+  readonly cache: boolean;
 }
 
 /** A command line that makes no sense; the message is one line. */
@@ -48,6 +50,7 @@ one, it is looked for where distributions install it, and used when its build-id
   --debug-dir DIR     look for the vmlinux and for modules' debug files here first; may be repeated
   --no-debug-info     do not look for debug files
   --debuginfod        fetch the vmlinux from the servers in DEBUGINFOD_URLS when it is not found
+  --no-cache          do not use or write the index of names in INQUEST_CACHE_DIR (default ~/.cache/inquest)
   --force-vmlinux     use the given vmlinux although it is of another build
   --hex, --dec        radix of printed numbers
   --offline show|hide offline CPUs in the output
@@ -123,6 +126,7 @@ export function parseProgramOptions(words: readonly string[]): ProgramOptions {
     .option("--no-debug-info")
     .option("--force-vmlinux")
     .option("--debuginfod")
+    .option("--no-cache")
     .helpOption(false)
     .exitOverride()
     .configureOutput({ writeErr: () => {}, writeOut: () => {} });
@@ -152,6 +156,7 @@ export function parseProgramOptions(words: readonly string[]): ProgramOptions {
     debugInfo: boolean;
     forceVmlinux?: boolean;
     debuginfod?: boolean;
+    cache: boolean;
   }>();
   return {
     files: program.args,
@@ -172,5 +177,6 @@ export function parseProgramOptions(words: readonly string[]): ProgramOptions {
     searchDebugInfo: found.debugInfo,
     forceVmlinux: found.forceVmlinux ?? false,
     debuginfod: found.debuginfod ?? false,
+    cache: found.cache,
   };
 }

@@ -1,6 +1,7 @@
 /** The program: opens the dump, runs what the command line asks for, else shows the prompt. */
 
 import { loadDisassembler } from "../../arch/disassembler.ts";
+import { cacheSettings } from "../../bytes/cache-directory.ts";
 import type { Session } from "../../commands/command.ts";
 import { complete } from "../../commands/completion.ts";
 import { commandRegistry } from "../../commands/registry.ts";
@@ -41,6 +42,7 @@ export async function program(words: readonly string[]): Promise<number> {
   if (options.help !== undefined) return showHelp(options.help);
   if (options.files.length === 0) throw new ProgramUsageError("the dump's file is missing");
 
+  if (!options.cache) cacheSettings.enabled = false;
   const progress = process.stderr.isTTY && !options.json ? new ProgressLine() : undefined;
   const files = sortFiles(options.files);
   const { kernel, namelist, remarks } = await openWithDebugInfo(files, {
