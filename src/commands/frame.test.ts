@@ -2,6 +2,7 @@ import { beforeEach, expect, test, vi } from "vitest";
 import { RegisterSet } from "../arch/registers.ts";
 import { X86_64_REGISTERS } from "../arch/x86-64-registers.ts";
 import { virtual } from "../bytes/address.ts";
+import type { Scope } from "../debug-info/debug-info.ts";
 import { UNSIGNED_LONG } from "../kernel/expression/values.ts";
 import { Value } from "../kernel/value.ts";
 import type { StackFrame } from "../stack/frame.ts";
@@ -52,14 +53,15 @@ beforeEach(() => {
 /** A session whose kernel has debug information, for the frame's variables. */
 function described(): void {
   Object.defineProperty(session.kernel.debugInfo, "present", { get: () => true });
-  session.kernel.debugInfo.scopes = () => [];
+  session.kernel.debugInfo.scopes = () => [{ die: { unit: {} } }] as unknown as readonly Scope[];
   session.kernel.debugInfo.line = () => undefined;
   const memory = session.kernel.memory;
-  const head = { type: UNSIGNED_LONG, reason: undefined, register: undefined } as const;
+  const head = { type: UNSIGNED_LONG, reason: undefined, register: undefined, atEntry: false } as const;
   const value = (immediate: bigint) => new Value(memory, UNSIGNED_LONG, { immediate });
   variables = [
     { ...head, name: "ticks", kind: "parameter", state: "known", value: value(1000n) },
     { ...head, name: "len", kind: "parameter", state: "from caller", value: value(3n) },
+    { ...head, name: "first", kind: "parameter", state: "from caller", atEntry: true, value: value(4n) },
     { ...head, name: "gone", kind: "local", state: "optimized out", value: undefined },
     { ...head, name: "lost", kind: "local", state: "unreadable", value: undefined, reason: "rdx is not known" },
   ];
@@ -112,10 +114,10 @@ test("info frame says how the frame was found", () => {
 });
 
 test("variables of the frame, and why some have no value", () => {
-  expect(() => run("info locals")).toThrow("locals need a vmlinux");
+  expect(() => run("info locals")).toThrow("locals need debug information, and none describes stop_it: inquest DUMP VMLINUX");
   described();
-  expect(run("frame")).toEqual(["#0  0xffffffff81000044 in stop_it (ticks=1000, len=3 (from the caller))"]);
-  expect(run("info args")).toEqual(["ticks = 1000", "len = 3 (from the caller)"]);
+  expect(run("frame")).toEqual(["#0  0xffffffff81000044 in stop_it (ticks=1000, len=3 (from caller), first=4 (from caller, at entry))"]);
+  expect(run("info args")).toEqual(["ticks = 1000", "len = 3 (from caller)", "first = 4 (from caller, at entry)"]);
   expect(run("info locals")).toEqual(["gone = <optimized out>", "lost = <unreadable: rdx is not known>"]);
   expect(run("p len + 1")[0]).toMatch(/= 4$/);
   expect(() => run("p gone")).toThrow("gone of frame 0: optimized out");

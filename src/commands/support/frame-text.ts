@@ -19,7 +19,11 @@ export interface ShownVariable {
   readonly name: string;
   readonly kind: FrameVariable["kind"];
   readonly state: FrameVariable["state"];
+  /** The value is what the function was entered with: it may have been changed since. */
+  readonly atEntry?: true;
   readonly value?: ValueNode;
+  /** What a pointer points to that has no address. */
+  readonly pointee?: ValueNode;
   readonly reason?: string;
 }
 
@@ -60,10 +64,11 @@ export function shownVariables(session: Session, current: CurrentFrame, kind: Fr
   const reader = valueReader(session);
   return variablesOf(session, current)
     .filter((variable) => variable.kind === kind)
-    .map(({ name, state, value, reason }): ShownVariable => {
-      const head = { name, kind, state, ...(reason === undefined ? {} : { reason }) };
+    .map(({ name, state, value, reason, atEntry }): ShownVariable => {
+      const head = { name, kind, state, ...(atEntry ? { atEntry } : {}), ...(reason === undefined ? {} : { reason }) };
       if (value === undefined) return head;
       try {
+        if (value.pointee !== undefined) return { ...head, pointee: reader.value(value.pointee) };
         return { ...head, value: reader.value(value) };
       } catch (error) {
         if (error instanceof InquestError) return { ...head, state: "unreadable", reason: error.message };
@@ -73,8 +78,10 @@ export function shownVariables(session: Session, current: CurrentFrame, kind: Fr
 }
 
 /** `name = value`, or why there is none. */
-export function variableText({ value, state, reason }: ShownVariable, radix: 10 | 16): string {
-  if (value !== undefined) return `${printValue(value, radix)}${state === "from caller" ? " (from the caller)" : ""}`;
+export function variableText({ value, pointee, state, atEntry, reason }: ShownVariable, radix: 10 | 16): string {
+  const origin = state !== "from caller" ? "" : atEntry === true ? " (from caller, at entry)" : " (from caller)";
+  if (value !== undefined) return `${printValue(value, radix)}${origin}`;
+  if (pointee !== undefined) return `&${printValue(pointee, radix)}${origin}`;
   return state === "optimized out" ? "<optimized out>" : `<unreadable: ${reason ?? state}>`;
 }
 

@@ -1,5 +1,5 @@
 /** What `info frame`, `info registers`, `info args` and `info locals` say of the current frame. */
-import { hex16 } from "../../bytes/address.ts";
+import { add, hex16 } from "../../bytes/address.ts";
 import { LookupError, UnsupportedError } from "../../bytes/errors.ts";
 import type { Session } from "../command.ts";
 import type { InfoAnswer } from "../info.ts";
@@ -58,8 +58,11 @@ export function variableInfo(session: Session, kind: "parameter" | "local"): Inf
   const { kernel } = session;
   const current = currentFrame(session);
   const what = kind === "parameter" ? "arguments" : "locals";
-  if (!kernel.debugInfo.present)
-    throw new UnsupportedError(`${what} need a vmlinux with debug information: inquest DUMP VMLINUX, or mod -s for a module`);
+  const { function: name, module, kind: frameKind, pc } = current.frame;
+  if (kernel.debugInfo.scopes(frameKind === "interrupted" ? pc : add(pc, -1)).length === 0) {
+    const file = module === undefined ? "inquest DUMP VMLINUX" : `mod -s ${module} FILE`;
+    throw new UnsupportedError(`${what} need debug information, and none describes ${name ?? hex16(pc)}: ${file}`);
+  }
   const variables = shownVariables(session, current, kind);
   const text = variables.map((each) => `${each.name} = ${variableText(each, session.settings.radix)}`).flatMap((each) => each.split("\n"));
   return { text: text.length === 0 ? [`No ${what}.`] : text, data: { level: current.frame.level, variables } };

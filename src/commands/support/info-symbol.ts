@@ -11,6 +11,7 @@ import type { Session } from "../command.ts";
 import type { InfoAnswer } from "../info.ts";
 import { evaluateIn } from "./session-scope.ts";
 import { compilersPath } from "./source-path.ts";
+import { symbolLabeller } from "./symbol-label.ts";
 
 /** Sections of the kernel's image between symbols of its linker script. */
 const SECTIONS: readonly (readonly [string, string, string])[] = [
@@ -27,13 +28,9 @@ export function symbolInfo(session: Session, operands: string): InfoAnswer {
   const { kernel } = session;
   const address = addressOf(session, operands);
   const found = kernel.symbols.byAddress(address);
-  // An absolute symbol is the end of a section, and nothing lies behind it.
-  const beyond = found !== undefined && found.offset > 0 && "aA".includes(found.symbol.type);
-  if (
-    found === undefined ||
-    beyond ||
-    (found.symbol.size !== undefined && found.offset >= found.symbol.size && !isText(kernel, found.symbol))
-  )
+  const inCode = found !== undefined && isText(kernel, found.symbol) && sectionOf(kernel, address) !== undefined;
+  // Data by the rule that names pointers: what lies behind the last object of a section belongs to nothing.
+  if (found === undefined || !(inCode || symbolLabeller(kernel)(address, false) !== undefined))
     return { text: [`No symbol matches ${operands}.`], data: { address, symbol: null } };
   const { symbol, offset } = found;
   const where = symbol.module === undefined ? sectionOf(kernel, address) : `module ${symbol.module}`;
@@ -80,18 +77,25 @@ function placesOf(session: Session, text: string): readonly Place[] {
   const { kernel } = session;
   if (text === "") throw new UsageError("a place is missing: function, *address or file.c:line");
   const { debugInfo } = kernel;
-  if (!debugInfo.present) throw new UnsupportedError("source lines need a vmlinux with debug information: inquest DUMP VMLINUX");
   const [, file, number] = /^'?([^:']+)'?:(\d+)$/.exec(text) ?? [];
   if (file !== undefined && number !== undefined) {
     const found = debugInfo.files.flatMap((owner) => owner.info.addressesOf(file, Number(number)).map((row) => ({ owner, row })));
-    if (found.length === 0) throw new LookupError(`no code comes from ${file}:${number} in the files of debug information`);
+    if (found.length === 0)
+      throw debugInfo.files.length === 0
+        ? noLines()
+        : new LookupError(`no code comes from ${file}:${number} in the files of debug information`);
     return found;
   }
   const address = addressOf(session, text.replace(/^\*\s*/, ""));
   const described = debugInfo.at(address);
   const row = described?.info.lineAt(described.link);
+  if (debugInfo.files.length === 0) throw noLines();
   if (described === undefined || row === undefined) throw new LookupError(`no source line is known for ${text} (${hex16(address)})`);
   return [{ owner: described, row }];
+}
+
+function noLines(): UnsupportedError {
+  return new UnsupportedError("source lines need a vmlinux with debug information: inquest DUMP VMLINUX");
 }
 
 export function lineInfo(session: Session, operands: string): InfoAnswer {
