@@ -54,6 +54,10 @@ dis -r $FAULT 2
 dis nosuch
 dis -l schedule 1
 dis 10`,
+  down: `
+up
+down
+down`,
   eval: `
 eval 128m
 eval 0xffffffff80000000
@@ -76,6 +80,18 @@ foreach 1 vtop -c 1 $USER
 foreach nosuch ps
 foreach ps -nosuch
 foreach log`,
+  frame: `
+frame
+frame 1
+frame
+frame 999
+frame nosuch`,
+  gdb: `
+gdb p init_task.pid
+gdb x/2xg &modules
+gdb ptype modules
+gdb whatis modules
+gdb nosuch`,
   help: `
 help | head 12
 help btop
@@ -84,6 +100,16 @@ help input | head 5
 help output | head 5
 help -D
 help -m`,
+  info: `
+info symbol schedule+4
+info symbol &init_task
+info address init_task
+info line schedule
+info frame
+info registers
+info args
+info
+info nosuch`,
   list: `
 list -H modules | head 3
 list -H modules module.list -s module.name,state | head 6
@@ -115,6 +141,9 @@ mod -g loop
 mod loop
 mod nosuch
 mod -d loop`,
+  output: `
+output init_task.pid
+output/x init_task.tasks.next`,
   p: `
 p jiffies
 px jiffies
@@ -131,8 +160,25 @@ p runqueues
 p runqueues:0 | head 5
 p runqueues:a | grep nr_running
 p &init_task.tasks
+p/t init_task.flags
+p/x init_task.comm
+p/a init_task.cred
+p offsetof(struct task_struct, se.on_rq)
+p container_of(init_task.tasks.next, struct task_struct, tasks)->comm
+p per_cpu(runqueues, 0).cpu
+p $n = 6 * 7
+p $n / 4.0
+p init_task.comm[0..3]
+p "text"
+p (typeof(init_task) *)0
+p init_task.nosuch
+p sizeof(
 p *(int *)0
 p nosuch`,
+  print: `
+print jiffies
+print/x init_task.tasks
+print nosuch`,
   ps: `
 ps | head 6
 ps -A
@@ -164,6 +210,16 @@ ptov 1000
 ptov runqueues:a
 ptov runqueues:0,1
 ptov zz`,
+  ptype: `
+ptype modules
+ptype init_task.cred | head 3
+ptype atomic_t
+ptype schedule
+ptype enum pid_type
+ptype/o struct rb_node
+ptype/ox struct list_head
+ptype /o struct qspinlock
+ptype nosuch`,
   rd: `
 rd init_task 4
 rd -a $TEXT
@@ -224,6 +280,8 @@ struct rq.cpu runqueues:1
 struct page -o | head 5
 struct page -ox | head 5
 struct qspinlock
+struct task_struct.cred->usage,nsproxy.uts_ns.name.sysname,comm[0..3] init_task
+struct task_struct.cred->usage
 struct task_struct.nosuch
 struct nosuch
 struct list_head 0`,
@@ -255,12 +313,25 @@ task 1 | head 4
 task 1 | tail 6
 task -R nosuch
 task 99999`,
+  tree: `
+tree -o vmap_area.rb_node -s vmap_area.va_start,va_end free_vmap_area_root | head 9
+tree -l -p free_vmap_area_root | head 4
+tree -t xarray -p -r pid_namespace.idr -s pid.level init_pid_ns | head 6
+tree -t radix -r pid_namespace.idr init_pid_ns | tail 2
+tree -t maple -p -r mm_struct.mm_mt init_mm
+tree -t maple 0
+tree -t nosuch modules
+tree nosuch`,
   union: `
 union rcu_special
 union rcu_special -o
 union thread_union | tail 1
 union nosuch
 union list_head`,
+  up: `
+up
+up 999
+up`,
   vtop: `
 vtop init_task
 vtop schedule
@@ -282,6 +353,16 @@ whatis -r 8192-9000 | head 5
 whatis -r 256 -m list_head | head 8
 whatis -m nosuch
 whatis nosuch`,
+  x: `
+x/4xg &init_task
+x/s linux_banner
+x/2i schedule
+x
+x/4a &init_task.tasks
+x/4dw &init_task.prio
+x/8cb init_task.comm
+x/xg 0
+x/q 0`,
 };
 
 /** Lines that follow those of every sample. */
