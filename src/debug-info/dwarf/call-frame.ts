@@ -10,7 +10,6 @@ import type { DebugSections } from "../debug-sections.ts";
 import type { FrameSection } from "./call-frame-entry.ts";
 import { runCallFrame } from "./call-frame-program.ts";
 import { CallFrameTable } from "./call-frame-table.ts";
-import { unsignedAddress } from "./link-address.ts";
 
 /** Where debuggers look, in this order: the kernel is linked without .eh_frame, its assembler parts may have it all the same. */
 const SECTIONS = [
@@ -39,15 +38,6 @@ export class CallFrames {
     for (const table of this.#open()) {
       const entry = table.find(pc);
       if (entry !== undefined) return runCallFrame(entry, pc, `${this.#sections.file}: call-frame information`);
-    }
-    return undefined;
-  }
-
-  /** Bounds of the function, or the part of one, whose entry covers a pc. */
-  extent(pc: bigint): { readonly low: bigint; readonly high: bigint } | undefined {
-    for (const table of this.#open()) {
-      const entry = table.find(pc);
-      if (entry !== undefined) return { low: unsignedAddress(entry.start), high: unsignedAddress(entry.start + entry.length) };
     }
     return undefined;
   }

@@ -85,11 +85,6 @@ export class LineTable {
     }
   }
 
-  /** Does the table name a file with this tail? Costs less than asking for its rows. */
-  hasFile(tail: string): boolean {
-    return this.#numbersOf(tail).size > 0;
-  }
-
   /** The first row of each run of rows of a line. @param tail of the file's path: "mm/slub.c" */
   find(tail: string, line: number): readonly LineRow[] {
     const numbers = this.#numbersOf(tail);
