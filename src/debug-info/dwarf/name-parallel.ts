@@ -51,7 +51,7 @@ interface ShareJob extends FileJob {
 interface Share {
   readonly nameAt: Uint32Array;
   readonly pool: Uint8Array;
-  readonly records: Readonly<Record<"name" | "kind" | "die" | "unit" | "print", Uint32Array | Uint8Array>>;
+  readonly records: Readonly<Record<"name" | "kind" | "die" | "unit" | "print", Uint32Array | Int32Array | Uint8Array>>;
   readonly functions: Readonly<Record<"low" | "high" | "size" | "die" | "unit", Uint32Array>>;
   readonly strays: readonly Stray[];
   readonly skeletons: readonly number[];
@@ -130,7 +130,7 @@ export function runNameJob(given: unknown): { readonly value: unknown; readonly 
 /** What a builder collected, cut to size, to be handed over. */
 export function shareOf(builder: NameBuilder): Share {
   const { names, records, functions, strays, skeletons, bases } = builder.sink;
-  const cut = <T extends Uint32Array | Uint8Array>(column: T, count: number) => column.slice(0, count) as T;
+  const cut = <T extends Uint32Array | Int32Array | Uint8Array>(column: T, count: number) => column.slice(0, count) as T;
   return {
     nameAt: cut(names.at, names.count),
     pool: cut(names.pool, names.poolSize),

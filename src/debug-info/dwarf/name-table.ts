@@ -56,7 +56,7 @@ export class NameTable {
 
   /** Hash of a name's bytes, 0 of none. */
   print(name: number): number {
-    return name < 0 ? 0 : (this.hash[name] as number);
+    return name < 0 ? 0 : (this.hash[name] as number) | 0;
   }
 
   /** Number of a name by its bytes; -1: not known. */
@@ -138,7 +138,7 @@ export class RecordTable {
   /** Number of the unit. */
   unit = new Uint32Array(1 << 12);
   /** What tells different definitions of one name apart. */
-  print = new Uint32Array(1 << 12);
+  print = new Int32Array(1 << 12);
   #slots = new Uint32Array(1 << 13);
 
   /**
@@ -172,7 +172,7 @@ export class RecordTable {
       this.name = doubled(this.name);
       this.die = doubled(this.die);
       this.unit = doubled(this.unit);
-      this.print = doubled(this.print);
+      this.print = doubledSigned(this.print);
       const more = new Uint8Array(this.kind.length * 2);
       more.set(this.kind);
       this.kind = more;
@@ -237,16 +237,22 @@ export function hashBytes(bytes: Uint8Array, from: number, to: number): number {
   return Math.imul(hash, 0x2c1b3c6d) >>> 0;
 }
 
-/** Three numbers into 32 bits, the low ones well mixed. */
+/** Three numbers into 32 bits, the low ones well mixed; signed, since those above 2^31 would be allocated. */
 export function mix(a: number, b: number, c: number): number {
   let hash = Math.imul(a, 0x9e3779b1) ^ Math.imul(b, 0x85ebca6b) ^ Math.imul(c, 0xc2b2ae35);
   hash ^= hash >>> 15;
   hash = Math.imul(hash, 0x2c1b3c6d);
-  return (hash ^ (hash >>> 13)) >>> 0;
+  return hash ^ (hash >>> 13);
 }
 
 function doubled(array: Uint32Array<ArrayBuffer>): Uint32Array<ArrayBuffer> {
   const more = new Uint32Array(array.length * 2);
+  more.set(array);
+  return more;
+}
+
+function doubledSigned(array: Int32Array<ArrayBuffer>): Int32Array<ArrayBuffer> {
+  const more = new Int32Array(array.length * 2);
   more.set(array);
   return more;
 }

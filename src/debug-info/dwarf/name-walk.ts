@@ -197,12 +197,13 @@ export class NameWalk {
     if (next > this.#end) throw this.#damage("an entry that reaches beyond its unit", die);
     if (role >= step.ROLE_ENUMERATOR) return this.#behind(next, slot);
     const { records } = this.#sink;
-    const has = (register: number) => (flags & (1 << register)) !== 0;
-    const after = has(step.SIBLING) && (flags & step.HAS_CHILDREN) !== 0 ? this.#start + (registers[step.SIBLING] as number) : -1;
-    const rank = has(step.DECLARATION) && registers[step.DECLARATION] !== 0 ? RANK_DECLARATION : RANK_DEFINITION;
-    const line = has(step.LINE) ? (registers[step.LINE] as number) : 0;
-    const column = has(step.COLUMN) ? (registers[step.COLUMN] as number) : 0;
-    const size = has(step.SIZE) ? (registers[step.SIZE] as number) : 0;
+    const jumps = (flags & (1 << step.SIBLING)) !== 0 && (flags & step.HAS_CHILDREN) !== 0;
+    const after = jumps ? this.#start + (registers[step.SIBLING] as number) : -1;
+    const rank = (flags & (1 << step.DECLARATION)) !== 0 && registers[step.DECLARATION] !== 0 ? RANK_DECLARATION : RANK_DEFINITION;
+    // Whole numbers of 32 bits: doubles that are passed on would be allocated.
+    const line = (flags & (1 << step.LINE)) !== 0 ? (registers[step.LINE] as number) | 0 : 0;
+    const column = (flags & (1 << step.COLUMN)) !== 0 ? (registers[step.COLUMN] as number) | 0 : 0;
+    const size = (flags & (1 << step.SIZE)) !== 0 ? (registers[step.SIZE] as number) | 0 : 0;
     const place = Math.imul(line, 1 << 8) ^ column;
     let name = this.#name(flags);
     let walkedTo = -1;
@@ -227,7 +228,7 @@ export class NameWalk {
         break;
       case step.ROLE_BASE:
         if (name >= 0) {
-          const encoding = has(step.ENCODING) ? (registers[step.ENCODING] as number) : 0;
+          const encoding = (flags & (1 << step.ENCODING)) !== 0 ? (registers[step.ENCODING] as number) | 0 : 0;
           records.fold(name, role, rank, mix(size, encoding, 0), this.#base + die, this.#unit);
         }
         break;
@@ -298,7 +299,7 @@ export class NameWalk {
   /** Number of the name in the registers; -1: none. */
   #name(flags: number): number {
     const { names } = this.#sink;
-    const value = this.steps.registers[step.NAME] as number;
+    const value = (this.steps.registers[step.NAME] as number) >>> 0;
     switch ((flags >> step.NAME_SHIFT) & 7) {
       case step.NAME_STRP:
         return names.fromStrings(value);
