@@ -13,8 +13,9 @@ export const FLOORS = {
   kernel: { below: kernel, types: [] },
   stack: { below: linux, types: ["linux"] },
   linux: { below: linux, types: ["stack"] },
-  diagnosis: { below: [...linux, "stack", "linux"], types: [] },
-  commands: { below: [...linux, "stack", "linux", "diagnosis"], types: [] },
-  library: { below: [...linux, "stack", "linux", "diagnosis", "commands"], types: [] },
-  faces: { below: [...linux, "stack", "linux", "diagnosis", "commands", "library"], types: [] },
+  "type-flow": { below: linux, types: ["stack"] },
+  diagnosis: { below: [...linux, "stack", "linux", "type-flow"], types: [] },
+  commands: { below: [...linux, "stack", "linux", "type-flow", "diagnosis"], types: [] },
+  library: { below: [...linux, "stack", "linux", "type-flow", "diagnosis", "commands"], types: [] },
+  faces: { below: [...linux, "stack", "linux", "type-flow", "diagnosis", "commands", "library"], types: [] },
 };

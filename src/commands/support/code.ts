@@ -1,16 +1,13 @@
 /**
- * Instructions out of memory, one after the other, and where functions begin and end.
+ * Instructions out of memory, one after the other.
  */
 import { type Disassembler, disassemblerFor, type Instruction } from "../../arch/disassembler.ts";
-import { add, distance, type VirtualAddress } from "../../bytes/address.ts";
-import { LookupError } from "../../bytes/errors.ts";
+import { add, type VirtualAddress } from "../../bytes/address.ts";
 import type { Memory } from "../../kernel/address-space.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
 
 /** Code read at once. */
 const CHUNK = 4096;
-/** No function is longer; the bound matters for the last symbol, which has no end. */
-const MAX_FUNCTION = 1 << 22;
 
 /** One instruction with its bytes. */
 export interface Decoded {
@@ -53,30 +50,4 @@ function readCode(memory: Memory, address: VirtualAddress, disassembler: Disasse
   if (toPageEnd >= disassembler.longest) return rest;
   const next = memory.tryBytes(add(address, toPageEnd), disassembler.longest);
   return next === undefined ? rest : Uint8Array.of(...rest, ...next);
-}
-
-/** A function's extent. */
-export interface FunctionRange {
-  readonly name: string;
-  readonly module: string | undefined;
-  readonly start: VirtualAddress;
-  /** Exclusive: its size as the table says, else the next symbol at another address. */
-  readonly end: VirtualAddress;
-}
-
-/** The function that holds an address; throws LookupError when no symbol does. */
-export function functionAt(kernel: Kernel, address: VirtualAddress): FunctionRange {
-  const found = kernel.arch.isKernelAddress(address) ? kernel.symbols.byAddress(address) : undefined;
-  if (found === undefined) throw new LookupError(`no function holds ${address.toString(16)}: it has no beginning or end that is known`);
-  const { symbol } = found;
-  const next = symbol.size ?? MAX_FUNCTION;
-  const size = Math.min(next === 0 ? (nextSymbol(kernel, symbol.address) ?? MAX_FUNCTION) : next, MAX_FUNCTION);
-  // Behind a function's own size comes padding that belongs to nobody.
-  const end = add(symbol.address, Math.max(size, 1));
-  return { name: symbol.name, module: symbol.module, start: symbol.address, end };
-}
-
-function nextSymbol(kernel: Kernel, address: VirtualAddress): number | undefined {
-  const next = kernel.symbols.neighbours(address).next;
-  return next === undefined ? undefined : distance(next.address, address);
 }

@@ -1,0 +1,329 @@
+/**
+ * What one function's instructions touch and where their values come from: the answers that `dis -a` shows and that diagnosis stands on.
+ *
+ *   const flow = flowOf(kernel, address);
+ *   flow.at(pc)?.operands            struct file.private_data through parameter "file"
+ *   flow.originOf(pc, "rbx")         rbx = tun = load of file->private_data at tun_chr_ioctl+0x12
+ *
+ * The machine's disassembler must have been loaded before (loadDisassembler).
+ */
+import type { DecodedInstruction, MemoryOperand } from "../arch/disassembler.ts";
+import type { VirtualAddress } from "../bytes/address.ts";
+import { type CType, type FunctionType, sizeOf, strip } from "../debug-info/c-type.ts";
+import type { Kernel } from "../kernel/kernel.ts";
+import { type ControlFlow, controlFlowOf } from "./control-flow.ts";
+import { DescribedVariables } from "./described-variables.ts";
+import { membersOf, type Place } from "./evaluation.ts";
+import { FlowAnalysis } from "./flow-analysis.ts";
+import type { Fact, FlowState } from "./flow-state.ts";
+import { flowWorld } from "./flow-world.ts";
+import { type FunctionRange, functionParts } from "./function-extent.ts";
+import { machineOf } from "./machine.ts";
+import { membersAt, typeRead } from "./member-path.ts";
+import { containerName, type Origin, Origins, originText } from "./origin.ts";
+import { isNoPointer, sameType } from "./shape.ts";
+
+/** What a memory operand touches. Absent members are not known. */
+export interface OperandFact {
+  readonly memory: MemoryOperand;
+  /** In C, with names where they are known: "sk->sk_socket", "this_cpu runqueues.nr_running". */
+  readonly text?: string;
+  /** Tag of the structure that the base points to: "struct sock". */
+  readonly container?: string;
+  /** Path of the member in it; several of a union joined with "|". */
+  readonly member?: string;
+  /** Bytes from the start of the member, when the access begins within it. */
+  readonly leftover?: number;
+  /** Type of what is read or written whole. */
+  readonly type?: CType;
+  /** Offset from the start of the structure that the base points to. */
+  readonly offset?: number;
+  /** Variable of the kernel. */
+  readonly variable?: string;
+  /** Its address: an absolute one, or the one of the per-CPU section with `perCpu`. */
+  readonly address?: bigint;
+  readonly perCpu?: true;
+  /** Where the base's value came from. */
+  readonly origin?: Origin;
+  /** A local of the debug information that lies there on the stack. */
+  readonly local?: string;
+}
+
+/** What a register holds before an instruction. */
+export interface RegisterFact {
+  readonly register: string;
+  /** Type of the value: `struct sock *`. With `offset`, that of the pointer to the structure's start. */
+  readonly type?: CType;
+  /** Bytes from where such a pointer leads: the address of a member. */
+  readonly offset?: number;
+  readonly constant?: bigint;
+  /** Name of the variable that the register holds, by debug information. */
+  readonly variable?: string;
+}
+
+/** What an instruction calls. */
+export interface CallFact {
+  readonly name?: string;
+  readonly module?: string;
+  readonly type?: FunctionType;
+  /** For a call through a pointer: where that came from. */
+  readonly origin?: Origin;
+}
+
+export interface InstructionFacts {
+  readonly instruction: DecodedInstruction;
+  /** Memory operands, in the text's order. */
+  readonly operands: readonly OperandFact[];
+  /** Registers of which something is known, by their full names. */
+  readonly registers: ReadonlyMap<string, RegisterFact>;
+  readonly call?: CallFact;
+  /** Values of constants that it holds or computes, which may be addresses. */
+  readonly constants: readonly bigint[];
+  /** False for code that no way from the function's start leads to. */
+  readonly reached: boolean;
+}
+
+export interface FunctionFlow {
+  readonly name: string;
+  readonly module: string | undefined;
+  /** The main part, then the unlikely part if it has one. */
+  readonly parts: readonly FunctionRange[];
+  /** The prototype, where it is known and holds for what the compiler made of the function. */
+  readonly type: FunctionType | undefined;
+  /** Addresses of all instructions. */
+  readonly addresses: readonly VirtualAddress[];
+  /** What is known before the instruction at an address; undefined when none starts there. */
+  at(pc: bigint): InstructionFacts | undefined;
+  /** The memory operands of an instruction in words: "reads file->private_data"; undefined when nothing can be said. */
+  describe(pc: bigint): string | undefined;
+  /** Where a register's value, or that of a stack slot by its distance from the canonical frame address, came from. */
+  originOf(pc: bigint, where: string | { readonly slot: number }): Origin;
+}
+
+/** Functions that are kept. */
+const MAX_KEPT = 64;
+
+/**
+ * Follows the function that holds an address. Answers are kept.
+ * @throws LookupError outside of functions, FaultError where the code is missing, UnsupportedError for functions beyond reason
+ */
+export function flowOf(kernel: Kernel, address: VirtualAddress): FunctionFlow {
+  const kept = kernel.memo(flowOf, () => new Map<bigint, FunctionFlow>());
+  const start = functionParts(kernel, address)[0]?.start as VirtualAddress;
+  const known = kept.get(start);
+  if (known !== undefined) return known;
+  const flow = controlFlowOf(kernel, address);
+  const made = new KernelFunctionFlow(kernel, flow);
+  const [oldest] = kept.keys();
+  if (kept.size >= MAX_KEPT && oldest !== undefined) kept.delete(oldest);
+  kept.set(start, made);
+  return made;
+}
+
+class KernelFunctionFlow implements FunctionFlow {
+  readonly name: string;
+  readonly module: string | undefined;
+  readonly parts: readonly FunctionRange[];
+  readonly type: FunctionType | undefined;
+  readonly #analysis: FlowAnalysis;
+  readonly #origins: Origins;
+  readonly #variables: DescribedVariables | undefined;
+
+  constructor(kernel: Kernel, flow: ControlFlow) {
+    const [main] = flow.parts as readonly [FunctionRange];
+    const world = flowWorld(kernel);
+    this.name = main.name;
+    this.module = main.module;
+    this.parts = flow.parts;
+    this.type = world.functionAt(main.start)?.type;
+    this.#variables = kernel.debugInfo.present ? new DescribedVariables(kernel, flow) : undefined;
+    const variables = this.#variables;
+    this.#analysis = new FlowAnalysis({
+      flow,
+      machine: machineOf(kernel.arch.name),
+      world,
+      type: this.type,
+      ...(variables === undefined ? {} : { variables: (index: number) => variables.inRegisters(index) }),
+    });
+    this.#origins = new Origins(this.#analysis);
+  }
+
+  get addresses(): readonly VirtualAddress[] {
+    return this.#analysis.input.flow.instructions.map(({ address }) => address);
+  }
+
+  at(pc: bigint): InstructionFacts | undefined {
+    const { flow } = this.#analysis.input;
+    const index = flow.places.get(pc);
+    const instruction = index === undefined ? undefined : flow.instructions[index];
+    if (index === undefined || instruction === undefined) return undefined;
+    const state = this.#analysis.stateBefore(index);
+    const call = this.#call(index, state);
+    return {
+      instruction,
+      operands: instruction.operands.flatMap((operand) => (operand.kind === "memory" ? [this.#operand(index, operand, state)] : [])),
+      registers: this.#registers(index, state),
+      ...(call === undefined ? {} : { call }),
+      constants: this.#constants(index, state),
+      reached: this.#analysis.isReached(index),
+    };
+  }
+
+  describe(pc: bigint): string | undefined {
+    const facts = this.at(pc);
+    const texts = facts?.operands.flatMap(({ text, memory }) => {
+      const verb = { read: "reads", write: "writes", readwrite: "changes", address: "address of" }[memory.access];
+      return text === undefined ? [] : [`${verb} ${text}`];
+    });
+    return texts === undefined || texts.length === 0 ? undefined : texts.join(", ");
+  }
+
+  originOf(pc: bigint, where: string | { readonly slot: number }): Origin {
+    const index = this.#analysis.input.flow.places.get(pc);
+    if (index === undefined) return { kind: "unknown", pc: undefined };
+    const state = this.#analysis.stateBefore(index);
+    return this.#origins.of(typeof where === "string" ? state.registers.get(where) : state.slots.get(where.slot)?.fact);
+  }
+
+  #operand(index: number, memory: MemoryOperand, state: FlowState): OperandFact {
+    // The access happens where the displacement says, whatever happens to the base.
+    const place = this.#analysis.evaluation.place({ ...memory, writeback: undefined }, state);
+    const base = memory.base === undefined ? undefined : state.registers.get(memory.base);
+    if (place === undefined) {
+      const origin = base === undefined ? undefined : this.#origins.of(base);
+      const name = this.#nameOf(index, memory.base, base, origin);
+      const text = name === undefined || memory.index !== undefined ? undefined : `*(${name}${signed(memory.displacement)})`;
+      return { memory, ...(text === undefined ? {} : { text }), ...(origin === undefined ? {} : { origin }) };
+    }
+    switch (place.kind) {
+      case "stack": {
+        return this.#localOperand(index, memory, place.offset);
+      }
+      case "variable":
+        return this.#variableOperand(memory, place);
+      case "pointer":
+        return this.#pointerOperand(index, memory, place, state);
+    }
+  }
+
+  #localOperand(index: number, memory: MemoryOperand, at: number): OperandFact {
+    const found = this.#variables?.onStack(index, at);
+    if (found === undefined) return { memory };
+    const { name, type, into } = found;
+    const size = memory.access === "address" ? 0 : memory.size;
+    if (into >= Math.max(1, sizeOf(type))) return { memory };
+    const members = membersAt({ kind: "pointer", target: type, offset: into, stride: 0 }, size);
+    const path = members.map((each) => each.path).join("|");
+    const text = `${size === 0 ? "&" : ""}${name}${path === "" || path.startsWith("[") ? path : `.${path}`}`;
+    return { memory, local: name, text, ...(path === "" ? {} : { member: path }) };
+  }
+
+  #variableOperand(memory: MemoryOperand, place: Extract<Place, { readonly kind: "variable" }>): OperandFact {
+    const { variable, perCpu, address } = place;
+    const members = membersOf(place, memory.size);
+    const path = members.map((each) => each.path).join("|");
+    const rest = members.length === 0 ? variable.offset : 0;
+    const name = `${perCpu ? "this_cpu " : ""}${variable.name}`;
+    const text = path === "" ? `${name}${rest === 0 ? "" : signed(BigInt(rest))}` : `${name}${path.startsWith("[") ? "" : "."}${path}`;
+    const type = typeRead(members, memory.size, sameType);
+    return {
+      memory,
+      text,
+      variable: variable.name,
+      address,
+      ...(path === "" ? {} : { member: path }),
+      ...(type === undefined ? {} : { type }),
+      ...(perCpu ? { perCpu: true as const } : {}),
+    };
+  }
+
+  #pointerOperand(
+    index: number,
+    memory: MemoryOperand,
+    place: Extract<Place, { readonly kind: "pointer" }>,
+    state: FlowState,
+  ): OperandFact {
+    const { shape, base } = place;
+    const origin = this.#origins.of(base);
+    const members = membersOf(place, memory.access === "address" ? 0 : memory.size);
+    const container = containerName(shape.target);
+    const shared = { memory, offset: shape.offset, origin, ...(container === undefined ? {} : { container }) };
+    const through = [memory.base, memory.index].find((name) => name !== undefined && state.registers.get(name) === base);
+    // What the base itself points into, when it is not the structure's start.
+    const into = base.shape?.kind === "pointer" ? base.shape.offset : 0;
+    const inner = into === 0 ? this.#nameOf(index, through, base, origin) : this.#variables?.pointerInto(index, through ?? "", into);
+    const outer = inner ?? (container === undefined ? undefined : `(${container} *)`);
+    const [first] = members;
+    if (first === undefined) {
+      const plain = strip(shape.target).kind === "void" || container === undefined;
+      const text =
+        outer === undefined ? undefined : plain ? `*(${outer}${signed(BigInt(shape.offset))})` : `${outer}${signed(BigInt(shape.offset))}`;
+      return { ...shared, ...(text === undefined ? {} : { text }) };
+    }
+    const path = members.map((each) => each.path).join("|");
+    const type = typeRead(members, memory.size, sameType);
+    const address = memory.access === "address" ? "&" : "";
+    const name = outer === undefined ? path : path === "" ? `*${outer}` : path.startsWith("[") ? `${outer}${path}` : `${outer}->${path}`;
+    return {
+      ...shared,
+      text:
+        address !== "" && name.startsWith("*")
+          ? name.slice(1)
+          : `${address}${name}${first.leftover === 0 ? "" : signed(BigInt(first.leftover))}`,
+      member: path,
+      ...(first.leftover === 0 ? {} : { leftover: first.leftover }),
+      ...(type === undefined ? {} : { type }),
+    };
+  }
+
+  /** A base register in C: the variable it holds, else where its value came from. */
+  #nameOf(index: number, register: string | undefined, fact: Fact | undefined, origin: Origin | undefined): string | undefined {
+    if (register === undefined || fact === undefined) return undefined;
+    return this.#variables?.nameIn(index, register) ?? (origin === undefined ? undefined : originText(origin));
+  }
+
+  #registers(index: number, state: FlowState): ReadonlyMap<string, RegisterFact> {
+    const found = new Map<string, RegisterFact>();
+    for (const [register, { shape }] of state.registers) {
+      const variable = this.#variables?.nameIn(index, register);
+      const named = variable === undefined ? {} : { variable };
+      if (shape?.kind === "pointer") {
+        const type: CType = { kind: "pointer", size: 8, target: shape.target };
+        found.set(register, { register, type, ...(shape.offset === 0 ? {} : { offset: shape.offset }), ...named });
+      } else if (shape?.kind === "scalar") found.set(register, { register, type: shape.type, ...named });
+      else if (shape?.kind === "constant") found.set(register, { register, constant: shape.value, ...named });
+      else if (variable !== undefined) found.set(register, { register, variable });
+    }
+    return found;
+  }
+
+  #call(index: number, state: FlowState): CallFact | undefined {
+    const direct = this.#analysis.target(index);
+    const { kind } = this.#analysis.operations[index] ?? {};
+    if (kind !== "call" && (kind !== "branch" || direct === undefined)) return undefined;
+    const type = this.#analysis.calledType(index, state);
+    const known = type === undefined ? {} : { type };
+    if (direct !== undefined) return { name: direct.name, ...(direct.module === undefined ? {} : { module: direct.module }), ...known };
+    const through = this.#analysis.through(index);
+    const fact =
+      through === undefined
+        ? undefined
+        : this.#analysis.evaluation.value(through, state, 8, { kind: "step", step: index, register: undefined });
+    if (through?.kind !== "register" || fact === undefined) return known;
+    return { ...known, origin: this.#origins.of(fact) };
+  }
+
+  /** Constants that the instruction moves or computes; small ones are no addresses. */
+  #constants(index: number, state: FlowState): readonly bigint[] {
+    const { effects = [] } = this.#analysis.operations[index] ?? {};
+    return effects.flatMap(({ value }) => {
+      const { shape } = this.#analysis.evaluation.value(value, state, 8, { kind: "step", step: index, register: undefined });
+      return shape?.kind === "constant" && !isNoPointer(shape.value) ? [shape.value] : [];
+    });
+  }
+}
+
+function signed(offset: bigint): string {
+  if (offset === 0n) return "";
+  return offset < 0n ? ` - 0x${(-offset).toString(16)}` : ` + 0x${offset.toString(16)}`;
+}
