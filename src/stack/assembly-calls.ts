@@ -6,7 +6,7 @@
  */
 import { strip } from "../debug-info/c-type.ts";
 import { DW_AT_location } from "../debug-info/dwarf/constants.ts";
-import { registerOf } from "../debug-info/dwarf/expression-machine.ts";
+import { registerOf } from "../debug-info/dwarf/expression-register.ts";
 import type { FrameEvaluation } from "./frame-evaluation.ts";
 
 /** A register on entry to a function that entry code called; undefined for any other caller. */

@@ -13,7 +13,7 @@ import { DW_AT_abstract_origin, DW_AT_call_parameter, DW_AT_location } from "../
 import type { Die } from "../debug-info/dwarf/die.ts";
 import { evaluateLocation, evaluateScalar } from "../debug-info/dwarf/expression.ts";
 import { type ExpressionContext, expressionUnit } from "../debug-info/dwarf/expression-context.ts";
-import { registerOf } from "../debug-info/dwarf/expression-machine.ts";
+import { registerOf } from "../debug-info/dwarf/expression-register.ts";
 import { assemblyPassed } from "./assembly-calls.ts";
 import { type CallChain, callChain, type DescribedCall } from "./call-chain.ts";
 import { recomputedTarget } from "./call-target.ts";

@@ -11,7 +11,7 @@ import { run } from "../../lab/process.ts";
 import { loadDisassembler } from "../../src/arch/disassembler.ts";
 import { sizeOf } from "../../src/debug-info/c-type.ts";
 import { DW_AT_location } from "../../src/debug-info/dwarf/constants.ts";
-import { registerOf } from "../../src/debug-info/dwarf/expression-machine.ts";
+import { registerOf } from "../../src/debug-info/dwarf/expression-register.ts";
 import { registerDisassemblers } from "../../src/faces/cli/disassemblers.ts";
 import { dwarfDebugInfo } from "../../src/kernel/dwarf-factory.ts";
 import { openKernel } from "../../src/kernel/open.ts";

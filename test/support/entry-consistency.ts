@@ -3,7 +3,7 @@ import type { VirtualAddress } from "../../src/bytes/address.ts";
 import { FaultError, InquestError } from "../../src/bytes/errors.ts";
 import { sizeOf } from "../../src/debug-info/c-type.ts";
 import { DW_AT_location } from "../../src/debug-info/dwarf/constants.ts";
-import { registerOf } from "../../src/debug-info/dwarf/expression-machine.ts";
+import { registerOf } from "../../src/debug-info/dwarf/expression-register.ts";
 import type { Kernel } from "../../src/kernel/kernel.ts";
 import type { UnwoundStack } from "../../src/stack/frame.ts";
 import { FrameEvaluation } from "../../src/stack/frame-evaluation.ts";

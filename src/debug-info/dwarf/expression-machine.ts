@@ -8,12 +8,13 @@
  * Expressions come from files that may be damaged: steps, stack and nesting are bounded, and what is not understood ends the evaluation
  * with its reason, never with a guess.
  */
-import { FormatError, UnsupportedError } from "../../bytes/errors.ts";
-import type { ExpressionContext, ExpressionUnit } from "./expression-context.ts";
-import type { Location, OperandType, Piece, SimpleLocation } from "./expression-location.ts";
+import { UnsupportedError } from "../../bytes/errors.ts";
+import type { Location, Piece, SimpleLocation } from "./expression-location.ts";
 import { OP, operationName, standardOperation } from "./expression-opcodes.ts";
 import { binary, convert, type Operand, operand, reinterpret, unary } from "./expression-operand.ts";
 import { ExpressionReader } from "./expression-reader.ts";
+import { registerOf } from "./expression-register.ts";
+import { ExpressionStack, malformed } from "./expression-stack.ts";
 
 /** Far more than any compiler emits (seen in kernels: a few dozen). */
 const MAX_STEPS = 10_000;
@@ -23,19 +24,11 @@ const MAX_PIECES = 256;
 /** DW_OP_piece counts bytes; no variable of a kernel is larger. */
 const MAX_PIECE_BITS = 2 ** 31;
 
-export class ExpressionMachine {
-  readonly #context: ExpressionContext;
-  readonly #stack: Operand[];
+export class ExpressionMachine extends ExpressionStack {
   readonly #pieces: Piece[] = [];
   /** A location that is no address: a register, a value, …; only a piece or the end may follow it. */
   #simple: SimpleLocation | undefined;
   #steps = 0;
-
-  /** @param initial words on the stack at the start, the last one on top */
-  constructor(context: ExpressionContext, initial: readonly bigint[]) {
-    this.#context = context;
-    this.#stack = initial.map((value) => operand(value));
-  }
 
   /** Runs a whole expression. Throws FormatError, UnsupportedError, FaultError. */
   run(expression: Uint8Array): void {
@@ -45,13 +38,13 @@ export class ExpressionMachine {
   /** Where the expression leads. */
   location(): Location {
     if (this.#pieces.length === 0) return this.#current();
-    if (this.#simple !== undefined || this.#stack.length > 0) throw malformed("it goes on behind its last piece");
+    if (this.#simple !== undefined || this.stack.length > 0) throw malformed("it goes on behind its last piece");
     return { kind: "pieces", pieces: this.#pieces };
   }
 
   /** The top of the stack, for expressions whose result is a value. */
   top(): Operand {
-    return this.#at(0);
+    return this.at(0);
   }
 
   #execute(expression: Uint8Array, depth: number): void {
@@ -63,7 +56,7 @@ export class ExpressionMachine {
         throw malformed(`${operationName(operation)} follows a location that is no address`);
       }
       this.#step(operation, reader, depth);
-      if (this.#stack.length > MAX_STACK) throw malformed(`its stack grows beyond ${MAX_STACK} values`);
+      if (this.stack.length > MAX_STACK) throw malformed(`its stack grows beyond ${MAX_STACK} values`);
     }
   }
 
@@ -76,9 +69,9 @@ export class ExpressionMachine {
   /** The three rows of 32 operations with a small number in them. */
   #numbered(operation: number, reader: ExpressionReader): boolean {
     if (operation < OP.lit0 || operation >= OP.breg0 + 32) return false;
-    if (operation < OP.reg0) this.#push(BigInt(operation - OP.lit0));
+    if (operation < OP.reg0) this.push(BigInt(operation - OP.lit0));
     else if (operation < OP.breg0) this.#inRegister(operation - OP.reg0);
-    else this.#push(this.#register(operation - OP.breg0) + reader.sleb());
+    else this.push(this.register(operation - OP.breg0) + reader.sleb());
     return true;
   }
 
@@ -86,31 +79,31 @@ export class ExpressionMachine {
   #constant(operation: number, reader: ExpressionReader): boolean {
     switch (operation) {
       case OP.addr:
-        this.#push(this.#context.runtime(reader.unsigned(this.#context.unit?.addressSize ?? 8)));
+        this.push(this.context.runtime(reader.unsigned(this.context.unit?.addressSize ?? 8)));
         return true;
       case OP.addrx:
-        this.#push(this.#context.runtime(this.#unit(operation).addressAt(reader.count())));
+        this.push(this.context.runtime(this.unit(operation).addressAt(reader.count())));
         return true;
       case OP.constx:
-        this.#push(this.#unit(operation).addressAt(reader.count()));
+        this.push(this.unit(operation).addressAt(reader.count()));
         return true;
       case OP.const1u:
       case OP.const2u:
       case OP.const4u:
       case OP.const8u:
-        this.#push(reader.unsigned(1 << ((operation - OP.const1u) >> 1)));
+        this.push(reader.unsigned(1 << ((operation - OP.const1u) >> 1)));
         return true;
       case OP.const1s:
       case OP.const2s:
       case OP.const4s:
       case OP.const8s:
-        this.#push(reader.signed(1 << ((operation - OP.const1u) >> 1)));
+        this.push(reader.signed(1 << ((operation - OP.const1u) >> 1)));
         return true;
       case OP.constu:
-        this.#push(reader.uleb());
+        this.push(reader.uleb());
         return true;
       case OP.consts:
-        this.#push(reader.sleb());
+        this.push(reader.sleb());
         return true;
       default:
         return false;
@@ -121,29 +114,29 @@ export class ExpressionMachine {
   #shuffle(operation: number, reader: ExpressionReader): boolean {
     switch (operation) {
       case OP.dup:
-        this.#stack.push(this.#at(0));
+        this.stack.push(this.at(0));
         return true;
       case OP.drop:
-        this.#pop();
+        this.pop();
         return true;
       case OP.over:
-        this.#stack.push(this.#at(1));
+        this.stack.push(this.at(1));
         return true;
       case OP.pick:
-        this.#stack.push(this.#at(reader.u8()));
+        this.stack.push(this.at(reader.u8()));
         return true;
       case OP.swap: {
-        const top = this.#pop();
-        const below = this.#pop();
-        this.#stack.push(top, below);
+        const top = this.pop();
+        const below = this.pop();
+        this.stack.push(top, below);
         return true;
       }
       case OP.rot: {
         // The top goes to the third place, the two others move up.
-        const top = this.#pop();
-        const second = this.#pop();
-        const third = this.#pop();
-        this.#stack.push(top, third, second);
+        const top = this.pop();
+        const second = this.pop();
+        const third = this.pop();
+        this.stack.push(top, third, second);
         return true;
       }
       default:
@@ -157,27 +150,27 @@ export class ExpressionMachine {
       case OP.abs:
       case OP.neg:
       case OP.not:
-        this.#stack.push(unary(operation, this.#pop()));
+        this.stack.push(unary(operation, this.pop()));
         return true;
       case OP.plus_uconst: {
-        const { bits, type } = this.#pop();
-        this.#stack.push(operand(bits + reader.uleb(), type));
+        const { bits, type } = this.pop();
+        this.stack.push(operand(bits + reader.uleb(), type));
         return true;
       }
       case OP.deref:
-        this.#push(this.#read(this.#pop().bits, 8));
+        this.push(this.read(this.pop().bits, 8));
         return true;
       case OP.deref_size: {
         const size = reader.u8();
         if (size < 1 || size > 8) throw malformed(`${operationName(operation)} of ${size} bytes`);
-        this.#push(this.#read(this.#pop().bits, size));
+        this.push(this.read(this.pop().bits, size));
         return true;
       }
       default: {
         const arithmetic = operation >= OP.and && operation <= OP.xor;
         if (!arithmetic && !(operation >= OP.eq && operation <= OP.ne)) return false;
-        const right = this.#pop();
-        this.#stack.push(binary(operation, this.#pop(), right));
+        const right = this.pop();
+        this.stack.push(binary(operation, this.pop(), right));
         return true;
       }
     }
@@ -193,10 +186,10 @@ export class ExpressionMachine {
         this.#simple = { kind: "bytes", bytes: reader.bytes(reader.count()) };
         return true;
       case OP.stack_value:
-        this.#simple = { kind: "value", ...this.#pop() };
+        this.#simple = { kind: "value", ...this.pop() };
         return true;
       case OP.implicit_pointer: {
-        const entry = Number(reader.unsigned(this.#referenceSize(operation)));
+        const entry = Number(reader.unsigned(this.referenceSize(operation)));
         this.#simple = { kind: "implicit pointer", entry, offset: reader.sleb() };
         return true;
       }
@@ -217,31 +210,31 @@ export class ExpressionMachine {
   #typed(operation: number, reader: ExpressionReader): boolean {
     switch (operation) {
       case OP.const_type: {
-        const type = this.#type(operation, reader.count(), false);
+        const type = this.type(operation, reader.count(), false);
         const size = reader.u8();
         const value = littleEndian(reader.bytes(size));
-        this.#stack.push(operand(value, type));
+        this.stack.push(operand(value, type));
         return true;
       }
       case OP.regval_type: {
         const register = reader.count();
-        const type = this.#type(operation, reader.count(), false);
+        const type = this.type(operation, reader.count(), false);
         if (type !== undefined && type.size > 8) throw new UnsupportedError(`it needs ${type.size} bytes of a register`);
-        this.#stack.push(operand(this.#register(register), type));
+        this.stack.push(operand(this.register(register), type));
         return true;
       }
       case OP.deref_type: {
         const size = reader.u8();
-        const type = this.#type(operation, reader.count(), false);
+        const type = this.type(operation, reader.count(), false);
         if (size < 1 || size > 16) throw malformed(`${operationName(operation)} of ${size} bytes`);
-        this.#stack.push(operand(this.#read(this.#pop().bits, size), type));
+        this.stack.push(operand(this.read(this.pop().bits, size), type));
         return true;
       }
       case OP.convert:
-        this.#stack.push(convert(this.#pop(), this.#type(operation, reader.count(), true)));
+        this.stack.push(convert(this.pop(), this.type(operation, reader.count(), true)));
         return true;
       case OP.reinterpret:
-        this.#stack.push(reinterpret(this.#pop(), this.#type(operation, reader.count(), true)));
+        this.stack.push(reinterpret(this.pop(), this.type(operation, reader.count(), true)));
         return true;
       default:
         return false;
@@ -250,35 +243,35 @@ export class ExpressionMachine {
 
   /** What only the context knows. */
   #ask(operation: number, reader: ExpressionReader): boolean {
-    const context = this.#context;
+    const context = this.context;
     switch (operation) {
       case OP.bregx:
-        this.#push(this.#register(reader.count()) + reader.sleb());
+        this.push(this.register(reader.count()) + reader.sleb());
         return true;
       case OP.fbreg: {
         const offset = reader.sleb();
-        this.#push(needed(context.frameBase?.(), "the function's frame base") + offset);
+        this.push(needed(context.frameBase?.(), "the function's frame base") + offset);
         return true;
       }
       case OP.call_frame_cfa:
-        this.#push(needed(context.cfa?.(), "the frame's canonical address"));
+        this.push(needed(context.cfa?.(), "the frame's canonical address"));
         return true;
       case OP.push_object_address:
-        this.#push(needed(context.objectAddress?.(), "the address of the object it is part of"));
+        this.push(needed(context.objectAddress?.(), "the address of the object it is part of"));
         return true;
       case OP.entry_value: {
         const expression = reader.bytes(reader.count());
-        this.#push(needed(context.entryValue?.(expression), `the value that ${this.#spell(expression)} had on entry to the function`));
+        this.push(needed(context.entryValue?.(expression), `the value that ${this.#spell(expression)} had on entry to the function`));
         return true;
       }
       case OP.GNU_parameter_ref: {
         const entry = Number(reader.unsigned(4));
-        this.#push(needed(context.parameterValue?.(entry), "what the caller passed for a parameter that the function does not take"));
+        this.push(needed(context.parameterValue?.(entry), "what the caller passed for a parameter that the function does not take"));
         return true;
       }
       case OP.GNU_variable_value: {
-        const entry = Number(reader.unsigned(this.#referenceSize(operation)));
-        this.#push(needed(context.variableValue?.(entry), "the value of another variable"));
+        const entry = Number(reader.unsigned(this.referenceSize(operation)));
+        this.push(needed(context.variableValue?.(entry), "the value of another variable"));
         return true;
       }
       default:
@@ -297,7 +290,7 @@ export class ExpressionMachine {
         return;
       case OP.bra: {
         const distance = reader.signed(2);
-        if (this.#pop().bits !== 0n) reader.jump(distance);
+        if (this.pop().bits !== 0n) reader.jump(distance);
         return;
       }
       case OP.call2:
@@ -305,7 +298,7 @@ export class ExpressionMachine {
         this.#call("unit", reader.unsigned(operation === OP.call2 ? 2 : 4), depth, operation);
         return;
       case OP.call_ref:
-        this.#call("section", reader.unsigned(this.#referenceSize(operation)), depth, operation);
+        this.#call("section", reader.unsigned(this.referenceSize(operation)), depth, operation);
         return;
       case OP.form_tls_address:
       case OP.GNU_push_tls_address:
@@ -318,7 +311,7 @@ export class ExpressionMachine {
 
   #call(from: "unit" | "section", offset: bigint, depth: number, operation: number): void {
     if (depth >= MAX_CALLS) throw malformed(`its calls nest deeper than ${MAX_CALLS}`);
-    this.#execute(this.#unit(operation).procedure(from, Number(offset)), depth + 1);
+    this.#execute(this.unit(operation).procedure(from, Number(offset)), depth + 1);
   }
 
   #inRegister(register: number): void {
@@ -331,98 +324,28 @@ export class ExpressionMachine {
     const location = this.#current();
     this.#pieces.push({ bits, skip, location });
     this.#simple = undefined;
-    this.#stack.length = 0;
+    this.stack.length = 0;
   }
 
   #current(): SimpleLocation {
     if (this.#simple !== undefined) return this.#simple;
-    const top = this.#stack.at(-1);
+    const top = this.stack.at(-1);
     return top === undefined ? { kind: "none" } : { kind: "memory", address: BigInt.asUintN(64, top.bits) };
-  }
-
-  #push(value: bigint): void {
-    this.#stack.push(operand(value));
-  }
-
-  #pop(): Operand {
-    const top = this.#stack.pop();
-    if (top === undefined) throw malformed("it takes a value from its empty stack");
-    return top;
-  }
-
-  #at(depth: number): Operand {
-    const found = this.#stack.at(-1 - depth);
-    if (found === undefined) throw malformed("it takes a value from its empty stack");
-    return found;
-  }
-
-  #register(register: number): bigint {
-    const { registerName } = this.#context;
-    const value = this.#context.register(register);
-    if (value === undefined) throw new UnsupportedError(`needs ${registerName(register)}, which this frame does not have`);
-    return value;
-  }
-
-  /** Little-endian word of 1 to 16 bytes. */
-  #read(address: bigint, size: number): bigint {
-    const { memory } = this.#context;
-    let value = 0n;
-    for (let done = 0; done < size; ) {
-      const here = BigInt.asUintN(64, address + BigInt(done));
-      const step = [8, 4, 2, 1].find((each) => each <= size - done) as number;
-      const part = step === 8 ? memory.u64(here) : BigInt(step === 4 ? memory.u32(here) : step === 2 ? memory.u16(here) : memory.u8(here));
-      value |= part << BigInt(8 * done);
-      done += step;
-    }
-    return value;
-  }
-
-  #type(operation: number, offset: number, genericAllowed: boolean): OperandType | undefined {
-    if (offset === 0 && genericAllowed) return undefined;
-    const type = this.#unit(operation).baseType(offset);
-    if (type === undefined) throw malformed(`${operationName(operation)} names no base type`);
-    return type;
-  }
-
-  /** Bytes of a reference to another unit: an address in DWARF 2. */
-  #referenceSize(operation: number): number {
-    const { version, addressSize, offsetSize } = this.#unit(operation);
-    return version <= 2 ? addressSize : offsetSize;
-  }
-
-  #unit(operation: number): ExpressionUnit {
-    const { unit } = this.#context;
-    if (unit === undefined) throw malformed(`${operationName(operation)} outside a unit`);
-    return unit;
   }
 
   /** "rdi" for the usual expression of an entry value. */
   #spell(expression: Uint8Array): string {
     const register = registerOf(expression);
-    return register === undefined ? "an expression" : this.#context.registerName(register);
+    return register === undefined ? "an expression" : this.context.registerName(register);
   }
 }
 
 /** What may stand behind a register, an implicit value and so on. */
 const FOLLOWS_LOCATION: ReadonlySet<number> = new Set([OP.piece, OP.bit_piece, OP.nop, OP.GNU_uninit]);
 
-/** The register an expression names and nothing else (DW_OP_reg5, DW_OP_regx); undefined for any other. */
-export function registerOf(expression: Uint8Array): number | undefined {
-  const [first = 0] = expression;
-  if (first >= OP.reg0 && first < OP.reg0 + 32) return expression.length === 1 ? first - OP.reg0 : undefined;
-  if (first !== OP.regx) return undefined;
-  const reader = new ExpressionReader(expression.subarray(1));
-  const register = reader.count();
-  return reader.atEnd ? register : undefined;
-}
-
 function needed(value: bigint | undefined, what: string): bigint {
   if (value === undefined) throw new UnsupportedError(`needs ${what}, which is not known`);
   return value;
-}
-
-function malformed(what: string): FormatError {
-  return new FormatError("DWARF expression", what);
 }
 
 function littleEndian(bytes: Uint8Array): bigint {
