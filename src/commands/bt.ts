@@ -19,7 +19,10 @@ import { parseAddress } from "./support/numbers.ts";
 import { taskOperand } from "./support/task-operand.ts";
 
 const NO_LINES =
-  "bt -l wants source lines, which only debug information has: open the dump with the kernel's vmlinux (inquest DUMP VMLINUX); bt -s shows offsets";
+  "-l wants source lines, which only debug information has: open the dump with the kernel's vmlinux (inquest DUMP VMLINUX); bt -s shows offsets";
+
+const NO_VARIABLES =
+  "-V wants parameters and locals, which only debug information has: open the dump with the kernel's vmlinux (inquest DUMP VMLINUX)";
 
 /** Sessions in which `bt -O` made the scan the default. */
 const scanning = new WeakSet<Kernel>();
@@ -52,7 +55,7 @@ export const bt = defineCommand<BtResult>({
       sp: startAddress(kernel, args, "-S"),
     };
     const tasks = selectTasks(session, args);
-    if (args.has("-V") && !kernel.debugInfo.present) throw new UnsupportedError("-V wants the debug information of a vmlinux");
+    if (args.has("-V") && !kernel.debugInfo.present) throw new UnsupportedError(NO_VARIABLES);
     const reference = args.value("-R");
     const wanted = reference === undefined ? undefined : referenceOf(kernel, reference);
     const stacks = lazy(function* (): Generator<BtStack> {
