@@ -37,14 +37,14 @@ export function arm64Operation(instruction: DecodedInstruction): Operation {
   if (mnemonic === "mov" || /^[su]xt[wbh]$/.test(mnemonic)) {
     const narrow = /^.xt([wbh])/.exec(mnemonic)?.[1];
     const size = narrow === undefined ? undefined : { w: 4, h: 2, b: 1 }[narrow];
-    return set("move", second.kind === "register" && size !== undefined ? sized(second.full, size) : valueOf(second));
+    return set("move", second.kind === "register" && size !== undefined ? sized(second.full, size) : expressionOf(second));
   }
   if (mnemonic === "mrs" && second.kind === "system") return set("move", { kind: "system", name: second.name });
   const third = operands[2];
   if (third === undefined) return complete("other", instruction, []);
-  if (/^adds?$/.test(mnemonic)) return set("arithmetic", sum(valueOf(second), valueOf(third)));
-  if (/^subs?$/.test(mnemonic) && third.kind === "immediate") return set("arithmetic", sum(valueOf(second), constant(-third.value)));
-  if (mnemonic === "csel") return set("move", { kind: "either", left: valueOf(second), right: valueOf(third) });
+  if (/^adds?$/.test(mnemonic)) return set("arithmetic", sum(expressionOf(second), expressionOf(third)));
+  if (/^subs?$/.test(mnemonic) && third.kind === "immediate") return set("arithmetic", sum(expressionOf(second), constant(-third.value)));
+  if (mnemonic === "csel") return set("move", { kind: "either", left: expressionOf(second), right: expressionOf(third) });
   return complete("arithmetic", instruction, []);
 }
 
@@ -99,14 +99,14 @@ function isGeneral(full: string): boolean {
 }
 
 function through(operand: Operand | undefined): { readonly through?: Expression } {
-  return operand === undefined || operand.kind === "target" ? {} : { through: valueOf(operand) };
+  return operand === undefined || operand.kind === "target" ? {} : { through: expressionOf(operand) };
 }
 
 function sized(full: string, size: number): Expression {
   return full === "xzr" ? constant(0n) : register(full, size);
 }
 
-function valueOf(operand: Operand): Expression {
+function expressionOf(operand: Operand): Expression {
   switch (operand.kind) {
     case "register":
       return operand.modifier === undefined ? sized(operand.full, operand.size) : UNKNOWN;

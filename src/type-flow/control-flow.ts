@@ -13,7 +13,7 @@ import { type DecodedInstruction, type Disassembler, disassemblerFor } from "../
 import { distance, type VirtualAddress } from "../bytes/address.ts";
 import { UnsupportedError } from "../bytes/errors.ts";
 import type { Kernel } from "../kernel/kernel.ts";
-import { type FunctionRange, functionParts } from "./function-extent.ts";
+import { coldPart, type FunctionRange, mainPart } from "./function-extent.ts";
 
 /** Larger functions are not looked at; the largest of a distribution's kernel have 40 KiB. */
 const MAX_BYTES = 1 << 17;
@@ -71,12 +71,13 @@ export function thunkRegister(name: string): string | undefined {
 
 /** The blocks of the function that holds an address. Throws LookupError, FaultError; UnsupportedError when it is beyond reason. */
 export function controlFlowOf(kernel: Kernel, address: VirtualAddress): ControlFlow {
-  const parts = functionParts(kernel, address);
-  const bytes = parts.reduce((total, { start, end }) => total + distance(end, start), 0);
-  if (bytes > MAX_BYTES)
-    throw new UnsupportedError(`${parts[0]?.name} has ${bytes} bytes: functions of more than ${MAX_BYTES} are not followed`);
   const disassembler = disassemblerFor(kernel.arch.name);
-  const instructions = parts.flatMap((part) => decodePart(kernel, disassembler, part));
+  const main = mainPart(kernel, address);
+  const instructions = decodePart(kernel, disassembler, main);
+  const cold = unlikelyPart(kernel, main, instructions);
+  if (cold === undefined) return buildControlFlow([main], instructions, (at) => nameAt(kernel, at));
+  const parts = [main, cold];
+  instructions.push(...decodePart(kernel, disassembler, cold));
   return buildControlFlow(parts, instructions, (at) => nameAt(kernel, at));
 }
 
@@ -85,8 +86,20 @@ function nameAt(kernel: Kernel, address: VirtualAddress): string | undefined {
   return found?.offset === 0 ? found.symbol.name : undefined;
 }
 
-function decodePart(kernel: Kernel, disassembler: Disassembler, { start, end }: FunctionRange): DecodedInstruction[] {
-  const code = kernel.memory.bytes(start, distance(end, start));
+function unlikelyPart(kernel: Kernel, main: FunctionRange, instructions: readonly DecodedInstruction[]): FunctionRange | undefined {
+  for (const { flow, operands } of instructions) {
+    if (flow !== "jump" && flow !== "conditional") continue;
+    const operand = operands.find(({ kind }) => kind === "target");
+    const cold = operand?.kind === "target" ? coldPart(kernel, main, operand.address) : undefined;
+    if (cold !== undefined) return cold;
+  }
+  return undefined;
+}
+
+function decodePart(kernel: Kernel, disassembler: Disassembler, { name, start, end }: FunctionRange): DecodedInstruction[] {
+  const size = distance(end, start);
+  if (size > MAX_BYTES) throw new UnsupportedError(`${name} has ${size} bytes: functions of more than ${MAX_BYTES} are not followed`);
+  const code = kernel.memory.bytes(start, size);
   const found: DecodedInstruction[] = [];
   for (let at = 0; at < code.length; ) {
     const instruction = disassembler.decode(code.subarray(at, at + disassembler.longest), (start + BigInt(at)) as VirtualAddress);
@@ -114,7 +127,7 @@ export function buildControlFlow(
   });
   const starts = [...leaders].sort((a, b) => a - b);
   const blockOf = new Int32Array(instructions.length);
-  starts.forEach((first, block) => blockOf.fill(block, first, starts[block + 1] ?? instructions.length));
+  for (const [block, first] of starts.entries()) blockOf.fill(block, first, starts[block + 1] ?? instructions.length);
   const tables: number[] = [];
   const to = starts.map((first, block): readonly number[] => {
     const last = (starts[block + 1] ?? instructions.length) - 1;

@@ -30,18 +30,22 @@ export function functionAt(kernel: Kernel, address: VirtualAddress): FunctionRan
   return rangeOf(kernel, found.symbol);
 }
 
-/** The main part and the unlikely part of the function that holds an address, which may lie in either; the main part is first. */
-export function functionParts(kernel: Kernel, address: VirtualAddress): readonly FunctionRange[] {
+/**
+ * The main part of the function that holds an address, which may lie in the unlikely part. Where several functions have that name, it
+ * cannot be told whose part it is, and the part stands for itself.
+ */
+export function mainPart(kernel: Kernel, address: VirtualAddress): FunctionRange {
   const here = functionAt(kernel, address);
-  const main = COLD.test(here.name) ? kernel.symbols.allByName(here.name.replace(COLD, "")) : undefined;
-  // Several functions of one name: which of them this is the unlikely part of cannot be told.
-  const first = main === undefined ? here : main.length === 1 ? rangeOf(kernel, main[0] as KernelSymbol) : undefined;
-  if (first === undefined) return [here];
-  if (first !== here) return [first, here];
-  if (kernel.symbols.allByName(here.name).length !== 1) return [here];
-  const cold = kernel.symbols.prefix(`${here.name}.cold`, 4).flatMap((name) => kernel.symbols.allByName(name));
-  const parts = cold.filter(({ name }) => name.replace(COLD, "") === here.name);
-  return parts.length === 1 ? [here, rangeOf(kernel, parts[0] as KernelSymbol)] : [here];
+  if (!COLD.test(here.name)) return here;
+  const [main, ...more] = kernel.symbols.allByName(here.name.replace(COLD, ""));
+  return main === undefined || more.length > 0 ? here : rangeOf(kernel, main);
+}
+
+/** The unlikely part of a function, by an address that the function jumps to; undefined when that is something else. */
+export function coldPart(kernel: Kernel, main: FunctionRange, target: VirtualAddress): FunctionRange | undefined {
+  if (target >= main.start && target < main.end) return undefined;
+  const found = kernel.symbols.byAddress(target)?.symbol;
+  return found !== undefined && COLD.test(found.name) && found.name.replace(COLD, "") === main.name ? rangeOf(kernel, found) : undefined;
 }
 
 function rangeOf(kernel: Kernel, symbol: KernelSymbol): FunctionRange {

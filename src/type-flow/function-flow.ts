@@ -17,7 +17,7 @@ import { membersOf, type Place } from "./evaluation.ts";
 import { FlowAnalysis } from "./flow-analysis.ts";
 import type { Fact, FlowState } from "./flow-state.ts";
 import { flowWorld } from "./flow-world.ts";
-import { type FunctionRange, functionParts } from "./function-extent.ts";
+import { type FunctionRange, mainPart } from "./function-extent.ts";
 import { machineOf } from "./machine.ts";
 import { membersAt, typeRead } from "./member-path.ts";
 import { containerName, type Origin, Origins, originText } from "./origin.ts";
@@ -109,7 +109,7 @@ const MAX_KEPT = 64;
  */
 export function flowOf(kernel: Kernel, address: VirtualAddress): FunctionFlow {
   const kept = kernel.memo(flowOf, () => new Map<bigint, FunctionFlow>());
-  const start = functionParts(kernel, address)[0]?.start as VirtualAddress;
+  const { start } = mainPart(kernel, address);
   const known = kept.get(start);
   if (known !== undefined) return known;
   const flow = controlFlowOf(kernel, address);

@@ -26,7 +26,7 @@ export function x8664Operation(instruction: DecodedInstruction): Operation {
     default:
   }
   if (/^push[lq]?$/.test(mnemonic) && first !== undefined) {
-    const store: Effect = { kind: "memory", memory: memoryAt("rsp", -8n, 8), size: 8, value: valueOf(first) };
+    const store: Effect = { kind: "memory", memory: memoryAt("rsp", -8n, 8), size: 8, value: expressionOf(first) };
     return { kind: "push", effects: [store, step("rsp", -8n)] };
   }
   if (/^pop[lq]?$/.test(mnemonic) && first?.kind === "register") {
@@ -54,7 +54,7 @@ function twoOperands(instruction: DecodedInstruction, source: Operand, target: O
   const { mnemonic, operands } = instruction;
   if (/^(cmp|test|bt)[bwlq]?$/.test(mnemonic)) return complete("compare", instruction, []);
   if (MOVE.test(mnemonic) || EXTEND.test(mnemonic)) {
-    const value = valueOf(source);
+    const value = expressionOf(source);
     if (target.kind === "memory") {
       return { kind: "store", effects: [{ kind: "memory", memory: target, size: target.size, value }] };
     }
@@ -73,11 +73,11 @@ function twoOperands(instruction: DecodedInstruction, source: Operand, target: O
       return complete("move", instruction, [{ kind: "register", to: target.full, width: 8, value: constant(0n) }]);
     }
     if (/^cmov/.test(mnemonic)) {
-      const value: Expression = { kind: "either", left: register(target.full, target.size), right: valueOf(source) };
+      const value: Expression = { kind: "either", left: register(target.full, target.size), right: expressionOf(source) };
       return complete("move", instruction, [{ kind: "register", to: target.full, width: target.size, value }]);
     }
     if (/^add[lq]?$/.test(mnemonic)) {
-      const value = sum(register(target.full, target.size), valueOf(source));
+      const value = sum(register(target.full, target.size), expressionOf(source));
       return complete("arithmetic", instruction, [{ kind: "register", to: target.full, width: target.size, value }]);
     }
     if (/^sub[lq]?$/.test(mnemonic) && source.kind === "immediate") {
@@ -97,10 +97,10 @@ function changedMemory(operands: readonly Operand[]): Effect[] {
 }
 
 function through(operand: Operand | undefined): { readonly through?: Expression } {
-  return operand === undefined || operand.kind === "target" ? {} : { through: valueOf(operand) };
+  return operand === undefined || operand.kind === "target" ? {} : { through: expressionOf(operand) };
 }
 
-function valueOf(operand: Operand): Expression {
+function expressionOf(operand: Operand): Expression {
   switch (operand.kind) {
     case "register":
       // ah, bh, ch and dh are no lower part.
