@@ -5,6 +5,7 @@
 import { createHash } from "node:crypto";
 import { type CType, type StructType, strip } from "../../src/debug-info/c-type.ts";
 import { contentOf } from "../../src/debug-info/dwarf/types-same.ts";
+import type { Elf, ElfSection } from "../../src/debug-info/elf.ts";
 
 /** `count` of the names, as good as drawn at random and the same each time. */
 export function sample(names: Iterable<string>, count: number, seed = "inquest"): string[] {
@@ -45,6 +46,25 @@ export function contentAsBtf(type: CType): string {
     text = text.replace(/\[(\d+)\]\[(\d+)\]/g, (_, outer, inner) => `[${Number(outer) * Number(inner)}]`);
   }
   return text;
+}
+
+const SYMBOL = 24;
+const STT_OBJECT = 1;
+const STT_FUNC = 2;
+
+/** Symbols of a file that say what they are and have a size: what compilers make, and not the linker, nor most of assembler. */
+export function sizedSymbols(elf: Elf): { readonly name: string; readonly address: bigint; readonly kind: "function" | "object" }[] {
+  const table = elf.section(".symtab") as ElfSection;
+  const bytes = elf.read(table);
+  const strings = elf.read(elf.sections[table.link] as ElfSection);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return Array.from({ length: Math.floor(bytes.length / SYMBOL) }, (_, i) => i * SYMBOL).flatMap((at) => {
+    const type = view.getUint8(at + 4) & 15;
+    if ((type !== STT_OBJECT && type !== STT_FUNC) || view.getBigUint64(at + 16, true) === 0n) return [];
+    const name = view.getUint32(at, true);
+    const text = new TextDecoder().decode(strings.subarray(name, strings.indexOf(0, name)));
+    return [{ name: text, address: view.getBigUint64(at + 8, true), kind: type === STT_FUNC ? "function" : "object" }];
+  });
 }
 
 /** Prints layouts of the types named on standard input, one a line, from the debug information of one file. */
