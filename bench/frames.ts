@@ -17,14 +17,14 @@ const DRGN_STACK = "print(prog.crashed_thread().stack_trace())";
 
 /** Runs with an empty cache directory. */
 function withoutCache<T>(action: () => T): T {
-  const before = process.env.XDG_CACHE_HOME;
+  const before = process.env.INQUEST_CACHE_DIR;
   const empty = mkdtempSync(join(tmpdir(), "inquest-bench-"));
   try {
-    process.env.XDG_CACHE_HOME = empty;
+    process.env.INQUEST_CACHE_DIR = empty;
     return action();
   } finally {
-    if (before === undefined) delete process.env.XDG_CACHE_HOME;
-    else process.env.XDG_CACHE_HOME = before;
+    if (before === undefined) delete process.env.INQUEST_CACHE_DIR;
+    else process.env.INQUEST_CACHE_DIR = before;
     rmSync(empty, { recursive: true });
   }
 }

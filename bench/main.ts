@@ -10,6 +10,7 @@ import { caseNamed } from "../lab/cases.ts";
 import { ensureDebug } from "../lab/kernels.ts";
 import { ensureCase } from "../lab/make-case.ts";
 import { ensurePeers, runCrash, runDrgn } from "../lab/peers.ts";
+import { framesBench } from "./frames.ts";
 import { inquest, inTurn, median, residentMiB } from "./measure.ts";
 import { startProfile } from "./start-profile.ts";
 
@@ -180,5 +181,6 @@ say(
 say();
 await start();
 await manyStacks();
+for (const line of await framesBench()) say(line);
 await names();
 if (process.argv.includes("--write")) writeFileSync("bench/results.md", `${lines.join("\n").trimEnd()}\n`);
