@@ -41,7 +41,10 @@ const stack = {
 vi.mock("../stack/unwind.ts", () => ({ unwindTask: () => stack }));
 vi.mock("../stack/inlined-frames.ts", () => ({ withInlinedFrames: (_kernel: unknown, same: unknown) => same }));
 let variables: FrameVariable[] = [];
-vi.mock("../stack/frame-variables.ts", () => ({ frameVariables: () => variables }));
+vi.mock("../stack/frame-variables.ts", () => ({
+  frameVariables: () => variables,
+  frameVariable: (...[, , , name]: unknown[]) => (variables as { name: string }[]).find((each) => each.name === name),
+}));
 
 let { run, session } = printSession();
 beforeEach(() => {

@@ -31,12 +31,23 @@ export class FrameEvaluation {
   readonly kernel: Kernel;
   readonly stack: UnwoundStack;
   readonly place: PhysicalPlace;
-  #caller: FrameEvaluation | null | undefined;
   #entry: EntryRegisters | undefined;
   #cfa: bigint | null | undefined;
   #depth = 0;
 
-  constructor(kernel: Kernel, stack: UnwoundStack, place: PhysicalPlace) {
+  /** The evaluation of a physical frame, by its place in the stack's list; undefined where no debug information describes its code. */
+  static of(kernel: Kernel, stack: UnwoundStack, index: number): FrameEvaluation | undefined {
+    const stacks = kernel.memo(FrameEvaluation, () => new WeakMap<UnwoundStack, Map<number, FrameEvaluation | undefined>>());
+    const known = stacks.get(stack) ?? new Map<number, FrameEvaluation | undefined>();
+    stacks.set(stack, known);
+    if (!known.has(index)) {
+      const place = physicalPlace(kernel, stack, index);
+      known.set(index, place === undefined ? undefined : new FrameEvaluation(kernel, stack, place));
+    }
+    return known.get(index);
+  }
+
+  private constructor(kernel: Kernel, stack: UnwoundStack, place: PhysicalPlace) {
     this.kernel = kernel;
     this.stack = stack;
     this.place = place;
@@ -49,11 +60,7 @@ export class FrameEvaluation {
 
   /** The frame that called this one; undefined when that is not certain, or not described. */
   get caller(): FrameEvaluation | undefined {
-    if (this.#caller === undefined) {
-      const place = this.calledNormally ? physicalPlace(this.kernel, this.stack, this.#next) : undefined;
-      this.#caller = place === undefined ? null : new FrameEvaluation(this.kernel, this.stack, place);
-    }
-    return this.#caller ?? undefined;
+    return this.calledNormally ? FrameEvaluation.of(this.kernel, this.stack, this.#next) : undefined;
   }
 
   /** The next physical frame is the caller, proved by the unwind; not what an exception interrupted, and not a guess. */

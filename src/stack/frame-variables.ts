@@ -23,7 +23,7 @@ import type { Kernel } from "../kernel/kernel.ts";
 import { Value } from "../kernel/value.ts";
 import type { StackFrame, UnwoundStack } from "./frame.ts";
 import { type EvaluationMode, FrameEvaluation } from "./frame-evaluation.ts";
-import { ownScopes, physicalIndex, physicalPlace } from "./frame-place.ts";
+import { ownScopes, physicalIndex } from "./frame-place.ts";
 import { constantValue, type Located, valueAt } from "./location-value.ts";
 import { isStable } from "./stable-memory.ts";
 import { dispatched } from "./system-call-function.ts";
@@ -59,15 +59,24 @@ export interface FrameVariable {
  * @param stack with inlined frames expanded (withInlinedFrames), or without: then those of calls inlined at the pc are left out
  */
 export function frameVariables(kernel: Kernel, stack: UnwoundStack, frame: StackFrame): readonly FrameVariable[] {
-  const index = stack.frames.indexOf(frame);
-  const place = index < 0 ? undefined : physicalPlace(kernel, stack, physicalIndex(stack, index));
-  if (place === undefined) return [];
-  const evaluation = new FrameEvaluation(kernel, stack, place);
-  const found: FrameVariable[] = [];
-  for (const scope of ownScopes(stack, index, place)) {
-    for (const variable of scope.variables) found.push(new VariableReader(evaluation, variable, scope).read());
-  }
+  const found = Array.from(readers(kernel, stack, frame), (reader) => reader.read());
   return [...found.filter(({ kind }) => kind === "parameter"), ...found.filter(({ kind }) => kind === "local")];
+}
+
+/** What a name means in a frame: the innermost variable of that name. */
+export function frameVariable(kernel: Kernel, stack: UnwoundStack, frame: StackFrame, name: string): FrameVariable | undefined {
+  for (const reader of readers(kernel, stack, frame)) if (reader.name === name) return reader.read();
+  return undefined;
+}
+
+/** Variables of the frame's scopes, innermost first. */
+function* readers(kernel: Kernel, stack: UnwoundStack, frame: StackFrame): Iterable<VariableReader> {
+  const index = stack.frames.indexOf(frame);
+  const evaluation = index < 0 ? undefined : FrameEvaluation.of(kernel, stack, physicalIndex(stack, index));
+  if (evaluation === undefined) return;
+  for (const scope of ownScopes(stack, index, evaluation.place)) {
+    for (const variable of scope.variables) yield new VariableReader(evaluation, variable, scope);
+  }
 }
 
 type Outcome = Pick<FrameVariable, "state" | "value" | "reason" | "register" | "atEntry">;
@@ -84,6 +93,10 @@ class VariableReader {
     this.#frame = frame;
     this.#variable = variable;
     this.#scope = scope;
+  }
+
+  get name(): string {
+    return this.#variable.name;
   }
 
   read(): FrameVariable {

@@ -18,7 +18,6 @@ import { openKernel } from "../../src/kernel/open.ts";
 import { openVmlinux } from "../../src/kernel/vmlinux-file.ts";
 import { taskTable } from "../../src/linux/task.ts";
 import { FrameEvaluation } from "../../src/stack/frame-evaluation.ts";
-import { physicalPlace } from "../../src/stack/frame-place.ts";
 import { unwindTask } from "../../src/stack/unwind.ts";
 import { GDB_SCRIPT, parseGdb, writeCore } from "../support/gdb-entry-values.ts";
 
@@ -55,11 +54,11 @@ describe.skipIf(!existsSync(GDB)).each(cases.map((lab) => [lab.id, lab] as const
       stacks.forEach((stack, thread) => {
         const byPc = new Map(threads.get(thread + 1)?.map((frame) => [frame.pc, frame]));
         stack.frames.forEach((frame, i) => {
-          const place = i === 0 ? undefined : physicalPlace(kernel, stack, i);
+          const evaluation = i === 0 ? undefined : FrameEvaluation.of(kernel, stack, i);
+          const place = evaluation?.place;
           const peer = byPc.get(frame.pc.toString(16));
-          if (place === undefined || peer === undefined || place.function.entry === undefined) return;
+          if (evaluation === undefined || place === undefined || peer === undefined || place.function.entry === undefined) return;
           counts.frames++;
-          const evaluation = new FrameEvaluation(kernel, stack, place);
           for (const { kind, name, type, die } of place.function.variables) {
             if (kind !== "parameter" || !die.has(DW_AT_location)) continue;
             const first = die.unit.locationAt(die, DW_AT_location, place.function.entry);

@@ -7,7 +7,6 @@ import { registerOf } from "../../src/debug-info/dwarf/expression-register.ts";
 import type { Kernel } from "../../src/kernel/kernel.ts";
 import type { UnwoundStack } from "../../src/stack/frame.ts";
 import { FrameEvaluation } from "../../src/stack/frame-evaluation.ts";
-import { physicalPlace } from "../../src/stack/frame-place.ts";
 import { frameVariables } from "../../src/stack/frame-variables.ts";
 import { unwindTask } from "../../src/stack/unwind.ts";
 
@@ -35,10 +34,10 @@ export function compareEntries(kernel: Kernel, tasks: readonly VirtualAddress[])
 }
 
 function* bothKnown(kernel: Kernel, stack: UnwoundStack, index: number): Iterable<[name: string, then: bigint, now: bigint]> {
-  const place = physicalPlace(kernel, stack, index);
+  const evaluation = FrameEvaluation.of(kernel, stack, index);
+  const place = evaluation?.place;
   const entry = place?.function.entry;
-  if (place === undefined || entry === undefined) return;
-  const evaluation = new FrameEvaluation(kernel, stack, place);
+  if (evaluation === undefined || place === undefined || entry === undefined) return;
   const variables = frameVariables(kernel, stack, place.frame);
   for (const { kind, name, type, die } of place.function.variables) {
     if (kind !== "parameter" || !die.has(DW_AT_location)) continue;

@@ -9,7 +9,7 @@ import { LookupError, UsageError } from "../../bytes/errors.ts";
 import { registerValue } from "../../kernel/expression/registers.ts";
 import type { FrameNames } from "../../kernel/expression/scope.ts";
 import type { StackFrame, UnwoundStack } from "../../stack/frame.ts";
-import { type FrameVariable, frameVariables } from "../../stack/frame-variables.ts";
+import { type FrameVariable, frameVariable, frameVariables } from "../../stack/frame-variables.ts";
 import { withInlinedFrames } from "../../stack/inlined-frames.ts";
 import { unwindTask } from "../../stack/unwind.ts";
 import type { Session } from "../command.ts";
@@ -77,7 +77,8 @@ export function frameNames(session: Session): FrameNames {
     },
     local(name) {
       if (!kernel.debugInfo.present || session.minimal === true) return undefined;
-      const found = variablesOf(session, currentFrame(session)).find((variable) => variable.name === name);
+      const { stack, frame } = currentFrame(session);
+      const found = frameVariable(kernel, stack, frame, name);
       if (found === undefined || found.value !== undefined) return found?.value;
       throw new LookupError(`${name} of frame ${currentFrame(session).frame.level}: ${found.reason ?? found.state}`);
     },
