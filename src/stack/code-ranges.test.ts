@@ -43,6 +43,13 @@ describe("code", () => {
       false,
       false,
     ]);
+    // Without symbols the module is still known.
+    expect([start, 0xffff_ffff_c100_0fffn, 0xffff_ffff_c200_0000n, JIT].map((at) => code.moduleOf(at))).toEqual([
+      undefined,
+      "m",
+      undefined,
+      undefined,
+    ]);
     expect([start, JIT].map((at) => code.isGenerated(at))).toEqual([false, true]);
     expect(code.place(virtual(JIT + 0x20n), false)).toEqual({
       function: "bpf_prog_6deef7357e7b4530_trace",

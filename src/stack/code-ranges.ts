@@ -27,6 +27,7 @@ interface CodeRange {
   readonly end: bigint;
   /** Name of generated code, which no symbol table has. */
   readonly name: string | undefined;
+  readonly module?: string;
 }
 
 const MAX_GENERATED = 100_000;
@@ -56,6 +57,11 @@ export class CodeRanges {
   isGenerated(address: bigint): boolean {
     this.#generated ??= generatedRanges(this.#kernel);
     return within(this.#generated, address) !== undefined;
+  }
+
+  /** The module whose text holds the address, also where its symbols are not known (a kernel without kallsyms). */
+  moduleOf(address: bigint): string | undefined {
+    return within(this.#ranges, address)?.module;
   }
 
   /**
@@ -116,7 +122,7 @@ function moduleRanges(kernel: Kernel): CodeRange[] {
   return kernel.modules.flatMap((module) =>
     module.regions
       .filter((region) => ["text", "init_text", "core", "init"].includes(region.kind))
-      .map((region) => ({ start: region.start, end: region.start + BigInt(region.size), name: undefined })),
+      .map((region) => ({ start: region.start, end: region.start + BigInt(region.size), name: undefined, module: module.name })),
   );
 }
 

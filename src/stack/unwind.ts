@@ -204,7 +204,7 @@ class Unwind {
       pc: state.pc,
       function: place?.function,
       offset: place?.offset,
-      module: place?.module,
+      module: place === undefined ? this.#kit.code.moduleOf(state.pc) : place.module,
       kind,
       certainty: cursor.doubtful ? "guessed" : certainty,
       foundBy,
