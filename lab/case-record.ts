@@ -97,8 +97,9 @@ export function cachedCases(): CachedCase[] {
 export function builtCases(): (CachedCase & { readonly vmlinux: string })[] {
   return allInCache().flatMap((lab) => {
     const { kernel, vmlinux } = lab;
-    if (kernel.buildDir === undefined || vmlinux === undefined) return [];
-    const now = JSON.parse(readFileSync(join(kernel.dir, "kernel.json"), "utf8")) as Kernel;
+    const record = join(kernel.dir, "kernel.json");
+    if (kernel.buildDir === undefined || vmlinux === undefined || !existsSync(record)) return [];
+    const now = JSON.parse(readFileSync(record, "utf8")) as Kernel;
     return now.packageVersion === kernel.packageVersion ? [{ ...lab, vmlinux }] : [];
   });
 }
