@@ -9,8 +9,13 @@ import type { DecodedInstruction, MemoryOperand, Operand } from "../arch/disasse
 import type { RegisterFile } from "../arch/registers.ts";
 import type { FunctionCode } from "./function-code.ts";
 
-/** Moves that are followed for one value. */
-const MAX_MOVES = 16;
+/** Registers that are looked at for one value. */
+const MAX_REGISTERS = 64;
+
+/** What is left of that for one question: sums have two registers, whose values may be sums. */
+interface Budget {
+  left: number;
+}
 
 export interface CodeWorld {
   readonly file: RegisterFile;
@@ -27,9 +32,15 @@ export interface CodeWorld {
 }
 
 /** A register before the instruction at an address; undefined when it cannot be told. */
-export function registerAt(code: FunctionCode, world: CodeWorld, register: number, at: bigint, moves = 0): bigint | undefined {
+export function registerAt(
+  code: FunctionCode,
+  world: CodeWorld,
+  register: number,
+  at: bigint,
+  budget: Budget = { left: MAX_REGISTERS },
+): bigint | undefined {
   const { file, now } = world;
-  if (moves > MAX_MOVES) return undefined;
+  if (budget.left-- <= 0) return undefined;
   const current = now?.register(register);
   if (now !== undefined && current !== undefined && code.keeps(file, register, at, now.at)) return current;
   const { writers, entry } = code.definitions(file, register, at) ?? { writers: [], entry: false };
@@ -37,7 +48,7 @@ export function registerAt(code: FunctionCode, world: CodeWorld, register: numbe
   if (writer === undefined) return entry ? world.entryRegister(register) : undefined;
   const one = !entry && writers.length === 1 ? writer : world.lenient === true ? nearest(writers, at) : undefined;
   if (one === undefined || one.flow === "call") return undefined;
-  return result(code, world, one, file.names[register] ?? "", moves + 1);
+  return result(code, world, one, file.names[register] ?? "", budget);
 }
 
 /**
@@ -71,22 +82,22 @@ function nearest(writers: readonly DecodedInstruction[], at: bigint): DecodedIns
 }
 
 /** What an instruction wrote to a register. */
-function result(code: FunctionCode, world: CodeWorld, instruction: DecodedInstruction, name: string, moves: number): bigint | undefined {
+function result(code: FunctionCode, world: CodeWorld, instruction: DecodedInstruction, name: string, budget: Budget): bigint | undefined {
   const { mnemonic, operands, address } = instruction;
-  if (mnemonic === "cltq") return extended(named(code, world, "rax", address, moves), 4, 8);
+  if (mnemonic === "cltq") return extended(named(code, world, "rax", address, budget), 4, 8);
   const target = operands.find((each) => each.kind === "register" && each.full === name && each.access === "write");
   // Narrower writes leave the rest of the register as it was; those of four bytes clear it.
   if (target?.kind !== "register" || target.size < 4) return undefined;
   const sources = operands.filter((each) => each !== target);
   const [source, more] = sources;
   if (source === undefined) return undefined;
-  if (more !== undefined) return sum(code, world, instruction, target.size, moves);
+  if (more !== undefined) return sum(code, world, instruction, target.size, budget);
   if (mnemonic === "lea" && source.kind === "memory") {
-    const at = addressOf(code, world, source, address, moves);
+    const at = addressOf(code, world, source, address, budget);
     return at === undefined ? undefined : BigInt.asUintN(target.size * 8, at);
   }
   if (mnemonic === "adrp" && source.kind === "target") return source.address;
-  const value = operandValue(code, world, source, address, moves);
+  const value = operandValue(code, world, source, address, budget);
   if (value === undefined) return undefined;
   if (/^(movs[bwl][wlq]|movsxd?|sxtw|ldrsw|ldursw)$/.test(mnemonic)) return extended(value, sizeOfOperand(source), target.size);
   if (/^(movabs|mov[lq]?|movz[bw][lq]|ldu?r)$/.test(mnemonic)) return BigInt.asUintN(target.size * 8, value);
@@ -99,32 +110,38 @@ function sum(
   world: CodeWorld,
   { mnemonic, operands, address }: DecodedInstruction,
   size: number,
-  moves: number,
+  budget: Budget,
 ): bigint | undefined {
   const [, left, right, ...more] = operands;
   const word = world.word(address);
   if (mnemonic !== "add" || left?.kind !== "register" || right?.kind !== "immediate" || more.length > 0) return undefined;
   if (word === undefined || ((word >>> 22) & 1) !== 0) return undefined;
-  const value = operandValue(code, world, left, address, moves);
+  const value = operandValue(code, world, left, address, budget);
   return value === undefined ? undefined : BigInt.asUintN(size * 8, value + right.value);
 }
 
-function named(code: FunctionCode, world: CodeWorld, name: string, at: bigint, moves: number): bigint | undefined {
+function named(code: FunctionCode, world: CodeWorld, name: string, at: bigint, budget: Budget): bigint | undefined {
   const register = world.file.names.indexOf(name);
-  return register < 0 ? undefined : registerAt(code, world, register, at, moves);
+  return register < 0 ? undefined : registerAt(code, world, register, at, budget);
 }
 
 /** An operand's value before the instruction at an address, cut to its width. */
-export function operandValue(code: FunctionCode, world: CodeWorld, operand: Operand, at: bigint, moves = 0): bigint | undefined {
+export function operandValue(
+  code: FunctionCode,
+  world: CodeWorld,
+  operand: Operand,
+  at: bigint,
+  budget: Budget = { left: MAX_REGISTERS },
+): bigint | undefined {
   switch (operand.kind) {
     case "register": {
-      const value = named(code, world, operand.full, at, moves);
+      const value = named(code, world, operand.full, at, budget);
       return value === undefined ? undefined : BigInt.asUintN(operand.size * 8, value);
     }
     case "immediate":
       return BigInt.asUintN(64, operand.value);
     case "memory": {
-      const address = operand.size > 0 && operand.size <= 8 ? addressOf(code, world, operand, at, moves) : undefined;
+      const address = operand.size > 0 && operand.size <= 8 ? addressOf(code, world, operand, at, budget) : undefined;
       return address === undefined ? undefined : world.stableMemory(address, operand.size);
     }
     default:
@@ -132,12 +149,12 @@ export function operandValue(code: FunctionCode, world: CodeWorld, operand: Oper
   }
 }
 
-function addressOf(code: FunctionCode, world: CodeWorld, operand: MemoryOperand, at: bigint, moves: number): bigint | undefined {
+function addressOf(code: FunctionCode, world: CodeWorld, operand: MemoryOperand, at: bigint, budget: Budget): bigint | undefined {
   if (operand.segment !== undefined || operand.writeback !== undefined) return undefined;
   // arm64 may extend the index from 32 bits, which operands do not tell.
   if (operand.index !== undefined && world.file.link !== undefined) return undefined;
-  const base = operand.base === undefined ? 0n : named(code, world, operand.base, at, moves);
-  const index = operand.index === undefined ? 0n : named(code, world, operand.index, at, moves);
+  const base = operand.base === undefined ? 0n : named(code, world, operand.base, at, budget);
+  const index = operand.index === undefined ? 0n : named(code, world, operand.index, at, budget);
   if (base === undefined || index === undefined) return undefined;
   return BigInt.asUintN(64, base + index * BigInt(operand.scale) + operand.displacement);
 }

@@ -137,7 +137,7 @@ export class FunctionCode {
         return [];
       }
       if (index === this.#entry) entry = true;
-      return [...(this.#back[index] ?? []), ...this.#tables];
+      return this.#back[index] ?? [];
     });
     return { writers: Array.from(writers, (index) => (this.#steps[index] as Step).instruction), entry };
   }
@@ -156,7 +156,7 @@ export class FunctionCode {
     const last = steps.findIndex(({ at }) => at === to);
     if (first < 0 || last < 0) return undefined;
     const forth = this.#reach([first], (index) => (steps[index] as Step).ways);
-    const back = this.#reach([...(this.#back[last] ?? []), ...this.#tables], (index) => [...(this.#back[index] ?? []), ...this.#tables]);
+    const back = this.#reach([...(this.#back[last] ?? []), ...this.#tables], (index) => this.#back[index] ?? []);
     return [...forth].filter((index) => back.has(index));
   }
 
