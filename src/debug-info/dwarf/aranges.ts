@@ -8,6 +8,7 @@
  * faster than with bigints.
  */
 import type { DwarfReader } from "./dwarf-reader.ts";
+import { sortedOrder } from "./sorted-order.ts";
 
 /** Ranges of addresses, each with the offset of its unit. */
 export class AddressMap {
@@ -46,8 +47,12 @@ export class AddressMap {
 
   #sort(): Float64Array {
     const lows = this.#lows;
-    const order = Uint32Array.from(lows.keys()).sort((a, b) => lows[a]! - lows[b]!);
-    const sorted = (values: number[]) => Array.from(order, (index) => values[index]!);
+    const order = sortedOrder(lows);
+    const sorted = (values: number[]) => {
+      const result: number[] = [];
+      for (let i = 0; i < order.length; i++) result.push(values[order[i]!]!);
+      return result;
+    };
     this.#highs = sorted(this.#highs);
     this.#units = sorted(this.#units);
     this.#lows = sorted(lows);

@@ -17,6 +17,7 @@ import {
 import { DW_EH_PE_absptr } from "./constants.ts";
 import { DwarfReader } from "./dwarf-reader.ts";
 import { signedAddress, signedAddressOf } from "./link-address.ts";
+import { sortedOrder } from "./sorted-order.ts";
 
 /** An FDE, as far as a look-up needs it. */
 export interface FoundEntry {
@@ -226,26 +227,4 @@ function tried<T>(read: () => T): T | null {
     if (error instanceof InquestError) return null;
     throw error;
   }
-}
-
-/**
- * Indexes in ascending order of their keys. A comparison function costs 20 ms for a kernel; where keys and indexes fit one double
- * together (a kernel's text is below 2^30 long), the engine sorts plain numbers.
- */
-function sortedOrder(keys: Float64Array): Float64Array {
-  const { length } = keys;
-  let least = Number.POSITIVE_INFINITY;
-  let most = Number.NEGATIVE_INFINITY;
-  for (let i = 0; i < length; i++) {
-    const key = keys[i]!;
-    if (key < least) least = key;
-    if (key > most) most = key;
-  }
-  const indexes = new Float64Array(length);
-  const fits = (most - least + 1) * length <= Number.MAX_SAFE_INTEGER;
-  for (let i = 0; i < length; i++) indexes[i] = fits ? (keys[i]! - least) * length + i : i;
-  if (!fits) return indexes.sort((a, b) => keys[a]! - keys[b]! || a - b);
-  indexes.sort();
-  for (let i = 0; i < length; i++) indexes[i] = indexes[i]! - Math.floor(indexes[i]! / length) * length;
-  return indexes;
 }
