@@ -94,10 +94,10 @@ class Writer {
       this.#sequence(new Uint8Array(value), depth);
     } else if (value instanceof DataView) {
       this.#sequence(new Uint8Array(value.buffer, value.byteOffset, value.byteLength), depth);
-    } else if (Symbol.iterator in value) {
-      this.#sequence(value as Iterable<unknown>, depth);
     } else if ("toJSON" in value && typeof value.toJSON === "function") {
       if (!this.value(value.toJSON(), depth + 1)) this.put("null");
+    } else if (Symbol.iterator in value) {
+      this.#sequence(value as Iterable<unknown>, depth);
     } else {
       this.#record(Object.entries(value), depth);
     }

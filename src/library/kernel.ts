@@ -3,35 +3,49 @@
  *
  *   const kernel = await openDump("vmcore");
  *   kernel.variable("init_uts_ns").get("name.release").string()
- *   for (const task of kernel.tasks()) if (task.state === "UN") console.log(task.pid, task.comm, kernel.stack(task).frames);
+ *   for (const task of kernel.tasks()) if (task.state === "UN") console.log(task.pid, task.comm, task.stack().frames.length);
  */
-import { type VirtualAddress, virtual } from "../bytes/address.ts";
+import type { Walk } from "../arch/architecture.ts";
+import { loadDisassembler } from "../arch/disassembler.ts";
+import { hex16, virtual } from "../bytes/address.ts";
 import { LookupError } from "../bytes/errors.ts";
 import type { Session } from "../commands/command.ts";
+import type { DisLine, DisResult } from "../commands/dis.ts";
+import { type MachineFacts, machineFacts } from "../commands/mach.ts";
 import { runLine } from "../commands/run-line.ts";
 import { createSession } from "../commands/session.ts";
+import { physicalSpace } from "../commands/support/spaces.ts";
+import { type StructDefinition, structDefinition } from "../commands/support/struct-definition.ts";
+import { resolveStruct } from "../commands/support/struct-name.ts";
+import { type SystemSummary, systemSummary } from "../commands/support/system-summary.ts";
 import type { CType } from "../debug-info/c-type.ts";
+import type { SourcePlace } from "../debug-info/debug-info.ts";
 import type { KernelSymbol, SymbolAt } from "../debug-info/symbols.ts";
-import type { Memory } from "../kernel/address-space.ts";
 import { evaluateExpression } from "../kernel/expression/evaluate.ts";
 import { kernelScope } from "../kernel/expression/scope.ts";
 import type { Kernel as Engine } from "../kernel/kernel.ts";
 import type { KernelModule } from "../kernel/modules.ts";
 import { Value as EngineValue } from "../kernel/value.ts";
 import type { LogRecord } from "../linux/log-record.ts";
-import { type PanicTask, panicTask } from "../linux/panic-task.ts";
+import { type PhysicalMap, physicalMap } from "../linux/memory-map.ts";
+import { panicTask } from "../linux/panic-task.ts";
 import { readLog } from "../linux/printk.ts";
-import { type Task, taskAt, tasksWithPid, taskTable } from "../linux/task.ts";
-import type { UnwoundStack } from "../stack/frame.ts";
-import { unwindTask } from "../stack/unwind.ts";
+import { taintLetters } from "../linux/taint.ts";
+import { readTask, taskAt, tasksWithPid, taskTable } from "../linux/task.ts";
 import { type Interactive, interactiveRoot } from "./interactive.ts";
+import type { ScriptMemory } from "./memory.ts";
+import { Search, type SearchOptions } from "./search.ts";
+import type { Stack } from "./stack.ts";
+import { Task } from "./task.ts";
 import { Value } from "./value.ts";
 
+/** The kernel in a dump: `openDump()` gives one. */
 export class Kernel {
   /** The engine below, for what the library does not wrap. */
   readonly engine: Engine;
   #session: Session | undefined;
 
+  /** Scripts get it from openDump(). */
   constructor(engine: Engine) {
     this.engine = engine;
   }
@@ -46,9 +60,31 @@ export class Kernel {
     return this.engine.notes;
   }
 
+  /** What `sys` says: release, machine, CPUs, uptime, load, number of tasks, memory, and why the kernel stopped. */
+  get system(): SystemSummary {
+    return systemSummary(this.#prompt());
+  }
+
+  /** What `mach` says: page size, tick rate, where the kernel's areas of virtual memory begin, the CPUs' stacks. */
+  get machine(): MachineFacts {
+    return machineFacts(this.engine);
+  }
+
+  /** The machine's physical memory map (e820, memblock or the resource tree). Throws LookupError when none can be read. */
+  get memoryMap(): PhysicalMap {
+    const map = physicalMap(this.engine);
+    if (map === undefined) throw new LookupError("neither e820_table, memblock nor iomem_resource can be read in this dump");
+    return map;
+  }
+
   /** Kernel virtual memory: u8 … u64, bytes, cString; a FaultError says why an address cannot be read. */
-  get memory(): Memory {
+  get memory(): ScriptMemory {
     return this.engine.memory;
+  }
+
+  /** The same by physical addresses. */
+  get physical(): ScriptMemory {
+    return physicalSpace(this.engine);
   }
 
   /** Variables by name with plain property access: `kernel.$.init_task.comm`. */
@@ -56,21 +92,46 @@ export class Kernel {
     return interactiveRoot(this);
   }
 
-  /** A symbol by name. Throws LookupError with the nearest names. */
-  symbol(name: string): KernelSymbol {
-    const found = this.engine.symbols.byName(name);
-    if (found === undefined) throw this.engine.unknownSymbol(name);
-    return found;
+  /** A symbol by name, or the one that an address lies in. Throws LookupError with the nearest names. */
+  symbol(which: string | bigint): KernelSymbol {
+    const found = typeof which === "string" ? this.engine.symbols.byName(which) : this.symbolAt(which)?.symbol;
+    if (found !== undefined) return found;
+    throw typeof which === "string" ? this.engine.unknownSymbol(which) : new LookupError(`${hex16(virtual(which))} lies in no symbol`);
   }
 
-  /** The symbol at or before an address; undefined where there is none. */
+  /** Symbols whose names contain the text, in the order of their addresses. */
+  symbols(text: string): readonly KernelSymbol[] {
+    return [...this.engine.symbols.matching(text)];
+  }
+
+  /** The symbol at or before an address, with the distance in bytes; undefined where there is none. */
   symbolAt(address: bigint): SymbolAt | undefined {
     return this.engine.symbols.byAddress(virtual(address));
+  }
+
+  /** An address as "schedule+0x45 [module]"; undefined where there is no symbol. */
+  symbolize(address: bigint): string | undefined {
+    return this.engine.symbolize(virtual(address));
+  }
+
+  /** Source line of an address in code; undefined without debug information. */
+  line(address: bigint): SourcePlace | undefined {
+    return this.engine.debugInfo.present ? this.engine.debugInfo.line(virtual(address)) : undefined;
   }
 
   /** A type by C's spelling: "struct task_struct", "unsigned long [4]". Throws LookupError. */
   type(spelling: string): CType {
     return this.engine.types.type(spelling);
+  }
+
+  /** A structure with its members' types, offsets and sizes, and its text in C; with members only these: "task_struct.pid,comm". */
+  definition(structure: string): StructDefinition {
+    const name = resolveStruct(
+      this.engine,
+      structure.replace(/^(struct|union)\s+/, ""),
+      /^(struct|union)\b/.exec(structure)?.[1] as "struct",
+    );
+    return structDefinition(name, { offsets: false, radix: 10 });
   }
 
   /** A global variable. Throws LookupError when the symbol or its type is not known (cast it with object()). */
@@ -107,15 +168,15 @@ export class Kernel {
 
   /** All tasks, idle ones first, then by pid. */
   tasks(): readonly Task[] {
-    return taskTable(this.engine).tasks;
+    return taskTable(this.engine).tasks.map((each) => new Task(this, each));
   }
 
-  /** A task by pid or by the address of its task_struct. Throws LookupError. */
+  /** A task by pid (a number) or by the address of its task_struct (a bigint). Throws LookupError. */
   task(which: number | bigint): Task {
-    if (typeof which === "bigint") return taskAt(this.engine, virtual(which));
+    if (typeof which === "bigint") return new Task(this, taskAt(this.engine, virtual(which)));
     const [found] = tasksWithPid(this.engine, which);
     if (found === undefined) throw new LookupError(`no task has pid ${which}`);
-    return found;
+    return new Task(this, found);
   }
 
   /** A task's task_struct as a value. */
@@ -123,15 +184,17 @@ export class Kernel {
     return this.object("struct task_struct", typeof task === "bigint" ? task : task.address);
   }
 
-  /** The task that panicked, and how that is known; undefined when none did. */
-  get panicTask(): PanicTask | undefined {
-    return panicTask(this.engine);
+  /** The task that panicked or, when none did, one that was running; undefined when the dump has neither. */
+  get panicTask(): Task | undefined {
+    const found = panicTask(this.engine);
+    return found === undefined ? undefined : new Task(this, found.task);
   }
 
-  /** A task's kernel stack. */
-  stack(task: Task | number | bigint): UnwoundStack {
-    const address: VirtualAddress = typeof task === "object" ? task.address : this.task(task).address;
-    return unwindTask(this.engine, address);
+  /** A task's kernel stack: of a task, a pid, or the address of a task_struct, also of one that is on no list. Throws LookupError, FaultError. */
+  stack(task: Task | number | bigint): Stack {
+    if (task instanceof Task) return task.stack();
+    if (typeof task === "number" || taskTable(this.engine).byAddress.has(task)) return this.task(task).stack();
+    return new Task(this, readTask(this.engine, virtual(task))).stack();
   }
 
   /** Loaded modules, newest first. */
@@ -139,15 +202,60 @@ export class Kernel {
     return this.engine.modules;
   }
 
-  /** The kernel log, oldest record first. */
+  /** Letters of a taint mask (of a module, or `tainted_mask`): "OE". */
+  taintLetters(mask: bigint): string {
+    return taintLetters(mask);
+  }
+
+  /** The kernel log, oldest record first. Throws LookupError when the dump has none. */
   log(): readonly LogRecord[] {
     return readLog(this.engine).records;
   }
 
-  /** Runs a command line and gives its result as data (the `result` of --json; lazy sequences are not drained). */
+  /**
+   * Looks through memory for a number (8 bytes unless told), bytes or text. Hits come as they are found; what could not be read is in
+   * `unread` afterwards. Throws UsageError for what cannot be searched.
+   */
+  search(pattern: bigint | number | string | Uint8Array, options: SearchOptions = {}): Search {
+    return new Search(this.engine, pattern, options);
+  }
+
+  /** The walk through the kernel's page tables for an address: its steps, and what they lead to. */
+  pageWalk(address: bigint): Walk {
+    return this.engine.arch.kernelTables.walk(this.engine.arch.stripPointer(address));
+  }
+
+  /**
+   * Instructions: of a whole function (a name), or `count` from a place on. The decoder is loaded on the first call.
+   * @param where "vfs_read", "vfs_read+0x33", or an address
+   */
+  async disassemble(where: string | bigint, count?: number): Promise<readonly DisLine[]> {
+    await loadDisassembler(this.engine.arch.name);
+    const place = typeof where === "bigint" ? where.toString(16) : where;
+    return [...(this.run(`dis ${place}${count === undefined ? "" : ` ${count}`}`) as DisResult).lines];
+  }
+
+  /**
+   * Runs a command line and gives its result as data (the `result` of --json; lazy sequences are not drained). The lines of one Kernel
+   * share their session: `set` holds for those that follow. `dis` and `x/i` want a disassemble() before.
+   */
   run(line: string): unknown {
+    return runLine(this.#prompt(), line).result;
+  }
+
+  /** Closes the dump's files. Nothing can be read afterwards. */
+  close(): void {
+    this.engine.dump.close();
+  }
+
+  /** What stands for the kernel where a script returns it: release, machine, number of tasks, notes. */
+  toJSON(): object {
+    return { release: this.release, machine: this.engine.arch.name, tasks: taskTable(this.engine).tasks.length, notes: this.notes };
+  }
+
+  #prompt(): Session {
     this.#session ??= createSession(this.engine);
-    return runLine(this.#session, line).result;
+    return this.#session;
   }
 
   #value(inner: EngineValue): Value {

@@ -12,6 +12,7 @@ import { LookupError, UnsupportedError } from "../bytes/errors.ts";
 import { printTopLevel } from "../commands/support/print-value.ts";
 import { ValueReader } from "../commands/support/read-value.ts";
 import { symbolLabeller } from "../commands/support/symbol-label.ts";
+import type { ValueNode } from "../commands/support/value-node.ts";
 import { declare } from "../debug-info/c-format-type.ts";
 import { type CType, findMember, sizeOf, strip } from "../debug-info/c-type.ts";
 import type { Kernel as Engine } from "../kernel/kernel.ts";
@@ -35,6 +36,7 @@ export interface IndexedValue {
   readonly value: Value;
 }
 
+/** A value of the dead kernel: a type, and where its bits are. */
 export class Value implements Iterable<Value> {
   readonly #engine: Engine;
   /** The engine's value. */
@@ -192,9 +194,22 @@ export class Value implements Iterable<Value> {
     return this.#immediate(this.type, this.bigint() + BigInt(n) * step);
   }
 
+  /** C's difference: between pointers the number of elements, else the numbers' difference. */
+  subtract(other: Value | bigint | number): bigint {
+    const difference = this.bigint() - toBigint(other);
+    const own = strip(this.type);
+    return own.kind === "pointer" && other instanceof Value ? difference / BigInt(sizeOf(own.target) || 1) : difference;
+  }
+
+  /** Below zero when this is less than the other, zero when they are equal: for sort(). */
+  compare(other: Value | bigint | number): number {
+    const [a, b] = [this.bigint(), toBigint(other)];
+    return a < b ? -1 : a > b ? 1 : 0;
+  }
+
   /** True when both are the same number or pointer. */
   equals(other: Value | bigint | number): boolean {
-    return this.bigint() === (other instanceof Value ? other.bigint() : BigInt(other));
+    return this.bigint() === toBigint(other);
   }
 
   /**
@@ -234,6 +249,11 @@ export class Value implements Iterable<Value> {
       yield { index: BigInt(index), last: BigInt(index), value: this.#entry(type, entry) };
   }
 
+  /** Entries of a radix tree, this value being the radix_tree_root: since 4.20 an xarray by another name. Mirrors radix_tree_for_each_slot. */
+  radixTree(type?: string): Generator<IndexedValue, void, undefined> {
+    return this.xarray(type);
+  }
+
   /** Entries of a maple tree (6.1 on), this value being the maple_tree; `type` is what the entries point to. Mirrors mt_for_each. */
   *mapleTree(type?: string): Generator<IndexedValue, void, undefined> {
     const layout = mapleLayout(this.#engine.types);
@@ -242,10 +262,17 @@ export class Value implements Iterable<Value> {
       yield { index: first, last, value: this.#entry(type, entry) };
   }
 
-  /** As gdb and crash print it. */
-  toString(): string {
-    const reader = new ValueReader({ memory: this.inner.memory, label: symbolLabeller(this.#engine) });
-    return printTopLevel(reader.value(this.inner), 10);
+  /**
+   * The value read whole as a tree of nodes: kind, type, members with their offsets, symbols behind pointers. It is what `p` answers as
+   * data; what cannot be read is a node that says why.
+   */
+  node(): ValueNode {
+    return new ValueReader({ memory: this.inner.memory, label: symbolLabeller(this.#engine) }).value(this.inner);
+  }
+
+  /** As gdb and crash print it. @param radix of numbers */
+  toString(radix: 10 | 16 = 10): string {
+    return printTopLevel(this.node(), radix);
   }
 
   /** Plain data: numbers, bigints, strings, arrays, objects; pointers as bigints; what cannot be read as `{ unreadable: reason }`. */
@@ -253,6 +280,7 @@ export class Value implements Iterable<Value> {
     return plain(this, depth);
   }
 
+  /** plain() to the usual depth. */
   toJSON(): unknown {
     return this.plain();
   }
@@ -293,6 +321,10 @@ export class Value implements Iterable<Value> {
     const target: CType = type === undefined ? { kind: "void" } : this.#engine.types.type(type);
     return this.#immediate({ kind: "pointer", size: 8, target }, entry);
   }
+}
+
+function toBigint(value: Value | bigint | number): bigint {
+  return value instanceof Value ? value.bigint() : BigInt(value);
 }
 
 function isScalar(type: CType): boolean {

@@ -33,7 +33,7 @@ export default function (kernel: Kernel, args: readonly string[]): unknown {
   try {
     kernel.symbol("no_such_symbol");
   } catch (error) {
-    if (error instanceof LookupError) return { args, pid: kernel.panicTask?.task.pid, init: kernel.symbol("init_task").address };
+    if (error instanceof LookupError) return { args, pid: kernel.panicTask?.pid, init: kernel.symbol("init_task").address };
   }
   return "not reached";
 }

@@ -4,7 +4,6 @@ import { loadDisassembler } from "../../arch/disassembler.ts";
 import { cacheSettings } from "../../bytes/cache-directory.ts";
 import type { Session } from "../../commands/command.ts";
 import { complete } from "../../commands/completion.ts";
-import { commandRegistry } from "../../commands/registry.ts";
 import { createSession } from "../../commands/session.ts";
 import { builtinAliases } from "../../commands/support/builtin-aliases.ts";
 import { commandPage } from "../../commands/support/help-page.ts";
@@ -16,6 +15,7 @@ import { completeFile } from "./complete-file.ts";
 import { cachedDebugInfo, downloadDebugInfo } from "./debuginfod.ts";
 import { registerDisassemblers } from "./disassemblers.ts";
 import { History, historyPath } from "./history.ts";
+import { programRegistry } from "./js.ts";
 import { PagerSink, pagerCommand } from "./pager-sink.ts";
 import { type ProgramOptions, ProgramUsageError, parseProgramOptions, USAGE } from "./program-options.ts";
 import { ProgressLine } from "./progress.ts";
@@ -63,6 +63,7 @@ export async function program(words: readonly string[]): Promise<number> {
     return value === undefined ? EXIT.failed : EXIT.ok;
   }
   const session = createSession(kernel, {
+    registry: programRegistry,
     minimal: options.minimal,
     files: { dump: files.dump, namelist },
     settings: {
@@ -70,6 +71,7 @@ export async function program(words: readonly string[]): Promise<number> {
       scroll: options.scroll && !options.silent,
       ...(options.radix === undefined ? {} : { radix: options.radix }),
       ...(options.offline === undefined ? {} : { offline: options.offline }),
+      ...(options.src === undefined ? {} : { src: options.src }),
     },
     ...(progress === undefined ? {} : { progress: progress.report }),
   });
@@ -155,8 +157,8 @@ function screen(): { rows: number; columns: number } {
 
 function showHelp(name: string | true): number {
   const alias = builtinAliases().get(String(name))?.line.split(" ")[0] ?? "";
-  const command = name === true ? undefined : (commandRegistry.find(name) ?? commandRegistry.find(alias));
-  const pages = name === "all" ? commandRegistry.all() : command === undefined ? [] : [command];
+  const command = name === true ? undefined : (programRegistry.find(name) ?? programRegistry.find(alias));
+  const pages = name === "all" ? programRegistry.all() : command === undefined ? [] : [command];
   const lines = name === true ? USAGE.split("\n") : (TOPICS[name]?.lines ?? pages.flatMap(({ spec }) => [...commandPage(spec), ""]));
   if (lines.length === 0) throw new ProgramUsageError(`no command is called "${name}"`);
   writeAll(1, `${lines.join("\n")}\n`);

@@ -12,6 +12,7 @@ import type { CommandOutcome, Session } from "../../commands/command.ts";
 import { errorJson, outcomeJson } from "../../commands/json.ts";
 import { expandAlias, needsDisassembler, type ResolvedLine, resolveLine, runResolved } from "../../commands/run-line.ts";
 import { Interrupted, interruptible } from "./interrupt.ts";
+import { javascript } from "./js.ts";
 import type { ProgressLine } from "./progress.ts";
 import type { RcFile } from "./rc-files.ts";
 import { splitRedirection } from "./redirection.ts";
@@ -119,6 +120,7 @@ export class Runner {
   async rcFile({ path, trusted }: RcFile): Promise<void> {
     const before = new Map(this.session.aliases);
     this.#trusted = trusted;
+    javascript.allowed = trusted;
     this.#muted = this.#options.json;
     try {
       for (const text of readLines(path)) {
@@ -134,6 +136,7 @@ export class Runner {
       this.#errors(`${errorText("inquest", error)}\n`);
     } finally {
       this.#trusted = true;
+      javascript.allowed = true;
       this.#muted = false;
     }
     for (const [name, alias] of this.session.aliases) {

@@ -8,31 +8,40 @@ import { sanitize } from "./sanitize.ts";
 const MAX_DEPTH = 6;
 /** Elements of one array or iterator that are shown. */
 const MAX_ELEMENTS = 1000;
+/** Objects that are looked into: the graph of a type or of the engine has no end. */
+const MAX_OBJECTS = 20_000;
 
 /** Text without control characters; strings as they are. */
 export function showValue(value: unknown): string {
-  return sanitize(typeof value === "string" ? value : inspect(prepared(value, 0), { depth: MAX_DEPTH + 1, maxArrayLength: MAX_ELEMENTS }));
+  return sanitize(
+    typeof value === "string"
+      ? value
+      : inspect(prepared(value, { objects: MAX_OBJECTS }, 0), { depth: MAX_DEPTH + 1, maxArrayLength: MAX_ELEMENTS }),
+  );
 }
 
 /** A copy in which bigints and kernel values know how to show themselves. */
-function prepared(value: unknown, depth: number): unknown {
+function prepared(value: unknown, left: { objects: number }, depth: number): unknown {
   if (typeof value === "bigint") return shown(value < 0n ? `-0x${(-value).toString(16)}` : `0x${value.toString(16)}`);
   if (typeof value !== "object" || value === null || depth > MAX_DEPTH) return value;
+  if (left.objects-- <= 0) return shown("…");
   if (isKernelValue(value)) return shown(String(value));
   if (value instanceof Error || value instanceof Date || ArrayBuffer.isView(value)) return value;
-  if (value instanceof Map) return new Map([...value].map(([key, entry]) => [prepared(key, depth + 1), prepared(entry, depth + 1)]));
+  if (value instanceof Map)
+    return new Map([...value].map(([key, entry]) => [prepared(key, left, depth + 1), prepared(entry, left, depth + 1)]));
   if (Symbol.iterator in value) {
     const elements: unknown[] = [];
     for (const entry of value as Iterable<unknown>) {
       if (elements.length === MAX_ELEMENTS) break;
-      elements.push(prepared(entry, depth + 1));
+      elements.push(prepared(entry, left, depth + 1));
     }
     return elements;
   }
+  if ("toJSON" in value && typeof value.toJSON === "function") return prepared(value.toJSON(), left, depth);
   return Object.fromEntries(
     Object.entries(value)
       .filter(([, entry]) => typeof entry !== "function")
-      .map(([key, entry]) => [key, prepared(entry, depth + 1)]),
+      .map(([key, entry]) => [key, prepared(entry, left, depth + 1)]),
   );
 }
 
