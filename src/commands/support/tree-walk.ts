@@ -102,7 +102,7 @@ function mapleSteps(kernel: Kernel, { start, isNode, verbose }: TreePlan): () =>
   // The walk takes words with the root's tag.
   const root = isNode ? virtual((start & ~7n) | 2n) : explained(kernel, () => rootField.pointer(start));
   return function* () {
-    if (verbose && !isNode) yield { kind: "text", text: mapleTreeText(tree, start, root) };
+    if (verbose && !isNode) for (const text of [mapleTreeText(tree, start, root), ""]) yield { kind: "text", text };
     let count = 0n;
     yield* interleaved<MapleStep>(
       (problem) => mapleWalk(memory, layout, root, isNode ? undefined : start, problem),
