@@ -14,7 +14,8 @@ export function sortedOrder(keys: ArrayLike<number>): Float64Array {
     if (key > most) most = key;
   }
   const indexes = new Float64Array(length);
-  const fits = (most - least + 1) * length <= Number.MAX_SAFE_INTEGER;
+  // Two bits are left over, so that the division below cannot round up to the next key.
+  const fits = (most - least + 1) * length <= 2 ** 51;
   for (let i = 0; i < length; i++) indexes[i] = fits ? (keys[i]! - least) * length + i : i;
   if (!fits) return indexes.sort((a, b) => keys[a]! - keys[b]! || a - b);
   indexes.sort();
