@@ -6,7 +6,7 @@
  *   startHelper(job) ──workerData──► serveJob(run) ──port──► { value }      signal: 0 starting, 1 at work, 2 done, 3 failed
  *        └─ wait(): Atomics.wait(signal), receiveMessageOnPort             └─ onDone(): the port's message, when the program is idle
  */
-import { availableParallelism } from "node:os";
+import { availableParallelism, loadavg } from "node:os";
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker, workerData } from "node:worker_threads";
 
 export interface WorkerSettings {
@@ -25,9 +25,10 @@ const AT_WORK = 1;
 const DONE = 2;
 const FAILED = 3;
 
-/** Threads that may compute at once, this one included. */
+/** Threads that may compute at once, this one included: one for each core that nobody else is busy with. */
 export function parallelism(): number {
-  return Math.min(availableParallelism(), MAX_THREADS);
+  const idle = availableParallelism() - Math.round(loadavg()[0] ?? 0);
+  return Math.max(1, Math.min(idle, MAX_THREADS));
 }
 
 interface JobData {
