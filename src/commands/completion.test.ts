@@ -29,6 +29,8 @@ const session = fakeSession({
     echoCommand("bt", { options: [{ flag: "-a", help: "" }] }),
     echoCommand("help", { operands: ["command"] }),
     echoCommand("foreach", { rawLine: true }),
+    echoCommand("info", { rawLine: true }),
+    echoCommand("tree", { operands: ["symbol"], options: [{ flag: "-t", argument: "type", help: "" }] }),
   ],
   symbols: { schedule: [1n, "T"], schedule_timeout: [2n, "T"], init_task: [3n, "D"] },
   types: [
@@ -83,5 +85,11 @@ describe("completion", () => {
     expect(of("foreach U")).toEqual(["UN "]);
     expect(of("foreach UN b")).toEqual(["bt "]);
     expect(of("foreach UN bt -")).toEqual(["-a "]);
+  });
+
+  it("knows the topics of info and the kinds of trees", () => {
+    expect(complete(session, "info r").candidates).toEqual(["registers "]);
+    expect(complete(session, "tree -t ma").candidates).toEqual(["maple "]);
+    expect(complete(session, "tree init").candidates).toContain("init_task");
   });
 });

@@ -5,7 +5,9 @@
  */
 import { type CType, type StructType, strip, type TypeKey } from "../debug-info/c-type.ts";
 import type { OperandKind, Session } from "./command.ts";
+import { INFO_TOPICS } from "./info.ts";
 import { FOREACH_COMMANDS, FOREACH_KEYWORDS } from "./support/select-tasks.ts";
+import { TREE_KINDS } from "./support/tree-walk.ts";
 import { SETTING_NAMES } from "./support/variables.ts";
 
 export interface Completion {
@@ -68,6 +70,14 @@ function* laterWord(session: Session, before: string, fragment: string): Iterabl
   }
   if (fragment.startsWith("-")) {
     yield* spec.options.map(({ flag }) => `${flag} `);
+    return;
+  }
+  if (name === "info" && words.length === 1) {
+    yield* INFO_TOPICS.map((topic) => `${topic} `);
+    return;
+  }
+  if (name === "tree" && words.at(-1) === "-t") {
+    yield* TREE_KINDS.map((kind) => `${kind} `);
     return;
   }
   if (name === "set" && words.length === 1) yield* SETTING_NAMES.map((setting) => `${setting} `);

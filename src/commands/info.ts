@@ -33,6 +33,9 @@ const TOPICS: readonly Topic[] = [
   { name: "locals", help: "locals of the current frame", answer: (session) => variableInfo(session, "local") },
 ];
 
+/** For completion. */
+export const INFO_TOPICS: readonly string[] = TOPICS.map(({ name }) => name);
+
 export const info = defineCommand<InfoResult>({
   spec: {
     name: "info",

@@ -112,6 +112,10 @@ test("convenience variables stay, what was never set is void", () => {
 test("per-CPU copies within expressions", () => {
   expect(run("p per_cpu(counter, 1) * 2")[0]).toMatch(/= 12$/);
   expect(() => run("p nosuch:0")).toThrow('no symbol named "nosuch"');
+  expect(run("p boxes.id:a").map((line) => line.replace(/\$\d+/, "$"))).toEqual([
+    "per_cpu(boxes, 0).id = $ = 8",
+    "per_cpu(boxes, 1).id = $ = 9",
+  ]);
 });
 
 test("strings and slices", () => {

@@ -41,6 +41,24 @@ describe("what a line means", () => {
     expect(meaning("ffff888003a4c000")).toBe("eval ffff888003a4c000");
     expect(meaning("jiffies_t")).toBe("p jiffies_t");
     expect(meaning("(struct page *)0xffff")).toBe("p (struct page *)0xffff");
+    for (const line of [
+      "$rip",
+      "$",
+      "$3 + 1",
+      "$x = 5",
+      '"text"',
+      "offsetof(struct page, lru)",
+      "per_cpu(rq, 1).cpu",
+      "'a.c'::x",
+      "run::x",
+    ])
+      expect(meaning(line)).toBe(`p ${line}`);
+  });
+
+  it("takes gdb's format behind the name", () => {
+    const formats = fakeSession({ commands: [echoCommand("p", { formats: true, rawLine: true }), echoCommand("ps")] });
+    expect(runLine(formats, "p/x jiffies").result).toMatchObject({ line: "/x jiffies" });
+    expect(() => runLine(formats, "ps/x jiffies")).toThrow("command not found: ps/x");
   });
 
   it("names what is close to a mistyped command", () => {

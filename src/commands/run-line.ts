@@ -7,12 +7,13 @@
  * `union`, another type to `whatis`, an expression to `p` or `eval`. Pipes, redirections and `!` are the face's business and are gone
  * from the line before it comes here.
  */
-import { LookupError, UnsupportedError } from "../bytes/errors.ts";
+import { InquestError, LookupError, UnsupportedError } from "../bytes/errors.ts";
 import type { TypeKey } from "../debug-info/c-type.ts";
 import { apiOutcome, wantsApi } from "./api-code.ts";
 import { parseArguments } from "./arguments.ts";
 import type { Command, CommandOutcome, Session } from "./command.ts";
 import { parseNumber } from "./support/evaluate.ts";
+import { frameNames } from "./support/frame-context.ts";
 import { nearestNames } from "./support/nearest.ts";
 import { splitWords, type Word } from "./support/words.ts";
 
@@ -104,15 +105,21 @@ export function runLine(session: Session, line: string): CommandOutcome {
   return runResolved(session, resolveLine(session, expandAlias(session, line)));
 }
 
+const EXPRESSION_START =
+  /^(\$([A-Za-z_]\w*|\$?\d*)(?![\w$])|["']|(sizeof|offsetof|container_of|list_entry|rb_entry|per_cpu|per_cpu_ptr)\s*\(|[A-Za-z_]\w*::)/;
+
 /** Name of the command that a line without a command means; undefined when it means nothing. The whole line becomes its arguments. */
 function fallThrough(session: Session, line: string, first: string): string | undefined {
   if (session.minimal === true) return session.kernel.symbols.byName(first) === undefined ? undefined : "sym";
   if (first === "enum" || first === "unsigned" || first === "signed") return "whatis";
   if (first.startsWith("(")) return /^\((struct|union|enum|unsigned|[A-Za-z_]\w*\s*\*)/.test(line) ? "p" : "eval";
   if (parseNumber(first, 10) !== undefined && /^(\d|[0-9a-f]{12})/i.test(first)) return "eval";
+  // What only an expression begins with: a register or convenience variable, a string, the kernel's macros, a static variable.
+  if (EXPRESSION_START.test(line)) return "p";
   const name = /^&?([A-Za-z_$][\w$]*)/.exec(first)?.[1];
   if (name === undefined) return undefined;
   const { kernel } = session;
+  if (isLocal(session, name)) return "p";
   const symbol = kernel.symbols.byName(name);
   // Some variables are placed by the linker script and listed as text: jiffies in 7.2.
   const isText = symbol !== undefined && "tTwWiI".includes(symbol.type) && kernel.variableType(name) === undefined;
@@ -121,6 +128,18 @@ function fallThrough(session: Session, line: string, first: string): string | un
   if (type !== undefined) return first.startsWith("&") || first.includes("->") ? undefined : type;
   if (symbol !== undefined) return first === name ? "sym" : "p";
   return kernel.types.constant(name) === undefined ? undefined : "p";
+}
+
+/** A parameter or local of a frame that was chosen. */
+function isLocal(session: Session, name: string): boolean {
+  const frame = frameNames(session);
+  if (!frame.chosen) return false;
+  try {
+    return frame.local(name) !== undefined;
+  } catch (error) {
+    if (error instanceof InquestError) return true;
+    throw error;
+  }
 }
 
 const TYPE_COMMANDS: readonly (readonly [TypeKey, string])[] = [

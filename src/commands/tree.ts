@@ -10,7 +10,7 @@ import { type NodeStructure, nodeStructureLines, readStructures } from "./suppor
 import { parseAddress } from "./support/numbers.ts";
 import { chosenRadix } from "./support/radix.ts";
 import { parseOffset, resolveStruct, type StructName } from "./support/struct-name.ts";
-import { holder, rangeText, type TreeKind, type TreeStep, treeSteps } from "./support/tree-walk.ts";
+import { holder, rangeText, TREE_KINDS, type TreeKind, type TreeStep, treeSteps } from "./support/tree-walk.ts";
 import { valueReader } from "./support/value-reader.ts";
 
 /** An entry, what -v says of a node, or damage where it was found. */
@@ -39,7 +39,6 @@ export interface TreeResult {
 
 const SYNOPSIS =
   "[-t rbtree|radix|xarray|maple] [-r offset] [-o offset] [-s | -S struct[.member[,member]]] [-x | -d] [-l] [-p] [-v] [-N] start";
-const TYPES: readonly TreeKind[] = ["rbtree", "radix", "xarray", "maple"];
 
 export const tree = defineCommand<TreeResult>({
   spec: {
@@ -107,12 +106,12 @@ function runTree(session: Session, args: ParsedArguments): TreeResult {
 }
 
 function treeKind(word: string): TreeKind {
-  const found = TYPES.filter((type) => type.startsWith(word));
+  const found = TREE_KINDS.filter((type) => type.startsWith(word));
   const [only] = found;
   if (only !== undefined && (found.length === 1 || word === only)) return only;
   if (found.length > 1) throw new UsageError(`"${word}" may be ${found.join(" or ")}`);
-  const near = nearestNames(word, TYPES);
-  throw new UsageError(`no kind of tree is called "${word}": ${near.length === 0 ? TYPES.join(", ") : `nearest: ${near.join(", ")}`}`);
+  const near = nearestNames(word, TREE_KINDS);
+  throw new UsageError(`no kind of tree is called "${word}": ${near.length === 0 ? TREE_KINDS.join(", ") : `nearest: ${near.join(", ")}`}`);
 }
 
 /** Options that mean nothing to this kind of tree. */

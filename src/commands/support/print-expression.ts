@@ -81,10 +81,10 @@ export function printExpression(session: Session, text: string, wishes: PrintWis
   if (symbol !== undefined && isPerCpu(kernel, symbol))
     return cpus === undefined ? { values: [], perCpu: perCpuSymbol(session, symbol) } : perCpuValues(session, symbol, cpus, wishes);
   if (symbol !== undefined && cpus !== undefined) throw new UsageError(`${name} is not per-CPU: it takes no CPUs`);
-  if (cpus !== undefined && plainName) throw kernel.unknownSymbol(name);
   if (cpus !== undefined) {
     const parts = perCpuPart(session, name, cpus, wishes);
     if (parts !== undefined) return parts;
+    if (plainName) throw kernel.unknownSymbol(name);
   }
   if (symbol !== undefined && !isText(kernel, symbol) && symbolType(kernel, symbol) === undefined)
     return { values: [], untyped: untypedSymbol(session, symbol) };

@@ -10,6 +10,7 @@ import { mapleNodeText, mapleTreeText } from "./maple-text.ts";
 import { explained } from "./spaces.ts";
 
 export type TreeKind = "rbtree" | "radix" | "xarray" | "maple";
+export const TREE_KINDS: readonly TreeKind[] = ["rbtree", "radix", "xarray", "maple"];
 
 /** One thing that a walk comes to. */
 export type TreeStep =

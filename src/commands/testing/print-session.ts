@@ -78,6 +78,7 @@ export function printSession(): PrintSession {
     .put(DATA + 0x80n, DATA + 0x40n)
     .put(DATA + 0x88n, 7, 4);
   memory.put(0xffff88800f600010n, 5, 4).put(0xffff88800f700010n, 6, 4);
+  memory.put(0xffff88800f600020n, 8, 4).put(0xffff88800f700020n, 9, 4);
   const kernel = smallKernel({
     memory,
     dumpLevel: 31,
@@ -85,6 +86,7 @@ export function printSession(): PrintSession {
     symbols: {
       __per_cpu_start: [0n, "D"],
       counter: [0x10n, "D"],
+      boxes: [0x20n, "D"],
       __per_cpu_end: [0x1000n, "A"],
       _stext: [0xffffffff81000000n, "T"],
       run_it: [0xffffffff81000010n, "T"],
@@ -98,7 +100,7 @@ export function printSession(): PrintSession {
       head: [HEAD, "D"],
       _end: [DATA + 0x200n, "B"],
     },
-    variables: { banner: array({ kind: "const", target: CHAR }, 0), ticks: ULONG, counter: INT, head: listHead },
+    variables: { banner: array({ kind: "const", target: CHAR }, 0), ticks: ULONG, counter: INT, boxes: node, head: listHead },
     functions: { run_it: functionType(LONG, pointerTo(node), INT) },
     perCpuOffsets: [0xffff88800f600000n, 0xffff88800f700000n],
   });
