@@ -90,6 +90,8 @@ export interface Settings {
   debug: number;
   console: string;
   scope: string;
+  /** Directory of the kernel's source; empty when none was named. */
+  src: string;
   edit: "vi" | "emacs";
   /** Pager chosen by `set scroll less` or `more`; undefined leaves it to the environment. */
   pager?: string | undefined;

@@ -56,6 +56,7 @@ function build(): Session {
       neighbours: () => ({ previous: undefined, next: undefined }),
     },
   });
+  Object.defineProperty(fake, "debugInfo", { value: { present: false } });
   Object.defineProperty(fake, "nearestSymbols", { value: () => [] });
   return { kernel: fake.kernel, settings: { radix: 10 }, context: virtual(0n) } as unknown as Session;
 }

@@ -1,18 +1,21 @@
 /** `dis`: instructions with their symbols, as gdb prints them and crash passes them on. */
 import type { Instruction } from "../arch/disassembler.ts";
 import { add, distance, type VirtualAddress } from "../bytes/address.ts";
-import { UnsupportedError, UsageError } from "../bytes/errors.ts";
-import type { Memory } from "../kernel/address-space.ts";
+import { InquestError, LookupError, UnsupportedError, UsageError } from "../bytes/errors.ts";
 import { isPerCpu } from "../kernel/expression/scope.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import { isFtraceSite } from "../linux/ftrace.ts";
-import { type FunctionRange, functionAt } from "../type-flow/function-extent.ts";
 import type { ParsedArguments } from "./arguments.ts";
 import { defineCommand, type Session } from "./command.ts";
-import { type Decoded, instructionsFrom } from "./support/code.ts";
+import { type Annotation, Annotator, annotationText, type StandingFrame } from "./support/annotation.ts";
+import type { Decoded } from "./support/code.ts";
+import { selectCode } from "./support/code-selection.ts";
+import { currentFrame } from "./support/frame-context.ts";
 import { lazy } from "./support/lazy.ts";
 import { parseAddress, parseCount } from "./support/numbers.ts";
-import { contextUserSpace, explained } from "./support/spaces.ts";
+import { compilersPath } from "./support/source-path.ts";
+import { type SourceLine, sourceText } from "./support/source-text.ts";
+import { explained } from "./support/spaces.ts";
 import { symbolLabeller } from "./support/symbol-label.ts";
 import type { SymbolLabel } from "./support/value-node.ts";
 
@@ -38,6 +41,21 @@ export interface DisLine extends LabelledAddress {
   readonly comment?: string;
   /** "FTRACE NOP": ftrace turned a call into this. */
   readonly note?: string;
+  /** -l, -a: where it was compiled from. */
+  readonly source?: { readonly file: string; readonly line: number };
+  /** -a: what it touches, names and calls. */
+  readonly annotation?: Annotation;
+}
+
+/** -s: the place in the source, and the text there if it can be found. */
+export interface DisSource {
+  readonly address: bigint;
+  readonly file: string;
+  readonly line: number;
+  readonly path?: string;
+  readonly lines?: readonly SourceLine[];
+  /** Why there is no text. */
+  readonly missing?: string;
 }
 
 export interface DisResult {
@@ -49,6 +67,8 @@ export interface DisResult {
   readonly radix?: 10 | 16;
   /** With -b alone: bytes skipped behind ud2. */
   readonly skip?: number;
+  /** With -s, instead of instructions. */
+  readonly source?: DisSource;
 }
 
 /** Bytes behind ud2 that are data (`dis -b`); none on kernels since 2.6.20. */
@@ -58,16 +78,18 @@ export const dis = defineCommand<DisResult>({
   spec: {
     name: "dis",
     summary: "disassemble",
-    synopsis: ["[-rfludxs] address | symbol | (expression) [count]", "-b [bytes]"],
+    synopsis: ["[-rfludxsa] address | symbol | (expression) [count]", "-b [bytes]"],
     description: [
       "Shows instructions as they lie in the dump's memory: with the kernel's own patches (alternatives, static calls, jump labels) applied. A symbol without a count, or the address a function starts at, shows the whole function; another address shows one instruction.",
       "x86-64 is in AT&T syntax; both machines are written as binutils and gdb write them.",
+      "-a follows the values through the function, from its parameters' types over loads and calls, and says behind a semicolon what each memory operand touches, which symbol or string a constant is, and what a call's prototype is. The dump's own types are enough; a vmlinux adds names of variables and source lines. Where nothing is said, nothing is known for certain.",
     ],
     options: [
       { flag: "-r", help: "from the start of the function up to and with the address; with a count, the last ones of these" },
       { flag: "-f", help: "from the address to the end of the function; with a count, the first ones of these" },
-      { flag: "-l", help: "source file and line of each instruction: needs a vmlinux with debug information" },
-      { flag: "-s", help: "source text: needs a vmlinux with debug information, and the source" },
+      { flag: "-a", help: "annotate: members, variables, strings and prototypes beside the instructions" },
+      { flag: "-l", help: "source file and line before the instructions that come from it: needs a vmlinux with debug information" },
+      { flag: "-s", help: "source text instead of instructions, from set src; the count is of lines behind the place" },
       { flag: "-u", help: "the address is in the user memory of the context task" },
       { flag: "-x", help: "offsets in hexadecimal" },
       { flag: "-d", help: "offsets in decimal" },
@@ -78,22 +100,18 @@ export const dis = defineCommand<DisResult>({
       ["dis vfs_read", "a whole function"],
       ["dis -r vfs_read+0x33", "what led to an instruction"],
       ["dis -x schedule 10", "ten instructions, offsets in hexadecimal"],
+      ["dis -a -r vfs_read+0x33", "the same with what the operands mean"],
     ],
     differences: [
       "Function symbols behind an address are those of the dump's own table; per-CPU variables have their names too.",
       "A function ends before the padding behind it; the place that ftrace patches is marked behind an endbr64 too.",
-      "-l and -s need a vmlinux.",
+      "-a is not in crash.",
       "JSON carries bytes, targets and operands of each instruction.",
     ],
     minimal: true,
     needsDisassembler: true,
   },
   run(session, args) {
-    if (args.has("-s")) {
-      throw new UnsupportedError(
-        "-s: source text needs a vmlinux with debug information and the kernel's source; without them use plain dis",
-      );
-    }
     if (args.has("-b")) {
       const skip = skipOption(session, args);
       if (skip !== undefined) return { lines: [], notes: [], skip };
@@ -101,105 +119,92 @@ export const dis = defineCommand<DisResult>({
     const operands =
       args.has("-b") && args.operands.length > 1 && args.operands[0]?.match(/^\d+$/) ? args.operands.slice(1) : args.operands;
     const [what, countText] = operands;
-    if (what === undefined || operands.length > 2) throw new UsageError("usage: dis [-rfludxs] address | symbol | (expression) [count]");
+    if (what === undefined || operands.length > 2) throw new UsageError("usage: dis [-rfludxsa] address | symbol | (expression) [count]");
     if (args.has("-r") && args.has("-f")) throw new UsageError("dis: -r ends at the address and -f starts there: choose one");
     const count = countText === undefined ? undefined : parseCount(countText);
     if (count !== undefined && count < 1) throw new UsageError(`dis: the count must be at least 1, not ${count}`);
     const radix = args.has("-x") ? 16 : args.has("-d") ? 10 : undefined;
-    const notes = args.has("-l") ? ["source lines need a vmlinux with debug information (dis -l)"] : [];
     const { kernel } = session;
     const address = parseAddress(kernel, what);
+    if (args.has("-s")) {
+      if (args.has("-r") || args.has("-f") || args.has("-a"))
+        throw new UsageError("dis: -s shows source text: it goes with none of -r, -f and -a");
+      return { lines: [], notes: [], source: sourceAt(session, kernel.arch.stripPointer(address), count) };
+    }
+    const lined = args.has("-l") || args.has("-a");
+    const notes = args.has("-l") && !kernel.debugInfo.present ? ["source lines need a vmlinux with debug information (dis -l)"] : [];
     const name = kernel.symbols.byName(what) === undefined ? undefined : what;
     if (name !== undefined) notes.push(...otherFunctions(kernel, name, address));
-    const decoded = choose(session, args, { address, isSymbol: name !== undefined, count });
+    const decoded = selectCode(session, args, { address, isSymbol: name !== undefined, count });
     const labeller = symbolLabeller(kernel);
     const label = (at: bigint) => labeller(at, false);
     const skip = skips.get(session) ?? 0;
-    const lines = lazy(() => describe(kernel, label, args.has("-u"), explainedFaults(kernel, decoded), skip));
+    const annotator = args.has("-a") && !args.has("-u") ? new Annotator(kernel, label, standingFrames(session)) : undefined;
+    const details: Details = { user: args.has("-u"), skip, lined: lined && kernel.debugInfo.present && !args.has("-u"), annotator };
+    const lines = lazy(() => describe(kernel, label, details, explainedFaults(kernel, decoded)));
     return { lines, notes, ...(radix === undefined ? {} : { radix }) };
   },
-  *text({ lines, notes, radix, skip }, layout) {
+  *text({ lines, notes, radix, skip, source }, layout) {
     if (skip !== undefined) {
       yield `encoded bytes being skipped after ud2a: ${skip}`;
       return;
     }
+    if (source !== undefined) {
+      yield* sourceLines(source);
+      return;
+    }
     for (const note of notes) yield `(${note})`;
-    for (const line of lines) yield disLine(line, radix ?? layout.radix);
+    let last: string | undefined;
+    for (const line of lines) {
+      const place = line.source === undefined ? undefined : `${line.source.file}: ${line.source.line}`;
+      if (place !== undefined && place !== last) yield place;
+      last = place ?? last;
+      yield disLine(line, radix ?? layout.radix);
+    }
   },
 });
 
-interface Place {
-  readonly address: VirtualAddress;
-  readonly isSymbol: boolean;
-  readonly count: number | undefined;
+/** How each instruction is told of. */
+interface Details {
+  /** It is user code: it has no symbols. */
+  readonly user: boolean;
+  /** Bytes behind ud2 that are data. */
+  readonly skip: number;
+  readonly lined: boolean;
+  readonly annotator: Annotator | undefined;
 }
 
-/** The instructions that the operands and options select. */
-function choose(session: Session, args: ParsedArguments, { address, isSymbol, count }: Place): () => Iterable<Decoded> {
-  const { kernel } = session;
-  if (args.has("-u")) {
-    const memory = contextUserSpace(session);
-    return () => take(instructionsFrom(kernel, memory, address), count ?? 1);
-  }
-  const memory: Memory = kernel.memory;
-  const at = kernel.arch.stripPointer(address);
-  const whole = count === undefined && (isSymbol || kernel.symbols.byAddress(at)?.offset === 0);
-  const range = args.has("-r") || args.has("-f") || whole ? functionAt(kernel, at) : undefined;
-  if (range !== undefined && args.has("-r")) return () => upTo(kernel, memory, range, at, count);
-  if (range !== undefined) {
-    const start = args.has("-f") ? at : range.start;
-    return () => take(withoutPadding(instructionsFrom(kernel, memory, start, range.end)), count);
-  }
-  return () => take(instructionsFrom(kernel, memory, at), count ?? 1);
+/** Throws LookupError, UnsupportedError where no source place is known. */
+function sourceAt(session: Session, address: VirtualAddress, count: number | undefined): DisSource {
+  const { kernel, settings } = session;
+  if (!kernel.debugInfo.present)
+    throw new UnsupportedError("-s: source text needs a vmlinux with debug information; without it use plain dis");
+  const row = kernel.debugInfo.line(address);
+  if (row === undefined) throw new LookupError(`no source line is known for ${kernel.symbolize(address) ?? address.toString(16)}`);
+  const file = compilersPath(kernel, row.file, address);
+  return { address, file, line: row.line, ...sourceText(settings, row.file, file, row.line, count) };
 }
 
-/**
- * The symbol table has no lengths: a function seems to reach to the next one. What follows a function's last jump, return or call of what does
- * not return is padding when it is nothing but no-operations up to the end.
- */
-function* withoutPadding(from: Iterable<Decoded>): Generator<Decoded, void, undefined> {
-  let ended = false;
-  let held: Decoded[] = [];
-  for (const item of from) {
-    const { flow, mnemonic } = item.instruction;
-    if (ended && /nop/.test(mnemonic)) {
-      held.push(item);
-      continue;
-    }
-    yield* held;
-    held = [];
-    yield item;
-    ended = flow !== "next" && flow !== "conditional" && flow !== "system";
-  }
+/** crash's layout: where it is, then the text with a star at the line. */
+function* sourceLines({ file, line, lines, missing }: DisSource): Generator<string, void, undefined> {
+  yield `FILE: ${file}`;
+  yield `LINE: ${line}`;
+  yield "";
+  if (lines === undefined) throw new LookupError(`the source is not available: ${missing}`);
+  for (const each of lines) yield `${each.here ? "*" : " "} ${each.line}\t${each.text}`;
+  yield "";
 }
 
-function* take(from: Iterable<Decoded>, count: number | undefined): Generator<Decoded, void, undefined> {
-  if (count === 0) return;
-  let left = count ?? Number.POSITIVE_INFINITY;
-  for (const item of from) {
-    yield item;
-    if (--left <= 0) return;
+/** Frames of the context task that were interrupted: registers are known at their very instruction. */
+function standingFrames(session: Session): readonly StandingFrame[] {
+  if (session.minimal === true) return [];
+  try {
+    return currentFrame(session).stack.frames.filter(({ kind }) => kind === "interrupted");
+  } catch (error) {
+    // Without a task or its stack there is nothing to add.
+    if (error instanceof InquestError) return [];
+    throw error;
   }
-}
-
-/** From the function's start to the instruction that holds the address; of those the last `count`. */
-function* upTo(
-  kernel: Kernel,
-  memory: Memory,
-  range: FunctionRange,
-  address: VirtualAddress,
-  count: number | undefined,
-): Generator<Decoded, void, undefined> {
-  const kept: Decoded[] = [];
-  for (const item of instructionsFrom(kernel, memory, range.start)) {
-    if (item.instruction.address > address) break;
-    if (count === undefined) yield item;
-    else {
-      kept.push(item);
-      if (kept.length > count) kept.shift();
-    }
-  }
-  yield* kept;
 }
 
 function* explainedFaults(kernel: Kernel, decoded: () => Iterable<Decoded>): Generator<Decoded, void, undefined> {
@@ -214,9 +219,8 @@ function* explainedFaults(kernel: Kernel, decoded: () => Iterable<Decoded>): Gen
 function* describe(
   kernel: Kernel,
   label: (address: bigint) => SymbolLabel | undefined,
-  user: boolean,
+  { user, skip, lined, annotator }: Details,
   decoded: Iterable<Decoded>,
-  skip: number,
 ): Generator<DisLine, void, undefined> {
   let skipTo: bigint | undefined;
   for (const { instruction, bytes } of decoded) {
@@ -228,6 +232,8 @@ function* describe(
     };
     const patched =
       !user && instruction.flow === "next" && /nop|xchg/.test(instruction.mnemonic) && isFtraceSite(kernel, instruction.address);
+    const row = lined ? kernel.debugInfo.line(instruction.address) : undefined;
+    const annotation = annotator?.annotate(instruction.address);
     yield {
       ...labelled(instruction.address),
       bytes: Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join(""),
@@ -240,6 +246,8 @@ function* describe(
         : { reference: perCpuReference(kernel, instruction) ?? labelled(instruction.reference) }),
       ...(instruction.note === undefined ? {} : { comment: instruction.note }),
       ...(patched ? { note: "FTRACE NOP" } : {}),
+      ...(row === undefined ? {} : { source: { file: row.file, line: row.line } }),
+      ...(annotation === undefined ? {} : { annotation }),
     };
   }
 }
@@ -253,13 +261,19 @@ function perCpuReference(kernel: Kernel, { operands, reference }: Instruction): 
   return { address: reference, symbol: { name: symbol.name, offset: distance(reference, symbol.address) } };
 }
 
-/** One line as crash shows it. */
+/** Columns of instructions that annotations stand behind. */
+const ANNOTATION_COLUMN = 48;
+
+/** One line as crash shows it; annotations behind a semicolon. */
 export function disLine(line: DisLine, radix: 10 | 16): string {
-  let text = `${line.symbol === undefined ? "   " : ""}${labelText(line, radix)}:\t${line.mnemonic}`;
+  let text = line.mnemonic;
   if (line.operands !== "") text += line.separator + line.operands;
   if (line.target?.symbol !== undefined) text += ` ${symbolText(line.target.symbol, radix)}`;
   if (line.reference !== undefined) text += `        # ${labelText(line.reference, radix)}`;
-  return `${text}${line.comment ?? ""}${line.note === undefined ? "" : ` [${line.note}]`}`;
+  text += `${line.comment ?? ""}${line.note === undefined ? "" : ` [${line.note}]`}`;
+  const said = line.annotation === undefined ? "" : annotationText(line.annotation, (symbol) => symbolText(symbol, radix));
+  if (said !== "") text = `${text.padEnd(ANNOTATION_COLUMN)}; ${said}`;
+  return `${line.symbol === undefined ? "   " : ""}${labelText(line, radix)}:\t${text}`;
 }
 
 /** `0xffffffff81000000 <symbol+16>` */

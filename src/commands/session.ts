@@ -32,6 +32,7 @@ export function defaultSettings(): Settings {
     debug: 0,
     console: "",
     scope: "",
+    src: "",
     edit: "emacs",
     error: "default",
     refresh: true,

@@ -108,9 +108,10 @@ class KernelFlowWorld implements FlowWorld {
     return this.#variables.get(key);
   }
 
-  /** Per-CPU variables that every function meets and BTF may not describe (it does on x86-64 since 5.5). */
+  /** Per-CPU variables that every function meets, where the dump describes none: the task, and the stack's canary of x86-64. */
   #usual(name: string): CType | undefined {
     const { task } = this;
+    if (name === "fixed_percpu_data") return this.#kernel.types.tryStruct(name)?.type;
     return name === "current_task" && task !== undefined ? { kind: "pointer", size: 8, target: task } : undefined;
   }
 }

@@ -26,7 +26,7 @@ import { isNoPointer, sameType } from "./shape.ts";
 /** What a memory operand touches. Absent members are not known. */
 export interface OperandFact {
   readonly memory: MemoryOperand;
-  /** In C, with names where they are known: "sk->sk_socket", "this_cpu runqueues.nr_running". */
+  /** In C, with names where they are known: "sk->sk_socket", "per_cpu(runqueues).nr_running". */
   readonly text?: string;
   /** Tag of the structure that the base points to: "struct sock". */
   readonly container?: string;
@@ -223,7 +223,7 @@ class KernelFunctionFlow implements FunctionFlow {
     const members = membersOf(place, memory.size);
     const path = members.map((each) => each.path).join("|");
     const rest = members.length === 0 ? variable.offset : 0;
-    const name = `${perCpu ? "this_cpu " : ""}${variable.name}`;
+    const name = perCpu ? `per_cpu(${variable.name})` : variable.name;
     const text = path === "" ? `${name}${rest === 0 ? "" : signed(BigInt(rest))}` : `${name}${path.startsWith("[") ? "" : "."}${path}`;
     const type = typeRead(members, memory.size, sameType);
     return {

@@ -261,7 +261,7 @@ export function originText(origin: Origin, depth = 0): string | undefined {
     case "load": {
       if (origin.perCpu && (origin.variable === "current_task" || origin.member === "current_task")) return "current";
       if (origin.variable !== undefined) {
-        const name = origin.perCpu ? `this_cpu ${origin.variable}` : origin.variable;
+        const name = origin.perCpu ? `per_cpu(${origin.variable})` : origin.variable;
         return origin.member === undefined ? name : dotted(name, origin.member, ".");
       }
       if (origin.member === undefined) return undefined;
@@ -276,7 +276,11 @@ export function originText(origin: Origin, depth = 0): string | undefined {
     case "constant":
       return origin.value < 10n ? origin.value.toString() : `0x${origin.value.toString(16)}`;
     case "address":
-      return origin.variable === undefined ? `0x${origin.address.toString(16)}` : `&${origin.perCpu ? "this_cpu " : ""}${origin.variable}`;
+      return origin.variable === undefined
+        ? `0x${origin.address.toString(16)}`
+        : origin.perCpu
+          ? `&per_cpu(${origin.variable})`
+          : `&${origin.variable}`;
     case "system":
       return origin.register === "sp_el0" ? "current" : undefined;
     case "stack":
@@ -299,6 +303,6 @@ export function originText(origin: Origin, depth = 0): string | undefined {
 }
 
 function dotted(base: string, member: string, between: "." | "->"): string {
-  const plain = /^[&*]|[ ]/.test(base) && !base.startsWith("(") && !base.startsWith("this_cpu ") ? `(${base})` : base;
+  const plain = /^[&*]|[ ]/.test(base) && !base.startsWith("(") ? `(${base})` : base;
   return member.startsWith("[") ? `${plain}${member}` : `${plain}${between}${member}`;
 }

@@ -73,10 +73,10 @@ function joinConstant(value: bigint, other: Shape): Shape | undefined {
 function joinPointers(a: PointerShape, b: PointerShape): Shape | undefined {
   if (!sameType(a.target, b.target)) return undefined;
   if (a.offset === b.offset && a.stride === b.stride) return a;
-  // A pointer that walks through an array of its target.
+  // A pointer that walks through an array of its target, from its start: what begins behind it (`header + 1`) may be of another type.
   const size = sizeOf(a.target);
-  const whole = size > 0 && (a.offset - b.offset) % size === 0 && a.stride % size === 0 && b.stride % size === 0;
-  return whole ? { ...a, offset: ((a.offset % size) + size) % size, stride: size } : undefined;
+  const whole = size > 0 && a.offset % size === 0 && b.offset % size === 0 && a.stride % size === 0 && b.stride % size === 0;
+  return whole && (a.offset === 0 || b.offset === 0) ? { ...a, offset: 0, stride: size } : undefined;
 }
 
 export function sameShape(a: Shape | undefined, b: Shape | undefined): boolean {

@@ -72,6 +72,7 @@ export const VARIABLES: readonly Variable[] = [
   flag("null-stop", "nullStop", "character arrays are printed up to their first NUL"),
   flag("gdb", "gdb", "accepted; there is no gdb inside"),
   text("scope", "scope", "accepted; needs a vmlinux with debug information", "0 (not set)"),
+  text("src", "src", "directory of the kernel's source, for dis -s"),
   choice("offline", "offline", ["show", "hide"], "offline CPUs in per-CPU output"),
   flag("redzone", "redzone", "addresses of slab objects are those behind the left red zone"),
   text("error", "error", "accepted; errors go to the standard error, never into a pipe or file"),
@@ -107,7 +108,7 @@ function count(name: string, key: "printMax" | "debug", help: string): Variable 
   };
 }
 
-function text(name: string, key: "console" | "scope" | "error", help: string, unset = "(not set)"): Variable {
+function text(name: string, key: "console" | "scope" | "error" | "src", help: string, unset = "(not set)"): Variable {
   return {
     name,
     help,

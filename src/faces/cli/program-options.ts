@@ -26,6 +26,8 @@ export interface ProgramOptions {
   readonly searchDebugInfo: boolean;
   readonly forceVmlinux: boolean;
   readonly debuginfod: boolean;
+  /** `--src`: directory of the kernel's source. */
+  readonly src: string | undefined;
   /** False with `--no-cache`: nothing is kept from run to run. */
   readonly cache: boolean;
 }
@@ -50,6 +52,7 @@ one, it is looked for where distributions install it, and used when its build-id
   --debug-dir DIR     look for the vmlinux and for modules' debug files here first; may be repeated
   --no-debug-info     do not look for debug files
   --debuginfod        fetch the vmlinux from the servers in DEBUGINFOD_URLS when it is not found
+  --src DIR           the kernel's source, for dis -s
   --no-cache          do not use or write the index of names in INQUEST_CACHE_DIR (default ~/.cache/inquest)
   --force-vmlinux     use the given vmlinux although it is of another build
   --hex, --dec        radix of printed numbers
@@ -126,6 +129,7 @@ export function parseProgramOptions(words: readonly string[]): ProgramOptions {
     .option("--no-debug-info")
     .option("--force-vmlinux")
     .option("--debuginfod")
+    .option("--src <directory>")
     .option("--no-cache")
     .helpOption(false)
     .exitOverride()
@@ -156,6 +160,7 @@ export function parseProgramOptions(words: readonly string[]): ProgramOptions {
     debugInfo: boolean;
     forceVmlinux?: boolean;
     debuginfod?: boolean;
+    src?: string;
     cache: boolean;
   }>();
   return {
@@ -177,6 +182,7 @@ export function parseProgramOptions(words: readonly string[]): ProgramOptions {
     searchDebugInfo: found.debugInfo,
     forceVmlinux: found.forceVmlinux ?? false,
     debuginfod: found.debuginfod ?? false,
+    src: found.src,
     cache: found.cache,
   };
 }
