@@ -15,6 +15,10 @@ describe("list_heads", () => {
     expect(run(`list node.link -e ${links[1]} -H head`)).toEqual([a]);
   });
 
+  test("a list without entries says so", () => {
+    expect(run(`list -e ${links[0]} -H head`)).toEqual(["(empty)"]);
+  });
+
   test("-r from one list_head to the one before", () => {
     expect(run(`list list_head.next -r ${links[2]} -e ${HEAD.toString(16)}`)).toEqual([links[2], links[1], links[0]]);
   });

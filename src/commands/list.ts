@@ -73,10 +73,13 @@ export const list = defineCommand<ListResult>({
   run: runList,
   *text({ entries, raw, radix }, layout) {
     const shown = radix ?? layout.radix;
+    let empty = true;
     for (const { address, structures } of entries) {
+      empty = false;
       yield address.toString(16);
       for (const structure of structures ?? []) yield* nodeStructureLines(structure, raw, shown);
     }
+    if (empty) yield "(empty)";
   },
 });
 
