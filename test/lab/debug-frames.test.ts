@@ -42,6 +42,10 @@ const KNOWN: readonly { readonly why: string; readonly is: (difference: string) 
     is: (text) => text.includes(":do_compat_epoll_pwait ") && text.includes(":do_epoll_pwait "),
   },
   {
+    why: "drgn names the assembler function around the label that the kernel's own traces name",
+    is: (text) => text.includes(":end_repeat_nmi ") && text.includes(":asm_exc_nmi "),
+  },
+  {
     why: "arm64: drgn takes the caller of a call to address 0 from x30 minus 4",
     is: (text) => text.includes(" 0:? ") && text.includes(" fffffffffffffffc:"),
   },
