@@ -179,7 +179,7 @@ function sourceAt(session: Session, address: VirtualAddress, count: number | und
   const { kernel, settings } = session;
   if (!kernel.debugInfo.present)
     throw new UnsupportedError("-s: source text needs a vmlinux with debug information; without it use plain dis");
-  const row = kernel.debugInfo.line(address);
+  const row = kernel.debugInfo.statement(address);
   if (row === undefined) throw new LookupError(`no source line is known for ${kernel.symbolize(address) ?? address.toString(16)}`);
   const file = compilersPath(kernel, row.file, address);
   return { address, file, line: row.line, ...sourceText(settings, row.file, file, row.line, count) };
@@ -232,7 +232,7 @@ function* describe(
     };
     const patched =
       !user && instruction.flow === "next" && /nop|xchg/.test(instruction.mnemonic) && isFtraceSite(kernel, instruction.address);
-    const row = lined ? kernel.debugInfo.line(instruction.address) : undefined;
+    const row = lined ? kernel.debugInfo.statement(instruction.address) : undefined;
     const annotation = annotator?.annotate(instruction.address);
     yield {
       ...labelled(instruction.address),

@@ -102,6 +102,8 @@ export interface DebugInfo extends TypeSource {
   readonly file: string;
   /** Line table's answer for an address; undefined where it has none. */
   lineAt(address: bigint): LineRow | undefined;
+  /** The row that gdb shows for an address: of several at one address the last that begins a statement. As lineAt where that is absent. */
+  statementAt?(address: bigint): LineRow | undefined;
   /** Rows of a function or any range, in address order. */
   lines(range: AddressRange): Iterable<LineRow>;
   /** Addresses of a source line (`file` may be a path's tail: "mm/slub.c"); the first row of each run of rows. */

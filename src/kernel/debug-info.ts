@@ -90,6 +90,12 @@ export class KernelDebugInfo {
     return found?.info.lineAt(found.link);
   }
 
+  /** The source line that gdb shows for an instruction: where several begin at one address, the last that begins a statement. */
+  statement(address: VirtualAddress): LineRow | undefined {
+    const found = this.at(address);
+    return found?.info.statementAt === undefined ? found?.info.lineAt(found.link) : found.info.statementAt(found.link);
+  }
+
   /** Scopes around an instruction, innermost first, the function last; addresses in them are link-time. */
   scopes(address: VirtualAddress): readonly Scope[] {
     const found = this.at(address);

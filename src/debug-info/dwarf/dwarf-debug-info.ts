@@ -135,6 +135,10 @@ export class DwarfDebugInfo implements DebugInfo {
     return this.#lines.at(address);
   }
 
+  statementAt(address: bigint): LineRow | undefined {
+    return this.#lines.statementAt(address);
+  }
+
   lines(range: AddressRange): Iterable<LineRow> {
     return this.#lines.rows(range);
   }

@@ -54,13 +54,32 @@ export class LineTable {
       const range = { low: unsignedAddress(low), high: unsignedAddress(high) };
       return { range, file: this.fileName(file) ?? "?", line, column, statement };
     }
+    const covering = this.#covering(signedAddress(address));
+    // The last of several rows at one address: those before it cover nothing.
+    return covering === undefined ? undefined : this.#row(covering.row);
+  }
+
+  /**
+   * The row that gdb shows for an address: of several at one address the last that begins a statement. The others name where the
+   * instruction itself comes from, this one what a reader of the source would say happens here.
+   */
+  statementRow(address: bigint): LineRow | undefined {
+    const found = this.#covering(signedAddress(address));
+    if (found === undefined) return undefined;
+    const { addresses, statements, lines } = this.#run();
+    for (let row = found.row; row >= found.first && addresses[row] === addresses[found.row] && lines[row] !== 0; row--) {
+      if (statements[row] === 1) return { ...this.#row(row), range: this.#row(found.row).range };
+    }
+    return this.#row(found.row);
+  }
+
+  /** The last row at or before an address, and the first one of its sequence. */
+  #covering(wanted: number): { readonly row: number; readonly first: number } | undefined {
     const { addresses, firsts, lasts } = this.#run();
-    const wanted = signedAddress(address);
     const sequence = lastNotAbove(firsts.length, (i) => addresses[firsts[i]!]!, wanted);
     if (sequence < 0 || !(wanted < addresses[lasts[sequence]!]!)) return undefined;
     const first = firsts[sequence]!;
-    // The last of several rows at one address: those before it cover nothing.
-    return this.#row(first + lastNotAbove(lasts[sequence]! - first, (i) => addresses[first + i]!, wanted));
+    return { row: first + lastNotAbove(lasts[sequence]! - first, (i) => addresses[first + i]!, wanted), first };
   }
 
   /** Rows that touch a range, in ascending order; rows that cover nothing are left out. */

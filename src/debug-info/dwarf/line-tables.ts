@@ -47,6 +47,12 @@ export class LineTables {
     return unit === undefined ? undefined : this.of(unit)?.row(address);
   }
 
+  /** The row that gdb shows for a link-time address. */
+  statementAt(address: bigint): LineRow | undefined {
+    const unit = this.#units.at(address);
+    return unit === undefined ? undefined : this.of(unit)?.statementRow(address);
+  }
+
   /** Rows of a range, across units, in ascending order. */
   *rows(range: AddressRange): Iterable<LineRow> {
     for (let low = range.low; low < range.high; ) {
