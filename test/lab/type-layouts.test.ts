@@ -4,7 +4,7 @@
  */
 import { existsSync } from "node:fs";
 import { beforeAll, describe, expect, test } from "vitest";
-import { cachedCases } from "../../lab/case-record.ts";
+import { builtCases, cachedCases } from "../../lab/case-record.ts";
 import { cacheDir } from "../../lab/paths.ts";
 import { cachedPeers, runPeer } from "../../lab/peers.ts";
 import { FormatError } from "../../src/bytes/errors.ts";
@@ -16,7 +16,8 @@ import { DwarfDebugInfo } from "../../src/debug-info/dwarf/dwarf-debug-info.ts";
 import { openKernel } from "../../src/kernel/open.ts";
 import { contentAsBtf, DRGN_LAYOUTS, layoutOf, sample, sizedSymbols } from "../support/type-layouts.ts";
 
-const cases = cachedCases().filter(
+/** Kernels that the lab built have no BTF: drgn and the symbols remain. */
+const cases = [...cachedCases(), ...builtCases()].filter(
   (made, index, all) =>
     made.vmlinux !== undefined && existsSync(made.vmlinux) && all.findIndex((other) => other.vmlinux === made.vmlinux) === index,
 );
@@ -87,28 +88,29 @@ function enumOf(btf: Btf, id: number): EnumType | undefined {
 }
 
 describe.each(cases.map((made) => [made.release, made] as const))("%s", (_release, made) => {
+  const built = made.kernel.buildDir !== undefined;
   let btf: Btf;
   let dwarf: DwarfDebugInfo;
   let structs: (readonly ["struct" | "union", string])[];
 
   beforeAll(async () => {
-    btf = (await openKernel(made.dumps[0]?.files ?? [])).types.sources[0] as Btf;
+    if (!built) btf = (await openKernel(made.dumps[0]?.files ?? [])).types.sources[0] as Btf;
     dwarf = DwarfDebugInfo.open(DebugFile.open(openFile(made.vmlinux as string)), "vmlinux");
-    const names = (["struct", "union"] as const).flatMap((key) => all(btf, key).map((name) => `${key} ${name}`));
+    const names = (["struct", "union"] as const).flatMap((key) => all(built ? dwarf : btf, key).map((name) => `${key} ${name}`));
     structs = sample(names, 2000).map((name) => name.split(" ") as ["struct" | "union", string]);
   });
 
-  test("2,000 structures and unions are the same in BTF and DWARF", () => {
+  test.skipIf(built)("2,000 structures and unions are the same in BTF and DWARF", () => {
     expect(structs.length).toBe(2000);
     expect(structs.flatMap(([key, name]) => compare(key, [name], btf, dwarf))).toEqual([]);
   });
 
-  test("enums, typedefs, base types and prototypes too", () => {
+  test.skipIf(built)("enums, typedefs, base types and prototypes too", () => {
     const keys = ["enum", "typedef", "base", "function"] as const;
     expect(keys.flatMap((key) => compare(key, sample(all(btf, key), 1500), btf, dwarf))).toEqual([]);
   });
 
-  test("enum constants too", () => {
+  test.skipIf(built)("enum constants too", () => {
     // Several enums may have a constant of one name; anonymous ones have most of them.
     const values = new Map<string, bigint[]>();
     let whole = false;
@@ -156,7 +158,7 @@ describe.each(cases.map((made) => [made.release, made] as const))("%s", (_releas
     const some = (kind: "function" | "object", count: number) =>
       sample(
         [...symbols].filter(([name, each]) => each.kind === kind && !foreign.test(name)).map(([name]) => name),
-        400,
+        count,
       ).flatMap((name) => symbols.get(name) ?? []);
     const functions = some("function", 400);
     // GCC before 13 on arm64 lets them begin behind the instructions that ftrace patches.
@@ -165,7 +167,12 @@ describe.each(cases.map((made) => [made.release, made] as const))("%s", (_releas
       dwarf.functions(name.replace(/\..*/, "")).some(({ ranges }) => ranges.some(({ low }) => low >= address && low - address <= gap)),
     );
     expect(found.length).toBeGreaterThan(functions.length * 0.94);
-    expect(found.filter(({ name, address }) => dwarf.scopesAt(address).at(-1)?.name !== name.replace(/\..*/, ""))).toEqual([]);
+    // Assembler gives one function several names: __memcpy, memcpy.
+    const other = found.filter(({ name, address }) => {
+      const scope = dwarf.scopesAt(address).at(-1);
+      return scope?.name !== name.replace(/\..*/, "") && scope?.entry !== address;
+    });
+    expect(other).toEqual([]);
     // A static variable of a function has a number behind its name, and is not looked for where the file has one of that name.
     const variables = some("object", 150);
     const known = variables.filter(({ name, address }) => {

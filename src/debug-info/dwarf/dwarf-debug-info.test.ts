@@ -63,6 +63,7 @@ describe("types by name", () => {
   it("complete what another unit only declares", () => {
     const info = open([a, b]);
     expect(target(info)).toBe(info.find("struct", "far"));
+    expect(open([a]).names("struct", "", 10)).toEqual(["holder", "same", "twice"]);
     expect(target(open([a]))).toEqual({ kind: "forward", of: "struct", name: "far" });
   });
 

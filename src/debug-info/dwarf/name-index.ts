@@ -174,10 +174,13 @@ export class NameIndex {
     return { unit: unitStart[unit[record] as number] as number, die: die[record] as number };
   }
 
+  /** Whether there is something of a kind to show: a tag that is only declared has nothing. */
   #has(number: number, wanted: number): boolean {
     const { first, kind } = this.arrays;
+    const declared = wanted > KINDS.indexOf("enum");
     for (let record = first[number] as number; record < (first[number + 1] as number); record++) {
-      if (((kind[record] as number) & 15) === wanted) return true;
+      const tagged = kind[record] as number;
+      if ((tagged & 15) === wanted && (declared || tagged >> 4 === RANK_DEFINITION)) return true;
     }
     return false;
   }
