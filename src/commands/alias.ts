@@ -46,6 +46,7 @@ export const alias = defineCommand<AliasResult>({
     session.aliases.set(name.text, { line: command, origin: "runtime" });
     return { aliases: list().filter(({ alias: key }) => key === name.text) };
   },
+  api: () => "// alias is for the prompt: a script gives names with const",
   *text({ aliases, deleted }) {
     if (deleted !== undefined) yield `alias deleted: ${deleted}`;
     if (aliases.length === 0) return;

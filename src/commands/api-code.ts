@@ -6,9 +6,9 @@
  *                      return { tasks: kernel.tasks().map(({ pid, comm, address }) => ({ pid, comm, address })) };
  *                    }
  *
- * What the function returns holds the same data as the command's own result, under the same names, as far as the library has it.
+ * What the function returns holds the same data as the command's own result, under the same names, as far as the library has it. A body
+ * that is only a comment says why there is nothing to call.
  */
-import { UnsupportedError } from "../bytes/errors.ts";
 import { parseArguments } from "./arguments.ts";
 import type { Command, CommandOutcome, Session } from "./command.ts";
 import { splitWords, type Word } from "./support/words.ts";
@@ -26,15 +26,25 @@ export function wantsApi(words: readonly Word[]): boolean {
   return words.some(({ text, quoted }) => text === FLAG && !quoted);
 }
 
-/** The outcome of a line with --api. Throws UnsupportedError for a command that answers nothing that the library could. */
+/** The outcome of a line with --api. Throws what the line itself would: for an unknown symbol there is no code. */
 export function apiOutcome(session: Session, command: Command, words: readonly Word[], line: string): CommandOutcome {
-  const { name } = command.spec;
   const rest = withoutFlag(words, line);
-  const parsed = parseArguments(command.spec, command.spec.rawLine === true ? [] : splitWords(rest), rest);
-  const body = command.api?.(session, parsed);
-  if (body === undefined) throw new UnsupportedError(`${name} is for the prompt: the library has nothing that it would call`);
-  const result: ApiResult = { code: apiModule(`${name} ${rest}`.trimEnd(), body) };
+  const result: ApiResult = { code: apiModule(`${command.spec.name} ${rest}`.trimEnd(), apiBody(session, command, rest)) };
   return { command, args: words.map(({ text }) => text), result, text: () => result.code };
+}
+
+/**
+ * Body of a function of `kernel` that answers what the command does. Where the library has no call for it, it runs the command.
+ * @param line what stands behind the command's name
+ */
+export function apiBody(session: Session, command: Command, line: string): string {
+  const { spec } = command;
+  const words = spec.rawLine === true ? [] : splitWords(line);
+  const body = command.api?.(session, parseArguments(spec, words, line));
+  if (body !== undefined) return body;
+  const needs = spec.needsDisassembler;
+  const prepare = (typeof needs === "function" ? needs(line) : needs === true) ? "await kernel.loadDisassembler();\n" : "";
+  return `${prepare}return kernel.run(${literal(`${spec.name} ${line}`.trimEnd())});`;
 }
 
 function withoutFlag(words: readonly Word[], line: string): string {

@@ -1,4 +1,6 @@
 /** `ascii`: the characters in a hexadecimal word, or a chart of ASCII. */
+
+import { asciiApi } from "./api/memory.ts";
 import { defineCommand } from "./command.ts";
 import { parseHex } from "./support/numbers.ts";
 
@@ -30,6 +32,7 @@ export const ascii = defineCommand<AsciiResult>({
   run: (_session, { operands }) => ({
     words: operands.map((operand) => ({ value: parseHex(operand), text: characters(parseHex(operand)) })),
   }),
+  api: (_session, { operands }) => asciiApi(operands.map((operand) => ({ value: parseHex(operand), text: characters(parseHex(operand)) }))),
   *text({ words }) {
     if (words.length === 0) yield* chart();
     for (const { value, text } of words) yield `${value.toString(16).padStart(16, "0")}: ${text}`;

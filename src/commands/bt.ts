@@ -6,6 +6,7 @@ import { cpuMasks } from "../linux/cpu.ts";
 import { panicTask } from "../linux/panic-task.ts";
 import { activeTasks, readTask, type Task, taskTable, threadsOf } from "../linux/task.ts";
 import type { StackFrame, UnwoundStack } from "../stack/frame.ts";
+import { btApi } from "./api/tasks.ts";
 import type { ParsedArguments } from "./arguments.ts";
 import { cpuStacks, overflows, refers, taskStackResult } from "./bt/queries.ts";
 import { type BtResult, type BtStack, type BtView, VIEW } from "./bt/result.ts";
@@ -66,6 +67,12 @@ export const bt = defineCommand<BtResult>({
     });
     return { [VIEW]: view, stacks };
   },
+  api: (session, args) =>
+    btApi(
+      session,
+      args,
+      BT_SPEC.options.map(({ flag }) => flag),
+    ),
   *text(result, { radix }) {
     const view = result[VIEW];
     if (result.overflows !== undefined) {

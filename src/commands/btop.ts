@@ -1,5 +1,6 @@
 /** `btop`: physical addresses to page frame numbers. */
 import { UsageError } from "../bytes/errors.ts";
+import { pagesApi } from "./api/memory.ts";
 import { defineCommand } from "./command.ts";
 import { parseHex } from "./support/numbers.ts";
 
@@ -23,6 +24,7 @@ export const btop = defineCommand<BtopResult>({
     const shift = BigInt(kernel.arch.pageShift);
     return { pages: operands.map(parseHex).map((address) => ({ address, pfn: address >> shift })) };
   },
+  api: (_session, { operands }) => pagesApi("address", operands.map(parseHex)),
   *text({ pages }) {
     for (const { address, pfn } of pages) yield `${address.toString(16)}: ${pfn.toString(16)}`;
   },

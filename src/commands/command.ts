@@ -63,10 +63,10 @@ export interface Command<Result = unknown> {
   /** Lines without line ends. */
   text(result: Result, layout: Layout): Iterable<string>;
   /**
-   * `--api`: body of a function of the library's `kernel` that returns the same data as run(); see api-code.ts. Absent for commands
-   * that only change the session.
+   * `--api`: body of a function of the library's `kernel` that returns the same data as run(); see api-code.ts. undefined for forms that
+   * the library has no call for: the code then runs the command. Commands that only change the session give a comment.
    */
-  api?(session: Session, args: ParsedArguments): string;
+  api?(session: Session, args: ParsedArguments): string | undefined;
 }
 
 /** How text is laid out; everything a projection may depend on beside the result. */

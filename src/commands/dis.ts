@@ -5,6 +5,7 @@ import { InquestError, LookupError, UnsupportedError, UsageError } from "../byte
 import { isPerCpu } from "../kernel/expression/scope.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import { isFtraceSite } from "../linux/ftrace.ts";
+import { disApi } from "./api/memory.ts";
 import type { ParsedArguments } from "./arguments.ts";
 import { defineCommand, type Session } from "./command.ts";
 import { type Annotation, Annotator, annotationText, type StandingFrame } from "./support/annotation.ts";
@@ -144,6 +145,7 @@ export const dis = defineCommand<DisResult>({
     const lines = lazy(() => describe(kernel, label, details, explainedFaults(kernel, decoded)));
     return { lines, notes, ...(radix === undefined ? {} : { radix }) };
   },
+  api: (_session, args) => disApi(args),
   *text({ lines, notes, radix, skip, source }, layout) {
     if (skip !== undefined) {
       yield `encoded bytes being skipped after ud2a: ${skip}`;

@@ -1,6 +1,7 @@
 /** `eval`: a number or expression in hexadecimal, decimal, octal and binary. */
 import { UsageError } from "../bytes/errors.ts";
-import { defineCommand } from "./command.ts";
+import { evalApi } from "./api/memory.ts";
+import { type Command, defineCommand } from "./command.ts";
 import { evaluate } from "./support/evaluate.ts";
 
 export interface EvalResult {
@@ -15,7 +16,7 @@ export interface EvalResult {
 
 const WORD = (1n << 64n) - 1n;
 
-export const evalCommand = defineCommand<EvalResult>({
+export const evalCommand: Command<EvalResult> = defineCommand<EvalResult>({
   spec: {
     name: "eval",
     summary: "evaluate a number or expression",
@@ -56,6 +57,10 @@ export const evalCommand = defineCommand<EvalResult>({
       decimal: value.toString(),
       ...(bits ? { bitsSet: setBits(value) } : {}),
     };
+  },
+  api(session, args) {
+    const { value, bitsSet } = evalCommand.run(session, args);
+    return evalApi(session.kernel, args.line.replace(/^(-[bl]+\s+)*/, ""), value, bitsSet !== undefined);
   },
   *text({ value, signed, decimal, bitsSet }) {
     const size = sizeText(value);

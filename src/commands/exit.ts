@@ -16,5 +16,6 @@ export const exit = defineCommand<Record<never, never>>({
     session.finished = true;
     return {};
   },
+  api: () => "// exit is for the prompt: a script ends where its function returns",
   text: () => [],
 });

@@ -3,6 +3,7 @@
 import { hex16 } from "../bytes/address.ts";
 import { InquestError, UnsupportedError, UsageError } from "../bytes/errors.ts";
 import type { Task } from "../linux/task.ts";
+import { foreachApi } from "./api/tasks.ts";
 import { type CommandOutcome, defineCommand, type Session } from "./command.ts";
 import { describeError } from "./json.ts";
 import { type ResolvedLine, resolveLine, runResolved } from "./run-line.ts";
@@ -65,6 +66,7 @@ export const foreach = defineCommand<ForeachResult>({
     const runs = command === "ps" ? together(session, resolved, tasks) : oneByOne(session, resolved, tasks);
     return { command, runs, toJSON: () => joined(command, runs) };
   },
+  api: (session, { line }) => foreachApi(session, line),
   *text({ command, runs }, layout) {
     let first = true;
     const tally = new Tally(command);

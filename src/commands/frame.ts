@@ -1,5 +1,6 @@
 /** `frame`, `up` and `down`: the frame of the context task whose registers and variables expressions see. */
 import { UsageError } from "../bytes/errors.ts";
+import { frameApi } from "./api/tasks.ts";
 import type { ParsedArguments } from "./arguments.ts";
 import { defineCommand, type Session } from "./command.ts";
 import { chooseFrame, currentFrame } from "./support/frame-context.ts";
@@ -34,6 +35,7 @@ export const frame = defineCommand<FrameResult>({
     const current = word === undefined ? currentFrame(session) : chooseFrame(session, wholeNumber(word));
     return { frame: shownFrame(session, current) };
   },
+  api: (session, { operands: [word] }) => frameApi(session, 0, word === undefined ? undefined : wholeNumber(word)),
   text: ({ frame: shown }, { radix }) => [frameLine(shown, radix)],
 });
 
@@ -49,6 +51,7 @@ function mover(name: "up" | "down", step: 1 | -1) {
       examples: [[`${name} 2`, "two frames further"]],
     },
     run: (session, args) => ({ frame: shownFrame(session, moved(session, args, step)) }),
+    api: (session, { operands: [count] }) => frameApi(session, step * (count === undefined ? 1 : parseCount(count)), undefined),
     text: ({ frame: shown }, { radix }) => [frameLine(shown, radix)],
   });
 }

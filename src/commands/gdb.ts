@@ -1,6 +1,8 @@
 /** `gdb`: the rest of the line is a command; gdb's own names (print, x, ptype, info, …) are commands of Inquest. */
 import { LookupError, UsageError } from "../bytes/errors.ts";
 import { declare } from "../debug-info/c-format-type.ts";
+import { whatisApi } from "./api/values.ts";
+import { apiBody } from "./api-code.ts";
 import { type CommandOutcome, defineCommand } from "./command.ts";
 import { typeOfText } from "./support/type-operand.ts";
 
@@ -39,6 +41,16 @@ export const gdb = defineCommand<GdbResult>({
       return result;
     }
     throw new LookupError(`there is no gdb inside, and no command "${word === "" ? line : word}" of its`);
+  },
+  api(session, { line }) {
+    const [, word = "", rest = ""] = /^([A-Za-z]+)(.*)$/s.exec(line) ?? [];
+    if (word === "whatis") return whatisApi(rest.trim(), { kind: "expression" }, false)?.replace('kind: "expression", ', "");
+    const name = RENAMED[word] ?? word;
+    const command = session.registry.find(name);
+    if (command === undefined) return undefined;
+    const code = apiBody(session, command, rest.trim());
+    const call = /\bawait\b/.test(code) ? "await (async () => {" : "(() => {";
+    return `const result = ${call}\n${code.replace(/^(?=.)/gm, "  ")}\n})();\nreturn { command: ${JSON.stringify(name)}, result };`;
   },
   *text(result, layout) {
     const outcome = outcomes.get(result);

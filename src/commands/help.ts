@@ -56,6 +56,7 @@ export const help = defineCommand<HelpResult>({
     }
     return { pages };
   },
+  api: () => "// help is for the prompt: the library's pages are made by npm run api",
   *text({ commands, pages, topic, facts, notes }) {
     if (commands !== undefined) yield* table(commands);
     for (const [index, spec] of (pages ?? []).entries()) {

@@ -1,6 +1,8 @@
 /** `info`: gdb's questions about the program: a symbol at an address, a source line, the current frame and its variables. */
 import { UsageError } from "../bytes/errors.ts";
-import { defineCommand, type Session } from "./command.ts";
+import { symbolInfoApi } from "./api/system.ts";
+import { frameInfoApi } from "./api/tasks.ts";
+import { type Command, defineCommand, type Session } from "./command.ts";
 import { frameInfo, registerInfo, variableInfo } from "./support/info-frame.ts";
 import { addressInfo, lineInfo, scopeInfo, symbolInfo } from "./support/info-symbol.ts";
 import { nearestNames } from "./support/nearest.ts";
@@ -36,7 +38,7 @@ const TOPICS: readonly Topic[] = [
 /** For completion. */
 export const INFO_TOPICS: readonly string[] = TOPICS.map(({ name }) => name);
 
-export const info = defineCommand<InfoResult>({
+export const info: Command<InfoResult> = defineCommand<InfoResult>({
   spec: {
     name: "info",
     summary: "symbols, source lines, the current frame and its variables, in gdb's words",
@@ -59,6 +61,18 @@ export const info = defineCommand<InfoResult>({
     const [, word = "", operands = ""] = /^(\S+)\s*(.*)$/s.exec(line) ?? [];
     const topic = findTopic(word);
     return { topic: topic.name, ...topic.answer(session, operands.trim()) };
+  },
+  api(session, args) {
+    const { topic, data } = info.run(session, args);
+    const { registers = [] } = data as { readonly registers?: readonly { readonly name: string }[] };
+    return (
+      symbolInfoApi(topic, data as object) ??
+      frameInfoApi(
+        session,
+        topic,
+        registers.map(({ name }) => name),
+      )
+    );
   },
   text: ({ text }) => text,
 });

@@ -3,6 +3,7 @@ import { add, hex16, type VirtualAddress, virtual } from "../bytes/address.ts";
 import { CorruptionError, FaultError, UsageError } from "../bytes/errors.ts";
 import { strip } from "../debug-info/c-type.ts";
 import type { Kernel } from "../kernel/kernel.ts";
+import { listApi } from "./api/values.ts";
 import type { ParsedArguments } from "./arguments.ts";
 import { defineCommand, type Session } from "./command.ts";
 import { lazy } from "./support/lazy.ts";
@@ -71,6 +72,12 @@ export const list = defineCommand<ListResult>({
     ],
   },
   run: runList,
+  api(session, args) {
+    runList(session, args);
+    const { startWord } = operands(session.kernel, args);
+    const member = args.value("-o") ?? args.operands.find((word) => word !== startWord);
+    return listApi(session.kernel, args, { typed: startWord, start: parseAddress(session.kernel, startWord), member });
+  },
   *text({ entries, raw, radix }, layout) {
     const shown = radix ?? layout.radix;
     let empty = true;

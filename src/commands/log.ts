@@ -6,6 +6,7 @@ import type { LogRecord } from "../linux/log-record.ts";
 import { readLog } from "../linux/printk.ts";
 import { type SafeBuffer, safeBuffers } from "../linux/printk-safe.ts";
 import { logStampToDate } from "../linux/timekeeping.ts";
+import { logApi } from "./api/system.ts";
 import { defineCommand } from "./command.ts";
 import { dateText } from "./support/date-text.ts";
 
@@ -99,6 +100,7 @@ export const log = defineCommand<LogResult>({
     }
     return { records, notes, show, ...(stamps === undefined ? {} : { stamps }), toJSON: () => ({ records, notes, clearSequence }) };
   },
+  api: (_session, args) => logApi(args),
   *text(result) {
     for (const { text, type, queue } of result.audit ?? []) yield `type=${type} ${text}${queue === "audit_queue" ? "" : `   (${queue})`}`;
     if (result.audit?.length === 0) yield "log: kernel audit log is empty";

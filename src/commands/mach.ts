@@ -11,6 +11,7 @@ import { utsname } from "../linux/utsname.ts";
 import type { StackKind } from "../stack/frame.ts";
 import { StackMap } from "../stack/stack-map.ts";
 import { threadSize } from "../stack/task-stack.ts";
+import { machApi } from "./api/system.ts";
 import { defineCommand, type Session } from "./command.ts";
 import { sizeText } from "./support/date-text.ts";
 import { printValue } from "./support/print-value.ts";
@@ -97,6 +98,7 @@ export const mach = defineCommand<MachResult>({
       ...(radix === undefined ? {} : { radix }),
     };
   },
+  api: (session, args) => machApi(session.kernel, args, args.has("-c") ? cpuData(session).map(({ cpu }) => cpu) : []),
   *text({ facts, map, cpuInfo, radix }, layout) {
     if (facts !== undefined) yield* factLines(facts);
     if (map !== undefined) yield* mapLines(map);

@@ -6,6 +6,7 @@ import { type KernelModule, MODULES_BROKEN } from "../kernel/modules.ts";
 import { moduleDebug } from "../linux/module-debug.ts";
 import { type ModuleSection, moduleSections } from "../linux/module-sections.ts";
 import { taintLetters } from "../linux/taint.ts";
+import { modApi } from "./api/system.ts";
 import type { ParsedArguments } from "./arguments.ts";
 import { defineCommand, type Progress } from "./command.ts";
 import { nearestNames } from "./support/nearest.ts";
@@ -125,6 +126,7 @@ export const mod = defineCommand<ModResult>({
     const textBase = kernel.types.tryStruct("module_memory") !== undefined;
     return { modules: shown, view, textBase, notes, toJSON: () => ({ modules: shown, ...(notes.length === 0 ? {} : { notes }) }) };
   },
+  api: (_session, args) => modApi(args),
   *text({ modules, view, textBase, notes }) {
     if (view === "taints") yield* taintTable(modules);
     else if (view === "sections") yield* sectionTable(modules);

@@ -1,5 +1,6 @@
 /** `p`, and gdb's `print` and `output`: the value of a C expression, or of a per-CPU variable on chosen CPUs. */
 import { UsageError } from "../bytes/errors.ts";
+import { printApi } from "./api/values.ts";
 import type { ParsedArguments } from "./arguments.ts";
 import { type CommandSpec, defineCommand, type Layout, type Session } from "./command.ts";
 import { leadingSwitches } from "./support/leading-switches.ts";
@@ -50,6 +51,7 @@ export const p = defineCommand<PrintResult>({
     formats: true,
   },
   run: (session, args) => runPrint(session, args, "p", { labels: true, record: true }),
+  api: printCode,
   text: printText,
 });
 
@@ -67,6 +69,7 @@ export const print = defineCommand<PrintResult>({
     formats: true,
   },
   run: (session, args) => runPrint(session, args, "print", { labels: false, record: true }),
+  api: printCode,
   text: printText,
 });
 
@@ -83,6 +86,7 @@ export const output = defineCommand<PrintResult>({
     formats: true,
   },
   run: (session, args) => runPrint(session, args, "output", { labels: false, record: false }),
+  api: printCode,
   text: printText,
 });
 
@@ -101,6 +105,16 @@ function runPrint(
   const letter = format === undefined ? undefined : printFormat(format);
   const wishes = { user: switches.has("u"), format: letter, labels: how.labels && letter === undefined, record: how.record };
   return { ...printExpression(session, rest, wishes), ...(radix === undefined ? {} : { radix }) };
+}
+
+/** Without a format; `$` names of the session, and locals, are not the library's. */
+function printCode(session: Session, args: ParsedArguments): string | undefined {
+  const { format, rest: after } = splitFormat(args.line);
+  const { switches, rest } = leadingSwitches(after, "xdu");
+  if (format !== undefined || switches.has("u") || splitFormat(rest).format !== undefined || rest.includes("$")) return undefined;
+  const result = runPrint(session, args, "p", { labels: true, record: false });
+  const [, ...more] = result.values;
+  return more.length > 0 && result.values.some(({ cpu }) => cpu === undefined) ? undefined : printApi(rest, result);
 }
 
 function printFormat(text: string): FormatLetter | undefined {

@@ -1,5 +1,6 @@
 /** `ps`: tasks. */
 import { UsageError } from "../bytes/errors.ts";
+import { psApi } from "./api/tasks.ts";
 import { defineCommand } from "./command.ts";
 import { lazy } from "./support/lazy.ts";
 import { psTable, type TableExtra, tableExtra } from "./support/ps-table.ts";
@@ -83,6 +84,7 @@ export const ps = defineCommand<PsResult>({
     });
     return { tasks: rows, header, ...(column === undefined ? {} : { column }), notes: [], toJSON: () => ({ tasks: rows }) };
   },
+  api: psApi,
   *text({ tasks, view, header, column }) {
     if (tasks !== undefined) yield* psTable(tasks, header, column);
     if (view !== undefined) yield* viewLines(view);

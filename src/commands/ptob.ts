@@ -1,5 +1,6 @@
 /** `ptob`: page frame numbers to physical addresses. */
 import { UsageError } from "../bytes/errors.ts";
+import { pagesApi } from "./api/memory.ts";
 import { defineCommand } from "./command.ts";
 import { evaluate } from "./support/evaluate.ts";
 
@@ -35,6 +36,11 @@ export const ptob = defineCommand<PtobResult>({
       }),
     };
   },
+  api: (_session, { operands }) =>
+    pagesApi(
+      "pfn",
+      operands.map((operand) => evaluate(operand, { radix: 10 })),
+    ),
   *text({ pages }) {
     for (const { pfn, address } of pages) yield `${pfn.toString(16)}: ${address.toString(16)}`;
   },

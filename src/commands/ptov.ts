@@ -1,7 +1,8 @@
 /** `ptov`: physical addresses to virtual ones of the linear mapping, per-CPU offsets to each CPU's address. */
 import { hex16, physical, virtual } from "../bytes/address.ts";
 import { LookupError, UnsupportedError, UsageError } from "../bytes/errors.ts";
-import { defineCommand } from "./command.ts";
+import { ptovApi } from "./api/memory.ts";
+import { type Command, defineCommand } from "./command.ts";
 import { parseCpuList, splitCpuSuffix } from "./support/cpu-list.ts";
 import { parseAddress, parseHex } from "./support/numbers.ts";
 
@@ -13,7 +14,7 @@ export interface PtovResult {
   readonly perCpu: readonly { readonly offset: bigint; readonly cpus: readonly { readonly cpu: number; readonly virtual: bigint }[] }[];
 }
 
-export const ptov = defineCommand<PtovResult>({
+export const ptov: Command<PtovResult> = defineCommand<PtovResult>({
   spec: {
     name: "ptov",
     summary: "physical or per-CPU address to virtual",
@@ -51,6 +52,13 @@ export const ptov = defineCommand<PtovResult>({
       perCpu.push({ offset, cpus: parseCpuList(cpus, possible).map((cpu) => ({ cpu, virtual: kernel.perCpuAddress(offset, cpu) })) });
     }
     return { addresses, perCpu };
+  },
+  api(session, args) {
+    const { addresses, perCpu } = ptov.run(session, args);
+    return ptovApi(
+      addresses.map(({ physical: address }) => address),
+      perCpu.map(({ offset, cpus }) => ({ offset, cpus: cpus.map(({ cpu }) => cpu) })),
+    );
   },
   *text({ addresses, perCpu }) {
     let first = true;

@@ -2,7 +2,8 @@
 import { UsageError } from "../bytes/errors.ts";
 import { declare, printDefinition } from "../debug-info/c-format-type.ts";
 import { type CType, type EnumType, type StructType, sizeOf } from "../debug-info/c-type.ts";
-import { defineCommand, type Session } from "./command.ts";
+import { ptypeApi } from "./api/values.ts";
+import { type Command, defineCommand, type Session } from "./command.ts";
 import { layoutLines } from "./support/type-layout.ts";
 import { typeOfText } from "./support/type-operand.ts";
 import { splitFormat } from "./support/value-format.ts";
@@ -14,7 +15,7 @@ export interface PtypeResult {
   readonly text: readonly string[];
 }
 
-export const ptype = defineCommand<PtypeResult>({
+export const ptype: Command<PtypeResult> = defineCommand<PtypeResult>({
   spec: {
     name: "ptype",
     summary: "definition of a type or of an expression's type, as gdb shows it",
@@ -39,6 +40,10 @@ export const ptype = defineCommand<PtypeResult>({
       throw new UsageError(`"/${format}": "${unknown}" is no flag of ptype; /o shows the layout, /ox in hexadecimal`);
     if (rest === "") throw new UsageError("usage: ptype [/o[x]] type | expression");
     return describe(session, rest, format);
+  },
+  api(session, args) {
+    const { format, rest } = splitFormat(args.line);
+    return format === undefined ? ptypeApi(rest, ptype.run(session, args).type) : undefined;
   },
   text: ({ text }) => text,
 });

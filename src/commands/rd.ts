@@ -2,8 +2,9 @@
 import { add, type VirtualAddress, virtual } from "../bytes/address.ts";
 import { FaultError, InquestError, UsageError } from "../bytes/errors.ts";
 import type { Memory } from "../kernel/address-space.ts";
+import { rdApi } from "./api/memory.ts";
 import type { ParsedArguments } from "./arguments.ts";
-import { defineCommand, type Session } from "./command.ts";
+import { type Command, defineCommand, type Session } from "./command.ts";
 import { addressTargets } from "./support/address-operand.ts";
 import { type AnnotationDepth, wordAnnotator } from "./support/annotate-word.ts";
 import { lazy } from "./support/lazy.ts";
@@ -50,7 +51,7 @@ const MAX_TEXT = 1 << 20;
 
 const SYNOPSIS = "[-adDsSupxmfNR] [-8 | -16 | -32 | -64] [-o offs] [-e addr] [-r file] [address | symbol] [count]";
 
-export const rd = defineCommand<RdResult>({
+export const rd: Command<RdResult> = defineCommand<RdResult>({
   spec: {
     name: "rd",
     summary: "read memory",
@@ -99,6 +100,13 @@ export const rd = defineCommand<RdResult>({
     minimal: true,
   },
   run: runRd,
+  api(session, args) {
+    const { address, bits } = runRd(session, args);
+    const [typed = "", word] = args.operands;
+    const unit = args.has("-r") ? 1 : bits / 8;
+    const count = chosenCount(args, word, virtual(address), unit, session.kernel) ?? 1;
+    return rdApi(session, args, { typed, address, bits, count, flags: rd.spec.options.map(({ flag }) => flag) });
+  },
   *text({ rows, text, save, address, bits, format, ascii }) {
     if (save !== undefined) yield `${save.bytes.length} bytes copied from 0x${address.toString(16)} to ${save.file}`;
     for (const row of text ?? [])

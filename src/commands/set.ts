@@ -85,6 +85,7 @@ export const set = defineCommand<SetResult>({
     }
     return { context: taskContext(kernel, session.context) };
   },
+  api: () => "// set changes the prompt's session: a script names the task, the CPU and the radix where it needs them",
   *text({ context, variables, all }) {
     if (context !== undefined) yield* contextLines(context);
     const width = all === true ? 14 : 0;

@@ -2,6 +2,8 @@
 import { add, type VirtualAddress } from "../bytes/address.ts";
 import { FaultError, UsageError } from "../bytes/errors.ts";
 import type { Memory } from "../kernel/address-space.ts";
+import { addressCode } from "./api/memory.ts";
+import { definitionApi, structApi } from "./api/values.ts";
 import type { ParsedArguments } from "./arguments.ts";
 import { type Command, type CommandSpec, defineCommand, type Session } from "./command.ts";
 import { type AddressTarget, addressTargets } from "./support/address-operand.ts";
@@ -87,6 +89,7 @@ function structCommand(name: "struct" | "union" | "*"): Command<StructResult> {
       ],
     },
     run: (session, args) => runStruct(session, args, keyword),
+    api: (session, args) => structCode(session, args, keyword),
     text: (result, layout) => structText(result, result.radix ?? layout.radix),
   });
 }
@@ -126,6 +129,28 @@ function runStruct(session: Session, args: ParsedArguments, keyword: "struct" | 
         for (let i = 0; i < Math.abs(count); i++) yield show({ ...place, address: add(place.address, i * struct.type.size) });
     }),
   };
+}
+
+/** Without the words of -r, and what another memory holds. */
+function structCode(session: Session, args: ParsedArguments, keyword: "struct" | "union" | undefined): string | undefined {
+  const { kernel } = session;
+  const [name = "", target, countWord] = args.operands;
+  if (["-r", "-f", "-u", "-p"].some((flag) => args.has(flag))) return undefined;
+  const struct = resolveStruct(kernel, name, keyword);
+  const { kind } = struct.type;
+  const head = (definition: string) =>
+    `return { kind: ${definition}.kind, name: ${definition}.name, size: ${struct.type.size}, definition: ${definition} };`;
+  if (target === undefined) return definitionApi(struct.isTypedef ? name : `${kind} ${name}`, args.has("-o"), head);
+  if (args.has("-o")) return undefined;
+  const count = parseCount(args.value("-c") ?? countWord ?? "1");
+  const back = args.value("-l");
+  const offset = back === undefined ? 0 : parseOffset(kernel, back);
+  const before = offset + (count < 0 ? (-count - 1) * struct.type.size : 0);
+  const objects = addressTargets(session, target).map(({ address, cpu }) => ({
+    code: `${addressCode(kernel, target, address)}${before === 0 ? "" : ` - ${before}n`}`,
+    ...(cpu === undefined ? {} : { cpu }),
+  }));
+  return structApi(struct, objects, count);
 }
 
 /** Where each array of structures starts: a negative count ends at the address. */

@@ -3,6 +3,7 @@ import { type VirtualAddress, virtual } from "../bytes/address.ts";
 import { LookupError, UsageError } from "../bytes/errors.ts";
 import type { KernelSymbol } from "../debug-info/symbols.ts";
 import type { Kernel } from "../kernel/kernel.ts";
+import { symApi } from "./api/system.ts";
 import { defineCommand } from "./command.ts";
 import { lazy } from "./support/lazy.ts";
 import { nearestNames } from "./support/nearest.ts";
@@ -83,6 +84,11 @@ export const sym = defineCommand<SymResult>({
       }),
     };
   },
+  api: ({ kernel }, args) =>
+    symApi(
+      args,
+      args.operands.map((word) => (kernel.symbols.byName(word) === undefined ? parseAddress(kernel, word) : word)),
+    ),
   *text({ symbols, modules }, { radix }) {
     // In the order of the symbols; a module may have none.
     const pending = [...(modules ?? [])];

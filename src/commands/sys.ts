@@ -4,6 +4,7 @@ import { type DmiString, dmiStrings } from "../linux/dmi.ts";
 import { kernelConfig } from "../linux/kernel-config.ts";
 import { type SystemCall, systemCalls } from "../linux/system-calls.ts";
 import { type TaintFlag, taintFlags, taintLetters, taintMask } from "../linux/taint.ts";
+import { sysApi } from "./api/system.ts";
 import type { ParsedArguments } from "./arguments.ts";
 import { defineCommand, type Session } from "./command.ts";
 import { type SystemSummary, summaryLines, systemSummary } from "./support/system-summary.ts";
@@ -64,6 +65,7 @@ export const sys = defineCommand<SysResult>({
     if (word !== undefined) throw new UsageError(`"${args.operands.join(" ")}" is nothing to show; sys knows config, -t, -i and -c`);
     return systemSummary(session);
   },
+  api: (_session, args) => sysApi(args),
   *text({ taint, config, systemCalls: calls, dmi, ...summary }, { radix }) {
     if (taint !== undefined) {
       yield `TAINTED_MASK: ${taint.mask.toString(16)}  ${taint.letters}`.trimEnd();

@@ -3,6 +3,7 @@ import type { VirtualAddress } from "../bytes/address.ts";
 import { LookupError, UsageError } from "../bytes/errors.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import { type Task, taskAt, threadInfo } from "../linux/task.ts";
+import { taskApi } from "./api/tasks.ts";
 import { defineCommand, type Session } from "./command.ts";
 import { lazy } from "./support/lazy.ts";
 import { chosenRadix } from "./support/radix.ts";
@@ -70,6 +71,7 @@ export const task = defineCommand<TaskResult>({
       ...(radix === undefined ? {} : { radix }),
     };
   },
+  api: taskApi,
   *text({ tasks, radix }, layout) {
     let first = true;
     for (const { task: header, structures, members } of tasks) {

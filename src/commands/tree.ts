@@ -2,6 +2,7 @@
 import type { VirtualAddress } from "../bytes/address.ts";
 import { CorruptionError, UsageError } from "../bytes/errors.ts";
 import type { Kernel } from "../kernel/kernel.ts";
+import { treeApi } from "./api/values.ts";
 import type { ParsedArguments } from "./arguments.ts";
 import { defineCommand, type Session } from "./command.ts";
 import { lazy } from "./support/lazy.ts";
@@ -77,6 +78,11 @@ export const tree = defineCommand<TreeResult>({
     ],
   },
   run: runTree,
+  api(session, args) {
+    const { type } = runTree(session, args);
+    const [typed = ""] = args.operands;
+    return treeApi(session.kernel, args, { typed, address: parseAddress(session.kernel, typed), type });
+  },
   *text(result, layout) {
     const radix = result.radix ?? layout.radix;
     for (const entry of result.entries) yield* entryLines(result, entry, radix);

@@ -7,6 +7,7 @@ import { type PageInfo, PageMap, readPage } from "../linux/page.ts";
 import { filePath, type SwapEntry, swapEntry } from "../linux/pte.ts";
 import { type Task, taskAt } from "../linux/task.ts";
 import { findVma } from "../linux/vma.ts";
+import { vtopApi } from "./api/memory.ts";
 import { defineCommand, type Session } from "./command.ts";
 import { parseHex } from "./support/numbers.ts";
 import { taskOperand } from "./support/task-operand.ts";
@@ -92,6 +93,11 @@ export const vtop = defineCommand<VtopResult>({
     });
     return { machine: kernel.arch.name, addresses };
   },
+  api: (session, { operands }) =>
+    vtopApi(
+      session.kernel,
+      operands.map((text) => ({ text, address: operandAddress(session, text) })),
+    ),
   *text({ machine, addresses }) {
     for (const [i, address] of addresses.entries()) {
       if (i > 0) yield "";

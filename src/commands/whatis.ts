@@ -4,7 +4,8 @@ import { declare } from "../debug-info/c-format-type.ts";
 import { type CType, type EnumType, type FunctionType, sizeOf, strip } from "../debug-info/c-type.ts";
 import { isPerCpu, isText, symbolType } from "../kernel/expression/scope.ts";
 import type { Kernel } from "../kernel/kernel.ts";
-import { defineCommand, type Session } from "./command.ts";
+import { whatisApi } from "./api/values.ts";
+import { type Command, defineCommand, type Session } from "./command.ts";
 import { evaluateIn } from "./support/session-scope.ts";
 import { type StructDefinition, sizeLine, structDefinition } from "./support/struct-definition.ts";
 import { resolveStruct } from "./support/struct-name.ts";
@@ -41,7 +42,7 @@ export type WhatisResult =
 
 const SYNOPSIS = "[-o] struct | union | enum | typedef | symbol | expression";
 
-export const whatis = defineCommand<WhatisResult>({
+export const whatis: Command<WhatisResult> = defineCommand<WhatisResult>({
   spec: {
     name: "whatis",
     summary: "definition of a type or symbol; search of structures by size or member",
@@ -75,6 +76,8 @@ export const whatis = defineCommand<WhatisResult>({
     if (text === "") throw new UsageError(`usage: whatis ${SYNOPSIS}`);
     return meaning(session, kernel, text, args.has("-o"));
   },
+  api: (session, args) =>
+    args.has("-r") || args.has("-m") ? undefined : whatisApi(args.operands.join(" "), whatis.run(session, args), args.has("-o")),
   text: (result, { radix }) => whatisLines(result, radix),
 });
 

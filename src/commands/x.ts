@@ -8,6 +8,7 @@ import { FaultError, UsageError } from "../bytes/errors.ts";
 import { declare } from "../debug-info/c-format-type.ts";
 import { type CType, type IntType, strip } from "../debug-info/c-type.ts";
 import { Value } from "../kernel/value.ts";
+import { xApi } from "./api/memory.ts";
 import type { ParsedArguments } from "./arguments.ts";
 import { defineCommand, type Session } from "./command.ts";
 import type { DisLine, DisResult } from "./dis.ts";
@@ -73,6 +74,11 @@ export const x = defineCommand<ExamineResult>({
     needsDisassembler: (line) => /^\/-?\d*\w*i/.test(line),
   },
   run: examine,
+  api({ kernel }, { line }) {
+    const { format = "", rest } = splitFormat(line);
+    const { letter = "x", unit, count = 1 } = parseFormat(format);
+    return xApi(kernel, { text: rest, letter, size: UNIT_BYTES[unit ?? defaultUnit(letter, "w")], count });
+  },
   *text({ lines }) {
     for (const { address, symbol, values, current } of lines) {
       const label = symbol === undefined ? "" : ` <${symbol.name}${symbol.offset === 0 ? "" : `+${symbol.offset}`}>`;

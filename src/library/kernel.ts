@@ -7,7 +7,7 @@
  */
 import type { Walk } from "../arch/architecture.ts";
 import { loadDisassembler } from "../arch/disassembler.ts";
-import { hex16, virtual } from "../bytes/address.ts";
+import { hex16, physical, virtual } from "../bytes/address.ts";
 import { LookupError } from "../bytes/errors.ts";
 import type { Session } from "../commands/command.ts";
 import type { DisLine, DisResult } from "../commands/dis.ts";
@@ -144,6 +144,16 @@ export class Kernel {
     return this.#value(this.engine.perCpu(name, cpu));
   }
 
+  /** Where one CPU has its copy of what lies at an offset into the per-CPU areas (a per-CPU symbol's address). Throws LookupError. */
+  perCpuAddress(offset: bigint, cpu: number): bigint {
+    return this.engine.perCpuAddress(virtual(offset), cpu);
+  }
+
+  /** Address by which the linear mapping reaches a physical one; undefined when it was not found where that mapping begins. */
+  linearAddress(address: bigint): bigint | undefined {
+    return this.engine.arch.toLinear(physical(address));
+  }
+
   /** CPUs that have per-CPU areas. */
   get cpus(): readonly number[] {
     return this.engine.perCpuOffsets.flatMap((offset, cpu) => (offset === undefined ? [] : [cpu]));
@@ -225,19 +235,24 @@ export class Kernel {
     return this.engine.arch.kernelTables.walk(this.engine.arch.stripPointer(address));
   }
 
+  /** Loads the machine's decoder, which run() needs for `dis` and `x/i`. */
+  async loadDisassembler(): Promise<void> {
+    await loadDisassembler(this.engine.arch.name);
+  }
+
   /**
    * Instructions: of a whole function (a name), or `count` from a place on. The decoder is loaded on the first call.
    * @param where "vfs_read", "vfs_read+0x33", or an address
    */
   async disassemble(where: string | bigint, count?: number): Promise<readonly DisLine[]> {
-    await loadDisassembler(this.engine.arch.name);
+    await this.loadDisassembler();
     const place = typeof where === "bigint" ? where.toString(16) : where;
     return [...(this.run(`dis ${place}${count === undefined ? "" : ` ${count}`}`) as DisResult).lines];
   }
 
   /**
    * Runs a command line and gives its result as data (the `result` of --json; lazy sequences are not drained). The lines of one Kernel
-   * share their session: `set` holds for those that follow. `dis` and `x/i` want a disassemble() before.
+   * share their session: `set` holds for those that follow. `dis` and `x/i` want loadDisassembler() before.
    */
   run(line: string): unknown {
     return runLine(this.#prompt(), line).result;

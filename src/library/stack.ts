@@ -78,14 +78,27 @@ export interface Stack {
 
 /** Unwinds a task's stack. Throws FaultError when its task_struct cannot be read. */
 export function stackOf(engine: Engine, { pid, comm, address, cpu }: EngineTask): Stack {
-  const stack = withInlinedFrames(engine, unwindTask(engine, address));
-  return {
-    task: { pid, comm, address, cpu },
-    frames: stack.frames.map((frame) => new ScriptFrame(engine, stack, frame)),
-    stop: stack.stop.text,
-    complete: stack.stop.complete,
-    user: stack.user?.registers.record(),
-  };
+  return new ScriptStack(engine, { pid, comm, address, cpu }, withInlinedFrames(engine, unwindTask(engine, address)));
+}
+
+class ScriptStack implements Stack {
+  readonly task: Stack["task"];
+  readonly frames: readonly Frame[];
+  readonly stop: string;
+  readonly complete: boolean;
+  readonly #unwound: UnwoundStack;
+
+  constructor(engine: Engine, task: Stack["task"], unwound: UnwoundStack) {
+    this.task = task;
+    this.frames = unwound.frames.map((frame) => new ScriptFrame(engine, unwound, frame));
+    this.stop = unwound.stop.text;
+    this.complete = unwound.stop.complete;
+    this.#unwound = unwound;
+  }
+
+  get user(): Stack["user"] {
+    return this.#unwound.user?.registers.record();
+  }
 }
 
 class ScriptFrame implements Frame {

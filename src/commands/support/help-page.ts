@@ -1,7 +1,10 @@
 /** A command's page as text, made from its spec alone: the same facts feed the parser, completion and the manual. */
-import type { CommandSpec } from "../command.ts";
+import type { CommandSpec, OptionSpec } from "../command.ts";
 
 const WIDTH = 96;
+
+/** What every command takes (api-code.ts). */
+const API_OPTION: OptionSpec = { flag: "--api", help: "print the library code that does the same, for inquest script" };
 
 /** Lines of the man-like page. */
 export function* commandPage(spec: CommandSpec): Iterable<string> {
@@ -16,17 +19,16 @@ export function* commandPage(spec: CommandSpec): Iterable<string> {
     if (index > 0) yield "";
     yield* wrap(paragraph, 2);
   }
-  if (spec.options.length > 0) {
-    yield "";
-    yield "OPTIONS";
-    const labels = spec.options.map(({ flag, argument }) => (argument === undefined ? flag : `${flag} ${argument}`));
-    const width = Math.min(24, Math.max(...labels.map((label) => label.length)));
-    for (const [index, { help }] of spec.options.entries()) {
-      const label = (labels[index] as string).padEnd(width);
-      const [first = "", ...rest] = [...wrap(help, width + 6)];
-      yield `  ${label}  ${first.trimStart()}`;
-      yield* rest;
-    }
+  const options = [...spec.options, API_OPTION];
+  yield "";
+  yield "OPTIONS";
+  const labels = options.map(({ flag, argument }) => (argument === undefined ? flag : `${flag} ${argument}`));
+  const width = Math.min(24, Math.max(...labels.map((label) => label.length)));
+  for (const [index, { help }] of options.entries()) {
+    const label = (labels[index] as string).padEnd(width);
+    const [first = "", ...rest] = [...wrap(help, width + 6)];
+    yield `  ${label}  ${first.trimStart()}`;
+    yield* rest;
   }
   if (spec.examples !== undefined && spec.examples.length > 0) {
     yield "";

@@ -13,6 +13,7 @@ INPUT
   alias [operands]               see "help alias"; hex and dec switch the output radix
   < file                         runs the commands in the file, one a line; # and // start comments
   command < file                 runs the command once for each line of the file
+  command --api                  prints the library code that does the same, for inquest script
   \\command                       a command's name even where an alias has the same one
   !command                       runs a command of the shell; ! alone starts a shell
 

@@ -9,6 +9,8 @@ export function commandManual(commands: readonly Command[]): string {
     "",
     "Made from the commands' own descriptions by `npm run docs`; `help COMMAND` shows the same at the prompt.",
     "",
+    "Every command takes `--api`: it then prints the library code that does the same, a module that `inquest script` runs.",
+    "",
     "| command | what it does |",
     "| --- | --- |",
     ...specs.map(({ name, summary }) => `| [${code(name)}](#${anchor(name)}) | ${cell(escapeText(summary))} |`),
