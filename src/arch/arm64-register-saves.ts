@@ -59,7 +59,7 @@ function branchOf(word: number, offset: number): FlowInstruction | undefined {
   if (!matches(word, 0xfe00_0000, 0xd600_0000)) return undefined;
   // br, blr, ret, eret; with bit 24 the forms that check an authentication code.
   const kind = bits(word, 23, 21);
-  return kind === 1 ? plain("on", CALL) : plain("out");
+  return kind === 1 ? plain("on", CALL) : plain("return");
 }
 
 function effectsOf(word: number): readonly Effect[] {

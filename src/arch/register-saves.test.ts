@@ -113,6 +113,22 @@ describe("x86-64", () => {
   });
 });
 
+describe("functions that return", () => {
+  const hex = (text: string) => Uint8Array.from(text.split(" "), (each) => Number.parseInt(each, 16));
+  const may = (text: string, own: readonly number[] = []) => RegisterSaves.mayReturn(X86_SAVES, hex(text), (target) => own.includes(target));
+
+  it("have a return, or a jump out of them", () => {
+    expect(may("53 0f 0b cc")).toBe(false);
+    expect(may("53 eb fe 90")).toBe(false);
+    expect(may("53 5b c3")).toBe(true);
+    expect(may("ff e0")).toBe(true);
+    expect(may("e9 00 10 00 00")).toBe(true);
+    expect(may("0f 84 00 10 00 00 0f 0b", [0x1006])).toBe(false);
+    // Not readable to its end.
+    expect(may("53 06")).toBe(true);
+  });
+});
+
 /** Code by words. */
 function arm64(words: readonly number[], help: FlowHelp = ALONE) {
   const code = new Uint8Array(words.length * 4);

@@ -29,8 +29,11 @@ export type Effect =
   /** Another value in a register. */
   | { readonly kind: "write"; readonly register: number };
 
-/** Where control goes: on, on or to the target, to the target, into a function and on when that returns, or out of the function. */
-export type Way = "on" | "branch" | "jump" | "call" | "out";
+/**
+ * Where control goes: on, on or to the target, to the target, into a function and on when that returns, back to the caller or to a place that
+ * is computed, or nowhere (a report of a bug, what is no code).
+ */
+export type Way = "on" | "branch" | "jump" | "call" | "return" | "out";
 
 /** An instruction as the flow sees it. */
 export interface FlowInstruction {
@@ -110,6 +113,21 @@ export class RegisterSaves {
   static of(machine: FlowMachine, code: Uint8Array, help: FlowHelp): RegisterSaves | undefined {
     const saves = new RegisterSaves(machine);
     return saves.#decode(code, help) && saves.#follow() ? saves : undefined;
+  }
+
+  /**
+   * May a function return? It has a return, or a jump out of it. True when its code cannot be read.
+   * @param isOwn is a place outside of these bytes a part of the function all the same?
+   */
+  static mayReturn(machine: FlowMachine, code: Uint8Array, isOwn: (target: number) => boolean): boolean {
+    for (let at = 0; at < code.length; ) {
+      const found = machine.decode(code, at);
+      if (found === undefined || found.way === "return") return true;
+      const leaves = (found.way === "jump" || found.way === "branch") && (found.target < 0 || found.target >= code.length);
+      if (leaves && !isOwn(found.target)) return true;
+      at += found.size;
+    }
+    return false;
   }
 
   /** Is the offset in one of the function's parts? */
@@ -217,7 +235,7 @@ export class RegisterSaves {
       for (const effect of found.effects) this.#apply(state, effect);
       at += found.size;
       if (found.way === "branch" || found.way === "jump") onward?.(found.target, state.slice());
-      if (found.way === "jump" || found.way === "out") return undefined;
+      if (found.way === "jump" || found.way === "return" || found.way === "out") return undefined;
       if (this.#states.has(at)) {
         onward?.(at, state.slice());
         return undefined;

@@ -28,7 +28,7 @@ export const X86_SAVES: FlowMachine = {
     const way = wayOf(instruction);
     const effects = effectsOf(instruction);
     if (way === "on" && effects === NONE) return PLAIN[size];
-    return { size, way, target: way === "on" || way === "out" ? 0 : offset + size + instruction.immediate, effects };
+    return { size, way, target: way === "on" || way === "return" || way === "out" ? 0 : offset + size + instruction.immediate, effects };
   },
 };
 
@@ -44,7 +44,7 @@ function wayOf({ map, opcode, modrm }: X86Instruction): Way {
   if (map === 1) {
     if (opcode >= 0x80 && opcode <= 0x8f) return "branch";
     // sysret, and ud2: a bug report. Warnings return from it, but then little of interest follows.
-    return opcode === 0x07 || opcode === 0x0b ? "out" : "on";
+    return opcode === 0x07 ? "return" : opcode === 0x0b ? "out" : "on";
   }
   if (map !== 0) return "on";
   if ((opcode >= 0x70 && opcode <= 0x7f) || (opcode >= 0xe0 && opcode <= 0xe3)) return "branch";
@@ -58,11 +58,12 @@ function wayOf({ map, opcode, modrm }: X86Instruction): Way {
     case 0xc3:
     case 0xca:
     case 0xcb:
-    case 0xcc:
     case 0xcf:
+      return "return";
+    case 0xcc:
       return "out";
     case 0xff:
-      return (modrm & 0x38) === 0x20 || (modrm & 0x38) === 0x28 ? "out" : "on";
+      return (modrm & 0x38) === 0x20 || (modrm & 0x38) === 0x28 ? "return" : "on";
     default:
       return "on";
   }

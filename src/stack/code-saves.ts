@@ -24,12 +24,13 @@ export interface CodeHelp {
 const MAX_FUNCTION = 1 << 16;
 /** Functions kept, some 20 KiB each. */
 const MAX_KEPT = 256;
+const MAX_RETURNING = 1 << 16;
 /** What GCC and Clang call the unlikely part of a function. */
 const COLD = /\.cold(\.\d+)?$/;
 
 /**
- * Functions that never return. Source: __noreturn in the kernel's headers, tools/objtool/noreturns.h; those of older kernels too. A name
- * that is missing costs certainty only where unrelated code follows its call.
+ * Functions that never return though their code has a return or a jump out of it. Source: __noreturn in the kernel's headers,
+ * tools/objtool/noreturns.h; those of older kernels too. Others are seen from their code: compilers find out, and go by it.
  */
 const NO_RETURN = new Set(
   (
@@ -55,6 +56,7 @@ export class CodeSaves implements SavedRegisterSource {
   readonly #machine: FlowMachine;
   readonly #help: CodeHelp;
   readonly #known = new Map<bigint, RegisterSaves | null>();
+  readonly #returning = new Map<bigint, boolean>();
 
   constructor(memory: Memory, machine: FlowMachine, help: CodeHelp) {
     this.#memory = memory;
@@ -129,13 +131,28 @@ export class CodeSaves implements SavedRegisterSource {
       const code = this.#code(start);
       const help: FlowHelp = {
         part: (target) => this.#coldPart(start, name, target),
-        returns: (target) => !NO_RETURN.has(this.#help.place(add(start, target), false)?.function ?? ""),
+        returns: (target) => this.#returns(add(start, target)),
       };
       known = (code === undefined ? undefined : RegisterSaves.of(this.#machine, code, help)) ?? null;
       if (this.#known.size >= MAX_KEPT) this.#known.clear();
       this.#known.set(start, known);
     }
     return known ?? undefined;
+  }
+
+  /** May the function that is called there return? */
+  #returns(target: VirtualAddress): boolean {
+    const place = this.#help.place(target, false);
+    if (place === undefined) return true;
+    let known = this.#returning.get(place.start);
+    if (known === undefined) {
+      const code = NO_RETURN.has(place.function) ? undefined : this.#code(place.start);
+      const cold = (offset: number) => this.#coldPart(place.start, place.function, offset) !== undefined;
+      known = code === undefined ? !NO_RETURN.has(place.function) : RegisterSaves.mayReturn(this.#machine, code, cold);
+      if (this.#returning.size >= MAX_RETURNING) this.#returning.clear();
+      this.#returning.set(place.start, known);
+    }
+    return known;
   }
 
   /** The unlikely part of a function, where it jumps there. */
