@@ -107,7 +107,7 @@ test("info registers: gdb's columns, what is nowhere shares a line", () => {
 
 test("info frame says how the frame was found", () => {
   expect(run("info f")).toEqual([
-    "Stack level 0, stack pointer at 0xffff888000004000:",
+    "Stack level 0, frame at 0xffff888000004000:",
     " rip = 0xffffffff81000044 in stop_it; saved rip = 0xffffffff81000014",
     " found by registers, exact; on the task stack",
     " called by frame 1: run_it",

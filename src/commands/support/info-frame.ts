@@ -80,7 +80,7 @@ export function frameInfo(session: Session): InfoAnswer {
     .map((number) => ({ name: names[number] as string, value: frame.registers.get(number) }))
     .filter(({ value }) => value !== undefined);
   const text = [
-    `Stack level ${frame.level}, stack pointer at 0x${hex16(frame.sp)}:`,
+    `Stack level ${frame.level}, frame at 0x${hex16(frame.sp)}:`,
     ` ${names[pcNumber]} = 0x${frame.pc.toString(16)} in ${place}${source === undefined ? "" : ` (${source.file}:${source.line})`}` +
       `${caller === undefined ? "" : `; saved ${names[pcNumber]} = 0x${caller.pc.toString(16)}`}`,
     ` found by ${frame.foundBy}, ${frame.certainty}; on the ${frame.stack.kind} stack${frame.stack.cpu === undefined ? "" : ` of CPU ${frame.stack.cpu}`}`,

@@ -1,4 +1,5 @@
 /** What C's binary operators make of two scalars. Pointer sums are evaluate.ts's: they need the pointer's target. */
+import { sizeOf } from "../../debug-info/c-type.ts";
 import {
   asFloat,
   asPointer,
@@ -21,7 +22,12 @@ export function arithmetic(operator: string, left: Scalar, right: Scalar): Scala
   const [a, b] = pointers ? [asWord(left), asWord(right)] : [promote(left), promote(right)];
   if (operator === "<<" || operator === ">>") {
     if (pointers) return `"${operator}" does not take a pointer`;
-    if (b.value < 0n || b.value > 63n) return `shift by ${b.value}: a shift is by 0 to 63 bits`;
+    // C leaves a shift by the width or more undefined, and gdb answers 0; neither is what 1<<32 was meant to say.
+    const bits = BigInt(sizeOf(a.type)) * 8n;
+    if (b.value < 0n || b.value >= bits) {
+      const wider = bits < 64n && b.value >= 0n && b.value < 64n ? "; give it a UL or a cast to long" : "";
+      return `shift by ${b.value}: a ${bits}-bit value is shifted by 0 to ${bits - 1n}${wider}`;
+    }
     const shifted = operator === "<<" ? a.value << b.value : a.value >> b.value;
     return { type: a.type, value: wrap(shifted, a.type) };
   }

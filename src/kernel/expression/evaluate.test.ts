@@ -164,6 +164,12 @@ describe("memory", () => {
     ["&do_it", 0xffff800000000100n, "int (*)(struct node *)"],
     ["(long)do_it", BigInt.asIntN(64, 0xffff800000000100n), "long"],
     ["done.16", 0n, "int"],
+    // A bitfield is an int in arithmetic; sizeof and typeof read nothing.
+    ["first.inner.low - 6", -1n, "int"],
+    ["first.inner.low - 6 < 0", 1n, "int"],
+    ["sizeof(((struct node *)0)->next->next->inner)", 20n, "unsigned long"],
+    ["sizeof(((struct node *)0)->next->inner.list[((struct node *)0)->as_int])", 4n, "unsigned long"],
+    ["(typeof(((struct node *)0)->next->color))1", 1n, "enum color"],
   ])("%s", (text, expected, expectedType) => {
     expect([value(text), type(text)]).toEqual([expected, expectedType]);
   });
@@ -274,6 +280,14 @@ describe("errors say where and what", () => {
     ["mystery.x", "its type is not known without a vmlinux"],
     ["1 / 0", "column 3: division by zero"],
     ["1 << 64", "column 3: shift by 64"],
+    ["1 << 32", "column 3: shift by 32: a 32-bit value is shifted by 0 to 31; give it a UL or a cast to long"],
+    ["1ul << 64", "column 5: shift by 64: a 64-bit value is shifted by 0 to 63"],
+    ["(unsigned char)1 >> -1", "column 18: shift by -1"],
+    ["(struct nowhere *)0 + 1", "struct nowhere has no definition"],
+    ["((struct nowhere *)0)[1]", "struct nowhere has no definition"],
+    ["(struct nowhere *)8 - (struct nowhere *)0", "struct nowhere has no definition"],
+    ["1uu", '"1uu" is no number'],
+    ["''", "a character is missing"],
     ["&first + &first", "column 8: two pointers cannot be added"],
     ["5[6]", "column 2: only arrays and pointers can be indexed"],
     ["-&first", 'column 1: "-" does not take a pointer'],

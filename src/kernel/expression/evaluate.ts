@@ -7,7 +7,7 @@
 import { add, type VirtualAddress, virtual } from "../../bytes/address.ts";
 import type { LookupError, UsageError } from "../../bytes/errors.ts";
 import { declare } from "../../debug-info/c-format-type.ts";
-import { type CType, findMember, sizeOf, strip } from "../../debug-info/c-type.ts";
+import { type CType, findMember, type PointerType, sizeOf, strip } from "../../debug-info/c-type.ts";
 import type { Memory } from "../address-space.ts";
 import { Value } from "../value.ts";
 import { arithmetic, truth } from "./arithmetic.ts";
@@ -23,6 +23,7 @@ import {
   DOUBLE,
   FLOAT,
   floatBits,
+  INT,
   LONG,
   pointerTo,
   promote,
@@ -72,6 +73,8 @@ export function evaluateExpression(text: string, scope: Scope): Value {
 class Evaluator {
   readonly #text: string;
   readonly #scope: Scope;
+  /** Inside sizeof and typeof, which look at types only: sizeof(((struct task_struct *)0)->mm->pgd). */
+  #typesOnly = 0;
 
   constructor(text: string, scope: Scope) {
     this.#text = text;
@@ -120,7 +123,7 @@ class Evaluator {
       case "sizeofType":
         return this.#sizeOf(node, this.#type(node.type));
       case "sizeof":
-        return this.#sizeOf(node, this.value(node.operand, true).type);
+        return this.#sizeOf(node, this.#typeOf(node.operand));
       case "offsetof":
         return this.#immediate(UNSIGNED_LONG, this.#offset(node.type, node.path));
       case "containerOf": {
@@ -171,11 +174,26 @@ class Evaluator {
 
   #type(name: TypeName): CType {
     if (name.of === undefined) return this.#scope.type(name.text);
-    const { type } = this.value(name.of, true);
+    const type = this.#typeOf(name.of);
     return [...name.text.replace(/\s|const|volatile/g, "")].reduce<CType>((target, mark) => {
       if (mark !== "*") throw this.#error(name, `only "*" may follow typeof, not "${name.text}"`);
       return pointerTo(target);
     }, type);
+  }
+
+  /** Type of an expression of which nothing is read. */
+  #typeOf(node: Expression): CType {
+    this.#typesOnly++;
+    try {
+      return this.value(node, true).type;
+    } finally {
+      this.#typesOnly--;
+    }
+  }
+
+  /** A scalar's bits; 0 where only its type matters. */
+  #bits(value: Value): bigint {
+    return this.#typesOnly > 0 && value.place !== undefined ? 0n : value.bigint();
   }
 
   #sizeOf(node: Expression, type: CType): Value {
@@ -194,11 +212,13 @@ class Evaluator {
     const plain = strip(value.type);
     switch (plain.kind) {
       case "int":
-        return { type: value.type, value: plain.size > 8 ? wide(value, plain.signed) : value.bigint() };
+        // A bitfield narrower than int is an int in arithmetic, whatever its declared type: flag - 1 may be negative.
+        if (value.bits !== undefined && value.bits.size < 32) return { type: INT, value: this.#bits(value) };
+        return { type: value.type, value: plain.size > 8 ? wide(value, plain.signed) : this.#bits(value) };
       case "enum":
       case "pointer":
       case "float":
-        return { type: value.type, value: value.bigint() };
+        return { type: value.type, value: this.#bits(value) };
       case "array":
         return { type: pointerTo(plain.element), value: this.#addressOf(node, value) };
       case "function":
@@ -285,7 +305,12 @@ class Evaluator {
   }
 
   #dereference(pointer: Value, target: CType): Value {
-    return pointer.pointee ?? new Value(this.#scope.memory, target, virtual(pointer.bigint()));
+    return pointer.pointee ?? new Value(this.#scope.memory, target, virtual(this.#bits(pointer)));
+  }
+
+  #stride(pointer: PointerType): bigint {
+    this.#refuseUndefined(pointer.target);
+    return stride(pointer);
   }
 
   /** A structure that is only named: its definition may be in a module without type information, or nowhere. */
@@ -399,7 +424,7 @@ class Evaluator {
     }
     if (asPointer(index.type) !== undefined) throw this.#error(node, "two pointers cannot be added");
     if (asFloat(index.type) !== undefined) throw this.#error(node, "a pointer moves by an integer");
-    const address = virtual(base.value + sign * promote(index).value * stride(pointer));
+    const address = virtual(base.value + sign * promote(index).value * this.#stride(pointer));
     if (dereference && strip(pointer.target).kind === "void") throw this.#error(node, "a void pointer has no elements; cast it first");
     return dereference ? new Value(this.#scope.memory, pointer.target, address) : this.#immediate(base.type, address);
   }
@@ -410,7 +435,7 @@ class Evaluator {
       if (asPointer(right.type) !== undefined) throw this.#error(node, "a pointer cannot be taken from a number");
       return this.#sum(node, left, right, -1n, false);
     }
-    return this.#immediate(LONG, BigInt.asIntN(64, left.value - right.value) / stride(pointer));
+    return this.#immediate(LONG, BigInt.asIntN(64, left.value - right.value) / this.#stride(pointer));
   }
 }
 

@@ -56,6 +56,7 @@ export function tokenize(text: string): Token[] {
     const float = match(FLOAT);
     const word = float ?? match(WORD);
     const found = word ?? match(CHARACTER) ?? match(FILE) ?? match(STRING) ?? match(OPERATORS);
+    if (text.startsWith("''", at)) throw errorAt(text, at, "a character is missing between the quotes");
     if (found === undefined)
       throw errorAt(text, at, `"${text[at]}" ${/["']/.test(text[at] as string) ? "is not closed" : "is not understood"}`);
     if (float !== undefined) tokens.push({ kind: "float", value: Number.parseFloat(float), single: /f$/i.test(float), at, text: float });
@@ -72,7 +73,7 @@ export function tokenize(text: string): Token[] {
 function wordToken(text: string, word: string, at: number): Token {
   if (/^\$(\$?\d*)$/.test(word)) return { kind: "history", at, text: word };
   if (!/^\d/.test(word)) return { kind: "name", at, text: word };
-  const number = /^(0x[0-9a-f]+|0[0-7]*|[1-9]\d*)([ul]{0,3})$/i.exec(word);
+  const number = /^(0x[0-9a-f]+|0[0-7]*|[1-9]\d*)(u|ll?|ull?|ll?u)?$/i.exec(word);
   if (number !== null) {
     const [, digits = "", suffix = ""] = number;
     const octal = /^0[0-7]+$/.test(digits);
