@@ -19,6 +19,14 @@ describe("redirection", () => {
     expect(splitRedirection("p it's | cat").redirection).toEqual({ kind: "pipe", shell: "cat" });
   });
 
+  it("takes no number for a file or a program", () => {
+    for (const line of ["p 3 > 2", "p -1>>1", "p a >= 2", "p x < 1u", "p flags|0x10", "p a > 0 ? 1 : 2", "p a > -1"])
+      expect(() => splitRedirection(line), line).toThrow("goes into parentheses");
+    expect(() => splitRedirection("p -1>>1")).toThrow('">> 1" names no file: C\'s >> goes into parentheses, as in p (a >> b)');
+    for (const line of ["ps > 2.txt", "ps > '2'", "ps >> 2026-11-20.log", "ps | 7z a x"])
+      expect(splitRedirection(line).redirection.kind, line).not.toBe("none");
+  });
+
   it("says what is missing", () => {
     expect(() => splitRedirection("ps |")).toThrow("a shell command is missing");
     expect(() => splitRedirection("| wc")).toThrow("a command is missing before |");

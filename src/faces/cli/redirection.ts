@@ -7,7 +7,8 @@
  *   rd < addresses        operands  addresses             the command once for each line
  *   < script              script    script                no command before the "<"
  *
- * Quotes and parentheses protect, and "->" is C's.
+ * Quotes and parentheses protect, and "->" is C's. A number behind the operator is taken for the rest of an expression (`p 3 > 2`), which
+ * must not end in a file named "2" without a word: it is refused unless it is quoted.
  */
 import { UsageError } from "../../bytes/errors.ts";
 
@@ -31,14 +32,28 @@ export function splitRedirection(line: string): InputLine {
     const shell = line.slice(at + 1).trim();
     if (shell === "") throw new UsageError("a shell command is missing after |");
     if (command === "") throw new UsageError("a command is missing before |");
+    refuseNumber(operator, shell);
     return { command, redirection: { kind: "pipe", shell } };
   }
   const appends = line.startsWith(">>", at);
-  const file = unquote(line.slice(at + (appends ? 2 : 1)).trim());
+  const target = line.slice(at + (appends ? 2 : 1)).trim();
+  const file = unquote(target);
   if (file === "") throw new UsageError(`a file name is missing after ${appends ? ">>" : operator}`);
+  if (command !== "") refuseNumber(appends ? ">>" : operator, target);
   if (operator === "<") return { command, redirection: { kind: command === "" ? "script" : "operands", file } };
   if (command === "") throw new UsageError(`a command is missing before ${appends ? ">>" : ">"}`);
   return { command, redirection: { kind: appends ? "append" : "write", file } };
+}
+
+/** 2, 0x10ul, "= 3" (of >=), 0 ? a : b. */
+const OPERAND = /^(=|[-+~!]?\s*(0x[0-9a-f]+|\d+)[ul]*(\s*[*%&|^<>?:=)].*|\s+[-+/].*)?$)/i;
+
+function refuseNumber(operator: string, target: string): void {
+  if (!OPERAND.test(target)) return;
+  const what = operator === "|" ? "program" : "file";
+  throw new UsageError(
+    `"${operator} ${target}" names no ${what}: C's ${operator} goes into parentheses, as in p (a ${operator} b), and a name like this into quotes`,
+  );
 }
 
 /** Position of the first unprotected | < or >; -1 when there is none. */
