@@ -30,6 +30,7 @@ import type { LogRecord } from "../linux/log-record.ts";
 import { type PhysicalMap, physicalMap } from "../linux/memory-map.ts";
 import { panicTask } from "../linux/panic-task.ts";
 import { readLog } from "../linux/printk.ts";
+import { type SlabObject, slabCacheName } from "../linux/slab.ts";
 import { taintLetters } from "../linux/taint.ts";
 import { readTask, taskAt, tasksWithPid, taskTable } from "../linux/task.ts";
 import { type Interactive, interactiveRoot } from "./interactive.ts";
@@ -228,6 +229,11 @@ export class Kernel {
    */
   search(pattern: bigint | number | string | Uint8Array, options: SearchOptions = {}): Search {
     return new Search(this.engine, pattern, options);
+  }
+
+  /** The slab object that an address lies in: its cache, its first byte, whether it is in use; undefined outside slabs. Throws FaultError. */
+  slabObject(address: bigint): SlabObject | undefined {
+    return slabCacheName(this.engine, address);
   }
 
   /** The walk through the kernel's page tables for an address: its steps, and what they lead to. */
