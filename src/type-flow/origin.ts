@@ -264,7 +264,8 @@ export function originText(origin: Origin, depth = 0): string | undefined {
         const name = origin.perCpu ? `per_cpu(${origin.variable})` : origin.variable;
         return origin.member === undefined ? name : dotted(name, origin.member, ".");
       }
-      if (origin.member === undefined) return undefined;
+      // One of several members of a union is no expression.
+      if (origin.member === undefined || origin.member.includes("|")) return undefined;
       const base =
         (origin.from === undefined ? undefined : originText(origin.from, depth + 1)) ??
         (origin.container === undefined ? undefined : `(${origin.container} *)`);

@@ -415,6 +415,12 @@ const gdbRegisters: Difference = {
   holds: (crash, inquest) => crash.split("\n").slice(0, 17).join("\n") === inquest.split("\n").slice(0, 17).join("\n"),
 };
 
+const lineRange: Difference = {
+  why: "gdb takes rows that begin no statement for the line before, and ends a line at rows without length",
+  sometimes: true,
+  holds: after((text) => text.replace(/ starts at address .*/g, "")),
+};
+
 const INFO: readonly DebugLine[] = [
   ...alone(
     same(
@@ -431,16 +437,9 @@ const INFO: readonly DebugLine[] = [
     differs(errorText("the nearest names"), "info address nosuch", "info nosuch"),
   ),
   ...withVmlinux(
-    same(
-      "info line schedule",
-      "info line *schedule",
-      "info line *0x{cat.pc}",
-      "info line vfs_read",
-      "sym schedule",
-      "sym {schedule+4}",
-      "sym vfs_read vfs_write",
-    ),
+    same("sym schedule", "sym {schedule+4}", "sym vfs_read vfs_write"),
     same("sym -p schedule", "sym -n schedule", "sym -np schedule", "sym {cat.pc}", "sym init_task", "sym modules"),
+    differs(lineRange, "info line schedule", "info line *schedule", "info line *0x{cat.pc}", "info line vfs_read"),
     differs(
       more("types and sizes; locations are bt's and p's to evaluate", /^Symbol file is a parameter of type struct file \*, length 8\.$/m),
       "info scope vfs_read",
@@ -574,6 +573,53 @@ const TREE: readonly DebugLine[] = alone(
   ),
 );
 
+/** Instructions without what only one side marks or names, and without padding. */
+const instructionsOf = (text: string) =>
+  text
+    .replace(/(# 0x[0-9a-f]{1,8}) <\w+(\+\w+)?>$/gm, "$1")
+    .replace(/ \[FTRACE NOP\]$/gm, "")
+    .replace(/<[\w.]+(\+\w+)?>$/gm, "")
+    .replace(/(\n(0x\w+ <\S+>:\t(data16 |cs )*nop[wl]? .*|\S+\.[chS]: \d+))+$/, "")
+    .replace(/ +$/gm, "");
+const sourcePlace = /^\S+\.[chS]: \d+$/;
+const codeNames: Difference = {
+  why: "per-CPU variables have names; of two symbols at one address another is named; gdb joins rows that differ in discriminators only",
+  sometimes: true,
+  holds(crash, inquest) {
+    const [theirs, own] = [crash, inquest].map((text) => instructionsOf(text).split("\n")) as [string[], string[]];
+    const code = (lines: readonly string[]) => lines.filter((line) => !sourcePlace.test(line)).join("\n");
+    const places = theirs.filter((line) => sourcePlace.test(line));
+    const missing = places.filter((place) => !own.includes(place));
+    return code(theirs) === code(own) && missing.length <= places.length / 20;
+  },
+};
+const noSource: Difference = { why: "the error tells which file was looked for", holds: linesIn };
+
+const DIS: readonly DebugLine[] = withVmlinux(
+  differs(
+    codeNames,
+    "dis -l kthreadd",
+    "dis -l vfs_read",
+    "dis -l schedule 40",
+    "dis -l __schedule",
+    "dis -l tcp_v4_rcv",
+    "dis -l do_exit",
+    "dis -lx do_exit",
+    "dis -l ksys_write",
+    "dis -l sysrq_handle_crash",
+    "dis -l wake_up_process",
+    "dis -l do_nanosleep",
+    "dis -fl kthreadd+40 4",
+    "dis -lx kthreadd+0x28 7",
+    "dis -r -l {cat.pc}",
+    "dis -l {cat.pc} 5",
+  ),
+  differs(codeNames, "dis -lr kthreadd+40 2", "dis -rx kthreadd+0x28 3"),
+  same("dis -l kthreadd 1", "dis -l (kthreadd+40) 3", "dis -f -x kthreadd+0x28 3"),
+  differs(noSource, "dis -s kthreadd", "dis -s vfs_read+33", "dis -s kthreadd 3", "dis -s {cat.pc}"),
+  differs(errorText("what -s goes with"), "dis -r -s kthreadd+16", "dis -rf kthreadd"),
+);
+
 /** One session each: crash 9 has been seen to hang in `list` behind 350 lines of gdb's commands. */
 export const DEBUG_SECTIONS: readonly (readonly [name: string, lines: readonly DebugLine[]])[] = [
   ["struct", STRUCT],
@@ -583,4 +629,5 @@ export const DEBUG_SECTIONS: readonly (readonly [name: string, lines: readonly D
   ["info", INFO],
   ["list", LIST],
   ["tree", TREE],
+  ["dis", DIS],
 ];
