@@ -122,3 +122,15 @@ test("strings and slices", () => {
   expect(run('p "a\\tb"')[0]).toMatch(/= "a\\tb"$/);
   expect(run("p banner[0..4]")[0]).toMatch(/= "Linux"$/);
 });
+
+test("a name that several symbols have is told", () => {
+  const { session, run } = printSession();
+  const { symbols } = session.kernel;
+  Object.defineProperty(symbols, "allByName", { value: (name: string) => (name === "ticks" ? [symbols.at(0), symbols.at(1)] : []) });
+  const note = "  (2 symbols are named ticks; this is the one at ffffffff82000040: sym ticks lists them, p *(TYPE *)ADDRESS chooses)";
+  expect(run("p ticks")).toEqual(["ticks = $1 = 42", note]);
+  expect(run("p &ticks")[1]).toBe(note);
+  expect(run("p ticks + 1")[1]).toBe(note);
+  expect(run("p head.next")).toHaveLength(1);
+  expect(run("p (long)head.next")).toHaveLength(1);
+});

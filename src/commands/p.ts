@@ -4,7 +4,7 @@ import { printApi } from "./api/values.ts";
 import type { ParsedArguments } from "./arguments.ts";
 import { type CommandSpec, defineCommand, type Layout, type Session } from "./command.ts";
 import { leadingSwitches } from "./support/leading-switches.ts";
-import { type PrintResult, perCpuLines, printExpression, untypedLines } from "./support/print-expression.ts";
+import { ambiguousLine, type PrintResult, perCpuLines, printExpression, untypedLines } from "./support/print-expression.ts";
 import { printTopLevel } from "./support/print-value.ts";
 import { type FormatLetter, parseFormat, splitFormat } from "./support/value-format.ts";
 
@@ -125,7 +125,7 @@ function printFormat(text: string): FormatLetter | undefined {
   return letter;
 }
 
-function* printText({ values, untyped, perCpu, radix }: PrintResult, layout: Layout): Iterable<string> {
+function* printText({ values, untyped, perCpu, ambiguous, radix }: PrintResult, layout: Layout): Iterable<string> {
   if (perCpu !== undefined) yield* perCpuLines(perCpu);
   if (untyped !== undefined) yield* untypedLines(untyped);
   for (const { label, number, value } of values) {
@@ -135,4 +135,5 @@ function* printText({ values, untyped, perCpu, radix }: PrintResult, layout: Lay
     const before = number === undefined ? "" : `$${number} = `;
     yield* `${label === undefined ? "" : `${label} = `}${before}${below ? "\n " : ""}${text}`.split("\n");
   }
+  if (ambiguous !== undefined) yield ambiguousLine(ambiguous);
 }

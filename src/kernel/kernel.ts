@@ -6,7 +6,7 @@ import type { Architecture } from "../arch/architecture.ts";
 import { add, type VirtualAddress } from "../bytes/address.ts";
 import { LookupError } from "../bytes/errors.ts";
 import type { CType } from "../debug-info/c-type.ts";
-import type { SymbolTable } from "../debug-info/symbols.ts";
+import type { KernelSymbol, SymbolTable } from "../debug-info/symbols.ts";
 import type { Dump } from "../dump/dump.ts";
 import type { PhysicalMemory } from "../dump/physical-memory.ts";
 import type { VmcoreInfo } from "../dump/vmcoreinfo.ts";
@@ -113,8 +113,10 @@ export class Kernel {
     return type === undefined || address === undefined ? undefined : new Value(this.memory, type, address);
   }
 
-  /** Declared type of a global variable (per-CPU ones: of one CPU's copy), or undefined. */
-  variableType(name: string): CType | undefined {
+  /** Declared type of a global variable (per-CPU ones: of one CPU's copy), or undefined; `of` is its symbol where it is at hand. */
+  variableType(name: string, of?: KernelSymbol): CType | undefined {
+    // A module's variable may share its name with one of the kernel that has another type.
+    if (of?.module !== undefined) return this.#describedType(name);
     const known = this.types.find("variable", name, { modules: false }) ?? globalType(name, this.types);
     return known ?? this.#describedType(name);
   }

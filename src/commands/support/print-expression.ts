@@ -56,6 +56,8 @@ export interface PrintResult {
   readonly values: readonly PrintedValue[];
   readonly untyped?: UntypedSymbol;
   readonly perCpu?: PerCpuSymbol;
+  /** The name that the expression begins with is that of several symbols; this one was taken. */
+  readonly ambiguous?: { readonly name: string; readonly address: bigint; readonly count: number; readonly described: boolean };
   /** Radix given with -x or -d. */
   readonly radix?: 10 | 16;
 }
@@ -95,7 +97,16 @@ export function printExpression(session: Session, text: string, wishes: PrintWis
   // An earlier result ($3) may lie in another memory than this line's.
   const node = valueReader(session, value.memory, wishes.format).value(value);
   refuseUnreadable(session, value, node);
-  return { values: [printed(session, value, node, wishes, symbol === undefined ? undefined : name)] };
+  return { values: [printed(session, value, node, wishes, symbol === undefined ? undefined : name)], ...ambiguity(session, name) };
+}
+
+/** Static variables and functions of several files may share a name; the answer is then about the first, which must be said. */
+function ambiguity(session: Session, text: string): Pick<PrintResult, "ambiguous"> {
+  const { kernel } = session;
+  const [, name = ""] = /^[&*!~()\s-]*([A-Za-z_]\w*)(?!\w|\s*::)/.exec(text) ?? [];
+  const count = name === "" || isShadowed(session, name) ? 0 : kernel.symbols.allByName(name).length;
+  const address = kernel.symbols.byName(name)?.address;
+  return count < 2 || address === undefined ? {} : { ambiguous: { name, address, count, described: kernel.debugInfo.present } };
 }
 
 /** A local of a chosen frame hides the symbol of its name. */
@@ -173,6 +184,11 @@ function untypedSymbol({ kernel }: Session, symbol: KernelSymbol): UntypedSymbol
   const word = only.words[0] as bigint;
   const pointee = bits === 64 ? symbolLabeller(kernel)(word, false) : undefined;
   return { ...head, bits, word, ...(pointee === undefined ? {} : { symbol: pointee }), rows };
+}
+
+export function ambiguousLine({ name, address, count, described }: NonNullable<PrintResult["ambiguous"]>): string {
+  const choose = described ? `p 'FILE'::${name}` : "p *(TYPE *)ADDRESS";
+  return `  (${count} symbols are named ${name}; this is the one at ${hex16(address)}: sym ${name} lists them, ${choose} chooses)`;
 }
 
 export function* perCpuLines({ name, declaration, addresses }: PerCpuSymbol): Iterable<string> {

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import type { KernelSymbol } from "../../debug-info/symbols.ts";
 import { NO_DATA_SYMBOLS, SYMBOLS_LOST } from "../extra-symbols.ts";
 import { INT, pointerTo, SparseMemory, smallKernel, struct, UINT, VOID } from "../testing/small-kernel.ts";
-import { isPerCpu, isText, kernelScope } from "./scope.ts";
+import { isPerCpu, isText, kernelScope, symbolType } from "./scope.ts";
 
 const BASE = 0xffff800000000000n;
 const named = (kernel: ReturnType<typeof smallKernel>, name: string) => kernel.symbols.byName(name) as KernelSymbol;
@@ -76,4 +76,12 @@ test("a kernel that lists functions only says so", () => {
   expect(kernelScope(kernel).unknown("jiffies").message).toBe(
     'no symbol named "jiffies" in this dump; this kernel lists functions only (no CONFIG_KALLSYMS_ALL): most variables need its vmlinux',
   );
+});
+
+test("a module's variable has not the type of the kernel's variable of that name", () => {
+  const kernel = smallKernel({
+    symbols: { debug: [BASE, "d", "loop"], level: [BASE + 8n, "d"] },
+    variables: { debug: INT, level: INT },
+  });
+  expect(["debug", "level"].map((name) => symbolType(kernel, named(kernel, name)))).toEqual([undefined, INT]);
 });

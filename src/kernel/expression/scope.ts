@@ -100,7 +100,7 @@ export function symbolType(kernel: Kernel, symbol: KernelSymbol): CType | undefi
   const { name } = symbol;
   if (isText(kernel, symbol)) return kernel.types.find("function", name);
   // The definition has the length of an array that its declaration leaves open.
-  const type = declaredAt(kernel, symbol) ?? kernel.variableType(name);
+  const type = declaredAt(kernel, symbol) ?? kernel.variableType(name, symbol);
   return type === undefined ? undefined : completed(kernel, symbol, type);
 }
 
