@@ -115,7 +115,8 @@ describe("x86-64", () => {
 
 describe("functions that return", () => {
   const hex = (text: string) => Uint8Array.from(text.split(" "), (each) => Number.parseInt(each, 16));
-  const may = (text: string, own: readonly number[] = []) => RegisterSaves.mayReturn(X86_SAVES, hex(text), (target) => own.includes(target));
+  const may = (text: string, own: readonly number[] = []) =>
+    RegisterSaves.mayReturn(X86_SAVES, hex(text), (target) => own.includes(target));
 
   it("have a return, or a jump out of them", () => {
     expect(may("53 0f 0b cc")).toBe(false);
