@@ -37,6 +37,9 @@ export interface FlowWorld {
 /** What the compiler made of a function by changing its parameters: `.isra`, `.constprop`, `.part`. */
 const CHANGED = /\.(isra|constprop|part|cold|llvm)\b/;
 
+/** Symbols at ends of sections: what lies behind them is no part of them. */
+const END = /^(_end|_etext|_einittext|_edata|__bss_stop|__brk_limit|__init_end|__end_rodata|__end_of_kernel_reserve|_edata_loc)$/;
+
 export function flowWorld(kernel: Kernel): FlowWorld {
   return kernel.memo(flowWorld, () => new KernelFlowWorld(kernel));
 }
@@ -85,7 +88,7 @@ class KernelFlowWorld implements FlowWorld {
     const found = this.#kernel.symbols.byAddress(virtual(address));
     if (found === undefined || "tTwWaA".includes(found.symbol.type)) return undefined;
     const { symbol, offset } = found;
-    if (symbol.size !== undefined && offset >= symbol.size) return undefined;
+    if ((symbol.size !== undefined && offset >= symbol.size) || END.test(symbol.name)) return undefined;
     return { name: symbol.name, module: symbol.module, offset, type: this.#typeOf(symbol.name, symbol.address) };
   }
 

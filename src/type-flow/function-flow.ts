@@ -21,7 +21,7 @@ import { type FunctionRange, mainPart } from "./function-extent.ts";
 import { machineOf } from "./machine.ts";
 import { membersAt, typeRead } from "./member-path.ts";
 import { containerName, type Origin, Origins, originText } from "./origin.ts";
-import { isNoPointer, sameType } from "./shape.ts";
+import { isNoAddress, sameType } from "./shape.ts";
 
 /** What a memory operand touches. Absent members are not known. */
 export interface OperandFact {
@@ -318,7 +318,7 @@ class KernelFunctionFlow implements FunctionFlow {
     const { effects = [] } = this.#analysis.operations[index] ?? {};
     return effects.flatMap(({ value }) => {
       const { shape } = this.#analysis.evaluation.value(value, state, 8, { kind: "step", step: index, register: undefined });
-      return shape?.kind === "constant" && !isNoPointer(shape.value) ? [shape.value] : [];
+      return shape?.kind === "constant" && !isNoAddress(shape.value) ? [shape.value] : [];
     });
   }
 }

@@ -10,7 +10,7 @@ import type { FlowAnalysis } from "./flow-analysis.ts";
 import type { Definition, Fact, FlowState, Location } from "./flow-state.ts";
 import type { Expression, Operation } from "./operation.ts";
 import { registerParameters } from "./parameters.ts";
-import { type Shape, shapeOfType } from "./shape.ts";
+import { isNoAddress, type Shape, shapeOfType } from "./shape.ts";
 
 /** One link of the chain. `pc` is the instruction that gave the value; undefined for what the function was entered with. */
 export type Origin =
@@ -293,9 +293,9 @@ export function originText(origin: Origin, depth = 0): string | undefined {
       return `${base} ${origin.added < 0n ? "-" : "+"} 0x${(origin.added < 0n ? -origin.added : origin.added).toString(16)}`;
     }
     case "merge": {
-      const texts = origin.of.map((each) => originText(each, depth + 1));
-      // NULL on one of the ways adds nothing.
-      const told = [...new Set(texts.filter((text) => text !== "0"))];
+      // NULL or a poison on one of the ways adds nothing.
+      const values = origin.of.filter((each) => each.kind !== "constant" || !isNoAddress(each.value));
+      const told = [...new Set(values.map((each) => originText(each, depth + 1)))];
       return told.length === 1 ? told[0] : undefined;
     }
     default:

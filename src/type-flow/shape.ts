@@ -34,6 +34,8 @@ const MAX_OFFSET = 1n << 31n;
 
 /** The last page is never mapped: error codes in pointers (include/linux/err.h, MAX_ERRNO). */
 const MAX_ERROR = 4095n;
+/** Kernel addresses of both machines lie above, with up to 56 bits; poison values (include/linux/poison.h) below. */
+const KERNEL_HALF = 0xff00_0000_0000_0000n;
 
 /** A value of a type as it stands in a register; undefined for structures, void and what has no size. */
 export function shapeOfType(type: CType): Shape | undefined {
@@ -50,9 +52,9 @@ export function shapeOfType(type: CType): Shape | undefined {
   }
 }
 
-/** NULL or an error code in a pointer: values that every pointer may have. */
-export function isNoPointer(value: bigint): boolean {
-  return value === 0n || BigInt.asUintN(64, -value) <= MAX_ERROR;
+/** NULL, an error code, a poison: constants that a pointer of any type may have. */
+export function isNoAddress(value: bigint): boolean {
+  return value < KERNEL_HALF || BigInt.asUintN(64, -value) <= MAX_ERROR;
 }
 
 /** What both have in common. */
@@ -67,7 +69,7 @@ export function joinShapes(a: Shape | undefined, b: Shape | undefined): Shape | 
 
 function joinConstant(value: bigint, other: Shape): Shape | undefined {
   if (other.kind === "scalar") return other;
-  return other.kind === "pointer" && isNoPointer(value) ? other : undefined;
+  return other.kind === "pointer" && isNoAddress(value) ? other : undefined;
 }
 
 function joinPointers(a: PointerShape, b: PointerShape): Shape | undefined {

@@ -151,8 +151,21 @@ function effectiveAddress(memory: MemoryOperand, value: (name: string) => bigint
   return BigInt.asUintN(64, base + index * BigInt(memory.scale) + memory.displacement);
 }
 
-function annotatedOperand({ text, container, member, offset, type, variable, address, perCpu, origin }: OperandFact): AnnotatedOperand[] {
+function annotatedOperand({
+  memory,
+  text,
+  container,
+  member,
+  offset,
+  type,
+  variable,
+  address,
+  perCpu,
+  origin,
+}: OperandFact): AnnotatedOperand[] {
   if (text === undefined) return [];
+  // The instruction's own text names it already.
+  if (variable !== undefined && memory.base === undefined && type === undefined && member === undefined && perCpu === undefined) return [];
   return [
     {
       text,

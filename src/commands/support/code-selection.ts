@@ -41,8 +41,9 @@ function* withoutPadding(from: Iterable<Decoded>): Generator<Decoded, void, unde
   let ended = false;
   let held: Decoded[] = [];
   for (const item of from) {
-    const { flow, mnemonic } = item.instruction;
-    if (ended && /nop/.test(mnemonic)) {
+    const { flow, mnemonic, operands } = item.instruction;
+    // 66 90 is an xchg by its name.
+    if (ended && (/nop/.test(mnemonic) || operands === "%ax,%ax")) {
       held.push(item);
       continue;
     }
