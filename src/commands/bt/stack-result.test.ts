@@ -28,4 +28,20 @@ describe("stackResult", () => {
     expect(lost(fake.start("vectors") + 0x80n)).toEqual(["vectors lost", "panic"]);
     expect(lost(fake.start("delay") + 0x10n)).toEqual(["delay", "panic"]);
   });
+
+  test("a running CPU's registers are shown though the call it is in was inlined", () => {
+    const fake = new FakeStackKernel("arm64");
+    for (const name of ["delay", "panic"]) fake.define(name);
+    const registers = new RegisterSet(ARM64_REGISTERS);
+    registers.set(PC, fake.start("delay") + 0x10n);
+    registers.set(SP, STACK + 0x1000n);
+    registers.set(FP, STACK + 0x1000n);
+    const stack = unwindFrom(fake.kernel, startOfRegisters(registers), TASK);
+    const [first, ...rest] = stack.frames;
+    if (first === undefined) throw new Error("no frames");
+    const shown = (frames: typeof stack.frames) => stackResult(fake.kernel, null, { ...stack, frames }, undefined).registers?.registers.pc;
+    expect(shown(stack.frames)).toBe(fake.start("delay") + 0x10n);
+    expect(shown([{ ...first, kind: "inline" }, first, ...rest])).toBe(fake.start("delay") + 0x10n);
+    expect(shown(rest)).toBeUndefined();
+  });
 });

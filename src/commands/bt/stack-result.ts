@@ -42,7 +42,8 @@ export function stackResult(
   variables?: (stack: UnwoundStack, frame: StackFrame) => readonly BtVariable[],
 ): BtStack {
   const { frames, stop, user } = stack;
-  const first = frames[0];
+  // The calls inlined where the CPU stood come before the frame that has its registers.
+  const first = frames.find(({ kind }) => kind !== "inline");
   const running =
     user !== undefined && user.address === undefined
       ? registersResult(kernel, null, true, user.registers)
