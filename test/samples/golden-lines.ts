@@ -53,6 +53,11 @@ dis -x kthreadd 4
 dis -r $FAULT 2
 dis nosuch
 dis -l schedule 1
+dis -s schedule
+dis -a -r $FAULT | tail 6
+dis -a vfs_read 24
+dis -a -x __fput | head 20
+dis -s -a schedule
 dis 10`,
   down: `
 up
