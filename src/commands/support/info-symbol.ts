@@ -113,12 +113,12 @@ export function lineInfo(session: Session, operands: string): InfoAnswer {
   return { text, data };
 }
 
-/** gdb ends a line where the next statement begins; rows that begin none belong to the one before. */
+/** A line's rows may follow each other: the end is that of the last. */
 function endOfLine({ info }: BoundDebugInfo, row: LineRow): bigint {
   let end = row.range.high;
   for (const next of info.lines({ low: row.range.low, high: row.range.low + MAX_LINE_BYTES })) {
     if (next.range.low < row.range.low) continue;
-    if ((next.statement && next.range.low > row.range.low) || next.range.low > end) break;
+    if (next.line !== row.line || next.file !== row.file || next.range.low > end) break;
     end = next.range.high;
   }
   return end;
