@@ -146,8 +146,7 @@ c3              ret`;
     expect(touched(kernel)).toEqual([
       "+3 t->entries[]",
       "+8 t->entries[]->flags",
-      // An index in steps of half an entry names nothing.
-      "+b t + 0x20",
+      // An index in steps of half an entry, at +b, names nothing.
       "+10 t->name[7]",
       "+14 t->half",
       // Both of the union are as large: which one it is cannot be told, and no type follows.

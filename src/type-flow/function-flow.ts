@@ -19,9 +19,9 @@ import type { Fact, FlowState } from "./flow-state.ts";
 import { flowWorld } from "./flow-world.ts";
 import { type FunctionRange, mainPart } from "./function-extent.ts";
 import { machineOf } from "./machine.ts";
-import { membersAt, typeRead } from "./member-path.ts";
+import { membersAt, pathsOf, typeRead } from "./member-path.ts";
 import { containerName, type Origin, Origins, originText } from "./origin.ts";
-import { isNoAddress, sameType } from "./shape.ts";
+import { isNoAddress, type PointerShape, sameType } from "./shape.ts";
 
 /** What a memory operand touches. Absent members are not known. */
 export interface OperandFact {
@@ -99,6 +99,9 @@ export interface FunctionFlow {
   /** Where a register's value, or that of a stack slot by its distance from the canonical frame address, came from. */
   originOf(pc: bigint, where: string | { readonly slot: number }): Origin;
 }
+
+/** Members of a union, or bit-fields of one unit, that the text names. */
+const SHOWN_MEMBERS = 3;
 
 /** Functions that are kept. */
 const MAX_KEPT = 64;
@@ -192,7 +195,8 @@ class KernelFunctionFlow implements FunctionFlow {
     if (place === undefined) {
       const origin = base === undefined ? undefined : this.#origins.of(base);
       const name = this.#nameOf(index, memory.base, base, origin);
-      const text = name === undefined || memory.index !== undefined ? undefined : `*(${name}${signed(memory.displacement)})`;
+      const plain = memory.index === undefined && memory.access !== "address";
+      const text = name === undefined || !plain ? undefined : `*(${name}${signed(memory.displacement)})`;
       return { memory, ...(text === undefined ? {} : { text }), ...(origin === undefined ? {} : { origin }) };
     }
     switch (place.kind) {
@@ -213,7 +217,7 @@ class KernelFunctionFlow implements FunctionFlow {
     const size = memory.access === "address" ? 0 : memory.size;
     if (into >= Math.max(1, sizeOf(type))) return { memory };
     const members = membersAt({ kind: "pointer", target: type, offset: into, stride: 0 }, size);
-    const path = members.map((each) => each.path).join("|");
+    const path = pathsOf(members, SHOWN_MEMBERS);
     const text = `${size === 0 ? "&" : ""}${name}${path === "" || path.startsWith("[") ? path : `.${path}`}`;
     return { memory, local: name, text, ...(path === "" ? {} : { member: path }) };
   }
@@ -221,7 +225,7 @@ class KernelFunctionFlow implements FunctionFlow {
   #variableOperand(memory: MemoryOperand, place: Extract<Place, { readonly kind: "variable" }>): OperandFact {
     const { variable, perCpu, address } = place;
     const members = membersOf(place, memory.size);
-    const path = members.map((each) => each.path).join("|");
+    const path = pathsOf(members, SHOWN_MEMBERS);
     const rest = members.length === 0 ? variable.offset : 0;
     const name = perCpu ? `per_cpu(${variable.name})` : variable.name;
     const text = path === "" ? `${name}${rest === 0 ? "" : signed(BigInt(rest))}` : `${name}${path.startsWith("[") ? "" : "."}${path}`;
@@ -255,14 +259,17 @@ class KernelFunctionFlow implements FunctionFlow {
     const outer = inner ?? (container === undefined ? undefined : `(${container} *)`);
     const [first] = members;
     if (first === undefined) {
+      // An unknown index is added: the offset alone would be wrong.
+      if (shape.stride !== 0) return { memory, origin };
       const plain = strip(shape.target).kind === "void" || container === undefined;
       const text =
         outer === undefined ? undefined : plain ? `*(${outer}${signed(BigInt(shape.offset))})` : `${outer}${signed(BigInt(shape.offset))}`;
       return { ...shared, ...(text === undefined ? {} : { text }) };
     }
-    const path = members.map((each) => each.path).join("|");
+    const path = pathsOf(members, SHOWN_MEMBERS);
     const type = typeRead(members, memory.size, sameType);
     const address = memory.access === "address" ? "&" : "";
+    if (outer === undefined && path.startsWith("[")) return shared;
     const name = outer === undefined ? path : path === "" ? `*${outer}` : path.startsWith("[") ? `${outer}${path}` : `${outer}->${path}`;
     return {
       ...shared,
@@ -270,7 +277,7 @@ class KernelFunctionFlow implements FunctionFlow {
         address !== "" && name.startsWith("*")
           ? name.slice(1)
           : `${address}${name}${first.leftover === 0 ? "" : signed(BigInt(first.leftover))}`,
-      member: path,
+      member: pathsOf(members),
       ...(first.leftover === 0 ? {} : { leftover: first.leftover }),
       ...(type === undefined ? {} : { type }),
     };
@@ -287,7 +294,7 @@ class KernelFunctionFlow implements FunctionFlow {
     for (const [register, { shape }] of state.registers) {
       const variable = this.#variables?.nameIn(index, register);
       const named = variable === undefined ? {} : { variable };
-      if (shape?.kind === "pointer") {
+      if (shape?.kind === "pointer" && isWhole(shape)) {
         const type: CType = { kind: "pointer", size: 8, target: shape.target };
         found.set(register, { register, type, ...(shape.offset === 0 ? {} : { offset: shape.offset }), ...named });
       } else if (shape?.kind === "scalar") found.set(register, { register, type: shape.type, ...named });
@@ -321,6 +328,12 @@ class KernelFunctionFlow implements FunctionFlow {
       return shape?.kind === "constant" && !isNoAddress(shape.value) ? [shape.value] : [];
     });
   }
+}
+
+/** It leads to its target's start, or to an element of an array of targets. */
+function isWhole({ target, stride }: PointerShape): boolean {
+  const size = sizeOf(target);
+  return stride === 0 || (size > 0 && stride % size === 0);
 }
 
 function signed(offset: bigint): string {

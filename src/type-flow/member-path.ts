@@ -39,10 +39,22 @@ export function membersAt({ target, offset, stride }: PointerShape, size: number
   } else {
     walk.into(target, offset, "", stride, 0);
   }
-  const fitting = candidates.filter(({ type, leftover }) => leftover === 0 && sizeOf(type) === size);
+  const told = withoutGroups(candidates);
+  const fitting = told.filter(({ type, leftover }) => leftover === 0 && sizeOf(type) === size);
   // A structure of one member is as large as that.
   const inner = fitting.filter(({ path }) => !fitting.some((each) => each.path.startsWith(`${path}.`) || each.path.startsWith(`${path}[`)));
-  return size > 0 && inner.length > 0 ? inner : candidates;
+  return size > 0 && inner.length > 0 ? inner : told;
+}
+
+/** struct_group() (include/linux/stddef.h) makes a union of members and of a structure with the same members: one of the two is enough. */
+function withoutGroups(candidates: readonly MemberPath[]): readonly MemberPath[] {
+  return candidates.filter(({ path }) => !candidates.some((each) => each.path !== "" && path.endsWith(`.${each.path}`)));
+}
+
+/** Names of all of them, the first few for the eye. */
+export function pathsOf(candidates: readonly MemberPath[], shown: number = MAX_CANDIDATES): string {
+  const paths = candidates.map(({ path }) => path);
+  return paths.length > shown ? `${paths.slice(0, shown).join("|")}|...` : paths.join("|");
 }
 
 /** The type that all of them have when it is read whole by an access of `size` bytes; undefined otherwise. */

@@ -8,6 +8,7 @@ import type { CType } from "../debug-info/c-type.ts";
 import { type Evaluation, membersOf } from "./evaluation.ts";
 import type { FlowAnalysis } from "./flow-analysis.ts";
 import type { Definition, Fact, FlowState, Location } from "./flow-state.ts";
+import { pathsOf } from "./member-path.ts";
 import type { Expression, Operation } from "./operation.ts";
 import { registerParameters } from "./parameters.ts";
 import { isNoAddress, type Shape, shapeOfType } from "./shape.ts";
@@ -185,7 +186,7 @@ export class Origins {
       return (slot === undefined ? undefined : follow(slot.fact)) ?? { kind: "unknown", pc };
     }
     const [member, ...more] = membersOf(place, size);
-    const path = member === undefined ? undefined : [member, ...more].map((each) => each.path).join("|");
+    const path = member === undefined ? undefined : pathsOf([member, ...more]);
     const type = member?.leftover === 0 ? member.type : undefined;
     if (place.kind === "variable") {
       return {

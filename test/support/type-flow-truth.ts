@@ -83,14 +83,16 @@ function judge(fact: RegisterFact | undefined, held: readonly RegisterVariable[]
   const target = fact?.type === undefined ? undefined : structureBehind(fact.type);
   if (target === undefined) return "silent";
   const offset = fact?.offset ?? 0;
+  let outside = offset < 0 || offset >= sizeOf(target);
   for (const { type, delta } of held) {
     const theirs = structureBehind(type) as CType;
     // The variable is the register and delta: its structure starts so many bytes into ours.
     const start = offset + delta;
     if (contains(target, start, theirs, 0) || contains(theirs, -start, target, 0)) return "agree";
     if (sameType(target, theirs) && start % sizeOf(theirs) === 0) return "agree";
+    if (start < 0 || start >= sizeOf(target)) outside = true;
   }
-  return offset < 0 || offset >= sizeOf(target) ? "outside" : "contradiction";
+  return outside ? "outside" : "contradiction";
 }
 
 /** The structure or union that a pointer type leads to. */
