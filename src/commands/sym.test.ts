@@ -30,7 +30,7 @@ test("neighbours", () => {
 
 test("-q and -l", () => {
   expect(run("sym -q _it")).toEqual(["ffffffff81000010 (T) run_it", "ffffffff81000040 (t) stop_it"]);
-  expect(run("sym -l")).toHaveLength(14);
+  expect(run("sym -l")).toHaveLength(15);
   expect(run("sym -l")[1]).toBe("10 (D) counter");
 });
 

@@ -6,12 +6,13 @@ import { treeApi } from "./api/values.ts";
 import type { ParsedArguments } from "./arguments.ts";
 import { defineCommand, type Session } from "./command.ts";
 import { lazy } from "./support/lazy.ts";
+import { rangeText } from "./support/maple-text.ts";
 import { nearestNames } from "./support/nearest.ts";
 import { type NodeStructure, nodeStructureLines, readStructures } from "./support/node-structures.ts";
 import { parseAddress } from "./support/numbers.ts";
 import { chosenRadix } from "./support/radix.ts";
 import { parseOffset, resolveStruct, type StructName } from "./support/struct-name.ts";
-import { holder, rangeText, TREE_KINDS, type TreeKind, type TreeStep, treeSteps } from "./support/tree-walk.ts";
+import { holder, TREE_KINDS, type TreeKind, type TreeStep, treeSteps } from "./support/tree-walk.ts";
 import { valueReader } from "./support/value-reader.ts";
 
 /** An entry, what -v says of a node, or damage where it was found. */

@@ -8,7 +8,6 @@
 import type { VirtualAddress } from "../../bytes/address.ts";
 import type { Struct } from "../../kernel/types.ts";
 import type { MapleStep } from "../../linux/maple-walk.ts";
-import { rangeText } from "./tree-walk.ts";
 
 /** MT_FLAGS_HEIGHT_MASK and its place (include/linux/maple_tree.h). */
 const HEIGHT_MASK = 0x7c;
@@ -42,4 +41,9 @@ function gaps(type: number, { view, slotOffset, pivots }: (MapleStep & { kind: "
 /** As C's %p prints a null pointer. */
 function pointer(word: bigint): string {
   return word === 0n ? "(nil)" : `0x${word.toString(16)}`;
+}
+
+/** `4194304-4198399`, or one number. */
+export function rangeText(first: bigint, last: bigint): string {
+  return first === last ? String(first) : `${first}-${last}`;
 }

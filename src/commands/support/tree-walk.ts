@@ -6,7 +6,7 @@ import { mapleLayout } from "../../linux/maple-tree.ts";
 import { type MapleStep, mapleWalk } from "../../linux/maple-walk.ts";
 import { rbtreeWalk } from "../../linux/rbtree-walk.ts";
 import { xarrayWalk, xarrayWalkLayout } from "../../linux/xarray-walk.ts";
-import { mapleNodeText, mapleTreeText } from "./maple-text.ts";
+import { mapleNodeText, mapleTreeText, rangeText } from "./maple-text.ts";
 import { explained } from "./spaces.ts";
 
 export type TreeKind = "rbtree" | "radix" | "xarray" | "maple";
@@ -115,11 +115,6 @@ function mapleSteps(kernel: Kernel, { start, isNode, verbose }: TreePlan): () =>
       },
     );
   };
-}
-
-/** `4194304-4198399`, or one number. */
-export function rangeText(first: bigint, last: bigint): string {
-  return first === last ? String(first) : `${first}-${last}`;
 }
 
 /** Address of the structure that holds a node. */
