@@ -6,11 +6,10 @@
  *   console.log(kernel.variable("init_uts_ns").member("name").member("release").string());
  */
 
-import type { CapstoneModule } from "./arch/arm64-disassembler.ts";
-import { setDisassemblerLoader } from "./arch/disassembler.ts";
-import type { IcedModule } from "./arch/x86-64-disassembler.ts";
+import { loadDisassembler, setDisassemblerLoader } from "./arch/disassembler.ts";
 import { workerSettings } from "./bytes/worker-pool.ts";
 
+export type { Walk, WalkStep } from "./arch/architecture.ts";
 export { add, type PhysicalAddress, physical, type VirtualAddress, virtual } from "./bytes/address.ts";
 export {
   CorruptionError,
@@ -22,15 +21,53 @@ export {
   UnsupportedError,
   UsageError,
 } from "./bytes/errors.ts";
-export type { CType, EnumType, Member, StructType } from "./debug-info/c-type.ts";
+export type { DisLine, LabelledAddress } from "./commands/dis.ts";
+export type { MachineFacts, StackList } from "./commands/mach.ts";
+export type { MemberDefinition, StructDefinition } from "./commands/support/struct-definition.ts";
+export type { SystemSummary } from "./commands/support/system-summary.ts";
+export type {
+  ArrayNode,
+  BooleanNode,
+  ElidedNode,
+  EnumNode,
+  FloatNode,
+  FormattedNode,
+  FunctionNode,
+  IntegerNode,
+  MemberNode,
+  PointerNode,
+  StructNode,
+  SymbolLabel,
+  TextNode,
+  UnreadableNode,
+  ValueNode,
+  VoidNode,
+} from "./commands/support/value-node.ts";
+export type {
+  ArrayType,
+  CType,
+  Enumerator,
+  EnumType,
+  FloatType,
+  ForwardType,
+  FunctionType,
+  IntType,
+  Member,
+  PointerType,
+  QualifiedType,
+  StructType,
+  TypedefType,
+  VoidType,
+} from "./debug-info/c-type.ts";
+export type { SourcePlace } from "./debug-info/debug-info.ts";
 export type { KernelSymbol, SymbolAt, SymbolTable } from "./debug-info/symbols.ts";
-export type { Dump, MemoryRange, Note } from "./dump/dump.ts";
+export type { Dump, HeaderFact, Machine, MemoryRange, Note, Utsname, VirtualRange } from "./dump/dump.ts";
 export { openDump as openContainer } from "./dump/open.ts";
 export type { Memory } from "./kernel/address-space.ts";
 export { containerOf, Field } from "./kernel/field.ts";
 export { Kernel as Engine } from "./kernel/kernel.ts";
 export { fitOf, type KernelIdentity, kernelIdentity } from "./kernel/kernel-identity.ts";
-export type { KernelModule } from "./kernel/modules.ts";
+export type { KernelModule, ModuleRegion } from "./kernel/modules.ts";
 export { type OpenOptions, openKernel, openKernelOf } from "./kernel/open.ts";
 export { Struct, Types } from "./kernel/types.ts";
 export { Value as EngineValue } from "./kernel/value.ts";
@@ -44,22 +81,23 @@ export type { Frame, FrameVariable, Stack } from "./library/stack.ts";
 export { Task } from "./library/task.ts";
 export { type IndexedValue, Value } from "./library/value.ts";
 export type { LogRecord } from "./linux/log-record.ts";
+export type { PhysicalMap, PhysicalRange } from "./linux/memory-map.ts";
 export { type ModuleDebug, type ModuleDebugOptions, moduleDebug } from "./linux/module-debug.ts";
 export { panicTask } from "./linux/panic-task.ts";
 export { readLog } from "./linux/printk.ts";
+export type { SlabObject } from "./linux/slab.ts";
 export { type Task as EngineTask, taskTable } from "./linux/task.ts";
+export type { Certainty, FoundBy, FrameKind, StackKind } from "./stack/frame.ts";
+export type { VariableState } from "./stack/frame-variables.ts";
 export { unwindTask } from "./stack/unwind.ts";
 
 // Compiled, the library has a script for other threads beside itself.
 if (import.meta.url.endsWith(".js")) workerSettings.script ??= new URL("./faces/index-worker.js", import.meta.url);
 
-// Both decoders are CommonJS and large: they are loaded when something is disassembled first.
-setDisassemblerLoader("x86_64", async () => {
-  const { X8664Disassembler } = await import("./arch/x86-64-disassembler.ts");
-  return new X8664Disassembler(((await import("iced-x86")) as { readonly default: unknown }).default as IcedModule);
-});
-setDisassemblerLoader("aarch64", async () => {
-  const { Arm64Disassembler } = await import("./arch/arm64-disassembler.ts");
-  const { default: start } = (await import("@alexaltea/capstone-js" as string)) as { readonly default: unknown };
-  return new Arm64Disassembler(await (start as () => Promise<CapstoneModule>)());
-});
+// The decoders are large: they are loaded when something is disassembled first.
+for (const machine of ["x86_64", "aarch64"] as const)
+  setDisassemblerLoader(machine, async () => {
+    const { registerDisassemblers } = await import("./faces/cli/disassemblers.ts");
+    registerDisassemblers();
+    return loadDisassembler(machine);
+  });

@@ -26,6 +26,7 @@ export interface LabelledAddress {
   readonly symbol?: SymbolLabel;
 }
 
+/** One instruction, its operands named. */
 export interface DisLine extends LabelledAddress {
   /** Bytes of the instruction in hexadecimal. */
   readonly bytes: string;

@@ -32,6 +32,7 @@ export interface StackList {
   }[];
 }
 
+/** The machine: memory, CPUs, clock, the bases of the kernel's areas, the CPUs' stacks. */
 export interface MachineFacts {
   readonly machine: string;
   readonly memoryBytes: number;

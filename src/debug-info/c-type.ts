@@ -16,10 +16,12 @@ export type CType =
   | FunctionType
   | ForwardType;
 
+/** No type: what a void pointer leads to. */
 export interface VoidType {
   readonly kind: "void";
 }
 
+/** An integer, a character or a bool. */
 export interface IntType {
   readonly kind: "int";
   /** As the compiler names it: "unsigned int", "char", "_Bool". */
@@ -30,18 +32,21 @@ export interface IntType {
   readonly encoding: "int" | "char" | "bool";
 }
 
+/** A floating-point type. */
 export interface FloatType {
   readonly kind: "float";
   readonly name: string;
   readonly size: number;
 }
 
+/** A pointer. */
 export interface PointerType {
   readonly kind: "pointer";
   readonly size: number;
   readonly target: CType;
 }
 
+/** An array. */
 export interface ArrayType {
   readonly kind: "array";
   readonly element: CType;
@@ -49,6 +54,7 @@ export interface ArrayType {
   readonly length: number;
 }
 
+/** A structure or union; offsets of members are in bits. */
 export interface StructType {
   readonly kind: "struct" | "union";
   /** undefined for anonymous ones. */
@@ -58,6 +64,7 @@ export interface StructType {
   readonly members: readonly Member[];
 }
 
+/** A member of a structure or union. */
 export interface Member {
   /** undefined for members of anonymous struct or union type. */
   readonly name: string | undefined;
@@ -68,6 +75,7 @@ export interface Member {
   readonly bitSize: number | undefined;
 }
 
+/** An enum with its constants. */
 export interface EnumType {
   readonly kind: "enum";
   readonly name: string | undefined;
@@ -76,22 +84,26 @@ export interface EnumType {
   readonly enumerators: readonly Enumerator[];
 }
 
+/** A constant of an enum. */
 export interface Enumerator {
   readonly name: string;
   readonly value: bigint;
 }
 
+/** Another name of a type. */
 export interface TypedefType {
   readonly kind: "typedef";
   readonly name: string;
   readonly target: CType;
 }
 
+/** const, volatile and the like around a type. */
 export interface QualifiedType {
   readonly kind: "const" | "volatile" | "restrict" | "tag";
   readonly target: CType;
 }
 
+/** A function: what it returns and takes. */
 export interface FunctionType {
   readonly kind: "function";
   readonly returns: CType;

@@ -7,6 +7,7 @@
  */
 import type { VirtualAddress } from "../bytes/address.ts";
 
+/** A symbol of the kernel or of a module. */
 export interface KernelSymbol {
   readonly name: string;
   readonly address: VirtualAddress;
@@ -18,6 +19,7 @@ export interface KernelSymbol {
   readonly size: number | undefined;
 }
 
+/** The symbol that an address lies in, and how far behind its start, in bytes. */
 export interface SymbolAt {
   readonly symbol: KernelSymbol;
   readonly offset: number;

@@ -105,5 +105,6 @@ export interface Dump {
   readonly file?: ByteSource;
   /** True for /proc/kcore: memory may change while it is read. */
   readonly live: boolean;
+  /** Closes the files. Nothing can be read afterwards. */
   close(): void;
 }

@@ -10,18 +10,27 @@ import type { PhysicalMemory } from "../dump/physical-memory.ts";
 
 /** Translates one virtual address; throws FaultError when it is not mapped or a table cannot be read. */
 export interface Translator {
+  /** Physical address behind it. Throws FaultError. */
   translate(address: VirtualAddress): PhysicalAddress;
 }
 
 /** Reads of a virtual address space. All multi-byte reads are little-endian, may be unaligned, and throw FaultError. */
 export interface Memory {
+  /** An unsigned byte. */
   u8(address: VirtualAddress): number;
+  /** An unsigned number of 2 bytes. */
   u16(address: VirtualAddress): number;
+  /** An unsigned number of 4 bytes. */
   u32(address: VirtualAddress): number;
+  /** An unsigned number of 8 bytes. */
   u64(address: VirtualAddress): bigint;
+  /** A signed byte. */
   s8(address: VirtualAddress): number;
+  /** A signed number of 2 bytes. */
   s16(address: VirtualAddress): number;
+  /** A signed number of 4 bytes. */
   s32(address: VirtualAddress): number;
+  /** A signed number of 8 bytes. */
   s64(address: VirtualAddress): bigint;
   /** A fresh copy of `length` bytes; FaultError also for a length below 0 or beyond 1 GiB. */
   bytes(address: VirtualAddress, length: number): Uint8Array;
@@ -29,8 +38,12 @@ export interface Memory {
   cString(address: VirtualAddress, max?: number): string;
   /** Like the readers above, but undefined instead of a FaultError. */
   tryU32(address: VirtualAddress): number | undefined;
+  /** u64, or undefined where it cannot be read. */
   tryU64(address: VirtualAddress): bigint | undefined;
+  /** bytes, or undefined where they cannot be read. */
   tryBytes(address: VirtualAddress, length: number): Uint8Array | undefined;
+  /** Physical address behind it. Throws FaultError. */
+  /** Physical address behind it. Throws FaultError. */
   translate(address: VirtualAddress): PhysicalAddress;
 }
 

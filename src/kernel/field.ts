@@ -10,6 +10,7 @@ import { UnsupportedError } from "../bytes/errors.ts";
 import { type CType, sizeOf, strip } from "../debug-info/c-type.ts";
 import type { Memory } from "./address-space.ts";
 
+/** A member of a structure, ready to be read at many addresses: for walks over much memory. */
 export class Field {
   /** Dotted path as it was asked for. */
   readonly path: string;

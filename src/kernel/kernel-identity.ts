@@ -21,6 +21,7 @@ const NT_GNU_BUILD_ID = 3;
 const MAX_NOTES = 1 << 16;
 const MAX_BANNER = 1024;
 
+/** What tells which kernel this is. */
 export interface KernelIdentity {
   /** In hex; undefined when neither memory nor VMCOREINFO has one that can be trusted. */
   readonly buildId: string | undefined;

@@ -36,6 +36,7 @@ export interface KernelParts {
   readonly notes: string[];
 }
 
+/** The engine: an opened kernel with its symbols, types, memory and debug information. Scripts use the library's Kernel above it. */
 export class Kernel {
   readonly dump: Dump;
   readonly physical: PhysicalMemory;

@@ -22,6 +22,7 @@ export interface ModuleRegion {
   readonly size: number;
 }
 
+/** A loaded module. */
 export interface KernelModule {
   readonly name: string;
   /** Address of the struct module. */

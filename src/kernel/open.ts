@@ -29,6 +29,7 @@ import { type KernelModule, readModules } from "./modules.ts";
 import { Types } from "./types.ts";
 import { kernelTable, linkBias } from "./vmlinux-place.ts";
 
+/** How the engine opens a kernel. */
 export interface OpenOptions {
   /** Excluded pages read as zeroes. */
   readonly zeroExcluded?: boolean;

@@ -56,6 +56,7 @@ export class Struct {
     return undefined;
   }
 
+  /** True when it has such a member. */
   has(path: string): boolean {
     return this.tryField(path) !== undefined;
   }
@@ -77,6 +78,7 @@ export class Struct {
   }
 }
 
+/** The types of the kernel and its modules, by name. */
 export class Types {
   /** Asked in order; vmlinux first. Modules are added when they are first wanted. */
   readonly sources: TypeSource[];
@@ -193,6 +195,7 @@ export class Types {
     return this.enumerator(name)?.value;
   }
 
+  /** An enum constant with its enum; undefined when there is none of that name. */
   enumerator(name: string): { readonly value: bigint; readonly type: EnumType } | undefined {
     for (const source of this.sources) {
       const found = source.constant(name);

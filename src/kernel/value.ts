@@ -33,6 +33,7 @@ export interface ValuePlace {
   readonly address: VirtualAddress;
 }
 
+/** A typed value of the dead kernel: the engine's, below the library's Value. */
 export class Value {
   readonly memory: Memory;
   readonly type: CType;
@@ -65,6 +66,7 @@ export class Value {
     return this.place === undefined ? this.#immediate : (this.#field as Field).bigint(this.place.address);
   }
 
+  /** The same as a number; beyond 2^53 the low bits are lost. */
   number(): number {
     return this.place === undefined ? Number(this.bigint()) : (this.#field as Field).number(this.place.address);
   }

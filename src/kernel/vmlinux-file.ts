@@ -26,6 +26,7 @@ import { isWholeBanner } from "./kernel-identity.ts";
  */
 export type DebugInfoFactory = (sections: DebugSections, owner: string, complete: TypeCompleter | undefined) => DebugInfo;
 
+/** Where the separate debug file of a vmlinux may lie. */
 export interface VmlinuxOptions {
   /** How debug information is made of the file; DWARF by default. */
   readonly debugInfo?: DebugInfoFactory;
@@ -75,6 +76,7 @@ function requireKernel(elf: Elf): void {
     throw new UnsupportedError(`${name}: is for ${machineName(elf.machine)}; only x86-64 and arm64 kernels can be analysed`);
 }
 
+/** What a vmlinux is looked for by. */
 export interface FindOptions extends VmlinuxOptions {
   readonly release: string | undefined;
   /** Only a file of this build-id is taken. */

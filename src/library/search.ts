@@ -65,6 +65,7 @@ export class Search implements Iterable<SearchHit> {
     return this.#unread;
   }
 
+  /** The hits, in the order of their addresses; a new walk each time. */
   *[Symbol.iterator](): Generator<SearchHit, void, undefined> {
     this.#unread.clear();
     let left = this.#options.limit ?? Number.POSITIVE_INFINITY;

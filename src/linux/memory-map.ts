@@ -10,6 +10,7 @@ import { add, type VirtualAddress, virtual } from "../bytes/address.ts";
 import { FaultError } from "../bytes/errors.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 
+/** A range of physical addresses. */
 export interface PhysicalRange {
   readonly start: bigint;
   /** Exclusive. */
@@ -18,6 +19,7 @@ export interface PhysicalRange {
   readonly type: string;
 }
 
+/** The machine's physical memory, and which of the kernel's tables tells it. */
 export interface PhysicalMap {
   readonly source: "e820_table" | "memblock" | "iomem_resource";
   readonly ranges: readonly PhysicalRange[];

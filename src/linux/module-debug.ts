@@ -22,6 +22,7 @@ import type { DebugInfoFactory } from "../kernel/vmlinux-file.ts";
 import { moduleBuildId, moduleSectionAddresses } from "./module-identity.ts";
 import { utsname } from "./utsname.ts";
 
+/** Where debug files of modules may lie. */
 export interface ModuleDebugOptions {
   /** How debug information is made of a file; DWARF by default. */
   readonly debugInfo?: DebugInfoFactory;

@@ -4,6 +4,7 @@ import { type StructType, sizeOf, strip } from "../../debug-info/c-type.ts";
 import type { MemberPlace } from "./member-path.ts";
 import type { StructName } from "./struct-name.ts";
 
+/** A member of a structure's definition. */
 export interface MemberDefinition {
   /** Absent for anonymous members. For members that were asked for: their path. */
   readonly name?: string;
@@ -21,6 +22,7 @@ export interface MemberDefinition {
   readonly members?: readonly MemberDefinition[];
 }
 
+/** A structure as `struct` shows it. Sizes and offsets are in bytes. */
 export interface StructDefinition {
   readonly kind: "struct" | "union";
   /** Name it was found by. */

@@ -28,6 +28,7 @@ const NO_PANIC = {
   unreadable: "the log cannot be read",
 };
 
+/** What `sys` answers. undefined: the dump does not tell. */
 export interface SystemSummary {
   /** File with debug information, if one was given. */
   readonly kernel: string | undefined;

@@ -11,6 +11,7 @@
  */
 import type { FaultReason } from "../../bytes/errors.ts";
 
+/** A value that was read, as a tree. */
 export type ValueNode =
   | StructNode
   | ArrayNode
@@ -31,11 +32,13 @@ interface Typed {
   readonly type: string;
 }
 
+/** A structure or union with its members. */
 export interface StructNode extends Typed {
   readonly kind: "struct" | "union";
   readonly members: readonly MemberNode[];
 }
 
+/** A member of a structure or union; offset in bytes. */
 export interface MemberNode {
   /** Absent for members of anonymous structure or union type. */
   readonly name?: string;
@@ -44,6 +47,7 @@ export interface MemberNode {
   readonly value: ValueNode;
 }
 
+/** Elements of an array, repeats of the same told once. */
 export interface ArrayNode extends Typed {
   readonly kind: "array";
   /** Elements of the type; `elements` holds the first of them, up to `set print_max`. */
@@ -63,6 +67,7 @@ export interface TextNode extends Typed {
   readonly truncated?: true;
 }
 
+/** An integer. */
 export interface IntegerNode extends Typed {
   readonly kind: "integer";
   /** A number, or the unsigned bits when a double cannot hold it. */
@@ -74,11 +79,13 @@ export interface IntegerNode extends Typed {
   readonly bits?: number;
 }
 
+/** A C bool. */
 export interface BooleanNode extends Typed {
   readonly kind: "boolean";
   readonly value: boolean;
 }
 
+/** A floating-point number. */
 export interface FloatNode extends Typed {
   readonly kind: "float";
   readonly value: number;
@@ -98,6 +105,7 @@ export interface VoidNode extends Typed {
   readonly kind: "void";
 }
 
+/** A value of an enum, with its name where it has one. */
 export interface EnumNode extends Typed {
   readonly kind: "enum";
   readonly value: number | bigint;
@@ -109,6 +117,7 @@ export interface EnumNode extends Typed {
   readonly unknown?: number | bigint;
 }
 
+/** A pointer, with the symbol or the text it leads to. */
 export interface PointerNode extends Typed {
   /** "array" is an array without length (a flexible member), shown by its address. */
   readonly kind: "pointer" | "flexible";
@@ -124,12 +133,14 @@ export interface PointerNode extends Typed {
   readonly unreadable?: string;
 }
 
+/** A function: where it is. */
 export interface FunctionNode extends Typed {
   readonly kind: "function";
   readonly value: bigint;
   readonly symbol?: SymbolLabel;
 }
 
+/** Memory that cannot be read, and why. */
 export interface UnreadableNode extends Typed {
   readonly kind: "unreadable";
   readonly address: bigint;
