@@ -2,7 +2,7 @@
  * What an instruction's expressions give, over the facts before it: places in memory, types of what is loaded from them, sums.
  */
 import type { MemoryOperand } from "../arch/disassembler.ts";
-import { type CType, sizeOf, strip } from "../debug-info/c-type.ts";
+import { sizeOf } from "../debug-info/c-type.ts";
 import type { Definition, Fact, FlowState } from "./flow-state.ts";
 import { type FlowWorld, shapeOfVariable, type VariableAt } from "./flow-world.ts";
 import { type MemberPath, membersAt, typeRead } from "./member-path.ts";
@@ -175,10 +175,4 @@ function isPerCpuOffset({ variable, indexed }: Extract<Place, { readonly kind: "
 function narrowed(shape: Shape | undefined, size: number): Shape | undefined {
   if (shape?.kind === "constant") return { kind: "constant", value: BigInt.asUintN(size * 8, shape.value) };
   return shape?.kind === "scalar" && sizeOf(shape.type) <= size ? shape : undefined;
-}
-
-/** Size of an integer or pointer type, in bytes; 0 for what is passed otherwise. */
-export function registerSize(type: CType): number {
-  const plain = strip(type);
-  return plain.kind === "int" || plain.kind === "pointer" || plain.kind === "enum" ? plain.size : 0;
 }

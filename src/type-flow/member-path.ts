@@ -39,11 +39,10 @@ export function membersAt({ target, offset, stride }: PointerShape, size: number
   } else {
     walk.into(target, offset, "", stride, 0);
   }
-  const told = withoutGroups(candidates);
-  const fitting = told.filter(({ type, leftover }) => leftover === 0 && sizeOf(type) === size);
+  const fitting = candidates.filter(({ type, leftover }) => leftover === 0 && sizeOf(type) === size);
   // A structure of one member is as large as that.
   const inner = fitting.filter(({ path }) => !fitting.some((each) => each.path.startsWith(`${path}.`) || each.path.startsWith(`${path}[`)));
-  return size > 0 && inner.length > 0 ? inner : told;
+  return withoutGroups(size > 0 && inner.length > 0 ? inner : candidates);
 }
 
 /** struct_group() (include/linux/stddef.h) makes a union of members and of a structure with the same members: one of the two is enough. */
