@@ -92,7 +92,7 @@ export type { VariableState } from "./stack/frame-variables.ts";
 export { unwindTask } from "./stack/unwind.ts";
 
 // Compiled, the library has a script for other threads beside itself.
-if (import.meta.url.endsWith(".js")) workerSettings.script ??= new URL("./faces/index-worker.js", import.meta.url);
+if (/\.m?js$/.test(import.meta.url)) workerSettings.script ??= new URL("./faces/index-worker.js", import.meta.url);
 
 // The decoders are large: they are loaded when something is disassembled first.
 for (const machine of ["x86_64", "aarch64"] as const)
