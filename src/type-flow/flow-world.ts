@@ -5,6 +5,7 @@
 import type { VirtualAddress } from "../bytes/address.ts";
 import { add, distance, virtual } from "../bytes/address.ts";
 import { type CType, type FunctionType, strip, type TypeSource } from "../debug-info/c-type.ts";
+import type { KernelSymbol } from "../debug-info/symbols.ts";
 import { isPerCpu } from "../kernel/expression/scope.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import type { PointerShape } from "./shape.ts";
@@ -98,7 +99,14 @@ class KernelFlowWorld implements FlowWorld {
     if (symbol === undefined || !isPerCpu(this.#kernel, symbol)) return undefined;
     const offset = distance(virtual(address), symbol.address);
     if (symbol.size !== undefined && offset >= symbol.size) return undefined;
-    return { name: symbol.name, module: symbol.module, offset, type: this.#typeOf(symbol.name, symbol.address) };
+    const name = this.#unaliased(symbol);
+    return { name, module: symbol.module, offset, type: this.#typeOf(name, symbol.address) };
+  }
+
+  /** x86-64 since 6.8: `const_pcpu_hot` is another name of `pcpu_hot`, as `const_current_task` is of `current_task` (asm/current.h). */
+  #unaliased({ name, address }: KernelSymbol): string {
+    const plain = /^const_(\w+)$/.exec(name)?.[1];
+    return plain !== undefined && this.#kernel.tryAddress(plain) === address ? plain : name;
   }
 
   #typeOf(name: string, address: VirtualAddress): CType | undefined {

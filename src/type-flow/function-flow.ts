@@ -228,7 +228,8 @@ class KernelFunctionFlow implements FunctionFlow {
     const path = pathsOf(members, SHOWN_MEMBERS);
     const rest = members.length === 0 ? variable.offset : 0;
     const name = perCpu ? `per_cpu(${variable.name})` : variable.name;
-    const text = path === "" ? `${name}${rest === 0 ? "" : signed(BigInt(rest))}` : `${name}${path.startsWith("[") ? "" : "."}${path}`;
+    const whole = path === "" ? `${name}${rest === 0 ? "" : signed(BigInt(rest))}` : `${name}${path.startsWith("[") ? "" : "."}${path}`;
+    const text = memory.access === "address" ? `&${whole}` : whole;
     const type = typeRead(members, memory.size, sameType);
     return {
       memory,

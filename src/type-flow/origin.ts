@@ -260,13 +260,14 @@ export function originText(origin: Origin, depth = 0): string | undefined {
     case "parameter":
       return origin.name;
     case "load": {
+      // One of several members of a union is no expression.
+      if (origin.member?.includes("|") === true) return undefined;
       if (origin.perCpu && (origin.variable === "current_task" || origin.member === "current_task")) return "current";
       if (origin.variable !== undefined) {
         const name = origin.perCpu ? `per_cpu(${origin.variable})` : origin.variable;
         return origin.member === undefined ? name : dotted(name, origin.member, ".");
       }
-      // One of several members of a union is no expression.
-      if (origin.member === undefined || origin.member.includes("|")) return undefined;
+      if (origin.member === undefined) return undefined;
       const base =
         (origin.from === undefined ? undefined : originText(origin.from, depth + 1)) ??
         (origin.container === undefined ? undefined : `(${origin.container} *)`);
