@@ -61,6 +61,16 @@ describe("cache directory", () => {
     expect(existsSync(join(root, "cache"))).toBe(false);
   });
 
+  it("makes no home that does not exist", () => {
+    cacheSettings.directory = undefined;
+    process.env = { HOME: join(root, "home") };
+    expect(writeCached("a.names", parts("x"))).toBe(false);
+    expect(existsSync(join(root, "home"))).toBe(false);
+    mkdirSync(join(root, "home"));
+    expect(writeCached("a.names", parts("x"))).toBe(true);
+    expect(existsSync(join(root, "home", ".cache", "inquest", "a.names"))).toBe(true);
+  });
+
   it("does not leave its directory", () => {
     for (const name of ["../a", "/etc/passwd", "", ".hidden", "a/b"]) {
       expect(writeCached(name, parts("x"))).toBe(false);

@@ -5,21 +5,10 @@
  *
  *   ~/.cache/inquest/  0f3c…e1.names  ◄─rename── .0f3c…e1.names.4711-1.tmp
  */
-import {
-  closeSync,
-  fstatSync,
-  futimesSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writevSync,
-} from "node:fs";
+import { closeSync, fstatSync, futimesSync, openSync, readdirSync, readSync, renameSync, rmSync, statSync, writevSync } from "node:fs";
 import { homedir } from "node:os";
 import { isAbsolute, join } from "node:path";
+import { makeDirectory } from "./make-directory.ts";
 
 export interface CacheSettings {
   /** False: nothing is read or written (`--no-cache`). */
@@ -50,8 +39,19 @@ export function cacheDirectory(): string | undefined {
   if (given !== undefined) return given;
   // Relative paths are to be ignored, says the specification.
   if (XDG_CACHE_HOME !== undefined && isAbsolute(XDG_CACHE_HOME)) return join(XDG_CACHE_HOME, "inquest");
-  const home = HOME === undefined || HOME === "" ? attempt(homedir) : HOME;
-  return home === undefined || !isAbsolute(home) ? undefined : join(home, ".cache", "inquest");
+  const home = homeDirectory(HOME);
+  return home === undefined ? undefined : join(home, ".cache", "inquest");
+}
+
+function homeDirectory(given: string | undefined): string | undefined {
+  const home = given === undefined || given === "" ? attempt(homedir) : given;
+  return home !== undefined && isAbsolute(home) ? home : undefined;
+}
+
+/** A home that does not exist (/nonexistent is that of system users) is not made. */
+function inMissingHome(directory: string): boolean {
+  const home = homeDirectory(process.env.HOME);
+  return home !== undefined && directory === join(home, ".cache", "inquest") && attempt(() => statSync(home)) === undefined;
 }
 
 /** Content of a file, at the start of an ArrayBuffer of its own; undefined when it is not there or cannot be read. */
@@ -83,9 +83,10 @@ export function writeCached(name: string, content: readonly Uint8Array[]): boole
   const directory = cacheDirectory();
   const size = content.reduce((sum, part) => sum + part.length, 0);
   if (directory === undefined || !NAME.test(name) || size > Math.min(MAX_FILE, cacheSettings.limit)) return false;
+  if (inMissingHome(directory)) return false;
   const temporary = join(directory, `.${name}.${process.pid}-${++temporaries}.tmp`);
   const written = attempt(() => {
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    makeDirectory(directory);
     const descriptor = openSync(temporary, "wx", 0o600);
     try {
       if (writevSync(descriptor, content) !== size) return false;

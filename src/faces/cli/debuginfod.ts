@@ -6,10 +6,11 @@
  *
  * DEBUGINFOD_URLS holds the servers, apart by spaces; DEBUGINFOD_TIMEOUT the seconds (90) without a byte after which one is given up.
  */
-import { closeSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
+import { closeSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
 import { homedir } from "node:os";
 import { UsageError } from "../../bytes/errors.ts";
 import { fileExists } from "../../bytes/file-source.ts";
+import { makeDirectory } from "../../bytes/make-directory.ts";
 import { directoryOf } from "../../bytes/paths.ts";
 
 /** Larger than any kernel's debug file; a server may not fill the disk. */
@@ -59,7 +60,7 @@ async function download(url: string, path: string, timeout: number, progress: Do
     if (response.body === null) throw new Error("sends nothing");
     // With a content coding the length is that of the packed stream.
     const total = response.headers.get("content-encoding") === null ? Number(response.headers.get("content-length") ?? 0) : 0;
-    mkdirSync(directoryOf(path), { recursive: true, mode: 0o700 });
+    makeDirectory(directoryOf(path));
     file = openSync(aside, "w", 0o600);
     let done = 0;
     for await (const piece of response.body as AsyncIterable<Uint8Array>) {

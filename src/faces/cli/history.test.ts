@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -27,6 +27,16 @@ describe("history", () => {
     first.add("ps\nx");
     expect(new History(path).entries).toEqual(["bt -a", "ps x"]);
     expect(statSync(path).mode & 0o777).toBe(0o600);
+  });
+
+  it("makes no home that does not exist", () => {
+    const home = join(directory, "home");
+    const history = new History(historyPath({ HOME: home }));
+    history.add("bt");
+    expect([history.entries, existsSync(home)]).toEqual([["bt"], false]);
+    mkdirSync(home);
+    history.add("ps");
+    expect(new History(historyPath({ HOME: home })).entries).toEqual(["ps"]);
   });
 
   it("stays bounded", () => {

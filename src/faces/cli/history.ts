@@ -8,7 +8,7 @@ import {
   appendFileSync,
   chmodSync,
   closeSync,
-  mkdirSync,
+  existsSync,
   openSync,
   readFileSync,
   renameSync,
@@ -18,6 +18,7 @@ import {
 } from "node:fs";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
+import { makeDirectory } from "../../bytes/make-directory.ts";
 
 const MAX_ENTRIES = 2000;
 const MAX_LENGTH = 4096;
@@ -51,7 +52,8 @@ export class History {
     const path = this.#path;
     if (path === undefined) return;
     try {
-      mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+      if (inMissingHome(path)) return;
+      makeDirectory(dirname(path));
       locked(`${path}.lock`, () => {
         appendFileSync(path, `${entry}\n`, { mode: 0o600 });
         if (statSync(path).size > this.#limit * 64) this.#shorten(path);
@@ -83,6 +85,12 @@ export class History {
     if (/^\d+$/.test(key)) return this.entries[Number(key) - 1];
     return this.entries.findLast((entry) => entry.startsWith(key));
   }
+}
+
+/** A home that does not exist (/nonexistent is that of system users) is not made. */
+function inMissingHome(path: string): boolean {
+  const [, home] = /^(.+)\/\.local\/state\/inquest\/history$/.exec(path) ?? [];
+  return home !== undefined && !existsSync(home);
 }
 
 function readEntries(path: string): string[] {
