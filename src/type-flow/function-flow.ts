@@ -148,7 +148,7 @@ class KernelFunctionFlow implements FunctionFlow {
       type: this.type,
       ...(variables === undefined ? {} : { variables: (index: number) => variables.inRegisters(index) }),
     });
-    this.#origins = new Origins(this.#analysis);
+    this.#origins = new Origins(this.#analysis, (index, register) => variables?.nameIn(index, register));
   }
 
   get addresses(): readonly VirtualAddress[] {

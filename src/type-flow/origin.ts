@@ -29,6 +29,8 @@ export type Origin =
       readonly container: string | undefined;
       /** The pointer that was followed; undefined for variables and what is not known. */
       readonly from: Origin | undefined;
+      /** Variable of the debug information that held that pointer there. */
+      readonly base?: string;
       /** Name of the variable that was read, of one CPU's copy with `perCpu`. */
       readonly variable: string | undefined;
       readonly perCpu: boolean;
@@ -61,9 +63,12 @@ const MAX_MERGED = 8;
 
 export class Origins {
   readonly #analysis: FlowAnalysis;
+  readonly #nameIn: (index: number, register: string) => string | undefined;
 
-  constructor(analysis: FlowAnalysis) {
+  /** @param nameIn variable that a register holds before an instruction, by its place */
+  constructor(analysis: FlowAnalysis, nameIn: (index: number, register: string) => string | undefined) {
     this.#analysis = analysis;
+    this.#nameIn = nameIn;
   }
 
   of(fact: Fact | undefined): Origin {
@@ -198,8 +203,11 @@ export class Origins {
         perCpu: place.perCpu,
       };
     }
+    const index = this.#analysis.input.flow.places.get(pc);
+    const named = index === undefined || memory.base === undefined ? undefined : this.#nameIn(index, memory.base);
     return {
       ...unknown,
+      ...(named === undefined ? {} : { base: named }),
       offset: BigInt(place.shape.offset),
       member: path,
       container: containerName(place.shape.target),
@@ -269,6 +277,7 @@ export function originText(origin: Origin, depth = 0): string | undefined {
       }
       if (origin.member === undefined) return undefined;
       const base =
+        origin.base ??
         (origin.from === undefined ? undefined : originText(origin.from, depth + 1)) ??
         (origin.container === undefined ? undefined : `(${origin.container} *)`);
       if (base === undefined) return undefined;

@@ -121,6 +121,26 @@ describe("programs", () => {
     expect([...table(4, opcodes).rows({ low: TEXT, high: TEXT + 4n })].map(({ line }) => line)).toEqual([3, 4]);
   });
 
+  it("gives the row that begins a statement where a reader wants that: the last such one at the address", () => {
+    const rows = [
+      at(TEXT),
+      standard(dw.DW_LNS_advance_line, 9),
+      standard(dw.DW_LNS_copy),
+      special(0, 2),
+      standard(dw.DW_LNS_negate_stmt),
+      special(0, -1),
+      // Only one row, and it begins none.
+      special(4, 4),
+      end(4),
+    ];
+    const lines = table(4, rows);
+    expect(lines.row(TEXT)).toMatchObject({ line: 11, statement: false });
+    expect(lines.statementRow(TEXT)).toMatchObject({ line: 12, statement: true, range: { low: TEXT, high: TEXT + 4n } });
+    expect(lines.statementRow(TEXT + 3n)).toMatchObject({ line: 12 });
+    expect(lines.statementRow(TEXT + 4n)).toMatchObject({ line: 15, statement: false });
+    expect(lines.statementRow(TEXT + 8n)).toBeUndefined();
+  });
+
   it("sorts sequences, and leaves out those without bytes or that do not ascend", () => {
     const opcodes = [
       at(low),
