@@ -67,7 +67,10 @@ export function openKallsyms(
   }
   const found = scanForKallsyms(memory, image());
   if (found === undefined)
-    throw new FormatError(file, "no symbol table (kallsyms) found in the kernel image: its pages may be missing from the dump");
+    throw new FormatError(
+      file,
+      "no symbol table (kallsyms) found in the kernel image: it was built without (CONFIG_KALLSYMS) or its pages are missing from the dump; with the kernel's vmlinux it can be opened (inquest DUMP VMLINUX)",
+    );
   return Kallsyms.open(memory, found, known);
 }
 
