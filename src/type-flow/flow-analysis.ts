@@ -53,6 +53,8 @@ export class FlowAnalysis {
   readonly #after: (FlowState | undefined)[];
   /** Stack addresses that others may write through, with the bytes they may write. */
   readonly #escaped = new Map<number, number>();
+  /** null: to be joined again. */
+  #hubState: FlowState | undefined | null = null;
   /** Blocks that ways from the entry lead to. */
   readonly #reached: ReadonlySet<number>;
 
@@ -68,6 +70,7 @@ export class FlowAnalysis {
       known = this.#escaped.size;
       this.#before.fill(undefined);
       this.#after.fill(undefined);
+      this.#hubState = null;
       this.#run([input.flow.entry], () => true);
     }
     this.#reached = new Set([...blocks.keys()].filter((block) => this.#before[block] !== undefined));
@@ -88,17 +91,6 @@ export class FlowAnalysis {
     for (let at = blocks[block]?.first ?? index; at < index; at++) this.#step(at, state);
     this.#seed(index, state);
     return state;
-  }
-
-  /** States before every instruction of a block, in order. Each is valid until the next is pulled. */
-  *walk(block: number): Generator<{ readonly index: number; readonly state: FlowState }, void, undefined> {
-    const { first, end } = this.input.flow.blocks[block] ?? { first: 0, end: 0 };
-    const state = (this.#before[block] ?? this.#nothing(block)).copy();
-    for (let index = first; index < end; index++) {
-      this.#seed(index, state);
-      yield { index, state };
-      this.#step(index, state);
-    }
   }
 
   /** Facts of the ways into a block; the function's entry and the hub of jumps through tables among them. */
@@ -143,6 +135,7 @@ export class FlowAnalysis {
 
   #run(start: readonly number[], allowed: (block: number) => boolean): void {
     const { blocks, tables } = this.input.flow;
+    const isTable = new Set(tables);
     const visits = new Map<number, number>();
     const queue = [...start];
     const queued = new Set(queue);
@@ -163,7 +156,8 @@ export class FlowAnalysis {
       const known = this.#after[block];
       if (known !== undefined && sameState(known, after)) continue;
       this.#after[block] = after;
-      const next = tables.includes(block) ? blocks.keys() : to;
+      if (isTable.has(block)) this.#hubState = null;
+      const next = isTable.has(block) ? blocks.keys() : to;
       for (const each of next) {
         if (queued.has(each) || !allowed(each)) continue;
         queued.add(each);
@@ -172,9 +166,13 @@ export class FlowAnalysis {
     }
   }
 
+  /** What holds at all jumps through tables. */
   #hub(): FlowState | undefined {
-    const states = this.input.flow.tables.flatMap((block) => this.#after[block] ?? []);
-    return states.length === 0 ? undefined : joinStates(states, -1, this.#joins);
+    if (this.#hubState === null) {
+      const states = this.input.flow.tables.flatMap((block) => this.#after[block] ?? []);
+      this.#hubState = states.length === 0 ? undefined : joinStates(states, -1, this.#joins);
+    }
+    return this.#hubState;
   }
 
   #entryState(): FlowState {

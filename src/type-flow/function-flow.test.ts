@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { beforeAll, describe, expect, it } from "vitest";
 import { loadDisassembler } from "../arch/disassembler.ts";
 import { declare } from "../debug-info/c-format-type.ts";
@@ -280,3 +281,35 @@ c0035fd6  ret`;
     expect(origin(kernel, 0x38, "x8")).toEqual(["file + 0x18", "parameter file"]);
   });
 });
+
+describe("any bytes at all", () => {
+  it.each(["x86_64", "aarch64"] as const)("are followed to an end on %s, and every question has an answer", (machine) => {
+    fc.assert(
+      fc.property(fc.uint8Array({ minLength: 4, maxLength: 400 }), (bytes) => {
+        // Every second one is bent into what functions are made of: short jumps back, loads, calls.
+        const code = bytes.map((byte, i) =>
+          machine === "x86_64" && i % 5 === 0 ? ([0x48, 0x74, 0xeb, 0x8b, 0xe8][byte % 5] as number) : byte,
+        );
+        const flow = flowOf(kernelWith(machine, Array.from(code, (byte) => byte.toString(16).padStart(2, "0")).join("")), TEXT);
+        for (const pc of flow.addresses) {
+          for (const { register } of flow.at(pc)?.registers.values() ?? []) originLinks(flow.originOf(pc, register));
+          flow.describe(pc);
+        }
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it("a long function of jumps to each other ends within the bound of visits", () => {
+    // jne to the start from everywhere, and each block changes a register.
+    const block = (i: number) => `48ffc7 inc %rdi\n0f85${littleEndian(-(i * 9 + 9))} jne start`;
+    const started = performance.now();
+    const flow = flowOf(kernelWith("x86_64", Array.from({ length: 100 }, (_, i) => block(i)).join("\n")), TEXT);
+    expect(flow.at(at(450))?.reached).toBe(true);
+    expect(performance.now() - started).toBeLessThan(5000);
+  });
+});
+
+function littleEndian(value: number): string {
+  return Array.from({ length: 4 }, (_, i) => ((value >> (i * 8)) & 0xff).toString(16).padStart(2, "0")).join("");
+}
