@@ -248,7 +248,7 @@ const DIS: readonly CompatLine[] = [
   ...same("dis {schedule+8} 3", "dis {schedule+8}", "dis -f {cat.pc} | tail -20", "dis -r {cat.pc} 3", "dis -u {user} 2"),
   ...differs(
     {
-      why: "files and lines come from DWARF, which is not read yet",
+      why: "files and lines come from a vmlinux, which is not given here (crash-debug-table.ts has them)",
       holds: after((text) => instruction(text.replace(/^(\(.*\)|\S+: \d+)\n/gm, ""))),
     },
     "dis -l schedule 3",
