@@ -39,6 +39,15 @@ describe("js", () => {
     expect(js("for (const n of [1n, 2n]) console.log('n', n)")).toBe("n 0x1\nn 0x2");
   });
 
+  it("says what it leaves out, and what cannot be read", () => {
+    expect(js("Array.from({ length: 1500 }, (_, i) => i)")).toMatch(/999,\s+… 500 more elements\s*\]$/);
+    expect(js("Array.from({ length: 1000 }, (_, i) => i)")).not.toContain("more elements");
+    expect(js("(function* () { for (;;) yield 1 })()")).toContain("… more elements");
+    expect(js("({ get a() { throw new Error('not there') }, b: 1 })")).toBe("{ a: <not there>, b: 1 }");
+    const lines = js("for (let i = 0; i < 100001; i++) console.log(i)").split("\n");
+    expect([lines.length, lines.at(-2), lines.at(-1)]).toEqual([100001, "99999", "(only the first 100000 lines of console.log are kept)"]);
+  });
+
   it("is data as JSON", () => {
     const { result } = session.execute("js ({ head: kernel.variable('init_task').get('tasks'), first: kernel.task(1) })");
     expect(JSON.parse(jsonChunks(result).join(""))).toMatchObject({

@@ -39,7 +39,9 @@ function worldOf(session: Session): World {
   if (known !== undefined) return known;
   const kernel = new Kernel(session.kernel);
   const log = (...values: readonly unknown[]) => {
-    if (world.printed.length < MAX_PRINTED) world.printed.push(...values.map(showValue).join(" ").split("\n"));
+    if (world.printed.length > MAX_PRINTED) return;
+    for (const text of values.map(showValue).join(" ").split("\n")) if (world.printed.push(text) > MAX_PRINTED) break;
+    if (world.printed.length > MAX_PRINTED) world.printed[MAX_PRINTED] = `(only the first ${MAX_PRINTED} lines of console.log are kept)`;
   };
   const names = { kernel, $: kernel.$, console: { log }, TextDecoder, TextEncoder };
   Object.defineProperty(names, "tasks", { get: () => kernel.tasks(), enumerable: true });

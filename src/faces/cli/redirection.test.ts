@@ -13,7 +13,14 @@ describe("redirection", () => {
   });
 
   it("leaves quotes, parentheses and arrows to the command", () => {
-    for (const line of ["eval (1 | 2)", "foreach 'a|b' bt", "p init_task.mm->pgd", "eval (1 << 3) + (8 >> 1)", 'alias x "ps | wc"']) {
+    for (const line of [
+      "eval (1 | 2)",
+      "foreach 'a|b' bt",
+      "p init_task.mm->pgd",
+      "js let f = (x) => x + 1; f(2)",
+      "eval (1 << 3) + (8 >> 1)",
+      'alias x "ps | wc"',
+    ]) {
       expect(splitRedirection(line)).toEqual({ command: line, redirection: { kind: "none" } });
     }
     expect(splitRedirection("p it's | cat").redirection).toEqual({ kind: "pipe", shell: "cat" });

@@ -7,7 +7,7 @@
  *   rd < addresses        operands  addresses             the command once for each line
  *   < script              script    script                no command before the "<"
  *
- * Quotes and parentheses protect, and "->" is C's. A number behind the operator is taken for the rest of an expression (`p 3 > 2`), which
+ * Quotes and parentheses protect, "->" is C's and "=>" JavaScript's. A number behind the operator is taken for the rest of an expression (`p 3 > 2`), which
  * must not end in a file named "2" without a word: it is refused unless it is quoted.
  */
 import { UsageError } from "../../bytes/errors.ts";
@@ -73,7 +73,7 @@ function operatorAt(line: string): number {
     } else if (depth === 0 && (line.startsWith("<<", at) || line.startsWith("||", at))) {
       // A shift or a C "or" (p 1<<4): no shell word begins so here.
       at++;
-    } else if (depth === 0 && (char === "|" || char === "<" || (char === ">" && line[at - 1] !== "-"))) {
+    } else if (depth === 0 && (char === "|" || char === "<" || (char === ">" && !"-=".includes(line[at - 1] ?? " ")))) {
       return at;
     }
   }

@@ -124,7 +124,8 @@ function placed(error: unknown, path: string): unknown {
   const url = pathToFileURL(path).href;
   const frame = (error.stack ?? "").split("\n").find((line) => line.includes(url) || line.includes(`(${path}:`));
   const place = /(:\d+:\d+)\)?$/.exec(frame ?? "")?.[1];
-  if (place === undefined && isOurs(error)) return error;
+  // Of the library's copy of the class: the program would take it for a fault of its own.
+  if (place === undefined && isOurs(error)) return error instanceof InquestError ? error : new UsageError(error.message);
   const name = isOurs(error) || error.name === "Error" ? "" : `${error.name}: `;
   return new ScriptError(`${path}${place ?? ""}: ${name}${error.message}`);
 }
