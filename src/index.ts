@@ -77,7 +77,7 @@ export { Kernel } from "./library/kernel.ts";
 export type { ScriptMemory } from "./library/memory.ts";
 export { type DebugInfoServer, type LibraryOpenOptions, openDump } from "./library/open-dump.ts";
 export { Search, type SearchHit, type SearchOptions } from "./library/search.ts";
-export type { Frame, FrameVariable, Stack } from "./library/stack.ts";
+export type { Frame, FrameVariable, Stack, StackOptions } from "./library/stack.ts";
 export { Task } from "./library/task.ts";
 export { type IndexedValue, Value } from "./library/value.ts";
 export type { LogRecord } from "./linux/log-record.ts";

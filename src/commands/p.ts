@@ -1,8 +1,10 @@
 /** `p`, and gdb's `print` and `output`: the value of a C expression, or of a per-CPU variable on chosen CPUs. */
 import { UsageError } from "../bytes/errors.ts";
+import { localApi } from "./api/tasks.ts";
 import { printApi } from "./api/values.ts";
 import type { ParsedArguments } from "./arguments.ts";
 import { type CommandSpec, defineCommand, type Layout, type Session } from "./command.ts";
+import { frameNames } from "./support/frame-context.ts";
 import { leadingSwitches } from "./support/leading-switches.ts";
 import { ambiguousLine, type PrintResult, perCpuLines, printExpression, untypedLines } from "./support/print-expression.ts";
 import { printTopLevel } from "./support/print-value.ts";
@@ -113,6 +115,9 @@ function printCode(session: Session, args: ParsedArguments): string | undefined 
   const { switches, rest } = leadingSwitches(after, "xdu");
   if (format !== undefined || switches.has("u") || splitFormat(rest).format !== undefined || rest.includes("$")) return undefined;
   const result = runPrint(session, args, "p", { labels: true, record: false });
+  const names = frameNames(session);
+  const hidden = names.chosen || session.kernel.symbols.byName(rest) === undefined;
+  if (/^[A-Za-z_]\w*$/.test(rest) && hidden && names.local(rest) !== undefined) return localApi(session, rest);
   const [, ...more] = result.values;
   return more.length > 0 && result.values.some(({ cpu }) => cpu === undefined) ? undefined : printApi(rest, result);
 }

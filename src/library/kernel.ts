@@ -36,7 +36,7 @@ import { readTask, taskAt, tasksWithPid, taskTable } from "../linux/task.ts";
 import { type Interactive, interactiveRoot } from "./interactive.ts";
 import type { ScriptMemory } from "./memory.ts";
 import { Search, type SearchOptions } from "./search.ts";
-import type { Stack } from "./stack.ts";
+import type { Stack, StackOptions } from "./stack.ts";
 import { Task } from "./task.ts";
 import { Value } from "./value.ts";
 
@@ -202,10 +202,10 @@ export class Kernel {
   }
 
   /** A task's kernel stack: of a task, a pid, or the address of a task_struct, also of one that is on no list. Throws LookupError, FaultError. */
-  stack(task: Task | number | bigint): Stack {
-    if (task instanceof Task) return task.stack();
-    if (typeof task === "number" || taskTable(this.engine).byAddress.has(task)) return this.task(task).stack();
-    return new Task(this, readTask(this.engine, virtual(task))).stack();
+  stack(task: Task | number | bigint, options: StackOptions = {}): Stack {
+    if (task instanceof Task) return task.stack(options);
+    if (typeof task === "number" || taskTable(this.engine).byAddress.has(task)) return this.task(task).stack(options);
+    return new Task(this, readTask(this.engine, virtual(task))).stack(options);
   }
 
   /** Loaded modules, newest first. */

@@ -5,6 +5,10 @@
  *   for (const { function: name, source, variables } of frames) …       source and variables need debug information (a vmlinux)
  */
 import type { VirtualAddress } from "../bytes/address.ts";
+import { withoutUserText } from "../commands/bt/variables.ts";
+import { ValueReader } from "../commands/support/read-value.ts";
+import { symbolLabeller } from "../commands/support/symbol-label.ts";
+import type { ValueNode } from "../commands/support/value-node.ts";
 import { declare } from "../debug-info/c-format-type.ts";
 import type { SourcePlace } from "../debug-info/debug-info.ts";
 import type { Kernel as Engine } from "../kernel/kernel.ts";
@@ -31,6 +35,8 @@ export interface FrameVariable {
   readonly register: string | undefined;
   /** The value is the one that the function was entered with: it may have been changed since. */
   readonly atEntry: boolean;
+  /** The value read whole, as `bt -V` has it: a tree; undefined without a value, and for a pointer to what lies in no memory. */
+  node(): ValueNode | undefined;
 }
 
 /** One frame. Addresses are bigints; levels count from the innermost frame. */
@@ -76,9 +82,21 @@ export interface Stack {
   readonly user: Readonly<Record<string, bigint>> | undefined;
 }
 
+/** What of debug information goes into the frames. */
+export interface StackOptions {
+  /** false: no frames for calls that were inlined. */
+  readonly inlined?: boolean;
+  /** false: no source lines, which cost most. */
+  readonly lines?: boolean;
+}
+
 /** Unwinds a task's stack. Throws FaultError when its task_struct cannot be read. */
-export function stackOf(engine: Engine, { pid, comm, address, cpu }: EngineTask): Stack {
-  return new ScriptStack(engine, { pid, comm, address, cpu }, withInlinedFrames(engine, unwindTask(engine, address)));
+export function stackOf(engine: Engine, { pid, comm, address, cpu }: EngineTask, options: StackOptions): Stack {
+  return new ScriptStack(engine, { pid, comm, address, cpu }, unwound(engine, address, options));
+}
+
+function unwound(engine: Engine, address: VirtualAddress, { inlined = true, lines = true }: StackOptions): UnwoundStack {
+  return withInlinedFrames(engine, unwindTask(engine, address), { frames: inlined, lines });
 }
 
 class ScriptStack implements Stack {
@@ -155,6 +173,16 @@ class ScriptFrame implements Frame {
   }
 
   #variable({ type, value, ...rest }: EngineVariable): FrameVariable {
-    return { ...rest, type: declare(type), value: value === undefined ? undefined : new Value(this.#engine, value) };
+    const engine = this.#engine;
+    return {
+      ...rest,
+      type: declare(type),
+      value: value === undefined ? undefined : new Value(engine, value),
+      node() {
+        if (value === undefined || value.pointee !== undefined) return undefined;
+        const reader = new ValueReader({ memory: engine.memory, label: symbolLabeller(engine), nullStop: true });
+        return withoutUserText(reader.value(value), (address) => engine.arch.isKernelAddress(address));
+      },
+    };
   }
 }

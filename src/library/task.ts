@@ -21,7 +21,7 @@ import {
 } from "../linux/task.ts";
 import type { Interactive } from "./interactive.ts";
 import type { ScriptMemory } from "./memory.ts";
-import { type Stack, stackOf } from "./stack.ts";
+import { type Stack, type StackOptions, stackOf } from "./stack.ts";
 import type { Value } from "./value.ts";
 
 /** What a task needs of its kernel. */
@@ -150,8 +150,8 @@ export class Task {
   }
 
   /** Its kernel stack, innermost frame first, with inlined calls, lines and variables where debug information is there. */
-  stack(): Stack {
-    return stackOf(this.#home.engine, this.inner);
+  stack(options: StackOptions = {}): Stack {
+    return stackOf(this.#home.engine, this.inner, options);
   }
 
   /** The row of `ps`: pid, ppid, cpu, address, state, memoryPercent, rssKiB, vszKiB, comm, active, kernelThread. */

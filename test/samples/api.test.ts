@@ -4,10 +4,10 @@
  */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Session } from "../../src/commands/command.ts";
-import { jsonChunks } from "../../src/commands/json.ts";
 import { commandRegistry } from "../../src/commands/registry.ts";
 import { registerDisassemblers } from "../../src/faces/cli/disassemblers.ts";
 import { Kernel } from "../../src/library/kernel.ts";
+import { apiAnswers, apiCode } from "../support/api-answer.ts";
 import { openSample, samples } from "./samples.ts";
 
 /** Commands whose code is a comment. */
@@ -143,11 +143,6 @@ const FORMS: readonly Form[] = [
 
 registerDisassemblers();
 
-/** Without the numbers that a session counts values by, and the names that this test opened its files by. */
-function asJson(value: unknown): unknown {
-  return JSON.parse(jsonChunks(value).join(""), (key, each) => (key === "number" || key === "dumpFiles" ? undefined : each));
-}
-
 describe.each(samples.map((sample) => [sample.name, sample] as const))("%s", (_, sample) => {
   let session: Session;
   let kernel: Kernel;
@@ -158,16 +153,12 @@ describe.each(samples.map((sample) => [sample.name, sample] as const))("%s", (_,
   });
   afterAll(() => session.kernel.dump.close());
 
-  const code = (line: string): string => [...session.execute(`${line} --api`).text({ radix: 10 })].join("\n");
-
   test.each(FORMS.map((form) => [form.line, form] as const))("%s", async (line, { runs, variables }) => {
     if (variables === true && session.kernel.tryAddress("linux_banner") === undefined) return;
-    const text = code(line);
-    expect(text.includes("kernel.run(")).toBe(runs === true);
-    const module = (await import(`data:text/javascript,${encodeURIComponent(text)}`)) as { default(kernel: Kernel): unknown };
-    const answer = asJson(await module.default(kernel));
-    expect(answer).not.toEqual({});
-    expect(asJson(session.execute(line).result)).toMatchObject(answer as object);
+    const { runs: does, script, command } = await apiAnswers(session, kernel, line);
+    expect(does).toBe(runs === true);
+    expect(script).not.toEqual({});
+    expect(command).toMatchObject(script as object);
   });
 });
 
@@ -182,7 +173,7 @@ describe("every command", () => {
 
   test.each(Object.keys(NO_DATA))("%s says in a comment that there is nothing to call", async (name) => {
     const session = await openSample(samples[0] as (typeof samples)[0]);
-    const [comment, head, body, end, ...more] = [...session.execute(`${name} --api`).text({ radix: 10 })];
+    const [comment, head, body, end, ...more] = apiCode(session, name);
     expect([comment, head, end, more]).toEqual([`// ${name}`, "export default function (kernel) {", "}", []]);
     expect(body).toMatch(/^ {2}\/\/ \w+/);
     expect(session.finished).toBe(false);

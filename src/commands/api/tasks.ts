@@ -36,12 +36,13 @@ export function tasksCode(session: Session, operands: readonly string[]): string
   return `[${codes.join(", ")}]`;
 }
 
-const BT_OPTIONS = ["-a", "-c", "-p", "-g", "-s", "-x", "-d", "-y", "-l", "-V"];
+const BT_OPTIONS = ["-a", "-c", "-p", "-g", "-s", "-x", "-d", "-y", "-i", "-l", "-V"];
 
 /** bt and its tasks; the forms that show raw words have no equal in the library. */
 export function btApi(session: Session, args: ParsedArguments, known: readonly string[]): string | undefined {
   if (known.some((flag) => args.has(flag) && !BT_OPTIONS.includes(flag))) return undefined;
-  return stacksCode(btTasks(session, args), args.has("-V"));
+  const options = stackOptions(session, { lines: args.has("-l"), inlined: !args.has("-i") });
+  return stacksCode(btTasks(session, args), options, args.has("-V"));
 }
 
 function btTasks(session: Session, args: ParsedArguments): string {
@@ -54,11 +55,17 @@ function btTasks(session: Session, args: ParsedArguments): string {
   return `${tasksCode(session, args.operands)}${args.has("-g") ? ".flatMap((task) => task.threads)" : ""}`;
 }
 
-function stacksCode(tasks: string, variables: boolean): string {
-  if (!variables) return `return { stacks: ${tasks}.map((task) => task.stack()) };`;
-  return `const shown = ({ name, kind, type, state, value }) => ({ name, kind, type, state, value: value?.node() ?? null });
+/** What the library adds to a stack by itself, and the command only when asked. */
+function stackOptions({ kernel }: Session, { lines, inlined }: { readonly lines: boolean; readonly inlined: boolean }): string {
+  const options = [...(lines ? [] : ["lines: false"]), ...(inlined ? [] : ["inlined: false"])];
+  return kernel.debugInfo.files.length === 0 || options.length === 0 ? "" : `{ ${options.join(", ")} }`;
+}
+
+function stacksCode(tasks: string, options: string, variables: boolean): string {
+  if (!variables) return `return { stacks: ${tasks}.map((task) => task.stack(${options})) };`;
+  return `const shown = (each) => ({ name: each.name, kind: each.kind, type: each.type, state: each.state, value: each.node() ?? null });
 const frames = (stack) => stack.frames.map((frame) => ({ ...frame.toJSON(), variables: frame.variables.map(shown) }));
-return { stacks: ${tasks}.map((task) => ({ task: task.stack().task, frames: frames(task.stack()) })) };`;
+return { stacks: ${tasks}.map((task) => task.stack(${options})).map((stack) => ({ task: stack.task, frames: frames(stack) })) };`;
 }
 
 /** A condition on `task` for an operand of ps or foreach: what tasks know decides. */
@@ -138,7 +145,10 @@ export function foreachApi(session: Session, line: string): string | undefined {
     conditions,
   );
   if (command.text === "ps" && rest.length === 0) return `return { tasks: ${tasks} };`;
-  if (command.text === "bt" && rest.every(({ text }) => /^-[slyxd]+$/.test(text))) return stacksCode(tasks, false);
+  if (command.text === "bt" && rest.every(({ text }) => /^-[slyxd]+$/.test(text))) {
+    const flags = rest.map(({ text }) => text).join("");
+    return stacksCode(tasks, stackOptions(session, { lines: flags.includes("l"), inlined: true }), false);
+  }
   if (command.text === "task" && rest.length === 2 && rest[0]?.text === "-R") return membersCode(session, tasks, rest[1]?.text ?? "");
   return undefined;
 }
@@ -191,6 +201,12 @@ export function frameApi(session: Session, step: number, wanted: number | undefi
 return { frame: { level, kind, pc, function: name, offset, module } };`;
 }
 
+/** A parameter or local of the context task's current frame. */
+export function localApi(session: Session, name: string): string {
+  return `const value = ${contextCode(session)}.stack().frames[${currentFrame(session).frame.level}].variable(${literal(name)});
+return { values: [{ address: value.address, value: value.node() }] };`;
+}
+
 /** info of the current frame. @param names registers that were asked for, as the machine's file calls them */
 export function frameInfoApi(session: Session, topic: string, names: readonly string[]): string | undefined {
   const { frame } = currentFrame(session);
@@ -210,7 +226,8 @@ return { topic: ${literal(topic)}, data: { level: frame.level, registers } };`;
     case "locals":
       return `${code}
 const wanted = frame.variables.filter(({ kind }) => kind === ${literal(topic === "args" ? "parameter" : "local")});
-const variables = wanted.map(({ name, kind, state, value }) => ({ name, kind, state, value: value?.node() }));
+const whole = (value) => (value?.inner.pointee === undefined ? value?.node() : undefined);
+const variables = wanted.map(({ name, kind, state, value }) => ({ name, kind, state, value: whole(value) }));
 return { topic: ${literal(topic)}, data: { level: frame.level, variables } };`;
     default:
       return undefined;

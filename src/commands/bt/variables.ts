@@ -78,7 +78,7 @@ function typeName(type: FrameVariable["type"]): string {
 }
 
 /** A string of user mode is not looked for in the kernel's memory. */
-function withoutUserText(node: ValueNode, isKernel: (address: bigint) => boolean): ValueNode {
+export function withoutUserText(node: ValueNode, isKernel: (address: bigint) => boolean): ValueNode {
   if (node.kind !== "pointer" || node.unreadable === undefined || isKernel(node.value)) return node;
   const { unreadable: _, ...rest } = node;
   return rest;
