@@ -60,3 +60,9 @@ test("without types a name may be one of them: what is missing is said", () => {
   for (const line of ["whatis task_struct", "whatis enum pid_type", "whatis struct task_struct"])
     expect(() => bare.execute(line)).toThrow("structures are not known: the BTF cannot be read");
 });
+
+test("a source file keeps its quotes", () => {
+  expect(() => run("whatis 'kernel/panic.c'::buf")).toThrow('which file or function "buf" belongs to is not known without a vmlinux');
+  expect(() => run("whatis -o 'kernel/panic.c'::buf")).toThrow("is not known without a vmlinux");
+  expect(run("whatis 'struct list_head'")).toEqual(run("whatis struct list_head"));
+});

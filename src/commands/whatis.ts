@@ -5,6 +5,7 @@ import { type CType, type EnumType, type FunctionType, sizeOf, strip } from "../
 import { isPerCpu, isText, symbolType } from "../kernel/expression/scope.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import { whatisApi } from "./api/values.ts";
+import type { ParsedArguments } from "./arguments.ts";
 import { type Command, defineCommand, type Session } from "./command.ts";
 import { evaluateIn } from "./support/session-scope.ts";
 import { type StructDefinition, sizeLine, structDefinition } from "./support/struct-definition.ts";
@@ -72,14 +73,19 @@ export const whatis: Command<WhatisResult> = defineCommand<WhatisResult>({
   run(session, args) {
     const { kernel } = session;
     if (args.has("-r") || args.has("-m")) return search(session, args.value("-r"), args.value("-m"), args.operands);
-    const text = args.operands.join(" ");
+    const text = expressionText(args);
     if (text === "") throw new UsageError(`usage: whatis ${SYNOPSIS}`);
     return meaning(session, kernel, text, args.has("-o"));
   },
   api: (session, args) =>
-    args.has("-r") || args.has("-m") ? undefined : whatisApi(args.operands.join(" "), whatis.run(session, args), args.has("-o")),
+    args.has("-r") || args.has("-m") ? undefined : whatisApi(expressionText(args), whatis.run(session, args), args.has("-o")),
   text: (result, { radix }) => whatisLines(result, radix),
 });
+
+/** The words without their quotes, except that a file in quotes stays: whatis 'kernel/panic.c'::tainted_mask. */
+function expressionText({ operands, line }: ParsedArguments): string {
+  return /'[^']*'\s*::/.test(line) ? line.replace(/^\s*(-o\s+)*/, "").trim() : operands.join(" ");
+}
 
 function search(
   { kernel, progress }: Session,

@@ -219,13 +219,14 @@ describe("the frame's names and convenience variables", () => {
 test("one CPU's copy of a per-CPU variable", () => {
   const perCpu = smallKernel({
     memory: new SparseMemory().put(0x5010n, 5, 4).put(0x9010n, 9, 4),
-    symbols: { __per_cpu_start: [0n, "D"], count: [16n, "D"], __per_cpu_end: [64n, "D"] },
-    variables: { count: INT },
+    symbols: { __per_cpu_start: [0n, "D"], count: [16n, "D"], __per_cpu_end: [64n, "D"], plain: [0x100n, "D"] },
+    variables: { count: INT, plain: INT },
     perCpuOffsets: [0x5000n, 0x9000n],
   });
   const of = (text: string) => evaluateExpression(text, kernelScope(perCpu)).bigint();
   expect([of("per_cpu(count, 1)"), of("*per_cpu_ptr(&count, 0)"), of("&count"), of("sizeof(count)")]).toEqual([9n, 5n, 16n, 4n]);
   expect(() => of("count")).toThrow("is per-CPU");
+  expect(() => of("per_cpu(plain, 1)")).toThrow("plain is no per-CPU variable");
   expect(() => of("per_cpu(count, 2)")).toThrow("CPU 2 has no per-CPU area");
 });
 

@@ -58,6 +58,8 @@ export interface Scope {
   dollar(name: string): Value | undefined;
   /** `$foo = …`. */
   assign(name: string, value: Value): void;
+  /** False for a variable that is no per-CPU one; undefined where that is not known. */
+  isPerCpu(name: string): boolean | undefined;
   /** One CPU's copy of what lies at a per-CPU address. */
   perCpu(address: VirtualAddress, cpu: bigint): VirtualAddress;
 }
@@ -356,6 +358,10 @@ class Evaluator {
       const pointer = this.#scalar(node.variable, true);
       return this.#immediate(pointer.type, this.#scope.perCpu(virtual(pointer.value), cpu));
     }
+    // The same sum over any other address would end somewhere in memory.
+    const name = node.variable.kind === "name" ? node.variable.name : undefined;
+    if (name !== undefined && this.#scope.isPerCpu(name) === false)
+      throw this.#error(node.variable, `${name} is no per-CPU variable; per_cpu_ptr(pointer, cpu) takes a pointer`);
     const variable = this.value(node.variable, true);
     return new Value(variable.memory, variable.type, this.#scope.perCpu(this.#addressOf(node.variable, variable), cpu));
   }

@@ -86,6 +86,13 @@ export function kernelScope(kernel: Kernel, options: ScopeOptions = {}): Scope {
       if (convenience.size >= MAX_CONVENIENCE && !convenience.has(name)) throw new UsageError("too many convenience variables");
       convenience.set(name, value);
     },
+    isPerCpu(name) {
+      if (frame?.chosen === true && frame.local(name) !== undefined) return undefined;
+      // Without SMP they are variables like others; without the section's bounds isPerCpu() does not know for certain.
+      if (kernel.perCpuOffsets.every((offset) => offset === undefined || offset === 0n)) return undefined;
+      const symbol = kernel.tryAddress("__per_cpu_start") === undefined ? undefined : kernel.symbols.byName(name);
+      return symbol === undefined ? undefined : isPerCpu(kernel, symbol);
+    },
     perCpu: (address, cpu) => kernel.perCpuAddress(address, Number(cpu)),
   };
 }
