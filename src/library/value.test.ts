@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { openKernel } from "../kernel/open.ts";
 import { Kernel } from "./kernel.ts";
+import type { Value } from "./value.ts";
 
 const kernel = new Kernel(await openKernel(["samples/x86-64-null-pointer/vmcore"]));
 
@@ -28,6 +29,49 @@ describe("Value", () => {
       expect(value.member("vm_start").bigint()).toBe(index);
       expect(value.member("vm_end").bigint()).toBe(last + 1n);
     }
+  });
+
+  it("walks an xarray by its index: the pids of the task table", () => {
+    const idr = kernel.variable("init_pid_ns").get("idr");
+    const pids = [...idr.xarray("struct pid")].map(({ index, last, value }) => {
+      expect([last, value.typeName]).toEqual([index, "struct pid *"]);
+      return Number(index);
+    });
+    const known = new Set(
+      kernel
+        .tasks()
+        .filter((task) => !task.idle)
+        .map(({ pid }) => pid),
+    );
+    expect(pids.filter((pid) => known.has(pid))).toEqual([...known].sort((a, b) => a - b));
+    expect([...idr.get("idr_rt").radixTree()].map(({ index }) => Number(index))).toEqual(pids);
+  });
+
+  it("walks an hlist: the task behind a pid", () => {
+    const [first] = [...kernel.variable("init_pid_ns").get("idr").xarray("struct pid")];
+    const tasks = [...(first as { value: Value }).value.get("tasks[0]").hlist("struct task_struct", "pid_links")];
+    expect(tasks.map((task) => task.get("pid").number())).toEqual([1]);
+  });
+
+  it("walks a red-black tree in order", () => {
+    const root = kernel.object("struct rb_root", kernel.symbol("free_vmap_area_root").address);
+    const starts = [...root.rbtree("struct vmap_area", "rb_node")].map((area) => area.get("va_start").bigint());
+    expect(starts.length).toBeGreaterThan(10);
+    expect(starts).toEqual([...starts].sort((a, b) => (a < b ? -1 : 1)));
+  });
+
+  it("calculates as C does", () => {
+    const first = kernel.variable("avenrun").index(0).addressOf();
+    expect(first.add(2).subtract(first)).toBe(2n);
+    expect(first.add(2).subtract(first.bigint())).toBe(16n);
+    expect(first.add(1).compare(first)).toBe(1);
+    expect([first.compare(first), first.compare(first.add(1)), first.equals(first.bigint())]).toEqual([0, -1, true]);
+  });
+
+  it("is a tree of nodes, as p answers", () => {
+    const { values } = kernel.run("p init_task.tasks") as { values: readonly { value: unknown }[] };
+    expect(kernel.expression("init_task.tasks").node()).toEqual(values[0]?.value);
+    expect(kernel.variable("init_task").get("nr_cpus_allowed").toString(16)).toMatch(/^0x/);
   });
 
   it("casts, points and comes back", () => {

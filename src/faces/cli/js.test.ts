@@ -55,6 +55,11 @@ describe("js", () => {
     });
   });
 
+  it("prints a module for inquest script", () => {
+    expect(js("tasks.length --api").split("\n").at(-2)).toBe("  return tasks.length;");
+    expect(js("console.log(1); let x = 2 --api").split("\n").at(-2)).toBe("  console.log(1); let x = 2");
+  });
+
   it("tells errors in one line", () => {
     expect(() => js("nothing.here")).toThrow("ReferenceError: nothing is not defined");
     expect(() => js("kernel.symbol('no_such_symbol')")).toThrow(/no symbol named "no_such_symbol"/);

@@ -83,7 +83,8 @@ const js = defineCommand<JsResult>({
     yield* printed;
     if (value !== undefined) yield* showValue(value).split("\n");
   },
-  api: (_session, { line }) => `return ${line.trim()};`,
+  api: (_session, { line }) =>
+    `const { $ } = kernel;\nconst tasks = kernel.tasks();\n${isExpression(line) ? `return ${line.trim()};` : line.trim()}`,
 });
 
 /** All commands of this face. */
@@ -99,13 +100,17 @@ function evaluate(text: string, context: Context): unknown {
   }
 }
 
+function isExpression(text: string): boolean {
+  try {
+    return new Script(`(${text}\n)`) !== undefined;
+  } catch {
+    return false;
+  }
+}
+
 /** An expression where the text is one, so that `{ a: 1 }` is an object; else statements. */
 function compiled(text: string): Script {
-  try {
-    return new Script(`(${text}\n)`, { filename: "js" });
-  } catch {
-    return new Script(text, { filename: "js" });
-  }
+  return new Script(isExpression(text) ? `(${text}\n)` : text, { filename: "js" });
 }
 
 function isInterrupt(error: unknown): boolean {
