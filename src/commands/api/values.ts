@@ -80,21 +80,32 @@ const objects = [${places.join(", ")}]${spread}.map(({ cpu, at }) => {
 return { kind: ${literal(struct.type.kind)}, name: ${literal(struct.name)}, size, objects };`;
 }
 
-/** `-s` of list and tree as a property of an entry; undefined when the library has no equal. */
-export function structuresCode(kernel: Kernel, args: ParsedArguments): string | undefined {
-  const structs = [...args.values("-s"), ...args.values("-S")].map((text) => resolveStruct(kernel, text));
-  if (structs.length === 0) return "";
-  if (structs.some(({ members }) => !plainPaths(members))) return undefined;
-  const parts = structs.map((struct) => {
-    const each = `const each = kernel.object(${literal(spelling(struct))}, address);`;
-    const value = `{ kind: ${literal(struct.type.kind)}, name: ${literal(struct.name)}, address, ${objectCode(struct.members.map(({ path }) => path))} }`;
-    return `(() => {\n    ${each}\n    return ${value};\n  })()`;
-  });
-  return `, structures: [${parts.join(", ")}]`;
+/** `-s` of list and tree; undefined when the library has no equal. */
+interface StructuresCode {
+  /** Lines that define how a structure is shown. */
+  readonly lines: string;
+  /** The property of an entry. */
+  readonly property: string;
 }
 
-function entriesCode(structures: string, source: string, more = ""): string {
-  return `const entry = (address${more === "" ? "" : `, ${more}`}) => ({ address${more === "" ? "" : `, ${more}`}${structures} });
+function structuresCode(kernel: Kernel, args: ParsedArguments): StructuresCode | undefined {
+  const structs = [...args.values("-s"), ...args.values("-S")].map((text) => resolveStruct(kernel, text));
+  if (structs.length === 0) return { lines: "", property: "" };
+  if (structs.some(({ members }) => !plainPaths(members))) return undefined;
+  const shown = structs.map((struct, i) => {
+    const shape = objectCode(struct.members.map(({ path }) => path));
+    return `const show${i} = (each) => ({
+  kind: ${literal(struct.type.kind)}, name: ${literal(struct.name)}, address: each.address,
+  ${shape},
+});\n`;
+  });
+  const calls = structs.map((struct, i) => `show${i}(kernel.object(${literal(spelling(struct))}, address))`);
+  return { lines: shown.join(""), property: `, structures: [${calls.join(", ")}]` };
+}
+
+function entriesCode({ lines, property }: StructuresCode, source: string, more = ""): string {
+  const rest = more === "" ? "" : `, ${more}`;
+  return `${lines}const entry = (address${rest}) => ({ address${rest}${property} });
 ${source}`;
 }
 
