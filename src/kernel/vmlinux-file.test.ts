@@ -97,13 +97,20 @@ describe("a vmlinux", () => {
 
   it("is found by release and build-id, and taken only with that build-id and debug information", async () => {
     const directories = [join(directory, "usr/lib/debug")];
-    const find = (buildId: string) => findVmlinux({ release: "6.12.0", buildId, directories });
+    const told = new Set<string>();
+    const refused = (path: string, why: string) => void told.add(`${path.slice(directory.length + 1)}: ${why}`);
+    const find = (buildId: string) => findVmlinux({ release: "6.12.0", buildId, directories, refused });
     expect(await find("abcdef")).toBeUndefined();
     write("usr/lib/debug/boot/vmlinux-6.12.0", [text, buildIdSection(ID)]);
     expect(await find("abcdef")).toBeUndefined();
     const path = write("usr/lib/debug/lib/modules/6.12.0/vmlinux", [text, buildIdSection(ID), info]);
     writeFileSync(join(directory, "usr/lib/debug/boot/vmlinux-6.12.0.debug"), "damaged");
     expect((await find("abcdef"))?.path).toBe(path);
+    expect([...told]).toEqual([
+      "usr/lib/debug/boot/vmlinux-6.12.0: it has no debug information",
+      expect.stringContaining("not an ELF file"),
+    ]);
     expect(await find("abcd00")).toBeUndefined();
+    expect([...told]).toContain("usr/lib/debug/lib/modules/6.12.0/vmlinux: it is of another build: build-id abcdef against abcd00");
   });
 });

@@ -83,6 +83,8 @@ export interface FindOptions extends VmlinuxOptions {
   readonly buildId: string;
   /** Beside the usual places, in this order before them. */
   readonly paths?: readonly string[];
+  /** Told of each file that lies where a vmlinux would, and why it is not taken. */
+  readonly refused?: (path: string, why: string) => void;
 }
 
 /** The vmlinux of a release and build-id where distributions put it (debug-file-paths.ts); undefined when there is none with debug information. */
@@ -93,9 +95,12 @@ export async function findVmlinux(options: FindOptions): Promise<OpenedVmlinux |
     try {
       const found = await openVmlinux(path, { ...options, directories });
       if (found.buildId === buildId && found.hasDebugInfo) return found;
+      const other = `it is of another build: build-id ${found.buildId ?? "(none)"} against ${buildId}`;
+      options.refused?.(path, found.buildId === buildId ? "it has no debug information" : other);
       found.close();
     } catch (error) {
       if (!(error instanceof InquestError)) throw error;
+      options.refused?.(path, error.message);
     }
   }
   return undefined;

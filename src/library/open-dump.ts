@@ -226,9 +226,13 @@ async function searched(
   const { server } = options;
   if (!options.search && server?.download === undefined) return undefined;
   const ids = identity.buildId === undefined ? identity.among : [identity.buildId];
+  // In the system's directories other kernels' files are to be expected; in one that was named for this dump they are not.
+  const refused = (path: string, why: string) => {
+    if (ids.length === 1 && options.debugDirectories.some((each) => path.startsWith(each))) remarks.push(`${path} is not used: ${why}`);
+  };
   for (const buildId of ids) {
     const paths = server === undefined ? [] : [server.cached(buildId)];
-    const found = await findVmlinux({ release, buildId, directories, paths });
+    const found = await findVmlinux({ release, buildId, directories, paths, refused });
     if (found !== undefined) return found;
   }
   // A server is asked for the kernel's file and not for those of its vDSOs.
