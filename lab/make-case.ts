@@ -29,7 +29,8 @@ const RECIPE = 1;
 const CRASH_KERNEL_MIB = { amd64: 192, arm64: 256 } as const;
 
 const TRUTH_MIB = 96;
-const BOOT_TIMEOUT_MS = 180_000;
+/** KASAN and lockdep under emulation on a busy machine take minutes. */
+const BOOT_TIMEOUT_MS = 600_000;
 const DEATH_TIMEOUT_MS = 120_000;
 const KDUMP_TIMEOUT_MS = 240_000;
 
