@@ -36,7 +36,9 @@ describe("mod", () => {
   test("a broken list is neither empty nor whole", () => {
     const broken = "the list of modules is broken (gone): 0 were read";
     const run = (modules: readonly unknown[], line: string) => {
-      const session = { kernel: { modules, notes: [broken], debugInfo: { files: [] }, types: { tryStruct: () => undefined } } } as unknown as Session;
+      const session = {
+        kernel: { modules, notes: [broken], debugInfo: { files: [] }, types: { tryStruct: () => undefined } },
+      } as unknown as Session;
       return mod.run(session, parseArguments(mod.spec, line.split(" ").filter(Boolean), line));
     };
     for (const line of ["", "-t", "loop"]) expect(() => run([], line)).toThrow(broken);
