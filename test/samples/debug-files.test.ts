@@ -97,13 +97,16 @@ describe("a vmlinux that is given", () => {
 });
 
 describe("a vmlinux that is looked for", () => {
-  test("is taken when its build-id is the dump's and it has debug information; otherwise nothing is said", async () => {
+  test("is taken when its build-id is the dump's and it has debug information; another one in a directory that was named is told", async () => {
     const root = join(directory, "root");
     const place = `root/usr/lib/debug/boot/vmlinux-${sample.release}`;
     const options = { search: true, debugDirectories: [root] };
     expect(await open([], options)).toMatchObject({ namelist: undefined, remarks: [] });
-    write(place, [text(banner), buildIdSection([1, 2, 3]), info]);
-    expect(await open([], options)).toMatchObject({ namelist: undefined, remarks: [] });
+    const other = write(place, [text(banner), buildIdSection([1, 2, 3]), info]);
+    expect(await open([], options)).toMatchObject({
+      namelist: undefined,
+      remarks: [expect.stringContaining(`${other} is not used: it is of another build: build-id 010203 against`)],
+    });
     const path = write(place, [text(banner), buildIdSection(id), info]);
     expect(await open([], options)).toMatchObject({ namelist: path, remarks: [] });
     expect((await open([], { ...options, search: false })).namelist).toBeUndefined();
