@@ -49,7 +49,7 @@ export class KernelDebugInfo {
 
   /** False when every answer below is empty; modules' files may still turn out not to be there. */
   get present(): boolean {
-    return this.#vmlinux !== undefined || this.#load !== undefined || this.#loaded.size > 0;
+    return this.#vmlinux !== undefined || this.#load !== undefined || this.files.length > 0;
   }
 
   /** Files in use: the kernel's, then those of modules that were wanted so far. */
