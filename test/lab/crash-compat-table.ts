@@ -264,8 +264,8 @@ const SET: readonly CompatLine[] = [
   ...same("set null-stop", "set redzone", "set error", "set scope", "set unwind", "set -p"),
   ...differs(
     {
-      why: "no vmlinux is given; editing is emacs's; no pager to name; a core is never dropped",
-      holds: without(/^ +(namelist|edit|scroll|core|console): /),
+      why: "no vmlinux is given; editing is emacs's; no pager to name; a core is never dropped; src is our own",
+      holds: without(/^ +(namelist|edit|scroll|core|console|src): /),
     },
     "set -v",
   ),

@@ -7,6 +7,7 @@ import { run } from "../../lab/process.ts";
 import { declare } from "../../src/debug-info/c-format-type.ts";
 import { globalNames, globalType } from "../../src/kernel/globals.ts";
 import { openKernel } from "../../src/kernel/open.ts";
+import { openVmlinux } from "../../src/kernel/vmlinux-file.ts";
 
 const cases = allCases()
   .map((plan) => loadCase(plan.id))
@@ -29,7 +30,9 @@ function normal(type: string): string {
 
 describe.each(cases.map((made) => [made.release, made] as const))("%s", (_release, made) => {
   test("declared globals have DWARF's types", async () => {
-    const kernel = await openKernel(made.dumps[0]?.files ?? []);
+    // Kernels built without BTF or kallsyms have their types and symbols from the vmlinux itself.
+    const alone = /-(plain|nosyms|up|debug)$/.test(made.release) ? { vmlinux: await openVmlinux(made.vmlinux as string) } : {};
+    const kernel = await openKernel(made.dumps[0]?.files ?? [], alone);
     const names = globalNames().filter((name) => kernel.tryAddress(name) !== undefined && globalType(name, kernel.types) !== undefined);
     expect(names.length).toBeGreaterThan(10);
     const commands = names.flatMap((name) => ["-ex", `echo \\n${name}|`, "-ex", `whatis ${name}`]);
