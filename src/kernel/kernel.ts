@@ -133,7 +133,9 @@ export class Kernel {
     const all = owner.info.variables(name);
     // Zero-based per-CPU variables are the same number in both; all others are moved by the bias.
     const here = all.find(({ address }) => address === symbol.address || address === BigInt.asUintN(64, symbol.address - owner.bias));
-    return (here ?? (all.length === 1 ? all[0] : undefined))?.type;
+    // One without an address is only declared here (the linker places jiffies); one at another address is another variable.
+    const declared = all.length === 1 && all[0]?.address === undefined ? all[0] : undefined;
+    return (here ?? declared)?.type;
   }
 
   /** One CPU's copy of a per-CPU variable. Throws LookupError (symbol, type, CPU). */

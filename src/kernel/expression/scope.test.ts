@@ -1,4 +1,6 @@
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
+import type { CType } from "../../debug-info/c-type.ts";
+import type { DebugInfo, GlobalVariable, Scope } from "../../debug-info/debug-info.ts";
 import type { KernelSymbol } from "../../debug-info/symbols.ts";
 import { NO_DATA_SYMBOLS, SYMBOLS_LOST } from "../extra-symbols.ts";
 import { INT, pointerTo, SparseMemory, smallKernel, struct, UINT, VOID } from "../testing/small-kernel.ts";
@@ -84,4 +86,34 @@ test("a module's variable has not the type of the kernel's variable of that name
     variables: { debug: INT, level: INT },
   });
   expect(["debug", "level"].map((name) => symbolType(kernel, named(kernel, name)))).toEqual([undefined, INT]);
+});
+
+test("of functions that share a name only debug information tells the prototype, by the address", () => {
+  const prototype = (returns: CType): CType => ({ kind: "function", returns, parameters: [], variadic: false });
+  const kernel = smallKernel({ symbols: { show: [BASE, "t"], alone: [BASE + 8n, "t"] } });
+  const find = vi.spyOn(kernel.types, "find").mockImplementation((key) => (key === "function" ? prototype(INT) : undefined));
+  const shared = named(kernel, "show");
+  vi.spyOn(kernel.symbols, "allByName").mockImplementation((name) => (name === "show" ? [shared, shared] : [named(kernel, name)]));
+  expect(symbolType(kernel, named(kernel, "alone"))).toEqual(prototype(INT));
+  expect(symbolType(kernel, shared)).toBeUndefined();
+  const scopes = vi.spyOn(kernel.debugInfo, "scopes");
+  scopes.mockReturnValue([{ name: "show", type: prototype({ kind: "void" }) } as Scope]);
+  expect(symbolType(kernel, shared)).toEqual(prototype({ kind: "void" }));
+  scopes.mockReturnValue([{ name: "other", type: prototype({ kind: "void" }) } as Scope]);
+  expect(symbolType(kernel, shared)).toBeUndefined();
+  find.mockRestore();
+});
+
+test("the only variable of a name in debug information is another one when its address is", () => {
+  const kernel = smallKernel({ symbols: { cache: [BASE + 0x100n, "d"] } });
+  const described = (address: bigint | undefined) => {
+    const variable: GlobalVariable = { name: "cache", type: INT, address, external: false, declared: undefined, scope: undefined };
+    const info = { variables: () => [variable] } as unknown as DebugInfo;
+    vi.spyOn(kernel.debugInfo, "present", "get").mockReturnValue(true);
+    vi.spyOn(kernel.debugInfo, "vmlinux", "get").mockReturnValue({ module: undefined, path: "vmlinux", info, bias: 0x40n });
+    return kernel.variableType("cache");
+  };
+  expect(described(BASE + 0xc0n)).toEqual(INT);
+  expect(described(undefined)).toEqual(INT);
+  expect(described(BASE + 0x200n)).toBeUndefined();
 });

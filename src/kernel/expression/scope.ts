@@ -105,10 +105,20 @@ const MAX_CONVENIENCE = 10_000;
  */
 export function symbolType(kernel: Kernel, symbol: KernelSymbol): CType | undefined {
   const { name } = symbol;
-  if (isText(kernel, symbol)) return kernel.types.find("function", name);
+  if (isText(kernel, symbol)) return functionType(kernel, symbol);
   // The definition has the length of an array that its declaration leaves open.
   const type = declaredAt(kernel, symbol) ?? kernel.variableType(name, symbol);
   return type === undefined ? undefined : completed(kernel, symbol, type);
+}
+
+/**
+ * Static functions may share a name and differ in their prototypes. Type sources know one of them: which, only debug information tells, by
+ * the address; without it the prototype of a shared name is not known.
+ */
+function functionType(kernel: Kernel, symbol: KernelSymbol): CType | undefined {
+  if (kernel.symbols.allByName(symbol.name).length <= 1) return kernel.types.find("function", symbol.name);
+  const scope = kernel.debugInfo.scopes(symbol.address).at(-1);
+  return scope?.name === symbol.name ? scope.type : undefined;
 }
 
 /** The type sources answer with the first variable of a name; where several have it, the one at the symbol's very address counts. */
