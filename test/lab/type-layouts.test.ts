@@ -152,9 +152,9 @@ describe.each(cases.map((made) => [made.release, made] as const))("%s", (_releas
     const symbols = new Map(
       sizedSymbols(DebugFile.open(openFile(made.vmlinux as string)).elf).map((each) => [`${each.name} ${each.address}`, each]),
     );
-    // Left out: constants without a name, what macros write in assembler, Rust (whose names are other ones), a hypervisor linked in with prefixes.
+    // Left out: constants without a name, the constructors that KASAN makes, what macros write in assembler, Rust (whose names are other ones), a hypervisor linked in with prefixes.
     const foreign =
-      /^(\.L|__pfx|__BTF_ID|__ksymtab|__kstrtab|__flags_|__crc|__compound|CSWTCH|__SC[KT]_|_R|__kvm_nvhe|__pi_)|\.(cold|isra|part)/;
+      /^(\.L|_sub_[ID]_|__pfx|__BTF_ID|__ksymtab|__kstrtab|__flags_|__crc|__compound|CSWTCH|__SC[KT]_|_R|__kvm_nvhe|__pi_)|\.(cold|isra|part)/;
     const some = (kind: "function" | "object", count: number) =>
       sample(
         [...symbols].filter(([name, each]) => each.kind === kind && !foreign.test(name)).map(([name]) => name),

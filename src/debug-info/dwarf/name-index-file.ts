@@ -15,7 +15,7 @@ import type { BuiltIndex } from "./name-build.ts";
 import type { NameArrays } from "./name-index.ts";
 
 /** Changes with whatever changes what is found: the layout of the file, the pass, folding, the hash. */
-const FORMAT = 1;
+const FORMAT = 2;
 const MAGIC = [..."INQNAMES"].map((letter) => letter.charCodeAt(0));
 const HEADER = 24;
 const ALIGN = 8;

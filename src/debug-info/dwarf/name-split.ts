@@ -61,7 +61,8 @@ class SplitNames {
     if (name < 0 && role !== ROLE_ENUM) return;
     const rank = declared ? RANK_DECLARATION : RANK_DEFINITION;
     const fresh = records.fold(name < 0 ? ANONYMOUS : name, role, rank, print, die.offset, this.#unit);
-    if ((!fresh && !declared) || role !== ROLE_ENUM) return;
+    // Nameless enumerations are not told apart by this print alone.
+    if ((!fresh && !declared && name >= 0) || role !== ROLE_ENUM) return;
     for (const each of die.children()) {
       const constant = each.tag === dw.DW_TAG_enumerator ? this.#name(each.name) : -1;
       if (constant >= 0) records.fold(constant, CONSTANT, RANK_DEFINITION, mix(print, names.print(name), role), die.offset, this.#unit);

@@ -217,7 +217,9 @@ export class NameWalk {
       }
       case step.ROLE_ENUM: {
         const print = rank === RANK_DECLARATION ? 0 : mix(size, place, (flags & step.HAS_CHILDREN) !== 0 ? this.#firstChild(next) : 0);
-        const fresh = records.fold(name < 0 ? ANONYMOUS : name, role, rank, print, this.#base + die, this.#unit);
+        // Drivers written after one model begin their nameless enumerations on one line with one constant: their length tells those apart.
+        const told = name < 0 ? mix(print, jumps ? after - next : 0, role) : print;
+        const fresh = records.fold(name < 0 ? ANONYMOUS : name, role, rank, told, this.#base + die, this.#unit) || (name < 0 && !jumps);
         // Declarations are not told apart, but no compiler gives them enumerators.
         if ((fresh || rank === RANK_DECLARATION) && (flags & step.HAS_CHILDREN) !== 0)
           walkedTo = this.#enumerators(next, this.#base + die, mix(print, this.#sink.names.print(name), role));

@@ -90,6 +90,29 @@ describe("names", () => {
     check(sections);
   });
 
+  it("tells nameless enumerations of several files apart that begin on one line with one constant", () => {
+    const clocks = (...constants: string[]) =>
+      die(
+        dw.DW_TAG_enumeration_type,
+        [
+          [dw.DW_AT_byte_size, 4],
+          [dw.DW_AT_decl_line, 66],
+        ],
+        ...constants.map((name, value) =>
+          die(dw.DW_TAG_enumerator, [
+            [dw.DW_AT_name, name],
+            [dw.DW_AT_const_value, value],
+          ]),
+        ),
+      );
+    for (const siblings of [true, false]) {
+      const second = clocks("P_BI_TCXO", "P_GPLL0", "P_GPLL2");
+      const sections = buildDwarf([unit(5, [clocks("P_BI_TCXO", "P_SLEEP")], { siblings }), unit(5, [second], { siblings })]);
+      expect([...new DieNames(sections).places("constant", "P_GPLL2")].map((place) => place.die)).toEqual([sections.offsetOf(second)]);
+      check(sections);
+    }
+  });
+
   it("names the code of an inline function, and a variable, by what they complete, in their own unit and in another", () => {
     const abstract = die(dw.DW_TAG_subprogram, [
       [dw.DW_AT_name, "get_page"],
