@@ -12,6 +12,7 @@ import { down, frame, up } from "./frame.ts";
 import { gdb } from "./gdb.ts";
 import { help } from "./help.ts";
 import { info } from "./info.ts";
+import { kmem } from "./kmem.ts";
 import { list } from "./list.ts";
 import { log } from "./log.ts";
 import { mach } from "./mach.ts";
@@ -44,6 +45,7 @@ const COMMANDS: readonly Command[] = [
   exit,
   foreach,
   help,
+  kmem,
   list,
   p,
   log,

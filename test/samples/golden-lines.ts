@@ -115,6 +115,9 @@ info registers
 info args
 info
 info nosuch`,
+  kmem: `
+kmem -o
+kmem`,
   list: `
 list -H modules | head 3
 list -H modules module.list -s module.name,state | head 6

@@ -1,0 +1,18 @@
+/** `kmem -o`: where each CPU's copy of per-CPU data lies, __per_cpu_offset[]. */
+import { hex16, type VirtualAddress } from "../../bytes/address.ts";
+import { defineView } from "./view.ts";
+
+export interface PerCpuOffsets {
+  readonly offsets: readonly { readonly cpu: number; readonly offset: VirtualAddress }[];
+}
+
+export const perCpuOffsets = defineView<PerCpuOffsets>({
+  options: [{ flag: "-o", help: "offset of each CPU's copy of per-CPU data" }],
+  run({ kernel }) {
+    return { offsets: kernel.perCpuOffsets.flatMap((offset, cpu) => (offset === undefined ? [] : [{ cpu, offset }])) };
+  },
+  *text({ offsets }) {
+    yield "PER-CPU OFFSET VALUES:";
+    for (const { cpu, offset } of offsets) yield `${`CPU ${cpu}`.padStart(7)}: ${hex16(offset)}`;
+  },
+});
