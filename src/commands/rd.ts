@@ -5,6 +5,7 @@ import type { Memory } from "../kernel/address-space.ts";
 import { rdApi } from "./api/memory.ts";
 import type { ParsedArguments } from "./arguments.ts";
 import { type Command, defineCommand, type Session } from "./command.ts";
+import { type SavedBytes, savedBytes } from "./saved-bytes.ts";
 import { addressTargets } from "./support/address-operand.ts";
 import { type AnnotationDepth, wordAnnotator } from "./support/annotate-word.ts";
 import { lazy } from "./support/lazy.ts";
@@ -31,13 +32,6 @@ export interface RdResult {
 export interface TextRow {
   readonly address: bigint;
   readonly text: string;
-}
-
-/** Bytes for a file. `toJSON` keeps megabytes out of JSON. */
-export interface SavedBytes {
-  readonly file: string;
-  readonly bytes: Uint8Array;
-  toJSON(): { readonly file: string; readonly length: number };
 }
 
 /** Words of one command; rows are read only when they are printed. */
@@ -108,7 +102,7 @@ export const rd: Command<RdResult> = defineCommand<RdResult>({
     return rdApi(session, args, { typed, address, bits, count, flags: rd.spec.options.map(({ flag }) => flag) });
   },
   *text({ rows, text, save, address, bits, format, ascii }) {
-    if (save !== undefined) yield `${save.bytes.length} bytes copied from 0x${address.toString(16)} to ${save.file}`;
+    if (save !== undefined) yield `${save.length} bytes copied from 0x${address.toString(16)} to ${save.file}`;
     for (const row of text ?? [])
       yield "text" in row
         ? `${row.address.toString(16).padStart(16)}:  ${row.text}`
@@ -263,10 +257,6 @@ function bytesOf(memory: Memory, start: VirtualAddress, count: number): Uint8Arr
   memory.u8(start);
   memory.u8(add(start, count - 1));
   return memory.bytes(start, count);
-}
-
-function savedBytes(file: string, bytes: Uint8Array): SavedBytes {
-  return { file, bytes, toJSON: () => ({ file, length: bytes.length }) };
 }
 
 /** Text in lines of sixty. Without a count it ends at the first byte that is not printable; with one such bytes end the line. */

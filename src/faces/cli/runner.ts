@@ -201,7 +201,7 @@ export class Runner {
       const saved = savedBytes(outcome.result);
       if (saved !== undefined) {
         this.#requireTrust("write files");
-        writeSaved(saved);
+        this.#guard(() => writeSaved(saved));
       }
       await (this.#options.json ? this.#json(outcome, sink) : this.#text(outcome, sink));
       ok = true;
