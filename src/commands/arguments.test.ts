@@ -11,7 +11,7 @@ const spec: CommandSpec = {
   description: [],
   options: ["-a", "-f", "-F", "-FF", "-s", "-x", "-16"]
     .map((flag) => ({ flag, help: "" }))
-    .concat([{ flag: "-c", argument: "cpus", help: "" } as never]),
+    .concat([{ flag: "-c", argument: "cpus", help: "" } as never, { flag: "-i", attached: "shared", help: "" } as never]),
 };
 const parse = (line: string) => parseArguments(spec, splitWords(line), line);
 
@@ -34,6 +34,13 @@ describe("arguments by spec", () => {
     expect(parse("-c0,1").value("-c")).toBe("0,1");
     expect(parse("-ac0 -c 3").values("-c")).toEqual(["0", "3"]);
     expect(() => parse("-c")).toThrow("bt: option -c wants an argument: cpus");
+  });
+
+  it("takes a value behind = where the option may have one", () => {
+    expect(parse("-i=shared 1").value("-i")).toBe("shared");
+    expect(parse("-i=shared 1").operands).toEqual(["1"]);
+    expect([parse("-ai").value("-i"), parse("-i shared").value("-i")]).toEqual(["", ""]);
+    expect(() => parse("-a=1")).toThrow('bt: invalid option "-a=1"');
   });
 
   it("leaves negative numbers and a lone dash to the operands", () => {

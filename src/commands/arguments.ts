@@ -103,6 +103,9 @@ export function parseArguments(spec: CommandSpec, words: readonly (string | Word
         if (value === undefined) throw new UsageError(`${spec.name}: option ${flag} wants an argument: ${flags.get(flag)?.argument}`);
         record(flag, value);
         rest = "";
+      } else if (flags.get(flag)?.attached !== undefined && rest.startsWith("=")) {
+        record(flag, rest.slice(1));
+        rest = "";
       } else {
         record(flag, "");
       }

@@ -19,6 +19,8 @@ export interface OptionSpec {
   readonly flag: string;
   /** Name of its argument; absent for a switch. */
   readonly argument?: string;
+  /** Name of a value that may follow behind "=", as in `-i=shared`; ParsedArguments.value() is "" without. */
+  readonly attached?: string;
   /** One line for the help. */
   readonly help: string;
 }

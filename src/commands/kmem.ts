@@ -1,18 +1,27 @@
-/** `kmem`: the kernel's memory from many sides; each option is a view in kmem/. */
+/**
+ * `kmem`: the kernel's memory from many sides; each option is a view in kmem/.
+ *
+ *   kmem -i            the view that has -i
+ *   kmem -f ADDRESS    the view that has -f, which narrows itself to the address
+ *   kmem [-P] ADDRESS  the view without options: what the address is
+ */
 import { UsageError } from "../bytes/errors.ts";
-import { defineCommand } from "./command.ts";
+import type { ParsedArguments } from "./arguments.ts";
+import { defineCommand, type OptionSpec } from "./command.ts";
 import { perCpuOffsets } from "./kmem/per-cpu-offsets.ts";
 import type { KmemView } from "./kmem/view.ts";
 
-/** The first whose option is given answers. One a line, so that additions do not collide. */
+/** One a line, so that additions do not collide. The help page follows their order. */
 // biome-ignore format: one a line
 const VIEWS: readonly KmemView[] = [
   perCpuOffsets,
 ];
 
+/** Options that change how operands are read in every view that takes an address. */
+const SHARED: readonly OptionSpec[] = [{ flag: "-P", help: "the address is a physical one" }];
+
 export interface KmemResult {
-  /** Option that chose the view. */
-  readonly view: string;
+  readonly view: KmemView;
   readonly data: unknown;
   toJSON(): unknown;
 }
@@ -21,21 +30,41 @@ export const kmem = defineCommand<KmemResult>({
   spec: {
     name: "kmem",
     summary: "kernel memory",
-    synopsis: ["-o"],
-    description: ["Shows the kernel's memory: each option is a view of its own."],
-    options: VIEWS.flatMap(({ options }) => options),
+    synopsis: VIEWS.flatMap(({ synopsis, options }) => synopsis ?? options.map(({ flag }) => flag)),
+    description: [
+      "Shows the kernel's memory: each option is a view of its own. An address without an option is looked up.",
+      ...VIEWS.flatMap(({ description }) => description ?? []),
+    ],
+    options: [...VIEWS.flatMap(({ options, modifiers }) => [...options, ...(modifiers ?? [])]), ...SHARED],
     operands: ["symbol"],
-    examples: [["kmem -o", "where each CPU's per-CPU data lies"]],
+    examples: VIEWS.flatMap(({ examples }) => examples ?? []),
+    differences: VIEWS.flatMap(({ differences }) => differences ?? []),
   },
   run(session, args) {
-    const view = VIEWS.find(({ options }) => options.some(({ flag }) => args.has(flag)));
-    if (view === undefined) throw new UsageError("kmem: an option is needed: see help kmem");
+    const view = chosenView(args);
     const data = view.run(session, args);
-    return { view: view.options[0]?.flag ?? "", data, toJSON: () => data };
+    return { view, data, toJSON: () => data };
   },
-  *text({ view, data }, layout) {
-    const chosen = VIEWS.find(({ options }) => options[0]?.flag === view);
-    if (chosen !== undefined) yield* chosen.text(data, layout);
-  },
-  api: (session, args) => VIEWS.find(({ options }) => options.some(({ flag }) => args.has(flag)))?.api?.(session, args),
+  text: ({ view, data }, layout) => view.text(data, layout),
+  api: (session, args) => chosenView(args).api?.(session, args),
 });
+
+/** Throws UsageError when the options name none or more than one. */
+function chosenView(args: ParsedArguments): KmemView {
+  const named = VIEWS.filter(({ options }) => options.some(({ flag }) => args.has(flag)));
+  const [view, other] = named;
+  if (view !== undefined && other !== undefined)
+    throw new UsageError(`kmem: ${given(view, args)} and ${given(other, args)} are different views: one at a time`);
+  const stray = VIEWS.find((each) => each !== view && each.modifiers?.some(({ flag }) => args.has(flag)));
+  const modifier = stray?.modifiers?.find(({ flag }) => args.has(flag) && !view?.modifiers?.some((own) => own.flag === flag));
+  if (stray !== undefined && modifier !== undefined)
+    throw new UsageError(`kmem: ${modifier.flag} goes with ${stray.options.map(({ flag }) => flag).join(", ")}`);
+  if (view !== undefined) return view;
+  const lookUp = VIEWS.find(({ options }) => options.length === 0);
+  if (lookUp === undefined || args.operands.length === 0) throw new UsageError("kmem: an option or an address is needed: see help kmem");
+  return lookUp;
+}
+
+function given({ options }: KmemView, args: ParsedArguments): string {
+  return options.find(({ flag }) => args.has(flag))?.flag ?? "";
+}

@@ -8,6 +8,7 @@ export interface PerCpuOffsets {
 
 export const perCpuOffsets = defineView<PerCpuOffsets>({
   options: [{ flag: "-o", help: "offset of each CPU's copy of per-CPU data" }],
+  examples: [["kmem -o", "where each CPU's per-CPU data lies"]],
   run({ kernel }) {
     return { offsets: kernel.perCpuOffsets.flatMap((offset, cpu) => (offset === undefined ? [] : [{ cpu, offset }])) };
   },

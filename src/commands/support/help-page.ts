@@ -22,7 +22,7 @@ export function* commandPage(spec: CommandSpec): Iterable<string> {
   const options = [...spec.options, API_OPTION];
   yield "";
   yield "OPTIONS";
-  const labels = options.map(({ flag, argument }) => (argument === undefined ? flag : `${flag} ${argument}`));
+  const labels = options.map(optionLabel);
   const width = Math.min(24, Math.max(...labels.map((label) => label.length)));
   for (const [index, { help }] of options.entries()) {
     const label = (labels[index] as string).padEnd(width);
@@ -45,6 +45,12 @@ export function* commandPage(spec: CommandSpec): Iterable<string> {
       yield* rest;
     }
   }
+}
+
+/** "-C cpus", "-i[=shared]". */
+export function optionLabel({ flag, argument, attached }: OptionSpec): string {
+  if (attached !== undefined) return `${flag}[=${attached}]`;
+  return argument === undefined ? flag : `${flag} ${argument}`;
 }
 
 /** Breaks a paragraph at blanks; a word that is longer than the line stays whole. */

@@ -1,5 +1,6 @@
 /** The manual of all commands as Markdown, made from their specs: docs/commands.md. */
 import type { Command, CommandSpec } from "../command.ts";
+import { optionLabel } from "./help-page.ts";
 
 /** Text of docs/commands.md. */
 export function commandManual(commands: readonly Command[]): string {
@@ -35,8 +36,7 @@ function* section(spec: CommandSpec): Iterable<string> {
     yield "";
     yield "| option | |";
     yield "| --- | --- |";
-    for (const { flag, argument, help } of spec.options)
-      yield `| ${cell(code(argument === undefined ? flag : `${flag} ${argument}`))} | ${cell(escapeText(help))} |`;
+    for (const option of spec.options) yield `| ${cell(code(optionLabel(option)))} | ${cell(escapeText(option.help))} |`;
   }
   if (spec.examples !== undefined && spec.examples.length > 0) {
     yield "";
