@@ -21,6 +21,8 @@ export {
   UnsupportedError,
   UsageError,
 } from "./bytes/errors.ts";
+export type { ParsedArguments } from "./commands/arguments.ts";
+export type { OptionSpec } from "./commands/command.ts";
 export type { DisLine, LabelledAddress } from "./commands/dis.ts";
 export type { MachineFacts, StackList } from "./commands/mach.ts";
 export type { MemberDefinition, StructDefinition } from "./commands/support/struct-definition.ts";
@@ -72,6 +74,7 @@ export { type OpenOptions, openKernel, openKernelOf } from "./kernel/open.ts";
 export { Struct, Types } from "./kernel/types.ts";
 export { Value as EngineValue } from "./kernel/value.ts";
 export { type FindOptions, findVmlinux, type OpenedVmlinux, openVmlinux, type VmlinuxOptions } from "./kernel/vmlinux-file.ts";
+export { defineExtension, type Extension } from "./library/extension.ts";
 export { type Interactive, interactive } from "./library/interactive.ts";
 export { Kernel } from "./library/kernel.ts";
 export type { ScriptMemory } from "./library/memory.ts";

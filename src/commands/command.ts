@@ -118,6 +118,8 @@ export interface Session {
   readonly files: { readonly dump: readonly string[]; readonly namelist: string | undefined };
   /** `--minimal`: only commands marked minimal may run. */
   readonly minimal?: boolean;
+  /** Someone sits at a terminal and can press Ctrl-C. */
+  readonly interactive?: boolean;
   /** Long work tells how far it is: `session.progress?.("scanning pages", done, total)`. Cheap to call; the face decides what to show. */
   readonly progress?: Progress;
   /** Set by `exit`. */

@@ -23,6 +23,7 @@ import { ptob } from "./ptob.ts";
 import { ptov } from "./ptov.ts";
 import { ptype } from "./ptype.ts";
 import { rd } from "./rd.ts";
+import { repeat } from "./repeat.ts";
 import { set } from "./set.ts";
 import { star, struct, union } from "./struct.ts";
 import { sym } from "./sym.ts";
@@ -55,6 +56,7 @@ const COMMANDS: readonly Command[] = [
   ptob,
   ptov,
   rd,
+  repeat,
   set,
   star,
   struct,

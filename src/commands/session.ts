@@ -14,6 +14,7 @@ export interface SessionOptions {
   readonly minimal?: boolean;
   readonly files?: Session["files"];
   readonly progress?: Progress;
+  readonly interactive?: boolean;
 }
 
 /** crash's defaults; the pager and the editing mode are the face's to apply. */
@@ -61,6 +62,7 @@ export function createSession(kernel: Kernel, options: SessionOptions = {}): Ses
     files: options.files ?? { dump: kernel.dump.files, namelist: undefined },
     minimal: options.minimal ?? false,
     progress: options.progress ?? (() => {}),
+    interactive: options.interactive ?? false,
     finished: false,
   };
   return session;

@@ -117,6 +117,7 @@ const FORMS: readonly Form[] = [
   { line: "sym -q vfs_read" },
   { line: "sym -m loop" },
   { line: "sym -n schedule", runs: true },
+  { line: "repeat ptob 512a", runs: true },
   { line: "sys" },
   { line: "sys -t", variables: true },
   { line: "sys -c", runs: true, variables: true },

@@ -250,6 +250,12 @@ rd 0
 rd -f 0
 rd linux_banner 1
 rd nosuch`,
+  repeat: `
+repeat ptob 512a
+repeat -0 -n 2 ptob 512a
+repeat -n 0 sys
+repeat
+repeat repeat sys`,
   set: `
 set
 set 2

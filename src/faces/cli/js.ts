@@ -10,8 +10,9 @@
 import { type Context, createContext, Script } from "node:vm";
 import { InquestError, UsageError } from "../../bytes/errors.ts";
 import { defineCommand, type Session } from "../../commands/command.ts";
-import { commandRegistry, createRegistry } from "../../commands/registry.ts";
+import { commandRegistry } from "../../commands/registry.ts";
 import { Kernel } from "../../library/kernel.ts";
+import { ExtensibleRegistry, extendCommand } from "./extend.ts";
 import { showValue } from "./show-value.ts";
 
 /** Whether `js` may run now; the runner says so. */
@@ -88,7 +89,11 @@ const js = defineCommand<JsResult>({
 });
 
 /** All commands of this face. */
-export const programRegistry = createRegistry([...commandRegistry.all(), js]);
+export const programRegistry: ExtensibleRegistry = new ExtensibleRegistry([
+  ...commandRegistry.all(),
+  js,
+  extendCommand(() => programRegistry),
+]);
 
 function evaluate(text: string, context: Context): unknown {
   try {

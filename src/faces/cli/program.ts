@@ -74,29 +74,41 @@ export async function program(words: readonly string[]): Promise<number> {
       ...(options.src === undefined ? {} : { src: options.src }),
     },
     ...(progress === undefined ? {} : { progress: progress.report }),
+    interactive: isInteractive(options),
   });
   for (const remark of remarks) writeAll(2, `inquest: note: ${sanitize(remark)}\n`);
   return run(session, options, progress);
 }
 
 async function script(words: readonly string[]): Promise<number> {
-  const { libraryUrl, parseScriptOptions, runScript, SCRIPT_USAGE } = await import("./script.ts");
+  const { parseScriptOptions, runScript, SCRIPT_USAGE } = await import("./script.ts");
   if (words.length === 0 || words.some((word) => word === "-h" || word === "--help")) {
     writeAll(words.length === 0 ? 2 : 1, `${SCRIPT_USAGE}\n`);
     return words.length === 0 ? EXIT.misused : EXIT.ok;
   }
+  const { libraryUrl } = await import("./library-url.ts");
   await runScript(parseScriptOptions(words), libraryUrl(import.meta.url));
   return EXIT.ok;
 }
 
+/** Someone sits at a terminal. */
+function onTerminal(options: ProgramOptions): boolean {
+  return process.stdin.isTTY === true && process.stdout.isTTY === true && !options.json;
+}
+
+/** The prompt will come, and on a terminal. */
+function isInteractive(options: ProgramOptions): boolean {
+  return onTerminal(options) && options.commands.length === 0;
+}
+
 async function run(session: Session, options: ProgramOptions, progress: ProgressLine | undefined): Promise<number> {
-  const terminal = process.stdin.isTTY === true && process.stdout.isTTY === true && !options.json;
+  const terminal = onTerminal(options);
   const prompts = options.commands.length === 0 && (options.inputFile === undefined || terminal);
   const standard = new DescriptorSink(1);
   registerDisassemblers();
   const runner = new Runner(session, {
     json: options.json,
-    interactive: prompts && terminal,
+    interactive: isInteractive(options),
     echo: !options.silent,
     progress,
     errors: (text) =>

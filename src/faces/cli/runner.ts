@@ -11,8 +11,10 @@ import { prepareZstd } from "../../bytes/zstd.ts";
 import type { CommandOutcome, Session } from "../../commands/command.ts";
 import { errorJson, outcomeJson } from "../../commands/json.ts";
 import { expandAlias, needsDisassembler, type ResolvedLine, resolveLine, runResolved } from "../../commands/run-line.ts";
+import { ExtensibleRegistry, prepareExtensions } from "./extend.ts";
 import { Interrupted, interruptible } from "./interrupt.ts";
 import { javascript } from "./js.ts";
+import { libraryUrl } from "./library-url.ts";
 import type { ProgressLine } from "./progress.ts";
 import type { RcFile } from "./rc-files.ts";
 import { splitRedirection } from "./redirection.ts";
@@ -124,7 +126,8 @@ export class Runner {
     this.#muted = this.#options.json;
     try {
       for (const text of readLines(path)) {
-        if (/^extend\b/.test(text.trim())) {
+        // crash's own start-up files load shared objects.
+        if (/^extend\b.*\.so\b/.test(text.trim())) {
           if (!this.session.settings.silent)
             this.#errors(`${sanitize(path)}: "${sanitize(text.trim())}" is left out: crash's extensions cannot be loaded\n`);
         } else {
@@ -196,6 +199,7 @@ export class Runner {
       resolved = resolveLine(this.session, text);
       if (needsDisassembler(resolved)) await this.#options.loadDisassembler?.();
       if (resolved.command.spec.unpacks === true) await prepareZstd();
+      await this.#loadExtensions(resolved);
       const known = resolved;
       const outcome = this.#guard(() => runResolved(this.session, known));
       const saved = savedBytes(outcome.result);
@@ -216,6 +220,14 @@ export class Runner {
     this.showNotes();
     if (sink.closed && sink instanceof DescriptorSink) this.outputClosed = true;
     return ok && finished;
+  }
+
+  /** Command files are imported before `extend` runs. */
+  async #loadExtensions({ command, line }: ResolvedLine): Promise<void> {
+    const { registry } = this.session;
+    if (command.spec.name !== "extend" || !(registry instanceof ExtensibleRegistry)) return;
+    this.#requireTrust("load command files");
+    await prepareExtensions(registry, line, () => libraryUrl(import.meta.url));
   }
 
   async #json(outcome: CommandOutcome, sink: Sink): Promise<void> {

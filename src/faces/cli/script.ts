@@ -10,7 +10,7 @@
 import { existsSync } from "node:fs";
 import { register } from "node:module";
 import { resolve } from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { pathToFileURL } from "node:url";
 import { InquestError, UsageError } from "../../bytes/errors.ts";
 import { jsonChunks } from "../../commands/json.ts";
 import type { Kernel } from "../../library/kernel.ts";
@@ -133,13 +133,4 @@ function placed(error: unknown, path: string): unknown {
 /** The library that scripts import is another copy of these classes than the program's own. */
 function isOurs(error: Error): boolean {
   return error instanceof InquestError || ("kind" in error && typeof error.kind === "string");
-}
-
-/** URL of the library beside this program: of the bundle in dist/, or of the compiled sources. */
-export function libraryUrl(program: string): URL {
-  const here = new URL(program);
-  const candidates = ["./src/inquest.mjs", "./src/index.js", "../src/index.js", "../../index.js"].map((path) => new URL(path, here));
-  const found = candidates.find((url) => existsSync(fileURLToPath(url)));
-  if (found === undefined) throw new UsageError("the library is not built: run npm run build");
-  return found;
 }
