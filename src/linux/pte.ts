@@ -11,10 +11,10 @@
  *
  * Types below MAX_SWAPFILES are swap areas; those above, up to 32, are markers: migration, hardware poison, device memory.
  */
-import { add, type VirtualAddress, virtual } from "../bytes/address.ts";
+import { add, virtual } from "../bytes/address.ts";
 import { InquestError } from "../bytes/errors.ts";
 import type { Kernel } from "../kernel/kernel.ts";
-import { pathOf } from "./mount.ts";
+import { filePath } from "./file.ts";
 
 /** A swap entry. */
 export interface SwapEntry {
@@ -94,13 +94,4 @@ function swapPath(kernel: Kernel, type: number): string | undefined {
     if (error instanceof InquestError) return undefined;
     throw error;
   }
-}
-
-/** Path of an open file (struct file). Throws InquestError when it cannot be read. */
-export function filePath(kernel: Kernel, file: VirtualAddress): string {
-  const struct = kernel.types.struct("file");
-  // __f_path since 6.19, in a union with a const f_path.
-  const mount = struct.firstField("f_path.mnt", "__f_path.mnt");
-  const dentry = struct.firstField("f_path.dentry", "__f_path.dentry");
-  return mount === undefined || dentry === undefined ? "?" : pathOf(kernel, mount.pointer(file), dentry.pointer(file));
 }

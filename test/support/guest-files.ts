@@ -1,0 +1,57 @@
+/** What the guest said of the open files, directories, mappings and mounts of its processes, against the linux floor. */
+import { expect } from "vitest";
+import type { Truth } from "../../lab/truth.ts";
+import type { Kernel } from "../../src/kernel/kernel.ts";
+import { directories, filePath, openFiles } from "../../src/linux/file.ts";
+import { mountTable } from "../../src/linux/mount.ts";
+import { type Task, taskTable } from "../../src/linux/task.ts";
+
+/** User processes that the guest recorded and that lived on unchanged: the recorder itself (pid 1) went on running. */
+function recorded(kernel: Kernel, truth: Truth): readonly Task[] {
+  const pids = new Set(truth.processIds());
+  return taskTable(kernel).tasks.filter((task) => task.mm !== 0n && task.pid > 1 && task.pid === task.tgid && pids.has(task.pid));
+}
+
+/** Lines `… 3 -> /dev/null` of `ls -l`. */
+function links(text: string | undefined): string[] {
+  return (text ?? "").split("\n").flatMap((line) => {
+    const found = /(\S+) -> (.*)$/.exec(line);
+    return found === null ? [] : [`${found[1]?.replace(/^.*\//, "")} ${found[2]}`];
+  });
+}
+
+/** Every descriptor of every process, with the path that /proc/PID/fd had. Returns how many were compared. */
+export function checkOpenFiles(kernel: Kernel, truth: Truth): number {
+  let count = 0;
+  for (const task of recorded(kernel, truth)) {
+    const said = links(truth.files.read(`proc/${task.pid}/fd`)).sort();
+    if (said.length === 0) continue;
+    const notes: string[] = [];
+    const ours = [...openFiles(kernel, task.address, notes)];
+    expect(notes).toEqual([]);
+    expect([task.comm, ...ours.map(({ fd, path }) => `${fd} ${path}`).sort()]).toEqual([task.comm, ...said]);
+    count += said.length;
+  }
+  return count;
+}
+
+/** Root and working directory, and the program. */
+export function checkDirectories(kernel: Kernel, truth: Truth): void {
+  for (const task of recorded(kernel, truth)) {
+    const said = links(truth.files.read(`proc/${task.pid}/links`)).sort();
+    if (said.length === 0) continue;
+    const place = directories(kernel, task.address);
+    const program = filePath(kernel, kernel.types.struct("mm_struct").field("exe_file").pointer(task.mm));
+    expect([`cwd ${place?.cwd.path}`, `exe ${program}`, `root ${place?.root.path}`]).toEqual(said);
+  }
+}
+
+/** The mounts of pid 1 in the order of /proc/mounts. */
+export function checkMounts(kernel: Kernel, truth: Truth): void {
+  const init = taskTable(kernel).byPid.get(1);
+  if (init === undefined) return;
+  const { mounts, notes } = mountTable(kernel, init.address);
+  expect(notes).toEqual([]);
+  const ours = mounts.filter(({ reachable }) => reachable).map(({ device, directory, type }) => `${device} ${directory} ${type}`);
+  expect(ours).toEqual(truth.mounts().map(({ device, path, type }) => `${device} ${path} ${type}`));
+}
