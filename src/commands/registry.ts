@@ -24,6 +24,7 @@ import { ptov } from "./ptov.ts";
 import { ptype } from "./ptype.ts";
 import { rd } from "./rd.ts";
 import { repeat } from "./repeat.ts";
+import { runq } from "./runq.ts";
 import { set } from "./set.ts";
 import { star, struct, union } from "./struct.ts";
 import { sym } from "./sym.ts";
@@ -56,6 +57,7 @@ const COMMANDS: readonly Command[] = [
   ptob,
   ptov,
   rd,
+  runq,
   repeat,
   set,
   star,
