@@ -14,6 +14,8 @@ const MAX_OBJECTS = 65535;
 export interface KfenceObject {
   readonly start: VirtualAddress;
   readonly size: number;
+  /** Whether it is in use; undefined where its record does not tell. */
+  readonly allocated: boolean | undefined;
 }
 
 /** The object in the pool page that holds the address; undefined when the address is in no such page or the record does not agree. */
@@ -30,7 +32,17 @@ export function kfenceObject(kernel: Kernel, address: VirtualAddress): KfenceObj
   if (start === undefined || size === undefined || size > BigInt(page)) return undefined;
   // The record must name an object of this very page.
   const distanceToStart = distance(start, pool.start);
-  return Math.floor(distanceToStart / page) === Math.floor(offset / page) ? { start: virtual(start), size: Number(size) } : undefined;
+  return Math.floor(distanceToStart / page) === Math.floor(offset / page)
+    ? { start: virtual(start), size: Number(size), allocated: isAllocated(kernel, record) }
+    : undefined;
+}
+
+/** KFENCE_OBJECT_ALLOCATED; an object whose kfree_rcu() waits (RCU_FREEING, 6.12) is no longer in use. */
+function isAllocated(kernel: Kernel, record: VirtualAddress): boolean | undefined {
+  const state = kernel.types.tryStruct("kfence_metadata")?.tryField("state");
+  const allocated = kernel.types.constant("KFENCE_OBJECT_ALLOCATED");
+  const value = state === undefined ? undefined : kernel.memory.tryU32(state.address(record));
+  return value === undefined || allocated === undefined ? undefined : value === Number(allocated);
 }
 
 /** True when the address is in the pool at all, as far as its size can be known. */

@@ -15,26 +15,13 @@
  * in struct slab, in struct page (3.13–5.16, 8456a648cf44), or before in a struct slab behind page.slab_page.
  */
 import { add, distance, type Pfn, type VirtualAddress, virtual } from "../bytes/address.ts";
-import { FaultError } from "../bytes/errors.ts";
+import { CorruptionError, FaultError } from "../bytes/errors.ts";
 import type { Field } from "../kernel/field.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import type { Struct } from "../kernel/types.ts";
 import { inKfencePool, kfenceObject } from "./kfence.ts";
 import { PageMap } from "./page.ts";
-
-/** A slab cache as far as identifying an object needs it. */
-export interface SlabCache {
-  readonly name: string;
-  readonly address: VirtualAddress;
-  /** Bytes from one object to the next. */
-  readonly stride: number;
-  /** Bytes that the user of the cache asked for. */
-  readonly objectSize: number;
-  /** Bytes of red zone before each object. */
-  readonly redLeftPad: number;
-  /** Objects in each slab where that is the same for all (SLAB). */
-  readonly perSlab: number | undefined;
-}
+import { readSlabCache, type SlabCache } from "./slab-cache.ts";
 
 /** The object that an address lies in. */
 export interface SlabObject {
@@ -65,11 +52,9 @@ export interface SlabPage {
 
 /** Frames remembered; a direct-mapped table, so the cost is the same for any dump. */
 const MEMO = 1 << 13;
-/** No cache has larger objects (KMALLOC_MAX_CACHE_SIZE is two pages; debug caches add their tracks). */
-const MAX_STRIDE = 1 << 22;
 const MAX_CACHES = 1 << 16;
-/** SLAB_RED_ZONE where no enum gives its bit (before 6.9). */
-const RED_ZONE = 0x400n;
+/** Frames between two words on how far a walk over all is. */
+const TICK = 1 << 14;
 
 export class Slabs {
   readonly #kernel: Kernel;
@@ -127,6 +112,23 @@ export class Slabs {
     return { ...identity, object, index, offset: distance(plain, object), objectSize: cache.objectSize };
   }
 
+  /** Every slab of the machine, by its head pages in ascending order. @param tick told the frame that was reached, now and then */
+  *all(tick?: (pfn: Pfn, total: number) => void): Generator<SlabPage> {
+    const { maxPfn } = this.#map;
+    for (let pfn = 0; pfn < maxPfn; ) {
+      if (pfn % TICK === 0) tick?.(pfn, maxPfn);
+      const slab = this.#slabOfPfn(pfn);
+      if (slab !== undefined && slab.pfn === pfn) yield slab;
+      pfn++;
+    }
+  }
+
+  /** The slab whose struct slab (page) lies at the address; undefined when it is none. */
+  slabAt(page: VirtualAddress): SlabPage | undefined {
+    const pfn = this.#map.pfnOf(page);
+    return pfn === undefined ? undefined : this.#slabOfPfn(pfn);
+  }
+
   #slabOfPfn(pfn: Pfn): SlabPage | undefined {
     const slot = pfn % MEMO;
     if (this.#tags[slot] === pfn) return this.#slabs[slot];
@@ -158,30 +160,14 @@ export class Slabs {
   /** A cache by the address of its kmem_cache; undefined when nothing there looks like one. */
   #cache(address: VirtualAddress): SlabCache | undefined {
     if (this.#caches.has(address)) return this.#caches.get(address);
-    const cache = this.#readCache(address);
+    let cache: SlabCache | undefined;
+    try {
+      cache = readSlabCache(this.#kernel, address);
+    } catch (error) {
+      if (!(error instanceof FaultError || error instanceof CorruptionError)) throw error;
+    }
     if (this.#caches.size < MAX_CACHES) this.#caches.set(address, cache);
     return cache;
-  }
-
-  #readCache(address: VirtualAddress): SlabCache | undefined {
-    const { types, memory, arch } = this.#kernel;
-    const struct = types.struct("kmem_cache");
-    if (!arch.isKernelAddress(address)) return undefined;
-    try {
-      const stride = struct.field("size").number(address);
-      const objectSize = struct.field("object_size").number(address);
-      const name = memory.cString(struct.field("name").pointer(address), 256);
-      if (stride < 1 || stride > MAX_STRIDE || objectSize > stride || name === "") return undefined;
-      const redZone = types.constant("_SLAB_RED_ZONE");
-      const flags = struct.field("flags").bigint(address);
-      const padded = (flags & (redZone === undefined ? RED_ZONE : 1n << redZone)) !== 0n;
-      // SLAB's obj_offset (CONFIG_DEBUG_SLAB) is 0 in caches without debugging.
-      const pad = struct.tryField("obj_offset") ?? (padded ? struct.tryField("red_left_pad") : undefined);
-      return { name, address, stride, objectSize, redLeftPad: pad?.number(address) ?? 0, perSlab: struct.tryField("num")?.number(address) };
-    } catch (error) {
-      if (error instanceof FaultError) return undefined;
-      throw error;
-    }
   }
 }
 
