@@ -14,8 +14,9 @@ export const FLOORS = {
   stack: { below: linux, types: ["linux"] },
   linux: { below: linux, types: ["stack"] },
   "type-flow": { below: linux, types: ["stack"] },
-  diagnosis: { below: [...linux, "stack", "linux", "type-flow"], types: [] },
-  commands: { below: [...linux, "stack", "linux", "type-flow", "diagnosis"], types: [] },
-  library: { below: [...linux, "stack", "linux", "type-flow", "diagnosis", "commands"], types: [] },
-  faces: { below: [...linux, "stack", "linux", "type-flow", "diagnosis", "commands", "library"], types: [] },
+  identity: { below: [...linux, "stack", "linux"], types: [] },
+  diagnosis: { below: [...linux, "stack", "linux", "type-flow", "identity"], types: [] },
+  commands: { below: [...linux, "stack", "linux", "type-flow", "identity", "diagnosis"], types: [] },
+  library: { below: [...linux, "stack", "linux", "type-flow", "identity", "diagnosis", "commands"], types: [] },
+  faces: { below: [...linux, "stack", "linux", "type-flow", "identity", "diagnosis", "commands", "library"], types: [] },
 };

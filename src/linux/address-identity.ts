@@ -49,7 +49,16 @@ export type AddressRole =
       readonly offset: number;
     }
   | { readonly kind: "module"; readonly module: string; readonly section: string; readonly offset: number }
-  | { readonly kind: "per-CPU variable"; readonly name: string; readonly cpu: number; readonly offset: number }
+  | {
+      readonly kind: "per-CPU variable";
+      /** The variable; undefined in memory of alloc_percpu(). */
+      readonly name?: string;
+      readonly cpu: number;
+      readonly offset: number;
+      /** The __percpu pointer: the same for all CPUs. */
+      readonly pointer: VirtualAddress;
+      readonly module?: string;
+    }
   | {
       readonly kind: "vmalloc area";
       readonly area: VirtualAddress;
@@ -58,6 +67,8 @@ export type AddressRole =
       /** Who asked for it: "load_module+0x8ae". */
       readonly caller?: string;
       readonly flags: readonly string[];
+      /** Given back by vfree() and not yet unmapped. */
+      readonly freed?: true;
     }
   | { readonly kind: "struct page"; readonly pfn: number; readonly offset: number }
   | {
@@ -73,12 +84,21 @@ export type AddressRole =
       readonly kind: "mapping";
       readonly task?: { readonly address: VirtualAddress; readonly pid: number; readonly comm: string };
       readonly vma: VirtualAddress;
+      readonly start: VirtualAddress;
+      /** Exclusive. */
+      readonly end: VirtualAddress;
       readonly file?: string;
       readonly fileOffset?: bigint;
       readonly name?: string;
     }
-  | { readonly kind: "poison"; readonly name: string; readonly value: bigint; readonly offset: number }
-  | { readonly kind: "error pointer"; readonly errno: number; readonly name: string };
+  | { readonly kind: "poison"; readonly name: string; readonly meaning: string; readonly value: bigint; readonly offset: number }
+  | {
+      readonly kind: "error pointer";
+      /** Positive. */
+      readonly errno: number;
+      /** "EINVAL"; undefined for a number without a name. */
+      readonly name?: string;
+    };
 
 /** How the allocator sees an object. */
 export interface ObjectState {

@@ -74,6 +74,12 @@ export class PageMap {
     return base === undefined ? undefined : add(base, BigInt(pfn) * BigInt(this.size));
   }
 
+  /** Bytes from the start of the struct page that an address would lie in; undefined where the map has no common base. */
+  offsetInPage(address: VirtualAddress): number | undefined {
+    if (this.#base === undefined || this.size === 0) return undefined;
+    return Number(BigInt.asUintN(64, address - this.#base) % BigInt(this.size));
+  }
+
   /** Frame of a struct page (page_to_pfn); undefined when the address is not that of one. */
   pfnOf(page: VirtualAddress): Pfn | undefined {
     if (this.#base === undefined) return this.#sections?.pfnOf(page, this.size);

@@ -1,38 +1,15 @@
-/**
- * The symbol that a word points into, as `<init_task+2192>` behind a pointer and `rd -s` show it. A number that merely happens to be
- * near a symbol must not get a name: only kernel addresses are asked, and only within the image and the loaded modules.
- */
-import type { VirtualAddress } from "../../bytes/address.ts";
-import type { KernelSymbol } from "../../debug-info/symbols.ts";
-import { isPerCpu } from "../../kernel/expression/scope.ts";
+/** The symbol that a word points into, as `<init_task+2192>` behind a pointer and `rd -s` show it. */
 import type { Kernel } from "../../kernel/kernel.ts";
+import { symbolPlaces } from "../../linux/symbol-place.ts";
 import type { Labeller } from "./read-value.ts";
-
-/** Symbols at the end of the image or of a section: what lies behind them is no part of them. */
-const ENDS = new Set(["_end", "__bss_stop", "__brk_limit", "_einittext", "__init_end", "_etext", "_edata", "__end_rodata"]);
-
-/** Read-only tables are smaller, but for a few that nothing points into. */
-const MAX_READ_ONLY = 4096;
 
 /** Namer of addresses for value nodes and memory dumps. */
 export function symbolLabeller(kernel: Kernel): Labeller {
-  const readOnly = { start: kernel.tryAddress("__start_rodata") ?? 0n, end: kernel.tryAddress("__end_rodata") ?? 0n };
+  const place = symbolPlaces(kernel);
   return (address, text) => {
-    if (!kernel.arch.isKernelAddress(address)) return undefined;
-    const found = kernel.symbols.byAddress(address as VirtualAddress);
+    const found = place(address, text);
     if (found === undefined) return undefined;
     const { symbol, offset } = found;
-    if (symbol.size !== undefined && offset >= symbol.size) return undefined;
-    if (offset > 0 && (ENDS.has(symbol.name) || (isReadOnly(symbol, readOnly) && (text || offset >= MAX_READ_ONLY)))) return undefined;
-    if ("aA".includes(symbol.type) || isPerCpu(kernel, symbol)) return undefined;
     return symbol.module === undefined ? { name: symbol.name, offset } : { name: symbol.name, offset, module: symbol.module };
   };
-}
-
-/**
- * kallsyms has no sizes and no string literals: they lie behind the last named object of the read-only data, which must not lend them
- * its name. (kallsyms calls most of vmlinux's read-only data "d".)
- */
-function isReadOnly(symbol: KernelSymbol, image: { readonly start: bigint; readonly end: bigint }): boolean {
-  return "rR".includes(symbol.type) || (symbol.address >= image.start && symbol.address < image.end);
 }
