@@ -9,14 +9,17 @@ import { evalCommand } from "./eval.ts";
 import { exit } from "./exit.ts";
 import { foreach } from "./foreach.ts";
 import { down, frame, up } from "./frame.ts";
+import { ftrace } from "./ftrace.ts";
 import { gdb } from "./gdb.ts";
 import { help } from "./help.ts";
 import { info } from "./info.ts";
 import { kmem } from "./kmem.ts";
 import { list } from "./list.ts";
+import { lock } from "./lock.ts";
 import { log } from "./log.ts";
 import { mach } from "./mach.ts";
 import { mod } from "./mod.ts";
+import { net } from "./net.ts";
 import { output, p, print } from "./p.ts";
 import { ps } from "./ps.ts";
 import { ptob } from "./ptob.ts";
@@ -30,6 +33,7 @@ import { star, struct, union } from "./struct.ts";
 import { sym } from "./sym.ts";
 import { sys } from "./sys.ts";
 import { task } from "./task.ts";
+import { timer } from "./timer.ts";
 import { tree } from "./tree.ts";
 import { vtop } from "./vtop.ts";
 import { whatis } from "./whatis.ts";
@@ -49,10 +53,12 @@ const COMMANDS: readonly Command[] = [
   help,
   kmem,
   list,
+  lock,
   p,
   log,
   mach,
   mod,
+  net,
   ps,
   ptob,
   ptov,
@@ -66,10 +72,12 @@ const COMMANDS: readonly Command[] = [
   union,
   sys,
   task,
+  timer,
   vtop,
   whatis,
   down,
   frame,
+  ftrace,
   gdb,
   info,
   output,
