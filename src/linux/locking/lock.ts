@@ -5,7 +5,7 @@
  *     LockWait        LockState       LockOwner
  *
  * A wait is `verified` when the task's waiter is linked in the lock's own list of waiters; an owner is `exact` when the lock's owner field
- * names a live task. Chains and cycles are made of verified waits and exact owners only.
+ * names a live task. Chains and cycles say whether they are made of such only.
  */
 import type { VirtualAddress } from "../../bytes/address.ts";
 
@@ -106,7 +106,7 @@ export interface LockWait {
 
 /** A lock that somebody waits for. */
 export interface ContendedLock {
-  /** undefined for a lock that was found by its waiters only and cannot be read. */
+  /** As its fields have it; `problems` where they cannot be read. */
   readonly state: LockState;
   readonly waits: readonly LockWait[];
   /** Tasks that hold it or may: the owner field's first, then those whose stack or registers name the lock. */
@@ -119,11 +119,15 @@ export interface LockChain {
   readonly waits: readonly LockWait[];
   /** The task at the end that waits for no lock; undefined when the last lock's owner is not known. */
   readonly root: LockTask | undefined;
+  /** exact: made of verified waits and exact owners only. */
+  readonly certainty: "exact" | "likely";
 }
 
 /** Tasks that wait for each other in a circle: wait i is for a lock whose owner is the task of wait i+1, the last one's that of wait 0. */
 export interface LockCycle {
   readonly waits: readonly LockWait[];
+  /** exact: made of verified waits and exact owners only. */
+  readonly certainty: "exact" | "likely";
   /** Everyone who waits, directly or not, for a lock of the circle. */
   readonly behind: readonly LockTask[];
 }

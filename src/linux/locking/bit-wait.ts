@@ -1,0 +1,67 @@
+/**
+ * Waits for a bit of a word (kernel/sched/wait_bit.c) and for a flag of a page or folio (mm/filemap.c). Both sleep on hashed wait queues;
+ * what is waited for stands in the entry on the waiter's stack:
+ *
+ *   wait_page_queue      { folio (page before 5.16), bit_nr, wait { flags, private = task, func, entry } }
+ *   wait_bit_queue_entry { key { flags = &word, bit_nr, timeout }, wq_entry { … } }       wait_bit_queue { key, wait } before 4.13
+ */
+import { containerOf } from "../../kernel/field.ts";
+import type { Kernel } from "../../kernel/kernel.ts";
+import type { StackFrame } from "../../stack/frame.ts";
+import { pageFlagBits } from "../page.ts";
+import type { Task } from "../task.ts";
+import type { FoundWait } from "./find-wait.ts";
+import { lockLayouts } from "./layout.ts";
+import { frameWords } from "./stack-values.ts";
+import type { WaitFrames } from "./wait-functions.ts";
+import { isLinked } from "./wait-list.ts";
+
+/** What a bit or folio wait looks for: its entry in the waiting frames. */
+export function bitWait(kernel: Kernel, task: Task, frames: readonly StackFrame[], place: WaitFrames): FoundWait {
+  const { types } = kernel;
+  const entry = lockLayouts(kernel).waitEntry;
+  const page = types.tryStruct("wait_page_queue");
+  const bit = types.tryStruct("wait_bit_queue_entry") ?? types.tryStruct("wait_bit_queue");
+  const shapes = [
+    {
+      kind: "folio" as const,
+      embedded: page?.tryField("wait"),
+      target: page?.firstField("folio", "page"),
+      number: page?.tryField("bit_nr"),
+    },
+    {
+      kind: "bit" as const,
+      embedded: bit?.firstField("wq_entry", "wait"),
+      target: bit?.tryField("key.flags"),
+      number: bit?.tryField("key.bit_nr"),
+    },
+  ];
+  if (entry === undefined)
+    return { lock: undefined, waiter: undefined, verified: false, evidence: "this dump's types have no wait queue entries" };
+  for (const { kind, embedded, target, number } of shapes) {
+    if (kind !== place.kind || embedded === undefined || target === undefined || number === undefined) continue;
+    for (const { at, word } of frameWords(kernel, frames, place.first, place.last)) {
+      if (word !== task.address) continue;
+      const queued = containerOf(at, entry.task);
+      const whole = containerOf(queued, embedded);
+      const lock = kernel.memory.tryU64(target.address(whole));
+      const bitNumber = number.number(whole);
+      if (lock === undefined || !kernel.arch.isKernelAddress(lock) || bitNumber < 0 || bitNumber > 63) continue;
+      const linked = isLinked(kernel, entry.list.address(queued));
+      const name = kind === "folio" ? pageFlagBits(kernel).find((flag) => flag.bit === bitNumber)?.name : undefined;
+      return {
+        lock: target.pointer(whole),
+        waiter: queued,
+        verified: linked,
+        bit: bitNumber,
+        evidence: `its wait queue entry names bit ${bitNumber}${name === undefined ? "" : ` (${name})`}${linked ? "" : "; the entry is in no queue: it has just been woken"}`,
+      };
+    }
+  }
+  return {
+    lock: undefined,
+    waiter: undefined,
+    verified: false,
+    evidence: "its wait queue entry was not found in the waiting function's frame",
+  };
+}
