@@ -91,6 +91,10 @@ frame 1
 frame
 frame 999
 frame nosuch`,
+  ftrace: `
+ftrace -l
+ftrace
+ftrace -i nosuch`,
   gdb: `
 gdb p init_task.pid
 gdb x/2xg &modules
