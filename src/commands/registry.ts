@@ -7,18 +7,22 @@ import type { Command, CommandRegistry } from "./command.ts";
 import { dis } from "./dis.ts";
 import { evalCommand } from "./eval.ts";
 import { exit } from "./exit.ts";
+import { files } from "./files.ts";
 import { foreach } from "./foreach.ts";
 import { down, frame, up } from "./frame.ts";
 import { ftrace } from "./ftrace.ts";
+import { fuser } from "./fuser.ts";
 import { gdb } from "./gdb.ts";
 import { help } from "./help.ts";
 import { info } from "./info.ts";
+import { irq } from "./irq.ts";
 import { kmem } from "./kmem.ts";
 import { list } from "./list.ts";
 import { lock } from "./lock.ts";
 import { log } from "./log.ts";
 import { mach } from "./mach.ts";
 import { mod } from "./mod.ts";
+import { mount } from "./mount.ts";
 import { net } from "./net.ts";
 import { output, p, print } from "./p.ts";
 import { ps } from "./ps.ts";
@@ -35,6 +39,7 @@ import { sys } from "./sys.ts";
 import { task } from "./task.ts";
 import { timer } from "./timer.ts";
 import { tree } from "./tree.ts";
+import { vm } from "./vm.ts";
 import { vtop } from "./vtop.ts";
 import { whatis } from "./whatis.ts";
 import { x } from "./x.ts";
@@ -51,6 +56,7 @@ const COMMANDS: readonly Command[] = [
   exit,
   foreach,
   help,
+  irq,
   kmem,
   list,
   lock,
@@ -74,6 +80,10 @@ const COMMANDS: readonly Command[] = [
   task,
   timer,
   vtop,
+  files,
+  fuser,
+  mount,
+  vm,
   whatis,
   down,
   frame,

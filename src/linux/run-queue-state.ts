@@ -53,7 +53,8 @@ export function readRunQueue(kernel: Kernel, cpu: number, throttled = false): Ru
   if (address === undefined || struct === undefined) return undefined;
   const notes: string[] = [];
   const reader = new QueueReader(kernel, cpu, notes);
-  const read = <T>(name: string, get: (rq: VirtualAddress) => T | undefined) => attempt(() => get(address), notes, `CPU ${cpu}, rq.${name}`);
+  const read = <T>(name: string, get: (rq: VirtualAddress) => T | undefined) =>
+    attempt(() => get(address), notes, `CPU ${cpu}, rq.${name}`);
   const current = read("curr", (rq) => struct.tryField("curr")?.pointer(rq));
   const fair = struct.field("cfs").address(address);
   const realtime = struct.field("rt").address(address);
