@@ -3,6 +3,7 @@ import { alias } from "./alias.ts";
 import { ascii } from "./ascii.ts";
 import { bt } from "./bt.ts";
 import { btop } from "./btop.ts";
+import { cgroup } from "./cgroup.ts";
 import type { Command, CommandRegistry } from "./command.ts";
 import { dis } from "./dis.ts";
 import { evalCommand } from "./eval.ts";
@@ -51,6 +52,7 @@ const COMMANDS: readonly Command[] = [
   ascii,
   bt,
   btop,
+  cgroup,
   dis,
   evalCommand,
   exit,

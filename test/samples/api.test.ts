@@ -60,6 +60,7 @@ const FORMS: readonly Form[] = [
   { line: "info address schedule" },
   { line: "info frame" },
   { line: "info registers" },
+  { line: "cgroup", runs: true },
   { line: "ftrace -l", runs: true, variables: true },
   { line: "kmem -o", runs: true },
   { line: "list -H modules module.list -s module.name", variables: true },

@@ -44,6 +44,13 @@ bt -l 2`,
   btop: `
 btop 512a000 1fff
 btop`,
+  cgroup: `
+cgroup
+cgroup -a | head 12
+cgroup -t | head 12
+cgroup / | head 12
+cgroup 1 | head 4
+cgroup /nosuch`,
   dis: `
 dis schedule | head 5
 dis schedule+4
