@@ -9,12 +9,18 @@ import { UsageError } from "../bytes/errors.ts";
 import type { ParsedArguments } from "./arguments.ts";
 import { defineCommand, type OptionSpec } from "./command.ts";
 import { perCpuOffsets } from "./kmem/per-cpu-offsets.ts";
+import { slabObjects } from "./kmem/slab-objects.ts";
+import { slabRoots } from "./kmem/slab-roots.ts";
+import { slabSummary } from "./kmem/slab-summary.ts";
 import type { KmemView } from "./kmem/view.ts";
 
 /** One a line, so that additions do not collide. The help page follows their order. */
 // biome-ignore format: one a line
 const VIEWS: readonly KmemView[] = [
   perCpuOffsets,
+  slabSummary,
+  slabObjects,
+  slabRoots,
 ];
 
 /** Options that change how operands are read in every view that takes an address. */
@@ -35,7 +41,7 @@ export const kmem = defineCommand<KmemResult>({
       "Shows the kernel's memory: each option is a view of its own. An address without an option is looked up.",
       ...VIEWS.flatMap(({ description }) => description ?? []),
     ],
-    options: [...VIEWS.flatMap(({ options, modifiers }) => [...options, ...(modifiers ?? [])]), ...SHARED],
+    options: [...new Set(VIEWS.flatMap(({ options, modifiers }) => [...options, ...(modifiers ?? [])])), ...SHARED],
     operands: ["symbol"],
     examples: VIEWS.flatMap(({ examples }) => examples ?? []),
     differences: VIEWS.flatMap(({ differences }) => differences ?? []),

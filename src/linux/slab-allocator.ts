@@ -13,6 +13,7 @@ import { CorruptionError, FaultError, InquestError } from "../bytes/errors.ts";
 import { containerOf } from "../kernel/field.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import { cpuMasks } from "./cpu.ts";
+import { addNote } from "./gather.ts";
 import { listNodes } from "./list.ts";
 import { type SlabPage, Slabs } from "./slab.ts";
 import type { SlabCache } from "./slab-cache.ts";
@@ -65,8 +66,8 @@ export class SlabAllocatorCache {
     const layout = slabLayout(kernel);
     if (typeof layout === "string" || layout.allocator !== "SLAB") return undefined;
     const all = kernel.memo(SlabAllocatorCache, () => new Map<VirtualAddress, SlabAllocatorCache>());
-    let found = all.get(cache.address);
-    if (found === undefined) all.set(cache.address, (found = new SlabAllocatorCache(kernel, layout, cache)));
+    const found = all.get(cache.address) ?? new SlabAllocatorCache(kernel, layout, cache);
+    all.set(cache.address, found);
     return found;
   }
 
@@ -155,7 +156,7 @@ export class SlabAllocatorCache {
         const slab = slabs?.slabOf(object);
         const index = slab === undefined ? -1 : distance(object, slab.start) / this.cache.stride;
         if (slab?.cache.address !== this.cache.address || !Number.isInteger(index) || index < 0 || index >= slab.objects) {
-          this.problems.push(`${where} (${hex16(address)}): ${hex16(object)} is no object of this cache`);
+          addNote(this.problems, `${where} (${hex16(address)}): ${hex16(object)} is no object of this cache`);
           continue;
         }
         const list = found.get(slab.page);
@@ -172,7 +173,7 @@ export class SlabAllocatorCache {
       return read();
     } catch (error) {
       if (!(error instanceof InquestError)) throw error;
-      this.problems.push(`${what}: ${error.message}`);
+      addNote(this.problems, `${what}: ${error.message}`);
       return undefined;
     }
   }

@@ -44,6 +44,8 @@ export interface SlabObject {
 export interface SlabPage {
   readonly page: VirtualAddress;
   readonly pfn: Pfn;
+  /** Its first byte. */
+  readonly memory: VirtualAddress;
   /** Where its first object's bytes begin. */
   readonly start: VirtualAddress;
   readonly objects: number;
@@ -151,10 +153,13 @@ export class Slabs {
     // A head lies at or before its tails, and no buddy block is larger than 2^20 pages.
     if (headPfn === undefined || headPfn > pfn || pfn - headPfn >= 1 << 20 || !this.#isSlab(page)) return undefined;
     const { count, first } = this.#objects;
-    const start = first === undefined ? this.#map.linearAddress(headPfn) : first(page);
+    const memory = this.#map.linearAddress(headPfn);
+    const start = first === undefined ? memory : first(page);
     const cache = this.#cache(this.#cacheOf.pointer(page));
     const objects = count?.number(page) ?? cache?.perSlab ?? 0;
-    return start === undefined || cache === undefined || objects < 1 ? undefined : { page, pfn: headPfn, start, objects, cache };
+    return memory === undefined || start === undefined || cache === undefined || objects < 1
+      ? undefined
+      : { page, pfn: headPfn, memory, start, objects, cache };
   }
 
   /** A cache by the address of its kmem_cache; undefined when nothing there looks like one. */

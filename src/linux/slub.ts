@@ -16,6 +16,7 @@ import type { Field } from "../kernel/field.ts";
 import { containerOf } from "../kernel/field.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import { cpuMasks } from "./cpu.ts";
+import { addNote } from "./gather.ts";
 import { listNodes } from "./list.ts";
 import { type SlabPage, Slabs } from "./slab.ts";
 import { hasSlabFlag, type SlabCache } from "./slab-cache.ts";
@@ -120,8 +121,8 @@ export class SlubCache {
     const layout = slabLayout(kernel);
     if (typeof layout === "string" || layout.allocator !== "SLUB") return undefined;
     const all = kernel.memo(SlubCache, () => new Map<VirtualAddress, SlubCache>());
-    let found = all.get(cache.address);
-    if (found === undefined) all.set(cache.address, (found = new SlubCache(kernel, layout, cache)));
+    const found = all.get(cache.address) ?? new SlubCache(kernel, layout, cache);
+    all.set(cache.address, found);
     return found;
   }
 
@@ -187,7 +188,7 @@ export class SlubCache {
     const { objects, inuse } = this.#layout.slab;
     const free = this.#attempt(`slab ${hex16(page)}`, () => objects.number(page) - inuse.number(page)) ?? 0;
     if (free >= 0) return free;
-    this.problems.push(`slab ${hex16(page)}: ${-free} more objects in use than it holds`);
+    addNote(this.problems, `slab ${hex16(page)}: ${-free} more objects in use than it holds`);
     return 0;
   }
 
@@ -196,7 +197,10 @@ export class SlubCache {
     if (cpu.freelist === 0n) return 0;
     const slab = Slabs.of(this.#kernel)?.slabAt(cpu.slab);
     if (slab === undefined) {
-      this.problems.push(`cpu ${cpu.cpu}: its freelist begins with ${hex16(cpu.freelist)}, and its slab ${hex16(cpu.slab)} cannot be read`);
+      addNote(
+        this.problems,
+        `cpu ${cpu.cpu}: its freelist begins with ${hex16(cpu.freelist)}, and its slab ${hex16(cpu.slab)} cannot be read`,
+      );
       return 0;
     }
     const seen = new Uint8Array(slab.objects);
@@ -207,7 +211,7 @@ export class SlubCache {
       count++;
       return true;
     });
-    if (problem !== undefined) this.problems.push(`cpu ${cpu.cpu} freelist of slab ${hex16(slab.page)}: ${problem}`);
+    if (problem !== undefined) addNote(this.problems, `cpu ${cpu.cpu} freelist of slab ${hex16(slab.page)}: ${problem}`);
     return count;
   }
 
@@ -226,7 +230,7 @@ export class SlubCache {
       for (const cpu of this.cpus) {
         if (cpu.slab === 0n) continue;
         const other = found.get(cpu.slab);
-        if (other !== undefined) this.problems.push(`CPUs ${other.cpu} and ${cpu.cpu} both allocate from slab ${hex16(cpu.slab)}`);
+        if (other !== undefined) addNote(this.problems, `CPUs ${other.cpu} and ${cpu.cpu} both allocate from slab ${hex16(cpu.slab)}`);
         found.set(cpu.slab, cpu);
       }
       this.#cpuOfSlab = found;
@@ -249,7 +253,7 @@ export class SlubCache {
       for (const object of sheaf.objects) {
         const owner = slabs?.objectOf(object);
         if (owner === undefined || owner.cacheAddress !== this.cache.address || owner.offset !== 0) {
-          this.problems.push(`${sheaf.where} (${hex16(sheaf.address)}): ${hex16(object)} is no object of this cache`);
+          addNote(this.problems, `${sheaf.where} (${hex16(sheaf.address)}): ${hex16(object)} is no object of this cache`);
           continue;
         }
         const list = found.get(owner.page);
@@ -267,7 +271,7 @@ export class SlubCache {
       return read();
     } catch (error) {
       if (!(error instanceof InquestError)) throw error;
-      this.problems.push(`${what}: ${error.message}`);
+      addNote(this.problems, `${what}: ${error.message}`);
       return undefined;
     }
   }
@@ -341,7 +345,7 @@ export class SlubCache {
       }));
       if (read === undefined) continue;
       if (read.partial.length !== read.partialCount)
-        this.problems.push(`node ${node}: nr_partial is ${read.partialCount}, the list holds ${read.partial.length} slabs`);
+        addNote(this.problems, `node ${node}: nr_partial is ${read.partialCount}, the list holds ${read.partial.length} slabs`);
       yield read;
     }
   }
