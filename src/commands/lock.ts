@@ -1,12 +1,13 @@
 /** `lock`: who waits for which lock, who holds it, and who waits for each other. Our own; see src/linux/locking. */
 import type { VirtualAddress } from "../bytes/address.ts";
-import { LookupError, UsageError } from "../bytes/errors.ts";
+import { InquestError, LookupError, UsageError } from "../bytes/errors.ts";
 import { strip } from "../debug-info/c-type.ts";
+import type { Kernel } from "../kernel/kernel.ts";
+import { lockLayouts } from "../linux/locking/layout.ts";
 import { type ContendedLock, DECODABLE_KINDS, type LockKind, type LockReport, type LockState } from "../linux/locking/lock.ts";
 import { lockingNotes, lockReport } from "../linux/locking/lock-report.ts";
 import { readLock } from "../linux/locking/read-lock.ts";
 import { type TaskLocks, taskLocks } from "../linux/locking/task-locks.ts";
-import { literal } from "./api-code.ts";
 import type { ParsedArguments } from "./arguments.ts";
 import { defineCommand, type Session } from "./command.ts";
 import { contendedText, decodedText, reportText, taskText } from "./lock/text.ts";
@@ -88,7 +89,8 @@ export const lock = defineCommand<LockResult & { readonly verbose: boolean }>({
     const report = reportOf(session);
     return { report, notes, verbose, ...withoutVerbose({ ...report, notes: [...notes, ...report.notes] }) };
   },
-  api: (_session, args) => `return kernel.run(${literal(`lock ${args.line}`.trim())});`,
+  // The library has no call for locks.
+  api: () => undefined,
   *text({ report, locks, tasks, notes, verbose }) {
     if (report !== undefined) yield* reportText(report, verbose);
     for (const [index, each] of (locks ?? []).entries()) {
@@ -119,9 +121,38 @@ function oneLock(session: Session, args: ParsedArguments, word: string, address:
   const waited = reportOf(session).locks.find(({ state }) => state.address === address && (kind === undefined || state.kind === kind));
   if (waited !== undefined) return waited;
   if (kind !== undefined) return readLock(kernel, kind, address);
+  const guessed = guessedLock(kernel, address, word);
+  if (guessed !== undefined) return guessed;
   throw new LookupError(
-    `lock: what kind of lock lies at ${address.toString(16)} is not known: nobody waits for it, and no type is declared for it; say --type ${KINDS.join(" | ")}`,
+    `lock: what kind of lock lies at ${address.toString(16)} is not known: nobody waits for it, no type is declared for it, and what lies there does not tell; say --type ${KINDS.join(" | ")}`,
   );
+}
+
+/**
+ * A lock of undeclared type by what lies there: the only kind whose list of waiters begins and ends in itself and whose owner is nobody or a
+ * live task. Locks without a head (7.x) are all zero when free: there the name must say it.
+ */
+function guessedLock(kernel: Kernel, address: VirtualAddress, word: string): LockState | undefined {
+  const { mutex, rwsem, semaphore } = lockLayouts(kernel);
+  const tried = [
+    ["mutex", mutex, /mutex/],
+    ["rwsem", rwsem, /rwsem|mmap_lock$/],
+    ["semaphore", semaphore, /semaphore$/],
+  ] as const;
+  const sane = tried.flatMap(([kind, layout, names]) => {
+    if (layout === undefined || (layout.head === undefined && !names.test(word))) return [];
+    try {
+      const state = readLock(kernel, kind, address);
+      return state.waitersComplete && state.problems.length === 0 ? [state] : [];
+    } catch (error) {
+      if (error instanceof InquestError) return [];
+      throw error;
+    }
+  });
+  const [only] = sane;
+  return only === undefined || sane.length !== 1
+    ? undefined
+    : { ...only, problems: ["its type is not declared: it is taken from what lies there"] };
 }
 
 function kindNamed(text: string): LockKind {

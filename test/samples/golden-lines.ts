@@ -138,6 +138,14 @@ list task_struct.tasks -s task_struct.pid,comm -h init_task | head 6
 list task_struct.tasks -S task_struct.comm -h init_task | tail 2
 list -e 0 modules
 list nosuch`,
+  lock: `
+lock
+lock -v
+lock -t 1
+lock cgroup_mutex
+lock --type rwsem namespace_sem
+lock --type nosuch init_task
+lock -t 99999`,
   log: `
 log | head 3
 log | tail 12

@@ -68,11 +68,11 @@ function* cycleText({ waits, behind, certainty }: LockCycle, names: ReadonlyMap<
 }
 
 export function* contendedText({ state, waits, holders }: ContendedLock, verbose: boolean): Iterable<string> {
-  yield `${headOf(state)}${waits.length === 0 ? "" : `  ${waits.length} ${waits.length === 1 ? "waits" : "wait"}`}`;
+  yield `${headOf(state)}${waits.length === 0 ? "" : `  ${waits.length} ${waits.length === 1 ? "waiter" : "waiters"}`}`;
   yield* holdersText(state, holders, verbose);
   const shown = verbose ? waits : waits.slice(0, MAX_SHOWN);
   for (const wait of shown) yield* waitText(wait, verbose, false);
-  if (shown.length < waits.length) yield `  and ${waits.length - shown.length} more (lock -v lists all)`;
+  if (shown.length < waits.length) yield `  and ${waits.length - shown.length} more (all: lock -v)`;
   const told = new Set(waits.map(({ waiter }) => waiter));
   for (const waiter of state.waiters) {
     if (told.has(waiter.address)) continue;
@@ -140,13 +140,13 @@ export function* taskText({ task, waits, holds, lockdep, notes }: TaskLocks, ver
   if (holds.length === 0) yield "  holds no lock that is known";
   for (const { lock, certainty, evidence, waiting } of holds) {
     const sure = certainty === "exact" && !verbose ? "" : `  ${certainty === "exact" ? "" : `${certainty}: `}${evidence}`;
-    yield `  holds: ${KIND_NAMES[lock.kind]} ${hex16(lock.address)}${lock.symbol === undefined ? "" : `  ${lock.symbol}`}  ${waiting === 0 ? "nobody waits" : `${waiting} ${waiting === 1 ? "waits" : "wait"}`}${sure}`;
+    yield `  holds: ${KIND_NAMES[lock.kind]} ${hex16(lock.address)}${lock.symbol === undefined ? "" : `  ${lock.symbol}`}  ${waiting === 0 ? "nobody waits" : `${waiting} ${waiting === 1 ? "waiter" : "waiters"}`}${sure}`;
   }
   if (lockdep !== undefined) {
     yield `  lockdep: ${lockdep.length === 0 ? "holds no lock" : `${lockdep.length} ${lockdep.length === 1 ? "lock" : "locks"}`}`;
     for (const [index, held] of lockdep.entries()) {
       const mode = `${held.mode === "read" ? ", read" : ""}${held.trylock ? ", trylock" : ""}${held.acquiring ? ", being acquired" : ""}`;
-      yield `   #${index}  ${hex16(held.lock)}  (${held.name}${mode})${held.where === undefined ? "" : `  at ${held.where}`}`;
+      yield `   #${index}  ${held.kind === undefined ? "map" : KIND_NAMES[held.kind]} ${hex16(held.lock)}  (${held.name}${mode})${held.where === undefined ? "" : `  at ${held.where}`}`;
     }
   }
   for (const note of notes) yield `  (${note})`;

@@ -42,3 +42,13 @@ function newestClock(kernel: Kernel): bigint | undefined {
     return newest;
   });
 }
+
+/** What a lock is called: the variable it lies in. The nearest symbol of a kernel without data symbols is some function: no name at all. */
+export function lockSymbol(kernel: Kernel, address: VirtualAddress): string | undefined {
+  const found = kernel.symbols.byAddress(address);
+  if (found === undefined) return undefined;
+  const { type, size } = found.symbol;
+  // A variable may bear a function's letter (cache-aligned ones of 7.x), but a lock lies within no function.
+  if (found.offset > 0 && (/^[tTwW]$/.test(type) || (size !== undefined && found.offset >= size))) return undefined;
+  return kernel.symbolize(address);
+}

@@ -134,7 +134,9 @@ export interface LockCycle {
 
 /** A lock that lockdep says a task holds. */
 export interface HeldLock {
+  /** The lock, or its lockdep_map where the lock around it is not known (`kind` is undefined then). */
   readonly lock: VirtualAddress;
+  readonly kind: LockKind | undefined;
   /** Name of its class: "&mm->mmap_lock". */
   readonly name: string;
   readonly mode: "read" | "write";

@@ -10,11 +10,17 @@ import { InquestError } from "../../bytes/errors.ts";
 import type { Field } from "../../kernel/field.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
 import type { Struct } from "../../kernel/types.ts";
-import type { HeldLock } from "./lock.ts";
+import type { HeldLock, LockKind } from "./lock.ts";
 
 /** MAX_LOCK_DEPTH. */
 const MAX_DEPTH = 48;
 const MAX_NAME = 256;
+
+const STRUCTURES: readonly (readonly [LockKind, string])[] = [
+  ["mutex", "mutex"],
+  ["rwsem", "rw_semaphore"],
+  ["spinlock", "raw_spinlock"],
+];
 
 interface LockdepLayout {
   readonly depth: Field;
@@ -30,8 +36,8 @@ interface LockdepLayout {
   readonly className: Field | undefined;
   readonly firstClass: number;
   readonly mapName: Field | undefined;
-  /** Offsets of dep_map in the structures that hold one, to come from the map to the lock. */
-  readonly inLocks: readonly number[];
+  /** Where dep_map and the owner lie in the locks that hold both, to come from the map to the lock. */
+  readonly inLocks: readonly { readonly kind: LockKind; readonly map: number; readonly owner: number }[];
 }
 
 function layoutOf(kernel: Kernel): LockdepLayout | undefined {
@@ -58,7 +64,11 @@ function layoutOf(kernel: Kernel): LockdepLayout | undefined {
       className: lockClass?.tryField("name"),
       firstClass: kernel.tryAddress("lock_classes_in_use") === undefined ? 1 : 0,
       mapName: types.tryStruct("lockdep_map")?.tryField("name"),
-      inLocks: ["raw_spinlock", "mutex", "rw_semaphore"].flatMap((name) => types.tryStruct(name)?.tryField("dep_map")?.offset ?? []),
+      inLocks: STRUCTURES.flatMap(([kind, name]) => {
+        const struct = types.tryStruct(name);
+        const [map, owner] = [struct?.tryField("dep_map"), struct?.firstField("owner.counter", "owner")];
+        return map === undefined || owner === undefined ? [] : [{ kind, map: map.offset, owner: owner.offset }];
+      }),
     };
   });
 }
@@ -89,14 +99,15 @@ export function heldLocks(kernel: Kernel, task: VirtualAddress, waitsFor?: Virtu
     for (let i = 0; i < depth; i++) {
       const entry = add(layout.held.address(task), i * layout.entry.size);
       const map = layout.instance.pointer(entry);
-      const lock = lockOfMap(layout, map, waitsFor);
+      const found = lockOfMap(kernel, layout, map, task, waitsFor);
       const where = layout.acquireIp.pointer(entry);
       locks.push({
-        lock: lock ?? map,
+        lock: found?.lock ?? map,
+        kind: found?.kind,
         name: className(kernel, layout, layout.classIndex.number(entry), map),
         mode: (layout.read?.number(entry) ?? 0) === 0 ? "write" : "read",
         trylock: (layout.trylock?.number(entry) ?? 0) !== 0,
-        acquiring: i === depth - 1 && waitsFor !== undefined && lock === waitsFor,
+        acquiring: i === depth - 1 && waitsFor !== undefined && found?.lock === waitsFor,
         where: kernel.symbolize(where),
       });
     }
@@ -107,14 +118,20 @@ export function heldLocks(kernel: Kernel, task: VirtualAddress, waitsFor?: Virtu
   }
 }
 
-/** The known lock that the map lies in; undefined leaves the map's own address to name it. */
-function lockOfMap({ inLocks }: LockdepLayout, map: VirtualAddress, wanted: VirtualAddress | undefined): VirtualAddress | undefined {
-  return wanted !== undefined && inLocks.some((offset) => add(map, -offset) === wanted) ? wanted : undefined;
-}
-
-/** Addresses that a lock with this map may have: one for each structure that holds a map. */
-export function locksWithMap(kernel: Kernel, map: VirtualAddress): readonly VirtualAddress[] {
-  return (layoutOf(kernel)?.inLocks ?? []).map((offset) => add(map, -offset));
+/** The lock that the map lies in: the one the task waits for, or one whose owner is the task. */
+function lockOfMap(
+  kernel: Kernel,
+  { inLocks }: LockdepLayout,
+  map: VirtualAddress,
+  task: VirtualAddress,
+  wanted: VirtualAddress | undefined,
+): { readonly lock: VirtualAddress; readonly kind: LockKind } | undefined {
+  for (const { kind, map: offset, owner } of inLocks) {
+    const lock = add(map, -offset);
+    const word = kernel.memory.tryU64(add(lock, owner));
+    if (lock === wanted || (word !== undefined && (word & ~7n) === task)) return { lock, kind };
+  }
+  return undefined;
 }
 
 function className(kernel: Kernel, layout: LockdepLayout, index: number, map: VirtualAddress): string {

@@ -14,7 +14,7 @@ import type { Kernel } from "../../kernel/kernel.ts";
 import { cpuMasks } from "../cpu.ts";
 import { lockLayouts } from "./layout.ts";
 import type { LockKind, LockOwner, LockState, LockWaiter } from "./lock.ts";
-import { lockTaskAt } from "./lock-tasks.ts";
+import { lockSymbol, lockTaskAt } from "./lock-tasks.ts";
 import { readSpinLock } from "./spin-lock.ts";
 import { listWaiters, treeWaiters, type WaitList } from "./wait-list.ts";
 
@@ -52,7 +52,7 @@ export function blank(kernel: Kernel, kind: LockKind, address: VirtualAddress): 
   return {
     kind,
     address,
-    symbol: kernel.symbolize(address),
+    symbol: lockSymbol(kernel, address),
     owner: undefined,
     readers: undefined,
     flags: [],

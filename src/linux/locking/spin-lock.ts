@@ -12,7 +12,7 @@ import { UnsupportedError } from "../../bytes/errors.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
 import { lockLayouts } from "./layout.ts";
 import type { LockKind, LockState } from "./lock.ts";
-import { lockTaskAt } from "./lock-tasks.ts";
+import { lockSymbol, lockTaskAt } from "./lock-tasks.ts";
 
 export interface QueuedSpinLock {
   readonly value: number;
@@ -50,7 +50,7 @@ export function readSpinLock(kernel: Kernel, kind: LockKind, address: VirtualAdd
   return {
     kind,
     address,
-    symbol: kernel.symbolize(address),
+    symbol: lockSymbol(kernel, address),
     held: plausible ? (locked ? "held" : "free") : "unknown",
     // SPINLOCK_OWNER_INIT is -1 and no task.
     owner:

@@ -189,6 +189,7 @@ function sizeOfMember(type: CType): number {
 interface FakeSymbols {
   byName(name: string): { readonly address: VirtualAddress; readonly size?: number | undefined } | undefined;
   allByName?(name: string): readonly { readonly address: VirtualAddress }[];
+  byAddress?(address: VirtualAddress): undefined;
 }
 
 /** What the linux floor asks of a kernel, with addresses and per-CPU areas to be set by the test. */
@@ -199,6 +200,7 @@ export class FakeKernel {
   readonly symbols: FakeSymbols = {
     byName: (name) => this.#symbol(name)[0],
     allByName: (name) => this.#symbol(name),
+    byAddress: () => undefined,
   };
   perCpuOffsets: (VirtualAddress | undefined)[] = [virtual(0n)];
   readonly arch = { name: "x86_64", pageSize: 4096, pageShift: 12, isKernelAddress: (address: bigint) => address >= 1n << 63n };
@@ -227,6 +229,10 @@ export class FakeKernel {
 
   symbol(name: string, address: bigint): void {
     this.addresses.set(name, virtual(address));
+  }
+
+  symbolize(): string | undefined {
+    return undefined;
   }
 
   perCpuAddress(address: VirtualAddress, cpu: number): VirtualAddress {

@@ -1,0 +1,35 @@
+import { describe, expect, test } from "vitest";
+import { decodeQueuedSpinLock } from "./spin-lock.ts";
+
+describe("queued spinlocks", () => {
+  test("the queue's end names a CPU and what it did", () => {
+    expect(decodeQueuedSpinLock((3 << 18) | (1 << 16) | 1, 4)).toEqual({
+      value: (3 << 18) | (1 << 16) | 1,
+      locked: true,
+      pending: false,
+      tail: { cpu: 2, context: "softirq" },
+      plausible: true,
+    });
+  });
+
+  test("one CPU waits without a queue", () => {
+    expect(decodeQueuedSpinLock(0x101, 4)).toMatchObject({ locked: true, pending: true, tail: undefined, plausible: true });
+  });
+
+  test("free is all zero", () => {
+    expect(decodeQueuedSpinLock(0, 1)).toMatchObject({ locked: false, pending: false, plausible: true });
+  });
+
+  test.each([
+    ["a CPU the machine does not have", (6 << 18) | 1],
+    ["a lock byte that is none", 0x22],
+    ["a pending byte that is none", 0x701],
+    ["a nesting without a CPU", (2 << 16) | 1],
+  ])("%s makes the word no lock", (_, value) => {
+    expect(decodeQueuedSpinLock(value, 4).plausible).toBe(false);
+  });
+
+  test("the sign bit is part of the CPU", () => {
+    expect(decodeQueuedSpinLock(0xffff_ffff | 0, 16384).tail?.cpu).toBe(0x3ffe);
+  });
+});
