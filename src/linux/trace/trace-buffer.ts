@@ -198,17 +198,21 @@ export class TraceBuffers {
     };
     try {
       // head_page is a hint: the oldest page is the one that its predecessor's pointer marks.
-      let page = this.#cpu.field("head_page").pointer(cpu);
+      const hint = this.#cpu.field("head_page").pointer(cpu);
+      let page = hint;
       for (let count = 0; ; count++) {
-        if (count > MAX_PAGES) throw new CorruptionError("ring_buffer_per_cpu", "no page of its ring is marked as the oldest", cpu);
+        if (count > MAX_PAGES || (count > 0 && page === hint))
+          throw new CorruptionError("ring_buffer_per_cpu", "no page of its ring is marked as the oldest", cpu);
         const step = next(page);
         page = step.page;
         if (step.head) break;
       }
+      const oldest = page;
       for (let count = 0; count < MAX_PAGES; count++) {
         yield page;
         if (page === commit) return;
         page = next(page).page;
+        if (page === oldest) break;
       }
       throw new CorruptionError("ring_buffer_per_cpu", "its ring does not come to the page being written", cpu);
     } catch (error) {
