@@ -5,6 +5,7 @@ import { bt } from "./bt.ts";
 import { btop } from "./btop.ts";
 import { cgroup } from "./cgroup.ts";
 import type { Command, CommandRegistry } from "./command.ts";
+import { cpu } from "./cpu.ts";
 import { dis } from "./dis.ts";
 import { evalCommand } from "./eval.ts";
 import { exit } from "./exit.ts";
@@ -52,6 +53,7 @@ const COMMANDS: readonly Command[] = [
   ascii,
   bt,
   btop,
+  cpu,
   cgroup,
   dis,
   evalCommand,

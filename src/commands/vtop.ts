@@ -1,17 +1,21 @@
 /** `vtop`: the page walk behind a virtual address, the entry's flags, its mapping and its page. */
 import type { PageTables } from "../arch/architecture.ts";
 import { add, hex16, type PhysicalAddress, physical, type VirtualAddress, virtual } from "../bytes/address.ts";
-import { FaultError, InquestError, UnsupportedError, UsageError } from "../bytes/errors.ts";
+import { FaultError, UnsupportedError, UsageError } from "../bytes/errors.ts";
 import type { Kernel } from "../kernel/kernel.ts";
-import { filePath } from "../linux/file.ts";
 import { type PageInfo, PageMap, readPage } from "../linux/page.ts";
-import { type SwapEntry, swapEntry } from "../linux/pte.ts";
+import type { SwapEntry } from "../linux/pte.ts";
 import { type Task, taskAt } from "../linux/task.ts";
-import { findVma } from "../linux/vma.ts";
+import { unlessBroken } from "../linux/until-broken.ts";
+import { UserPages } from "../linux/user-pages.ts";
+import { findVma, type Vma } from "../linux/vma.ts";
+import { vmaName } from "../linux/vma-name.ts";
 import { vtopApi } from "./api/memory.ts";
 import { defineCommand, type Session } from "./command.ts";
 import { parseHex } from "./support/numbers.ts";
+import { fileText, swapText } from "./support/page-place-text.ts";
 import { taskOperand } from "./support/task-operand.ts";
+import { VMA_HEADER, type VmaRow, vmaText } from "./support/vma-text.ts";
 
 export interface WalkLine {
   readonly level: string;
@@ -20,13 +24,8 @@ export interface WalkLine {
   readonly value: bigint;
 }
 
-export interface VtopMapping {
-  readonly vma: bigint;
-  readonly start: bigint;
-  readonly end: bigint;
-  readonly flags: bigint;
-  readonly file?: string;
-}
+/** The mapping of the process that holds the address. */
+export type VtopMapping = VmaRow;
 
 export interface Vtop {
   readonly virtual: bigint;
@@ -125,30 +124,30 @@ function userWalk(kernel: Kernel, address: VirtualAddress, task: Task): Vtop {
       `vtop: task ${task.pid} (${task.comm}) is a kernel thread and has no user memory; name a process: vtop -c PID`,
     );
   const directory = kernel.types.struct("mm_struct").field("pgd").pointer(task.mm);
-  const found = walked(kernel, kernel.arch.pageTables(kernel.memory.translate(directory)), address, directory);
-  const notes = [...found.notes];
-  const mapping = mappingOf(kernel, task.mm, address, notes);
-  const last = found.walk.at(-1);
-  const unmapped = found.physical === undefined;
-  const swap = unmapped && last?.level === "PTE" ? swapEntry(kernel, last.value) : undefined;
-  const file =
-    unmapped && swap === undefined && mapping?.file !== undefined ? { path: mapping.file, offset: mapping.fileOffset } : undefined;
-  const shown = mapping === undefined ? {} : { mapping: withoutOffset(mapping) };
+  const pages = new UserPages(kernel, task.mm);
+  const found = walked(kernel, pages.tables, address, directory);
+  const page = pageOf(kernel, found);
+  const notes = [...page.notes];
+  const vma = unlessBroken(
+    () => findVma(kernel, task.mm, address),
+    (error) => notes.push(`its mapping cannot be read: ${error.message}`),
+  );
+  const { physical: _same, ...elsewhere } = pages.place(address, vma);
   return {
     virtual: address,
     space: "user",
     directory,
     ...found,
-    ...shown,
-    ...(swap === undefined ? {} : { swap }),
-    ...(file === undefined ? {} : { file }),
-    ...pageOf(kernel, found),
+    ...(vma === undefined ? {} : { mapping: mappingOf(kernel, task.mm, vma) }),
+    ...elsewhere,
+    ...page,
     notes,
   };
 }
 
-function withoutOffset({ vma, start, end, flags, file }: VtopMapping): VtopMapping {
-  return { vma, start, end, flags, ...(file === undefined ? {} : { file }) };
+function mappingOf(kernel: Kernel, mm: VirtualAddress, vma: Vma): VtopMapping {
+  const name = vmaName(kernel, mm, vma);
+  return { vma: vma.address, start: vma.start, end: vma.end, flags: vma.flags, ...(name === undefined ? {} : { name }) };
 }
 
 type Walked = Pick<Vtop, "physical" | "reason" | "walk" | "page" | "entry" | "notes">;
@@ -195,31 +194,6 @@ function pageOf(kernel: Kernel, found: Walked): Pick<Vtop, "pageStruct" | "notes
   }
 }
 
-function mappingOf(
-  kernel: Kernel,
-  mm: VirtualAddress,
-  address: VirtualAddress,
-  notes: string[],
-): (VtopMapping & { readonly fileOffset: bigint }) | undefined {
-  try {
-    const vma = findVma(kernel, mm, address);
-    if (vma === undefined) return undefined;
-    const page = (address - vma.start) & ~BigInt(kernel.arch.pageSize - 1);
-    return {
-      vma: vma.address,
-      start: vma.start,
-      end: vma.end,
-      flags: vma.flags,
-      ...(vma.file === 0n ? {} : { file: filePath(kernel, vma.file) }),
-      fileOffset: (vma.pageOffset << BigInt(kernel.arch.pageShift)) + page,
-    };
-  } catch (error) {
-    if (!(error instanceof InquestError)) throw error;
-    notes.push(`its mapping cannot be read: ${error.message}`);
-    return undefined;
-  }
-}
-
 function* vtopText(machine: string, vtop: Vtop): Iterable<string> {
   // crash's column is narrower for user addresses, whatever their length.
   const width = vtop.space === "kernel" ? 16 : 10;
@@ -236,20 +210,14 @@ function* vtopText(machine: string, vtop: Vtop): Iterable<string> {
     yield "";
   }
   if (vtop.mapping !== undefined) {
-    const { vma, start, end, flags, file } = vtop.mapping;
-    yield "      VMA           START       END     FLAGS FILE";
-    yield `${hex16(vma)} ${start.toString(16).padStart(10)} ${end.toString(16).padStart(10)} ${flags.toString(16).padStart(6)} ${file ?? ""}`.trimEnd();
+    yield VMA_HEADER;
+    yield vmaText(vtop.mapping);
     yield "";
   }
   if (vtop.swap !== undefined) yield swapText(vtop.swap);
-  if (vtop.file !== undefined) yield `FILE: ${vtop.file.path}  OFFSET: ${vtop.file.offset.toString(16)}`;
+  if (vtop.file !== undefined) yield fileText(vtop.file);
   if (vtop.pageStruct !== undefined) yield* pageText(vtop.pageStruct);
   for (const note of vtop.notes) yield `(${note})`;
-}
-
-function swapText({ path, type, offset, marker }: SwapEntry): string {
-  if (marker !== undefined) return `(entry of type ${type}, offset ${offset}: ${marker})`;
-  return `SWAP: ${path ?? `(area ${type})`}  OFFSET: ${offset}`;
 }
 
 function* walkText(machine: string, { space, directory, walk }: Vtop): Iterable<string> {

@@ -13,11 +13,13 @@ import { InquestError } from "../bytes/errors.ts";
 import { containerOf, type Field } from "../kernel/field.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import { hlistNodes, listNodes } from "./list.ts";
-import { pathOf } from "./mount.ts";
+import { pathOf, reachablePath, superblockMounts } from "./mount.ts";
 
 /** Children of one directory in the dentry cache. */
 const MAX_CHILDREN = 1 << 22;
 const MAX_NAME = 256;
+/** Mounts of one file system that are tried for a path. */
+const MAX_TRIES = 256;
 
 interface Layout {
   readonly name: Field;
@@ -97,6 +99,27 @@ export function shownPath(kernel: Kernel, vfsmount: VirtualAddress, dentry: Virt
     return dynamicName(kernel, vfsmount, dentry) ?? `${pathOf(kernel, vfsmount, dentry)}${isDeleted(kernel, dentry) ? " (deleted)" : ""}`;
   } catch (error) {
     if (error instanceof InquestError) return "?";
+    throw error;
+  }
+}
+
+/**
+ * Path of a dentry whose mount is not known: through the first mount of its file system that leads to the root of a namespace. Never throws
+ * for damaged memory.
+ */
+export function dentryPath(kernel: Kernel, dentry: VirtualAddress): string {
+  let other: string | undefined;
+  try {
+    let tries = 0;
+    for (const vfsmount of superblockMounts(kernel, dentrySuperblock(kernel, dentry))) {
+      const path = shownPath(kernel, vfsmount, dentry);
+      other ??= path;
+      if (!path.startsWith("/") || reachablePath(kernel, vfsmount, dentry).reachable) return path;
+      if (++tries >= MAX_TRIES) break;
+    }
+    return other ?? dentryName(kernel, dentry);
+  } catch (error) {
+    if (error instanceof InquestError) return other ?? "?";
     throw error;
   }
 }

@@ -8,7 +8,7 @@
  *   path of a mount:  dentry names up to the mount's root, then on from mnt_mountpoint in mnt_parent, until a mount is its own parent
  */
 import { add, type VirtualAddress } from "../bytes/address.ts";
-import { FaultError, InquestError } from "../bytes/errors.ts";
+import { CorruptionError, FaultError, InquestError } from "../bytes/errors.ts";
 import { containerOf, type Field } from "../kernel/field.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import type { Struct } from "../kernel/types.ts";
@@ -175,6 +175,40 @@ function text(kernel: Kernel, pointer: () => VirtualAddress): string {
 export function pathOf(kernel: Kernel, vfsmount: VirtualAddress, dentry: VirtualAddress): string {
   const layout = mountLayout(kernel);
   return mountPath(kernel, layout, add(vfsmount, -layout.vfsmount.offset), dentry, undefined).text;
+}
+
+/** The same, and whether the climb ended at the root of a namespace and not at a directory that is mounted nowhere. */
+export function reachablePath(
+  kernel: Kernel,
+  vfsmount: VirtualAddress,
+  dentry: VirtualAddress,
+): { readonly text: string; readonly reachable: boolean } {
+  const layout = mountLayout(kernel);
+  return mountPath(kernel, layout, add(vfsmount, -layout.vfsmount.offset), dentry, undefined);
+}
+
+/**
+ * The mounts of a file system, as struct vfsmount.
+ *   6.18+    super_block.s_mounts ─► mount.mnt_next_for_sb ─► …
+ *   before   super_block.s_mounts ⇄ mount.mnt_instance            (39f7c4db1d2d, 3.3)
+ * @throws InquestError where the list breaks, after what came before
+ */
+export function* superblockMounts(kernel: Kernel, superblock: VirtualAddress): Generator<VirtualAddress, void, undefined> {
+  const layout = mountLayout(kernel);
+  const head = kernel.types.struct("super_block").field("s_mounts");
+  const instance = layout.mount.tryField("mnt_instance");
+  if (instance !== undefined) {
+    for (const node of listNodes(kernel.memory, head.address(superblock), { limit: MAX_MOUNTS }))
+      yield layout.vfsmount.address(containerOf(node, instance));
+    return;
+  }
+  const next = layout.mount.field("mnt_next_for_sb");
+  const seen = new Set<bigint>();
+  for (let mount = head.pointer(superblock); mount !== 0n && seen.size < MAX_MOUNTS; mount = next.pointer(mount)) {
+    if (seen.has(mount)) throw new CorruptionError("mount", "the mounts of the file system run in a circle", mount);
+    seen.add(mount);
+    yield layout.vfsmount.address(mount);
+  }
 }
 
 /** Climbs to `root`; "reachable" when it was met, or when none was given and the top of all mounts was. */

@@ -154,3 +154,35 @@ function* nodeEntries(
 function isWithin(address: VirtualAddress, start: VirtualAddress, length: number): boolean {
   return address >= start && address < start + BigInt(length);
 }
+
+/** XA_CHUNK_SIZE << 2: internal entries below are siblings. */
+const SIBLINGS = 256n;
+
+/**
+ * The entry at an index, which a multi-index entry is for all of its indices; undefined where there is none.
+ * @param head as for xarrayEntries
+ * @throws CorruptionError for a node that breaks the tree, FaultError for one that cannot be read
+ */
+export function xarrayLoad(memory: Memory, layout: XarrayLayout, head: VirtualAddress, index: number): VirtualAddress | undefined {
+  if (!layout.isNode(head)) return index === 0 && !layout.isSkipped(head) ? head : undefined;
+  let node = add(head, -layout.nodeTag);
+  let above = Number.POSITIVE_INFINITY;
+  for (let depth = 0; depth < MAX_DEPTH; depth++) {
+    const shift = layout.shiftOf(memory, node);
+    if (shift >= above) throw new CorruptionError("xa_node", `its shift ${shift} is not below its parent's ${above}`, node);
+    const position = Math.floor(index / 2 ** shift);
+    if (depth === 0 && position >= layout.slots) return undefined;
+    const slots = add(node, layout.slotsOffset);
+    let entry = memory.u64(add(slots, (position % layout.slots) * 8)) as VirtualAddress;
+    if (layout.childTag === 2n && (entry & 3n) === 2n && entry < SIBLINGS)
+      entry = memory.u64(add(slots, Number(entry >> 2n) * 8)) as VirtualAddress;
+    else if (layout.childTag !== 2n && isWithin(add(entry, -layout.childTag), slots, layout.slots * 8))
+      entry = memory.u64(add(entry, -layout.childTag)) as VirtualAddress;
+    if (entry === 0n) return undefined;
+    if (!layout.isChild(entry, shift)) return layout.isSkipped(entry) ? undefined : entry;
+    if (shift === 0) throw new CorruptionError("xa_node", "a leaf node points at another node", node);
+    above = shift;
+    node = add(entry, -layout.childTag);
+  }
+  throw new CorruptionError("xa_node", `deeper than ${MAX_DEPTH} levels`, node);
+}

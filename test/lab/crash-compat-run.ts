@@ -6,6 +6,8 @@ import { spawnSync } from "node:child_process";
 import { cacheDir } from "../../lab/paths.ts";
 import { type Peers, runPeer } from "../../lab/peers.ts";
 import type { Kernel } from "../../src/kernel/kernel.ts";
+import { fileDescriptors, filePlace } from "../../src/linux/file.ts";
+import { mountTable } from "../../src/linux/mount.ts";
 import { PageMap } from "../../src/linux/page.ts";
 import { taskTable } from "../../src/linux/task.ts";
 import { findVma } from "../../src/linux/vma.ts";
@@ -26,6 +28,8 @@ export function fillPlaces(kernel: Kernel): (line: string) => string {
   const frames = unwindTask(kernel, cat.address).frames;
   const caller = frames[3] ?? frames[0];
   const module = kernel.modules.find((candidate) => candidate.name === "lab_fault");
+  const program = filePlace(kernel, kernel.types.struct("mm_struct").field("exe_file").pointer(mm));
+  const mounts = mountTable(kernel, cat.address).mounts;
   const known = new Map<string, bigint | string>([
     ["cat", cat.address],
     ["cat.pid", String(cat.pid)],
@@ -36,6 +40,16 @@ export function fillPlaces(kernel: Kernel): (line: string) => string {
     ["cat.fn", caller?.function ?? ""],
     ["user", code],
     ["cat.vma", findVma(kernel, mm, code)?.address ?? 0n],
+    ["cat.inode", program.inode],
+    ["cat.dentry", program.dentry],
+    ["cat.pgd", kernel.types.struct("mm_struct").field("pgd").pointer(mm)],
+    ["cat.file", [...fileDescriptors(kernel, cat.address)][0]?.file ?? 0n],
+    [
+      "cat.page",
+      kernel.arch.pageTables(kernel.memory.translate(kernel.types.struct("mm_struct").field("pgd").pointer(mm))).translate(code),
+    ],
+    ["tmp.superblock", mounts.find(({ directory }) => directory === "/tmp")?.superblock ?? 0n],
+    ["tmp.mount", mounts.find(({ directory }) => directory === "/tmp")?.address ?? 0n],
     ["phys", kernel.memory.translate(kernel.address("linux_banner"))],
     ["page", PageMap.of(kernel)?.pageOf(Number(kernel.memory.translate(mm) / BigInt(kernel.arch.pageSize))) ?? 0n],
     ["kthreadd.pid", "2"],

@@ -1,7 +1,9 @@
 /** The tables of crash-commands.test.ts, one a subject; a new one is one import and one entry. */
 import type { CompatLine } from "../crash-compat-difference.ts";
 import { MACHINE } from "./machine.ts";
+import { PROCESSES } from "./processes.ts";
 
 export const COMMAND_TABLES: Readonly<Record<string, readonly CompatLine[]>> = {
   machine: MACHINE,
+  processes: PROCESSES,
 };
