@@ -34,6 +34,7 @@ import { ptype } from "./ptype.ts";
 import { rd } from "./rd.ts";
 import { repeat } from "./repeat.ts";
 import { runq } from "./runq.ts";
+import { search } from "./search.ts";
 import { set } from "./set.ts";
 import { star, struct, union } from "./struct.ts";
 import { sym } from "./sym.ts";
@@ -73,6 +74,7 @@ const COMMANDS: readonly Command[] = [
   ptob,
   ptov,
   rd,
+  search,
   runq,
   repeat,
   set,
