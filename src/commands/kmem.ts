@@ -8,16 +8,36 @@
 import { UsageError } from "../bytes/errors.ts";
 import type { ParsedArguments } from "./arguments.ts";
 import { defineCommand, type OptionSpec } from "./command.ts";
+import { counters } from "./kmem/counters.ts";
+import { freePages } from "./kmem/free-pages.ts";
+import { hugePages } from "./kmem/huge-pages.ts";
+import { memMap } from "./kmem/mem-map.ts";
+import { nodes } from "./kmem/nodes.ts";
+import { pageFlags } from "./kmem/page-flags.ts";
+import { pageHash } from "./kmem/page-hash.ts";
 import { perCpuOffsets } from "./kmem/per-cpu-offsets.ts";
 import { slabObjects } from "./kmem/slab-objects.ts";
 import { slabRoots } from "./kmem/slab-roots.ts";
 import { slabSummary } from "./kmem/slab-summary.ts";
+import { usage } from "./kmem/usage.ts";
 import type { KmemView } from "./kmem/view.ts";
+import { vmallocView } from "./kmem/vmalloc.ts";
+import { zones } from "./kmem/zones.ts";
 
 /** One a line, so that additions do not collide. The help page follows their order. */
 // biome-ignore format: one a line
 const VIEWS: readonly KmemView[] = [
+  usage,
+  freePages,
+  zones,
+  nodes,
+  counters,
+  vmallocView,
+  memMap,
+  pageFlags,
+  hugePages,
   perCpuOffsets,
+  pageHash,
   slabSummary,
   slabObjects,
   slabRoots,

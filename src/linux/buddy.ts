@@ -14,7 +14,7 @@ import type { Kernel } from "../kernel/kernel.ts";
 import { listNodes } from "./list.ts";
 import { PageMap } from "./page.ts";
 import { unlessBroken, untilBroken } from "./until-broken.ts";
-import { arrayLength, type Zone } from "./zone.ts";
+import { arrayLength, memoryNodes, type Zone } from "./zone.ts";
 
 /** One list of free blocks. */
 export interface FreeList {
@@ -165,4 +165,80 @@ function perCpuLists(kernel: Kernel): { readonly pointer: Field; readonly struct
   const target = strip(pointer.type);
   const set = target.kind === "pointer" ? kernel.types.wrap(target.target) : undefined;
   return { pointer, struct: (set ?? kernel.types.struct("per_cpu_pageset")).field("pcp").offset };
+}
+
+/** Where a free page waits. */
+export interface FreePlace {
+  readonly zone: Zone;
+  /** Absent for a page on a CPU's own list. */
+  readonly list?: FreeList;
+  readonly cpu?: number;
+  /** First frame of its block. */
+  readonly firstPfn: number;
+  readonly order: number;
+}
+
+/** All free blocks by frame: typed arrays, as a machine may have millions. */
+interface FreeTable {
+  readonly pfns: Float64Array;
+  /** Index into `places`. */
+  readonly owners: Uint32Array;
+  readonly places: readonly Omit<FreePlace, "firstPfn">[];
+}
+
+/** The free block that holds a frame; undefined when it is not free. Lists are walked once per dump; where one breaks is told each time it is. */
+export function freePlaceOf(kernel: Kernel, pfn: number, broken: (error: InquestError) => void = () => {}): FreePlace | undefined {
+  const { pfns, owners, places } = freeTable(kernel, broken);
+  let low = 0;
+  let high = pfns.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((pfns[middle] as number) <= pfn) low = middle + 1;
+    else high = middle;
+  }
+  const firstPfn = pfns[low - 1];
+  const place = places[owners[low - 1] ?? -1];
+  return firstPfn === undefined || place === undefined || pfn >= firstPfn + 2 ** place.order ? undefined : { ...place, firstPfn };
+}
+
+function freeTable(kernel: Kernel, broken: (error: InquestError) => void): FreeTable {
+  return kernel.memo(freeTable, () => {
+    const map = PageMap.of(kernel);
+    const places: Omit<FreePlace, "firstPfn">[] = [];
+    const found: (readonly [pfn: number, owner: number])[] = [];
+    const take = (page: VirtualAddress) => {
+      const pfn = map?.pfnOf(page);
+      if (pfn !== undefined) found.push([pfn, places.length - 1]);
+    };
+    for (const zone of memoryNodes(kernel).nodes.flatMap(({ zones }) => zones)) {
+      if (zone.spanned === 0) continue;
+      for (const { order, lists } of unlessBroken(() => freeAreas(kernel, zone), broken) ?? []) {
+        for (const list of lists) {
+          places.push({ zone, list, order });
+          for (const page of untilBroken(freeBlocks(kernel, list), broken)) take(page);
+        }
+      }
+      for (const pages of perCpuPages(kernel, zone, broken)) {
+        let last = -1;
+        for (const { page, list } of untilBroken(perCpuBlocks(kernel, pages), broken)) {
+          if (list !== last) places.push({ zone, cpu: pages.cpu, order: perCpuOrder(kernel, list) });
+          last = list;
+          take(page);
+        }
+      }
+    }
+    found.sort((a, b) => a[0] - b[0]);
+    return { pfns: Float64Array.from(found, ([pfn]) => pfn), owners: Uint32Array.from(found, ([, owner]) => owner), places };
+  });
+}
+
+/**
+ * Order of a CPU's list: MIGRATE_PCPTYPES lists an order since 5.14 (44042b449872); behind those up to 3 come the ones of huge pages,
+ * one of them, or two since 6.10 (bf14ed81f571).
+ */
+function perCpuOrder(kernel: Kernel, list: number): number {
+  const types = Number(kernel.types.constant("MIGRATE_PCPTYPES") ?? 3n);
+  const order = Math.floor(list / types);
+  // PAGE_ALLOC_COSTLY_ORDER is 3.
+  return order <= 3 ? order : kernel.arch.pageShift - 3;
 }

@@ -1,0 +1,98 @@
+/** `kmem -v`: the areas of the vmalloc space. */
+import { hex16, type VirtualAddress, virtual } from "../../bytes/address.ts";
+import type { Kernel } from "../../kernel/kernel.ts";
+import { type VmallocArea, vmallocAreaOf, vmallocAreas } from "../../linux/vmalloc.ts";
+import { noteLines } from "./columns.ts";
+import { operandPhysical } from "./page-operand.ts";
+import { defineView } from "./view.ts";
+
+interface AreaRow {
+  /** vmap_area. */
+  readonly area: VirtualAddress;
+  /** vm_struct; absent for ranges of vm_map_ram(). */
+  readonly vm?: VirtualAddress;
+  readonly start: VirtualAddress;
+  /** Exclusive. */
+  readonly end: VirtualAddress;
+  readonly size: number;
+  readonly flags: readonly string[];
+  /** Who asked for it: "load_module+0x8ae". */
+  readonly caller?: string;
+  readonly pages: number;
+  /** Device memory behind it. */
+  readonly physical?: bigint;
+  /** Given back and not yet flushed. */
+  readonly unpurged?: true;
+}
+
+export interface VmallocView {
+  readonly areas: readonly AreaRow[];
+  /** Areas given back whose mappings are not yet flushed; not listed in the text unless an address asks for one. */
+  readonly unpurged: number;
+  readonly notes: readonly string[];
+}
+
+export const vmallocView = defineView<VmallocView>({
+  options: [{ flag: "-v", help: "areas allocated by vmalloc() and mapped by ioremap() and vmap(); with addresses, those that hold them" }],
+  synopsis: ["-v [-P] [address]…"],
+  description: [
+    "-v lists vmap_areas by address. As JSON each has its flags, pages and the caller that asked for it, as in /proc/vmallocinfo. A physical address finds every area that maps its page.",
+  ],
+  examples: [["kmem -v ffffc90000010000", "the area that holds an address"]],
+  differences: [
+    "-v ADDRESS also finds areas that were given back and are still mapped until the next flush: they are marked (given back).",
+  ],
+  run({ kernel }, args) {
+    const { busy, unpurged, notes } = vmallocAreas(kernel);
+    if (args.operands.length === 0) return { areas: busy.map((area) => row(kernel, area)), unpurged: unpurged.length, notes };
+    const found = args.operands.flatMap((text) => {
+      const { virtual: address, physical } = operandPhysical(kernel, text, args.has("-P"));
+      if (address !== undefined) return vmallocAreaOf(kernel, address) ?? [];
+      return physical === undefined ? [] : busy.filter((area) => maps(kernel, area, physical));
+    });
+    return { areas: found.map((area) => row(kernel, area)), unpurged: unpurged.length, notes };
+  },
+  *text({ areas, notes }) {
+    yield "   VMAP_AREA         VM_STRUCT                 ADDRESS RANGE                SIZE";
+    for (const { area, vm, start, end, size, unpurged } of areas) {
+      const mark = unpurged ? "  (given back)" : "";
+      yield `${hex16(area)}  ${hex16(vm ?? 0n)}  ${hex16(start)} - ${hex16(end)}  ${String(size).padStart(7)}${mark}`;
+    }
+    yield* noteLines(notes);
+  },
+});
+
+function row(kernel: Kernel, area: VmallocArea): AreaRow {
+  const caller = area.caller === 0n ? undefined : (kernel.symbolize(area.caller) ?? hex16(area.caller));
+  return {
+    area: area.area,
+    ...(area.vm === undefined ? {} : { vm: area.vm }),
+    start: area.start,
+    end: area.end,
+    size: Number(area.end - area.start),
+    flags: area.flagNames,
+    ...(caller === undefined ? {} : { caller }),
+    pages: area.pageCount,
+    ...(area.physical === undefined ? {} : { physical: area.physical }),
+    ...(area.unpurged ? { unpurged: true as const } : {}),
+  };
+}
+
+/** Does one of the area's pages lie at the physical address? The page tables tell. */
+function maps(kernel: Kernel, area: VmallocArea, physical: bigint): boolean {
+  const page = BigInt(kernel.arch.pageSize);
+  const wanted = physical & -page;
+  const size = area.end - area.start;
+  // Device memory is in one piece; elsewhere pages are anywhere.
+  if (area.physical !== undefined) return physical >= (area.physical & -page) && physical < area.physical + size - page;
+  // What was overwritten may tell any size: no more than the pages it names, and the guard.
+  const pages = BigInt(Math.min(Number(size / page), Math.max(area.pageCount, 1 << 14)));
+  for (let i = 0n; i < pages; i++) {
+    try {
+      if ((kernel.memory.translate(virtual(area.start + i * page)) & -page) === wanted) return true;
+    } catch {
+      // The guard page, and what was never mapped.
+    }
+  }
+  return false;
+}
