@@ -31,7 +31,12 @@ export class TraceRecord {
   /** Value of a field: a number, text of a char array, or the bytes of another one. Throws UnsupportedError. */
   field(name: string): TraceValue {
     const field = this.#fields.get(name);
-    if (field === undefined) throw new UnsupportedError(`the event has no field ${name}`);
+    if (field === undefined) {
+      // Constants of enums that the kernel did not replace by their numbers (TRACE_DEFINE_ENUM).
+      const constant = this.#kernel.types.constant(name);
+      if (constant === undefined) throw new UnsupportedError(`the event has no field ${name}`);
+      return constant;
+    }
     if (/__(data|rel)_loc/.test(field.type)) {
       const bytes = this.#dynamic(field);
       return /\bchar\b/.test(field.type) ? textOf(bytes) : bytes;

@@ -148,10 +148,9 @@ export class TraceMessages {
   }
 }
 
-/** trace_marker's writes have an address of their own within the tracer. */
+/** Who printed: a function of the kernel, tracing_mark_write for what user space wrote into trace_marker. */
 function printPlace(kernel: Kernel, ip: bigint): string {
-  const name = kernel.symbols.byAddress(virtual(ip))?.symbol.name ?? `0x${ip.toString(16)}`;
-  return name === "tracing_mark_write" ? "" : `${name}: `;
+  return `${kernel.symbols.byAddress(virtual(ip))?.symbol.name ?? `0x${ip.toString(16)}`}: `;
 }
 
 /** trace_syscalls.c: `sys_read(fd: 3, buf: 7ffd…, count: 340)` and `sys_read -> 0x340`. */
