@@ -8,12 +8,17 @@ import { activeTasks, readTask, type Task, taskTable, threadsOf } from "../linux
 import type { StackFrame, UnwoundStack } from "../stack/frame.ts";
 import { btApi } from "./api/tasks.ts";
 import type { ParsedArguments } from "./arguments.ts";
+import { flameTree, foldedStacks } from "./bt/flame.ts";
+import { flameSvg } from "./bt/flame-svg.ts";
+import { groupsText } from "./bt/group-text.ts";
+import { stackGroups } from "./bt/groups.ts";
 import { cpuStacks, overflows, refers, taskStackResult } from "./bt/queries.ts";
 import { type BtResult, type BtStack, type BtView, VIEW } from "./bt/result.ts";
 import { BT_SPEC } from "./bt/spec.ts";
 import { exceptionFrameText, stackName, stackText, taskHeader } from "./bt/text.ts";
 import { btVariables } from "./bt/variables.ts";
 import { defineCommand, type Session } from "./command.ts";
+import { savedBytes } from "./saved-bytes.ts";
 import { parseCpuList } from "./support/cpu-list.ts";
 import { lazy } from "./support/lazy.ts";
 import { parseAddress } from "./support/numbers.ts";
@@ -55,6 +60,7 @@ export const bt = defineCommand<BtResult>({
       pc: startAddress(kernel, args, "-I"),
       sp: startAddress(kernel, args, "-S"),
     };
+    if (args.has("--group") || args.has("--flame")) return grouped(session, args, view);
     const tasks = selectTasks(session, args);
     if (args.has("-V") && !kernel.debugInfo.present) throw new UnsupportedError(NO_VARIABLES);
     const reference = args.value("-R");
@@ -80,6 +86,12 @@ export const bt = defineCommand<BtResult>({
       if (result.overflows.length === 0) yield "No stack overflows detected";
       return;
     }
+    if (result.flame !== undefined) {
+      const { file, tasks } = result.flame;
+      yield `${tasks} ${tasks === 1 ? "stack" : "stacks"} drawn into ${file}`;
+    }
+    const { groups, idleCpus, tasks } = result;
+    if (groups !== undefined) yield* groupsText({ groups, idleCpus: idleCpus ?? [], tasks: tasks ?? 0 }, view, radix);
     if (result.method !== undefined) yield `bt: use ${result.method} bt method by default`;
     let first = true;
     if (result.cpuStacks?.length === 0) yield "(where these CPUs have their interrupt and exception stacks is not known in this dump)";
@@ -97,6 +109,28 @@ export const bt = defineCommand<BtResult>({
     }
   },
 });
+
+/** What neither option has a meaning with. */
+const NOT_GROUPED = ["-r", "-t", "-T", "-o", "-e", "-f", "-F", "-FF", "-l", "-y", "-V", "-I", "-S", "-R"];
+
+/** --group and --flame: all tasks, where none are chosen. */
+function grouped(session: Session, args: ParsedArguments, view: BtView): BtResult {
+  const { kernel, progress } = session;
+  const option = args.has("--group") ? "--group" : "--flame";
+  const other = NOT_GROUPED.find((flag) => args.has(flag));
+  if (other !== undefined) throw new UsageError(`bt ${option} folds equal stacks: ${other} shows what differs between them`);
+  const chosen = args.operands.length > 0 || ["-a", "-c", "-p", "-g", "-n"].some((flag) => args.has(flag));
+  const tasks = chosen ? selectTasks(session, args) : taskTable(kernel).tasks;
+  const groups = stackGroups(kernel, tasks, !args.has("-i"), progress);
+  const file = args.value("--flame");
+  if (file === undefined) return { [VIEW]: view, ...groups };
+  const tree = flameTree(groups);
+  const title = `${kernel.dump.files[0]?.split("/").at(-1) ?? "dump"}: kernel stacks of ${tasks.length} ${tasks.length === 1 ? "task" : "tasks"}`;
+  const content = file.endsWith(".folded") ? [...foldedStacks(tree), ""].join("\n") : flameSvg(tree, title);
+  const save = savedBytes(file, new TextEncoder().encode(content));
+  const flame = { file, tasks: tree.count, stacks: groups.groups.length };
+  return args.has("--group") ? { [VIEW]: view, ...groups, flame, save } : { [VIEW]: view, flame, save };
+}
 
 function viewOf(kernel: Kernel, args: ParsedArguments): BtView {
   return {

@@ -7,6 +7,7 @@ import { foreachApi } from "./api/tasks.ts";
 import { type CommandOutcome, defineCommand, type Session } from "./command.ts";
 import { describeError } from "./json.ts";
 import { type ResolvedLine, resolveLine, runResolved } from "./run-line.ts";
+import type { SavedBytes } from "./saved-bytes.ts";
 import { FOREACH_COMMANDS, FOREACH_KEYWORDS, selectTasks } from "./support/select-tasks.ts";
 import { splitWords, type Word } from "./support/words.ts";
 
@@ -20,12 +21,17 @@ export interface ForeachResult {
   readonly command: string;
   /** Lazy: each command runs when its turn comes. */
   readonly runs: Iterable<TaskRun>;
+  /** bt --flame */
+  readonly save?: SavedBytes;
   /**
    * The results as one: sequences joined (`foreach bt` gives the `{stacks}` of all), results without any under `results`, and what failed
    * under `errors`.
    */
   toJSON(): Record<string, unknown>;
 }
+
+/** Options of bt that make one answer of all tasks. */
+const FOLDING = new Set(["--group", "--flame"]);
 
 /** These print a header with the task themselves, or need none. */
 const OWN_HEADER = new Set(["bt", "vm", "task", "files", "net", "sig", "ps"]);
@@ -63,8 +69,14 @@ export const foreach = defineCommand<ForeachResult>({
     const tasks = selectTasks(session.kernel, words.slice(0, at));
     const resolved = resolveLine(session, line.slice((words[at] as Word).start));
     const command = resolved.command.spec.name;
-    const runs = command === "ps" ? together(session, resolved, tasks) : oneByOne(session, resolved, tasks);
-    return { command, runs, toJSON: () => joined(command, runs) };
+    const folds = command === "bt" && resolved.words.some(({ text, quoted }) => !quoted && FOLDING.has(text));
+    // Folded stacks are one answer, and a file that is to be written must be known to the face at once.
+    const runs = folds
+      ? [...together(session, resolved, tasks)]
+      : command === "ps"
+        ? together(session, resolved, tasks)
+        : oneByOne(session, resolved, tasks);
+    return { command, runs, ...(folds ? saveOf(runs) : {}), toJSON: () => joined(command, runs) };
   },
   api: (session, { line }) => foreachApi(session, line),
   *text({ command, runs }, layout) {
@@ -109,6 +121,14 @@ class Tally {
   }
 }
 
+function saveOf(runs: Iterable<TaskRun>): { save?: SavedBytes } {
+  for (const { outcome } of runs) {
+    const { save } = "error" in outcome ? {} : (outcome.result as { save?: SavedBytes });
+    if (save !== undefined) return { save };
+  }
+  return {};
+}
+
 function missingCommand(session: Session, words: readonly Word[]): string {
   const planned = words.find(({ text }) => FOREACH_COMMANDS.includes(text));
   if (planned !== undefined) return `the command ${planned.text} does not exist yet`;
@@ -126,7 +146,7 @@ function* oneByOne(session: Session, resolved: ResolvedLine, tasks: readonly Tas
   }
 }
 
-/** `ps` without operands shows all tasks; it is run once, with the chosen ones as operands. */
+/** `ps` and `bt --group` without operands show all tasks; they are run once, with the chosen ones as operands. */
 function* together(session: Session, resolved: ResolvedLine, tasks: readonly Task[]): Iterable<TaskRun> {
   const first = tasks[0];
   if (first === undefined) return;

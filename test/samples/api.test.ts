@@ -31,6 +31,7 @@ const FORMS: readonly Form[] = [
   { line: "ascii 62696c2f7273752f" },
   { line: "ascii 0", runs: true },
   { line: "bt" },
+  { line: "bt --group 1 2", runs: true },
   { line: "bt -a" },
   { line: "bt -c 0" },
   { line: "bt -p" },

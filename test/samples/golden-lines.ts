@@ -40,7 +40,11 @@ bt -R kthreadd 2
 bt -R nosuch 2
 bt -I kthread 2
 bt 99999
-bt -l 2`,
+bt -l 2
+bt --group 1 2 3
+bt --group | tail 20
+bt --group -s 2
+bt --group -f 2`,
   btop: `
 btop 512a000 1fff
 btop`,
@@ -83,6 +87,7 @@ exit`,
   foreach: `
 foreach active ps
 foreach active bt -s | head 12
+foreach IN bt --group | head 16
 foreach gleader user ps -G | head 4
 foreach 'cpuhp.*' task -R pid,on_cpu
 foreach kthreadd bt

@@ -2,6 +2,8 @@
 import type { VirtualAddress } from "../../bytes/address.ts";
 import type { SourcePlace } from "../../debug-info/debug-info.ts";
 import type { Certainty, FoundBy, FrameKind, StackKind } from "../../stack/frame.ts";
+import type { SavedBytes } from "../saved-bytes.ts";
+import type { BtGroup } from "./groups.ts";
 import type { BtVariable } from "./variables.ts";
 
 export interface BtTask {
@@ -122,6 +124,13 @@ export interface BtResult {
   readonly stacks?: Iterable<BtStack>;
   readonly cpuStacks?: readonly BtCpuStack[];
   readonly overflows?: readonly BtOverflow[];
+  /** bt --group */
+  readonly groups?: readonly BtGroup[];
+  readonly idleCpus?: readonly number[];
+  readonly tasks?: number;
+  /** bt --flame: what was drawn. */
+  readonly flame?: { readonly file: string; readonly tasks: number; readonly stacks: number };
+  readonly save?: SavedBytes;
   /** bt -O: how stacks are shown from now on. */
   readonly method?: "old" | "new";
 }

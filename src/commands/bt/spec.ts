@@ -6,6 +6,7 @@ export const BT_SPEC: CommandSpec = {
   summary: "kernel stack of a task",
   synopsis: [
     "[-a | -c cpus [-n idle]] [-p] [-g] [-e | -f | -F | -FF | -o | -r | -t | -T] [-l] [-i] [-y] [-V] [-s [-x | -d]] [-R ref] [-I ip] [-S sp] [pid | task]…",
+    "--group [--flame file] [-a | -c cpus | -g] [-i] [-s [-x | -d]] [pid | task]…",
     "-E [-c cpus]",
     "-v",
     "-O",
@@ -17,6 +18,8 @@ export const BT_SPEC: CommandSpec = {
     "With the kernel's debug information calls that the compiler inlined are frames of their own, marked (inlined); their place and pc are those of the frame they were inlined into, which comes after them.",
     "-y shows the registers that a call preserves (rbx, rbp, r12 to r15; x19 to x29) as each function had them when it made its call. They come from call-frame information, or, without debug information, from what the functions' own code saves and where; one that neither tells is left out.",
     "With the kernel's debug information -V shows each frame's parameters and locals. What the compiler did not keep is <optimized out>, unless the caller's debug information tells what it passed: (from caller). With (from caller, at entry) the function may have changed the variable since it was entered.",
+    "--group tells stacks that are the same once, with the tasks that have them; without operands of all tasks. Stacks of CPUs come first, then those of tasks in uninterruptible sleep, then the others; within each those that most tasks share. Idle CPUs are one line at the end. `foreach UN bt --group` folds those of chosen tasks.",
+    "--flame FILE draws the same stacks as a flame graph: one SVG file that any browser opens, with zoom, search and tooltips; as folded text (`outer;…;inner count`) when the file's name ends in .folded.",
     "In JSON every frame has `certainty` (exact or guessed) and `foundBy`, and every stack says in `stop` why it ends.",
   ],
   options: [
@@ -46,6 +49,8 @@ export const BT_SPEC: CommandSpec = {
     { flag: "-d", help: "offsets in decimal" },
     { flag: "-I", argument: "ip", help: "start at this instruction" },
     { flag: "-S", argument: "sp", help: "start at this stack pointer (arm64: frame record)" },
+    { flag: "--group", help: "fold equal stacks; of all tasks when none are named" },
+    { flag: "--flame", argument: "file", help: "draw all stacks as a flame graph into this file (SVG; folded text for .folded)" },
     { flag: "-A", help: "s390x only" },
   ],
   // Arguments that debug information does not describe follow from the caller's code.
@@ -59,6 +64,9 @@ export const BT_SPEC: CommandSpec = {
     ["bt -R mutex_lock", "only if mutex_lock occurs on the stack"],
     ["bt -l", "where in the source each function stands"],
     ["bt -y 1", "pid 1 with the registers of its frames"],
+    ["bt --group", "what all tasks are doing, each stack once"],
+    ["foreach UN bt --group", "the same of tasks in uninterruptible sleep"],
+    ["bt --flame stacks.svg", "all stacks as one picture"],
     ["bt -V", "what every function was working on"],
   ],
   differences: [

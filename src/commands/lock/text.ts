@@ -27,6 +27,8 @@ export function* reportText({ locks, unknown, cycles, chains }: LockReport, verb
   const names = new Map(locks.map(({ state }) => [state.address as bigint, lockName(state)]));
   for (const cycle of cycles) {
     yield* cycleText(cycle, names);
+    if (!verbose && cycle.certainty === "exact")
+      yield "  each waiter is linked in its lock's list, each owner is named by its lock and alive   lock -v";
     yield "";
   }
   for (const { waits, root, certainty } of chains) {
@@ -97,7 +99,8 @@ function headOf(state: LockState): string {
   return `${KIND_NAMES[state.kind]}: ${hex16(state.address)}${symbol}  ${stateText(state)}`;
 }
 
-function stateText({ kind, held, readers, flags, count }: LockState): string {
+function stateText({ kind, held, readers, flags: all, count, waiters }: LockState): string {
+  const flags = waiters.length === 0 ? all : all.filter((flag) => flag !== "waiters");
   const parts: string[] = [];
   if (kind === "completion") parts.push(held === "free" ? "completed" : "not completed");
   else if (kind === "semaphore") parts.push(held === "free" ? `${count} free` : "none free");
