@@ -21,6 +21,9 @@ const MATRIX: readonly (readonly [scenario: string, capture: CasePlan["capture"]
   ["timer", "kdump"],
 ];
 
+/** Kernels whose `views` are in the matrix. */
+const VIEWS_IN_MATRIX: readonly string[] = ["5.10-amd64", "6.1-amd64", "6.1-arm64", "6.12-amd64", "6.12-arm64"];
+
 function plan(kernel: KernelChoice, scenario: Scenario, capture: CasePlan["capture"]): CasePlan {
   const inAll = MATRIX.some(([name, how]) => name === scenario.name && how === capture);
   return {
@@ -30,12 +33,15 @@ function plan(kernel: KernelChoice, scenario: Scenario, capture: CasePlan["captu
     capture,
     inMatrix: isBuilt(kernel)
       ? kernel.inMatrix.includes(scenario.name)
-      : inAll && kernel.suite !== "sid" && kernel.flavour.startsWith("cloud"),
+      : scenario.name === "views"
+        ? capture === "hypervisor" && VIEWS_IN_MATRIX.includes(kernel.id)
+        : inAll && kernel.suite !== "sid" && kernel.flavour.startsWith("cloud"),
     everyFormat: inAll && !isBuilt(kernel),
   };
 }
 
 function fits(kernel: KernelChoice, scenario: Scenario): boolean {
+  if (scenario.kernels !== undefined && !scenario.kernels.includes(kernel.id)) return false;
   return scenario.archs === undefined || scenario.archs.includes(kernel.arch);
 }
 
@@ -44,9 +50,11 @@ export function allCases(): CasePlan[] {
   return [...KERNELS, ...BUILT_KERNELS].flatMap((kernel) =>
     SCENARIOS.filter((scenario) => fits(kernel, scenario)).flatMap((scenario) => {
       const hypervisor = plan(kernel, scenario, "hypervisor");
-      // Without VMCOREINFO kdump has nothing to go by; an NMI from outside is the hypervisor's to send in both.
+      // A scenario with disks of its own is the hypervisor's. Without VMCOREINFO kdump has nothing to go by; an NMI from outside is the hypervisor's to send in both.
       // The lab's own kernels cannot be crash kernels: they lack what writing a dump takes.
-      return scenario.withoutVmcoreinfo || isBuilt(kernel) ? [hypervisor] : [hypervisor, plan(kernel, scenario, "kdump")];
+      return scenario.withoutVmcoreinfo || scenario.slowDisk !== undefined || isBuilt(kernel)
+        ? [hypervisor]
+        : [hypervisor, plan(kernel, scenario, "kdump")];
     }),
   );
 }

@@ -39,7 +39,7 @@ function list(all: boolean): void {
 async function prepareAhead(plans: readonly CasePlan[]): Promise<void> {
   for (const kernel of new Set(plans.map((plan) => plan.kernel))) {
     await ensureKernel(kernel)
-      .then(ensurePrograms)
+      .then((made) => ensurePrograms(made))
       .catch(() => {});
   }
 }

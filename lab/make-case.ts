@@ -40,6 +40,12 @@ function caseKey(plan: CasePlan, kernel: Kernel): string {
   hash.update(programsHash(kernel)).update(kernelAppend(plan));
   const scripts = readdirSync(labSource("guest")).filter((name) => plan.capture === "kdump" || !name.includes("crash-kernel"));
   for (const name of scripts.sort()) hash.update(name).update(readFileSync(labSource("guest", name)));
+  if (scenario.extra !== undefined) {
+    hash.update(programsHash(kernel, scenario.extra));
+    for (const name of readdirSync(labSource(scenario.extra, "guest")).sort()) {
+      hash.update(name).update(readFileSync(labSource(scenario.extra, "guest", name)));
+    }
+  }
   return hash.digest("hex").slice(0, 16);
 }
 
@@ -57,7 +63,12 @@ function fail(plan: CasePlan, guest: Guest, what: string): never {
   throw new Error(`${plan.id}: ${what}; the console ends with:\n${guest.console().split("\n").slice(-15).join("\n")}`);
 }
 
-async function waitForDeath(plan: CasePlan, guest: Guest): Promise<void> {
+async function waitForDeath(plan: CasePlan, guest: Guest, disks: readonly GuestDisk[]): Promise<void> {
+  const slow = disks.findIndex((disk) => disk.serial === plan.scenario.slowDisk);
+  if (slow >= 0) {
+    if (!(await guest.waitFor(/LAB-SLOW/, BOOT_TIMEOUT_MS))) fail(plan, guest, "the guest did not come as far as its slow disk");
+    await guest.slowDown(slow);
+  }
   if (!(await guest.waitFor(/LAB-TRIGGER/, BOOT_TIMEOUT_MS))) fail(plan, guest, "the guest did not come as far as its trigger");
   if (plan.scenario.injectNmi) {
     await new Promise((resolve) => setTimeout(resolve, 3000));
@@ -91,6 +102,7 @@ async function capture(plan: CasePlan, kernel: Kernel, dir: string): Promise<Omi
   const initrd = join(work, "initrd");
   await writeInitramfs(kernel, scenario, kdump, initrd);
   const disks: GuestDisk[] = [{ serial: "truth", path: join(work, "truth"), mebibytes: TRUTH_MIB }];
+  for (const { serial, mebibytes } of scenario.disks ?? []) disks.push({ serial, path: join(work, serial), mebibytes });
   for (const { serial } of outputs) disks.push({ serial, path: join(work, serial), mebibytes: memoryMiB + 64 });
   const consolePath = join(dir, "console.log");
   const guest = await bootGuest({
@@ -105,7 +117,7 @@ async function capture(plan: CasePlan, kernel: Kernel, dir: string): Promise<Omi
   });
   let dumps: LabDump[] = [];
   try {
-    await waitForDeath(plan, guest);
+    await waitForDeath(plan, guest, disks);
     await guest.qmp.command("stop");
     if (plan.capture === "hypervisor") dumps = await saveHypervisorDumps(guest, dir, !scenario.withoutVmcoreinfo, plan.everyFormat);
   } finally {
@@ -141,6 +153,7 @@ function keepModules(from: string, names: readonly string[], to: string): void {
 export async function ensureCase(plan: CasePlan): Promise<CachedCase> {
   const kernel = await ensureKernel(plan.kernel);
   const programs = await ensurePrograms(kernel);
+  const extra = plan.scenario.extra === undefined ? undefined : await ensurePrograms(kernel, plan.scenario.extra);
   const key = caseKey(plan, kernel);
   return withLock(`case-${plan.id}`, async () => {
     const known = loadCase(plan.id);
@@ -159,7 +172,7 @@ export async function ensureCase(plan: CasePlan): Promise<CachedCase> {
       rmSync(partial, { recursive: true, force: true });
       throw error;
     });
-    keepModules(programs.dir, programs.modules, join(partial, "modules"));
+    for (const set of [programs, ...(extra === undefined ? [] : [extra])]) keepModules(set.dir, set.modules, join(partial, "modules"));
     const record: LabCase = { ...made, key, seconds };
     writeFileSync(join(partial, "case.json"), `${JSON.stringify(record, null, 2)}\n`);
     if (existsSync(final)) rmSync(final, { recursive: true });

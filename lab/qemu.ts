@@ -36,6 +36,8 @@ export interface Guest {
   /** Wait for text on the console; false when it did not come in time or the guest ended before. */
   waitFor(pattern: RegExp, timeoutMs: number): Promise<boolean>;
   hasEnded(): boolean;
+  /** From now on a disk (by its place in the plan) answers next to nothing: a byte a second. */
+  slowDown(disk: number): Promise<void>;
   /** End it (if it still runs) and tidy up. */
   end(): Promise<void>;
 }
@@ -109,6 +111,10 @@ export async function bootGuest(plan: GuestPlan): Promise<Guest> {
         };
         await waitUntil(() => seen() || hasEnded(), timeoutMs);
         return seen();
+      },
+      async slowDown(disk) {
+        const unlimited = { bps_rd: 0, bps_wr: 0, iops: 0, iops_rd: 0, iops_wr: 0 };
+        await qmp.command("block_set_io_throttle", { device: `d${disk}`, bps: 1, ...unlimited });
       },
       async end() {
         qmp.close();

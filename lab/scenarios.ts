@@ -3,6 +3,7 @@
  * `<kernel>-<scenario>` for dumps by the hypervisor and `<kernel>-kdump-<scenario>` for real kdump.
  */
 import type { Arch } from "./kernels.ts";
+import type { ProgramSet } from "./module-build.ts";
 
 export interface Scenario {
   readonly name: string;
@@ -17,6 +18,16 @@ export interface Scenario {
   readonly after?: string;
   /** Record the truth after the trigger: for kernels that stop rather than die. */
   readonly truthAfterTrigger?: boolean;
+  /** Modules, a user program and scripts (`lab/NAME/guest/*.sh`) of its own; see initramfs.ts. */
+  readonly extra?: Exclude<ProgramSet, "base">;
+  /** More of the kernel's own modules. */
+  readonly drivers?: readonly string[];
+  /** More disks, by the serial number the guest finds them by. */
+  readonly disks?: readonly { readonly serial: string; readonly mebibytes: number }[];
+  /** A disk of `disks` that answers no more once the console has said LAB-SLOW, so that requests stay in flight. */
+  readonly slowDisk?: string;
+  /** Only for these kernels; otherwise for all. */
+  readonly kernels?: readonly string[];
   readonly append?: string;
   readonly memoryMiB?: number;
   readonly cpu?: Readonly<Partial<Record<Arch, string>>>;
@@ -233,5 +244,21 @@ export const SCENARIOS: readonly Scenario[] = [
     cpu: { arm64: "max" },
     trigger: trigger("lab_fault", "null"),
     panic: FATAL,
+  },
+  {
+    name: "views",
+    about: "kernel objects and user processes of every kind, with their truth (lab/views); sysrq-c while CPU 1 spins on a spinlock",
+    extra: "views",
+    modules: ["lab_views"],
+    drivers: ["zram", "lzo_rle", "dummy", "veth"],
+    disks: [
+      { serial: "swap", mebibytes: 32 },
+      { serial: "slow", mebibytes: 8 },
+    ],
+    slowDisk: "slow",
+    append: "slub_debug=FZPU,lab_views_tracked",
+    memoryMiB: 320,
+    trigger: ". /lab/views/last.sh",
+    panic: /sysrq triggered crash/,
   },
 ];
