@@ -40,7 +40,7 @@ export function bitWait(kernel: Kernel, task: Task, frames: readonly StackFrame[
     return { lock: undefined, waiter: undefined, verified: false, evidence: "this dump's types have no wait queue entries" };
   for (const { kind, embedded, target, number } of shapes) {
     if (kind !== place.kind || embedded === undefined || target === undefined || number === undefined) continue;
-    for (const { at, word } of frameWords(kernel, frames, place.first, place.last)) {
+    for (const { at, word } of frameWords(kernel, frames, place.first - 1, place.last)) {
       if (word !== task.address) continue;
       const queued = containerOf(at, entry.task);
       const whole = containerOf(queued, embedded);

@@ -107,6 +107,8 @@ function search(kernel: Kernel, task: Task, frames: readonly StackFrame[], place
     const writer = percpuWriter(kernel, task, candidates);
     if (writer !== undefined) return writer;
   }
+  const listed = lockThatLists(kernel, task, kind, candidates);
+  if (listed !== undefined) return listed;
   const guess = plausibleLock(kernel, kind, candidates);
   const why =
     waiter === undefined
@@ -152,7 +154,8 @@ function findWaiter(
   { first, last }: WaitFrames,
   layout: WaiterLayout,
 ): VirtualAddress | undefined {
-  for (const { at, word } of frameWords(kernel, frames, first, last)) {
+  // arm64's compilers may keep locals below the frame's record: in what is counted to the next frame inwards.
+  for (const { at, word } of frameWords(kernel, frames, first - 1, last)) {
     if (word !== task.address) continue;
     const waiter = containerOf(at, layout.task);
     if (isLinked(kernel, layout.list.address(waiter))) return waiter;
@@ -249,6 +252,30 @@ function percpuWriter(kernel: Kernel, task: Task, candidates: readonly Candidate
         mode: "write",
         evidence: `${lock.from}; the lock names the task as its writer`,
       };
+}
+
+/** Candidates whose list of waiters is walked: those that look like a lock at all end at once where they are none. */
+const MAX_WALKED = 64;
+
+/** A candidate whose own list holds a waiter of the task, wherever that lies. */
+function lockThatLists(kernel: Kernel, task: Task, kind: LockKind, candidates: readonly Candidate[]): FoundWait | undefined {
+  for (const { value, from } of candidates.slice(0, MAX_WALKED)) {
+    try {
+      const waiter = readLock(kernel, kind, value).waiters.find((each) => each.task?.address === task.address);
+      if (waiter === undefined) continue;
+      const mode = waiter.mode === undefined ? {} : { mode: waiter.mode };
+      return {
+        lock: value,
+        waiter: waiter.address,
+        verified: true,
+        ...mode,
+        evidence: `${from}; the lock's list of waiters holds the task`,
+      };
+    } catch (error) {
+      if (!(error instanceof InquestError)) throw error;
+    }
+  }
+  return undefined;
 }
 
 /** A candidate that reads as such a lock, held by a live task; only owners make a lock tell itself from other memory. */

@@ -80,9 +80,16 @@ function bestCandidate(kernel: Kernel, task: Task, frames: readonly StackFrame[]
     const told = queued ? "the lock's queue ends at this CPU" : pending ? "the lock is held and one CPU waits" : "the lock is held";
     // Held, and named both by the slow path's own argument and by a register or word beside it.
     const verified = queued || (candidate.argument && candidate.from.length > 1);
-    best = { ...candidate, score, verified, evidence: `${candidate.from.slice(0, 3).join(", ")}; ${told}` };
+    best = { ...candidate, score, verified, evidence: `${placesText(candidate.from)}; ${told}` };
   }
   return best;
+}
+
+/** "rdi, r12 of _raw_spin_lock": those of the innermost function that names it. */
+function placesText(places: readonly string[]): string {
+  const [, name] = (places[0] ?? "").split(" of ");
+  const same = places.flatMap((place) => (place.endsWith(` of ${name}`) ? [place.slice(0, place.length - ` of ${name}`.length)] : []));
+  return same.length === 0 ? (places[0] ?? "") : `${same.join(", ")} of ${name}`;
 }
 
 /** The queue's own nodes and locals are no locks. */
