@@ -194,7 +194,7 @@ function* netlinkSocks({ kernel, notes }: Walk): Generator<VirtualAddress, void,
 }
 
 /**
- * Nodes of an rhashtable (include/linux/rhashtable.h): bucket_table.buckets[size], whose words carry a lock in bit 0 (5.2+, ba6306e3f648);
+ * Nodes of an rhashtable (include/linux/rhashtable.h): bucket_table.buckets[size], whose words carry a lock in bit 0 (5.2+, 8f0db018006a);
  * a chain ends with an odd number. While a table grows, future_tbl holds a part.
  */
 function* rhashtableNodes(kernel: Kernel, table: VirtualAddress, notes: string[]): Generator<VirtualAddress, void, undefined> {
