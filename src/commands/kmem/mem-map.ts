@@ -80,8 +80,12 @@ function pagesView(session: Session, args: ParsedArguments): MemMapView {
     },
     *lines() {
       const wide = 8;
-      yield `${centre("PAGE", 16)} ${centre("PHYSICAL", wide)}      MAPPING       INDEX CNT FLAGS`;
-      for (const run of runs()) for (let i = 0; i < run.count; i++) yield reader.line(run, i, wide);
+      let headed = false;
+      for (const run of runs()) {
+        if (!headed) yield `${centre("PAGE", 16)} ${centre("PHYSICAL", wide)}      MAPPING       INDEX CNT FLAGS`;
+        headed = true;
+        for (let i = 0; i < run.count; i++) yield reader.line(run, i, wide);
+      }
       yield* noteLines(notes);
     },
   };

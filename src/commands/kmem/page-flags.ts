@@ -55,7 +55,7 @@ function flagBits(kernel: Kernel): readonly FlagBit[] {
 }
 
 function* table(flags: readonly FlagBit[], width: number, indent: string): Iterable<string> {
-  yield `${indent}${"PAGE-FLAG".padEnd(width)}  BIT  VALUE`;
+  yield `${indent}${"PAGE-FLAG".padEnd(width)} BIT  VALUE`;
   for (const { name, bit } of flags)
-    yield `${indent}${name.padEnd(width)}  ${String(bit).padStart(3)}  ${(1n << BigInt(bit)).toString(16).padStart(7, "0")}`;
+    yield `${indent}${name.padEnd(width)}  ${String(bit).padStart(2)}  ${(1n << BigInt(bit)).toString(16).padStart(7, "0")}`;
 }
