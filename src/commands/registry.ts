@@ -37,6 +37,7 @@ import { runq } from "./runq.ts";
 import { search } from "./search.ts";
 import { set } from "./set.ts";
 import { star, struct, union } from "./struct.ts";
+import { swap } from "./swap.ts";
 import { sym } from "./sym.ts";
 import { sys } from "./sys.ts";
 import { task } from "./task.ts";
@@ -80,6 +81,7 @@ const COMMANDS: readonly Command[] = [
   set,
   star,
   struct,
+  swap,
   sym,
   union,
   sys,
