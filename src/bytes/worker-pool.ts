@@ -43,6 +43,8 @@ export interface Helper {
   wait(milliseconds: number): unknown;
   /** Calls back with the result when it is there and the program is idle; never when the helper failed, or wait() was called. */
   onDone(callback: (value: unknown) => void): void;
+  /** Ends its thread at once: for helpers that hand over what they find through shared memory. */
+  end(): void;
 }
 
 /** Starts a job on another thread; undefined when there is no script or no thread to be had. */
@@ -83,17 +85,24 @@ export function startHelper(job: unknown): Helper | undefined {
       });
       port.unref();
     },
+    end,
   };
 }
 
-/** What the script of a worker does: runs its job and hands over the result. `transfer`: buffers that need not be copied. */
-export function serveJob(run: (job: unknown) => { readonly value: unknown; readonly transfer: readonly ArrayBuffer[] }): void {
+/** What a job gives. `transfer`: buffers that need not be copied. */
+export interface JobResult {
+  readonly value: unknown;
+  readonly transfer: readonly ArrayBuffer[];
+}
+
+/** What the script of a worker does: runs its job and hands over the result. */
+export async function serveJob(run: (job: unknown) => JobResult | Promise<JobResult>): Promise<void> {
   const { job, port, signal } = workerData as JobData;
   Atomics.store(signal, 0, AT_WORK);
   Atomics.notify(signal, 0);
   let state = FAILED;
   try {
-    const { value, transfer } = run(job);
+    const { value, transfer } = await run(job);
     port.postMessage(value, [...new Set(transfer)]);
     state = DONE;
   } finally {

@@ -14,6 +14,7 @@ import { foreach } from "./foreach.ts";
 import { down, frame, up } from "./frame.ts";
 import { ftrace } from "./ftrace.ts";
 import { fuser } from "./fuser.ts";
+import { gcore } from "./gcore.ts";
 import { gdb } from "./gdb.ts";
 import { help } from "./help.ts";
 import { info } from "./info.ts";
@@ -31,6 +32,7 @@ import { ps } from "./ps.ts";
 import { ptob } from "./ptob.ts";
 import { ptov } from "./ptov.ts";
 import { ptype } from "./ptype.ts";
+import { rcu } from "./rcu.ts";
 import { rd } from "./rd.ts";
 import { repeat } from "./repeat.ts";
 import { runq } from "./runq.ts";
@@ -74,6 +76,7 @@ const COMMANDS: readonly Command[] = [
   ps,
   ptob,
   ptov,
+  rcu,
   rd,
   search,
   runq,
@@ -90,6 +93,7 @@ const COMMANDS: readonly Command[] = [
   vtop,
   files,
   fuser,
+  gcore,
   mount,
   vm,
   whatis,

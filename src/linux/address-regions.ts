@@ -72,6 +72,11 @@ export class AddressRegions {
     return { region: "unknown" };
   }
 
+  /** The kernel's image; undefined when it has no symbols that tell. */
+  get image(): { readonly start: VirtualAddress; readonly end: VirtualAddress } | undefined {
+    return imageBounds(this.#kernel);
+  }
+
   /** The physical address behind one of the linear map, whether or not there is memory; undefined elsewhere. */
   linearPhysical(address: bigint): bigint | undefined {
     const linear = this.#kernel.arch.linearOffset;
