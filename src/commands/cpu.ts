@@ -1,7 +1,6 @@
 /** `cpu`: one row a CPU: who runs, for how long, what it may not do, what waits for it. */
 import type { RegisterSet } from "../arch/registers.ts";
 import { hex16, type VirtualAddress } from "../bytes/address.ts";
-import { InquestError } from "../bytes/errors.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import { cpuMasks } from "../linux/cpu.ts";
 import { attempt } from "../linux/gather.ts";
@@ -13,8 +12,8 @@ import { taskAt } from "../linux/task.ts";
 import { lastArrival } from "../linux/task-times.ts";
 import { machineTime } from "../linux/timekeeping.ts";
 import { cpuRegisters } from "../stack/cpu-registers.ts";
-import { unwindTask } from "../stack/unwind.ts";
 import { defineCommand, type Session } from "./command.ts";
+import { interruptedFrame } from "./support/code-place.ts";
 import { parseCpuList } from "./support/cpu-list.ts";
 import { type TaskReference, taskReference } from "./support/task-reference.ts";
 
@@ -171,17 +170,10 @@ function places(
   return { ...(stop === undefined ? {} : { stop }), ...(interrupted === undefined ? {} : { interrupted }) };
 }
 
-/** The kernel code that was interrupted, or user mode when the stack begins there with an interrupt. */
+/** The kernel code that was interrupted. */
 function outermost(kernel: Kernel, task: VirtualAddress): CpuPlace | undefined {
-  try {
-    const stack = unwindTask(kernel, task);
-    const kernelFrames = stack.frames.flatMap(({ exception }) => (exception !== undefined && !exception.user ? [exception] : []));
-    const last = kernelFrames.at(-1);
-    return last === undefined ? undefined : placeOf(kernel, last.registers, false);
-  } catch (error) {
-    if (!(error instanceof InquestError)) throw error;
-    return undefined;
-  }
+  const exception = interruptedFrame(kernel, task)?.exception;
+  return exception === undefined ? undefined : placeOf(kernel, exception.registers, false);
 }
 
 /** The interrupt flag: RFLAGS.IF (bit 9), PSTATE.I (bit 7, set when masked). */
