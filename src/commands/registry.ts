@@ -48,6 +48,7 @@ import { tree } from "./tree.ts";
 import { vm } from "./vm.ts";
 import { vtop } from "./vtop.ts";
 import { whatis } from "./whatis.ts";
+import { wq } from "./wq.ts";
 import { x } from "./x.ts";
 
 /** In any order; help sorts them. One a line, so that additions do not collide. */
@@ -107,6 +108,7 @@ const COMMANDS: readonly Command[] = [
   ptype,
   tree,
   up,
+  wq,
   x,
 ];
 
