@@ -17,12 +17,15 @@ const OFFSETS: Readonly<Record<string, readonly bigint[]>> = {
   aarch64: [0xdfff800000000000n, 0xdfffc00000000000n, 0xdffffe0000000000n, 0xdfffffc000000000n, 0xdffffff800000000n],
 };
 
+/** The shadow byte of an address; undefined without generic KASAN or where it cannot be read. */
+export function kasanShadow(kernel: Kernel, address: VirtualAddress): number | undefined {
+  const offset = kernel.memo(kasanShadow, () => shadowOffset(kernel));
+  return offset === undefined ? undefined : kernel.memory.tryBytes(virtual(offset + (address >> 3n)), 1)?.[0];
+}
+
 /** True when KASAN says that the object's memory was freed; undefined without generic KASAN or where its shadow cannot be read. */
 export function kasanFreed(kernel: Kernel, object: VirtualAddress): boolean | undefined {
-  const offset = kernel.memo(kasanFreed, () => shadowOffset(kernel));
-  if (offset === undefined) return undefined;
-  const address = virtual(offset + (object >> 3n));
-  const byte = kernel.memory.tryBytes(address, 1)?.[0];
+  const byte = kasanShadow(kernel, object);
   return byte === undefined ? undefined : FREED.includes(byte);
 }
 

@@ -76,6 +76,13 @@ export function readSlabCache(kernel: Kernel, address: VirtualAddress): SlabCach
 
 /** Whether a cache was made with SLAB_RED_ZONE, SLAB_POISON or SLAB_STORE_USER. */
 export function hasSlabFlag(kernel: Kernel, { flags }: Pick<SlabCache, "flags">, flag: keyof typeof OLD_FLAGS): boolean {
-  const bit = kernel.types.constant(`_SLAB_${flag}`);
-  return (flags & (bit === undefined ? OLD_FLAGS[flag] : 1n << bit)) !== 0n;
+  return (flags & kernel.memo(hasSlabFlag, () => flagMasks(kernel))[flag]) !== 0n;
+}
+
+function flagMasks(kernel: Kernel): Readonly<Record<keyof typeof OLD_FLAGS, bigint>> {
+  const mask = (flag: keyof typeof OLD_FLAGS): bigint => {
+    const bit = kernel.types.constant(`_SLAB_${flag}`);
+    return bit === undefined ? OLD_FLAGS[flag] : 1n << bit;
+  };
+  return { RED_ZONE: mask("RED_ZONE"), POISON: mask("POISON"), STORE_USER: mask("STORE_USER") };
 }

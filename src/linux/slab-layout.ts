@@ -26,7 +26,7 @@ export interface CacheFields {
 /** struct slab, or the part of struct page that was it before 5.17. */
 export interface SlabFields {
   readonly freelist: Field;
-  /** slab_list since 5.2 (16cb0ec75b34), before lru. */
+  /** slab_list since 5.2, before lru. */
   readonly list: Field;
   readonly cache: Field;
 }
@@ -92,7 +92,7 @@ export interface SlabAllocatorLayout {
   /** Before 3.13: struct slab apart from the page, index of its first free object, and its size: the chain lies behind it. */
   readonly chained: { readonly free: Field; readonly size: number } | undefined;
   readonly cpu: {
-    /** __percpu pointer cpu_cache since 4.0 (bf0dea23a9c0), before an array of pointers. */
+    /** __percpu pointer cpu_cache since 3.18 (bf0dea23a9c0), before an array of pointers. */
     readonly pointer: Field;
     readonly perCpu: boolean;
     readonly avail: Field;
@@ -237,7 +237,7 @@ function slabAllocatorLayout(kernel: Kernel, struct: Struct, slab: Struct, own: 
   const { types } = kernel;
   const common = cacheFields(struct);
   const shared = slabFields(slab, own);
-  // kmem_cache_node was kmem_list3 until 3.10 (ce8eb6c424c7).
+  // kmem_cache_node was kmem_list3 before 3.10 (ce8eb6c424c7).
   const nodeStruct = types.tryStruct("kmem_cache_node") ?? types.tryStruct("kmem_list3");
   const array = types.tryStruct("array_cache");
   const old = slab.has("s_mem") ? undefined : own;
@@ -321,7 +321,7 @@ export function cacheNodes(kernel: Kernel, layout: SlabLayout, cache: VirtualAdd
     return found;
   }
   if (old === undefined) return [];
-  // SLAB kept a pointer to the array for a while (nodelists, 3.2 – 3.18).
+  // SLAB kept a pointer to the array for a while (nodelists).
   const inside = strip(old.type).kind === "array";
   const first = inside ? old.address(cache) : old.pointer(cache);
   const barn = kernel.types.tryStruct("kmem_cache_node")?.tryField("barn");

@@ -20,8 +20,10 @@ import type { Field } from "../kernel/field.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import type { Struct } from "../kernel/types.ts";
 import { inKfencePool, kfenceObject } from "./kfence.ts";
+import { memorySections, sectionSizeBits } from "./mem-section.ts";
 import { PageMap } from "./page.ts";
 import { readSlabCache, type SlabCache } from "./slab-cache.ts";
+import { unlessBroken } from "./until-broken.ts";
 
 /** The object that an address lies in. */
 export interface SlabObject {
@@ -114,14 +116,20 @@ export class Slabs {
     return { ...identity, object, index, offset: distance(plain, object), objectSize: cache.objectSize };
   }
 
+  /** struct page of a frame; undefined where its section has none. */
+  pageOf(pfn: Pfn): VirtualAddress | undefined {
+    return this.#map.pageOf(pfn);
+  }
+
   /** Every slab of the machine, by its head pages in ascending order. @param tick told the frame that was reached, now and then */
   *all(tick?: (pfn: Pfn, total: number) => void): Generator<SlabPage> {
     const { maxPfn } = this.#map;
-    for (let pfn = 0; pfn < maxPfn; ) {
-      if (pfn % TICK === 0) tick?.(pfn, maxPfn);
-      const slab = this.#slabOfPfn(pfn);
-      if (slab !== undefined && slab.pfn === pfn) yield slab;
-      pfn++;
+    for (const [first, end] of framesWithPages(this.#kernel, maxPfn)) {
+      for (let pfn = first; pfn < end; pfn++) {
+        if (pfn % TICK === 0) tick?.(pfn, maxPfn);
+        const slab = this.#slabOfPfn(pfn);
+        if (slab !== undefined && slab.pfn === pfn) yield slab;
+      }
     }
   }
 
@@ -174,6 +182,19 @@ export class Slabs {
     if (this.#caches.size < MAX_CACHES) this.#caches.set(address, cache);
     return cache;
   }
+}
+
+/** Ranges of frames that have page structures: those of the memory sections, else all. */
+function framesWithPages(kernel: Kernel, maxPfn: Pfn): readonly (readonly [first: Pfn, end: Pfn])[] {
+  const perSection = 2 ** (sectionSizeBits(kernel) - kernel.arch.pageShift);
+  const found: (readonly [Pfn, Pfn])[] = [];
+  unlessBroken(
+    () => {
+      for (const { startPfn } of memorySections(kernel, () => undefined)) found.push([startPfn, Math.min(startPfn + perSection, maxPfn)]);
+    },
+    () => undefined,
+  );
+  return found.length > 0 ? found : [[0, maxPfn]];
 }
 
 /** How the objects of a slab are found. */
