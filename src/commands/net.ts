@@ -5,6 +5,7 @@ import type { ParsedArguments } from "./arguments.ts";
 import { type Command, defineCommand, type Layout, type Session } from "./command.ts";
 import { interfaces } from "./net/interfaces.ts";
 import { neighbourTables } from "./net/neighbours.ts";
+import { capture, packets } from "./net/packets.ts";
 import { sockets } from "./net/sockets.ts";
 import { ofTask } from "./net/task-sockets.ts";
 import type { NetView } from "./net/view.ts";
@@ -16,6 +17,8 @@ const VIEWS: readonly NetView[] = [
   neighbourTables,
   ofTask,
   sockets,
+  packets,
+  capture,
   interfaces,
 ];
 
