@@ -83,12 +83,15 @@ export { Search, type SearchHit, type SearchOptions } from "./library/search.ts"
 export type { Frame, FrameVariable, Stack, StackOptions } from "./library/stack.ts";
 export { Task } from "./library/task.ts";
 export { type IndexedValue, Value } from "./library/value.ts";
+export type { ObjectState } from "./linux/address-identity.ts";
+export type { AllocationTrack } from "./linux/allocation-track.ts";
 export type { LogRecord } from "./linux/log-record.ts";
 export type { PhysicalMap, PhysicalRange } from "./linux/memory-map.ts";
 export { type ModuleDebug, type ModuleDebugOptions, moduleDebug } from "./linux/module-debug.ts";
 export { panicTask } from "./linux/panic-task.ts";
 export { readLog } from "./linux/printk.ts";
 export type { SlabObject } from "./linux/slab.ts";
+export type { ObjectTracks } from "./linux/slab-owners.ts";
 export { type Task as EngineTask, taskTable } from "./linux/task.ts";
 export type { Certainty, FoundBy, FrameKind, StackKind } from "./stack/frame.ts";
 export type { VariableState } from "./stack/frame-variables.ts";

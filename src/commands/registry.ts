@@ -38,6 +38,7 @@ import { repeat } from "./repeat.ts";
 import { runq } from "./runq.ts";
 import { search } from "./search.ts";
 import { set } from "./set.ts";
+import { slab } from "./slab.ts";
 import { star, struct, union } from "./struct.ts";
 import { swap } from "./swap.ts";
 import { sym } from "./sym.ts";
@@ -83,6 +84,7 @@ const COMMANDS: readonly Command[] = [
   runq,
   repeat,
   set,
+  slab,
   star,
   struct,
   swap,

@@ -15,7 +15,7 @@ import { SlabAllocatorCache } from "./slab-allocator.ts";
 import type { SlabCache } from "./slab-cache.ts";
 import { slabCacheParts, slabObjectState, slabStates } from "./slab-state.ts";
 import { hasSlabTracks, slabTrack } from "./slab-tracks.ts";
-import { SlubCache } from "./slub.ts";
+import type { SlubCache } from "./slub.ts";
 import type { StackAddresses } from "./stack-depot.ts";
 
 /** What is remembered of one object. */

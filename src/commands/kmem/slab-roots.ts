@@ -23,9 +23,7 @@ export const slabRoots = defineView<SlabRoots>({
   run({ kernel }, args) {
     const found = rootSlabCaches(kernel);
     if (found === undefined)
-      throw new UnsupportedError(
-        "kmem -r: this kernel has no root slab caches (slab_root_caches, 4.11 to 5.8): all are roots, see kmem -s",
-      );
+      throw new UnsupportedError("-r: this kernel has no root slab caches (slab_root_caches, 4.11 to 5.8): all are roots, see kmem -s");
     const { list, caches, ignored } = selectSlabs(kernel, args, "-r");
     const wanted = new Set(caches.map(({ address }: SlabCache) => address));
     const roots = found.roots.filter(({ root }) => args.operands[0] === undefined || list || wanted.has(root.address));

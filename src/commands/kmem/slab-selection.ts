@@ -27,13 +27,13 @@ export interface SlabSelection {
 /** Throws UnsupportedError where the allocator is not known, LookupError for a cache or object that does not exist. */
 export function selectSlabs(kernel: Kernel, args: ParsedArguments, option: string): SlabSelection {
   const layout = slabLayout(kernel);
-  if (typeof layout === "string") throw new UnsupportedError(`kmem ${option}: ${layout}`);
+  if (typeof layout === "string") throw new UnsupportedError(`${option}: ${layout}`);
   const [operand, more] = args.operands;
-  if (more !== undefined) throw new UsageError(`kmem ${option}: one slab cache or address at a time`);
+  if (more !== undefined) throw new UsageError(`${option}: one slab cache or address at a time`);
   const ignored = new Set(args.values("-I").flatMap((names) => names.split(",")));
   const { caches, problems } = slabCaches(kernel);
   if (operand === undefined || operand === "list") {
-    if (caches.length === 0) throw new UnsupportedError(`kmem ${option}: ${problems[0] ?? "the kernel's list of slab caches is empty"}`);
+    if (caches.length === 0) throw new UnsupportedError(`${option}: ${problems[0] ?? "the kernel's list of slab caches is empty"}`);
     return { list: operand === "list", caches, ignored, at: undefined, problems };
   }
   const named = caches.filter(({ name }) => name === operand);

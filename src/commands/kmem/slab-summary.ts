@@ -45,6 +45,7 @@ export const slabSummary = defineView<SlabSummary>({
     if (slab !== undefined) yield* slabLines(slab);
     for (const problem of problems) yield `kmem: ${problem}`;
   },
+  api: (_, args) => (args.operands.length > 0 || args.has("-I") ? undefined : "return { caches: kernel.slabCaches() };"),
 });
 
 function* rows(session: Session, caches: readonly SlabCache[], ignored: ReadonlySet<string>): Generator<SlabCacheRow | IgnoredCache> {
