@@ -29,6 +29,7 @@ import { mount } from "./mount.ts";
 import { net } from "./net.ts";
 import { output, p, print } from "./p.ts";
 import { ps } from "./ps.ts";
+import { pte } from "./pte.ts";
 import { ptob } from "./ptob.ts";
 import { ptov } from "./ptov.ts";
 import { ptype } from "./ptype.ts";
@@ -36,8 +37,10 @@ import { rcu } from "./rcu.ts";
 import { rd } from "./rd.ts";
 import { repeat } from "./repeat.ts";
 import { runq } from "./runq.ts";
+import { rustfilt } from "./rustfilt.ts";
 import { search } from "./search.ts";
 import { set } from "./set.ts";
+import { sig } from "./sig.ts";
 import { slab } from "./slab.ts";
 import { star, struct, union } from "./struct.ts";
 import { swap } from "./swap.ts";
@@ -50,6 +53,7 @@ import { vm } from "./vm.ts";
 import { vtop } from "./vtop.ts";
 import { whatis } from "./whatis.ts";
 import { wq } from "./wq.ts";
+import { wr } from "./wr.ts";
 import { x } from "./x.ts";
 
 /** In any order; help sorts them. One a line, so that additions do not collide. */
@@ -81,10 +85,14 @@ const COMMANDS: readonly Command[] = [
   rcu,
   rd,
   search,
+  wr,
+  rustfilt,
+  pte,
   runq,
   repeat,
   set,
   slab,
+  sig,
   star,
   struct,
   swap,

@@ -5,6 +5,9 @@ import type { Kernel } from "../../src/kernel/kernel.ts";
 import { directories, filePath, openFiles } from "../../src/linux/file.ts";
 import { mountTable } from "../../src/linux/mount.ts";
 import { type Task, taskTable } from "../../src/linux/task.ts";
+import { vmas } from "../../src/linux/vma.ts";
+import { vmaFlags } from "../../src/linux/vma-flags.ts";
+import { vmaName } from "../../src/linux/vma-name.ts";
 
 /** User processes that the guest recorded and that lived on unchanged: the recorder itself (pid 1) went on running. */
 function recorded(kernel: Kernel, truth: Truth): readonly Task[] {
@@ -30,6 +33,25 @@ export function checkOpenFiles(kernel: Kernel, truth: Truth): number {
     const ours = [...openFiles(kernel, task.address, notes)];
     expect(notes).toEqual([]);
     expect([task.comm, ...ours.map(({ fd, path }) => `${fd} ${path}`).sort()]).toEqual([task.comm, ...said]);
+    count += said.length;
+  }
+  return count;
+}
+
+/** Every mapping of every process: range, permissions, offset in the file, path or name. Returns how many were compared. */
+export function checkMaps(kernel: Kernel, truth: Truth): number {
+  const flags = new Map(vmaFlags(kernel).map(({ name, mask }) => [name, mask]));
+  let count = 0;
+  for (const task of recorded(kernel, truth)) {
+    const said = truth.mappings(task.pid).filter(({ path }) => path !== "[vsyscall]");
+    if (said.length === 0) continue;
+    const ours = [...vmas(kernel, task.mm)].map((vma) => {
+      const has = (name: string) => (vma.flags & (flags.get(name) ?? 0n)) !== 0n;
+      const permissions = `${has("READ") ? "r" : "-"}${has("WRITE") ? "w" : "-"}${has("EXEC") ? "x" : "-"}${has("MAYSHARE") ? "s" : "p"}`;
+      const offset = vma.file === 0n ? 0n : vma.pageOffset << BigInt(kernel.arch.pageShift);
+      return { start: vma.start, end: vma.end, permissions, offset, path: vmaName(kernel, task.mm, vma) ?? "" };
+    });
+    expect([task.comm, ...ours]).toEqual([task.comm, ...said]);
     count += said.length;
   }
   return count;
