@@ -106,14 +106,15 @@ const STATES: ReadonlyMap<number, string> = new Map([
   [32, "CANCEL_OFFLINE"],
 ]);
 
-/** Blocks, ascending. Throws LookupError when this dump does not name them, UnsupportedError before 5.8. */
+/** Blocks, ascending; none without memory hotplug. Throws LookupError when this dump does not name them, as before 5.8. */
 export function memoryBlocks(kernel: Kernel, broken: (error: InquestError) => void): readonly MemoryBlock[] {
-  const table = kernel.address("memory_blocks");
   const struct = kernel.types.tryStruct("memory_block");
+  // The type goes with CONFIG_MEMORY_HOTPLUG.
+  if (struct?.tryField("start_section_nr") === undefined) return [];
+  const table = kernel.address("memory_blocks");
   const head = kernel.types.tryStruct("xarray")?.field("xa_head");
   const layout = xarrayLayout(kernel.types);
-  if (struct === undefined || head === undefined || layout === undefined)
-    throw new UnsupportedError("memory blocks: the kernel has none, or keeps them on its bus (before 5.8)");
+  if (head === undefined || layout === undefined) throw new UnsupportedError("memory blocks are not listed: there is no xarray type");
   const start = struct.field("start_section_nr");
   const state = struct.field("state");
   const stateType = strip(state.type);

@@ -5,12 +5,16 @@
 import { spawnSync } from "node:child_process";
 import { cacheDir } from "../../lab/paths.ts";
 import { type Peers, runPeer } from "../../lab/peers.ts";
+import { physical, virtual } from "../../src/bytes/address.ts";
 import type { Kernel } from "../../src/kernel/kernel.ts";
+import { freeAreas, freeBlocks } from "../../src/linux/buddy.ts";
 import { fileDescriptors, filePlace } from "../../src/linux/file.ts";
 import { mountTable } from "../../src/linux/mount.ts";
 import { PageMap } from "../../src/linux/page.ts";
 import { taskTable } from "../../src/linux/task.ts";
 import { findVma } from "../../src/linux/vma.ts";
+import { vmallocAreas } from "../../src/linux/vmalloc.ts";
+import { memoryNodes } from "../../src/linux/zone.ts";
 import { unwindTask } from "../../src/stack/unwind.ts";
 
 const MARK = "=====line";
@@ -30,7 +34,20 @@ export function fillPlaces(kernel: Kernel): (line: string) => string {
   const module = kernel.modules.find((candidate) => candidate.name === "lab_fault");
   const program = filePlace(kernel, kernel.types.struct("mm_struct").field("exe_file").pointer(mm));
   const mounts = mountTable(kernel, cat.address).mounts;
+  const zone = memoryNodes(kernel).nodes[0]?.zones[0];
+  const list =
+    zone === undefined
+      ? undefined
+      : freeAreas(kernel, zone)
+          .at(-1)
+          ?.lists.find((each) => [...freeBlocks(kernel, each)].length > 0);
+  const block = list === undefined ? 0n : ([...freeBlocks(kernel, list)][0] ?? 0n);
+  const blockFrame = BigInt(PageMap.of(kernel)?.pfnOf(virtual(block)) ?? 0) * BigInt(kernel.arch.pageSize);
   const known = new Map<string, bigint | string>([
+    ["free.page", block],
+    ["free.physical", blockFrame],
+    ["free.linear", kernel.arch.toLinear(physical(blockFrame)) ?? 0n],
+    ["vmalloc", vmallocAreas(kernel).busy[0]?.start ?? 0n],
     ["cat", cat.address],
     ["cat.pid", String(cat.pid)],
     ["cat.tasks", struct.field("tasks").address(cat.address)],

@@ -189,8 +189,9 @@ function listRow(kernel: Kernel, list: FreeList, everyBlock: boolean): ListRow {
   };
 }
 
-function findOperand(kernel: Kernel, operand: string, isPhysical: boolean, note: (text: string) => void): FreeOperand {
-  const { pfn, reason } = operandFrame(kernel, operand, isPhysical);
+function findOperand(kernel: Kernel, text: string, isPhysical: boolean, note: (text: string) => void): FreeOperand {
+  const { pfn, reason, address } = operandFrame(kernel, text, isPhysical);
+  const operand = address.toString(16);
   if (pfn === undefined) return { operand, reason: reason ?? "it names no page" };
   const found = freePlaceOf(kernel, pfn, ({ message }) => note(message));
   if (found === undefined) return { operand, reason: "its page is not free" };

@@ -12,6 +12,8 @@ import { PageMap } from "../../linux/page.ts";
 import { parseAddress, parseHex } from "../support/numbers.ts";
 
 export interface PhysicalOperand {
+  /** As it was given. */
+  readonly address: bigint;
   /** Absent for a physical address. */
   readonly virtual?: VirtualAddress;
   /** Absent for a virtual address that is not mapped. */
@@ -23,17 +25,19 @@ export interface PhysicalOperand {
 /** @param isPhysical with -P. Throws UsageError for what is no address. */
 export function operandPhysical(kernel: Kernel, text: string, isPhysical: boolean): PhysicalOperand {
   const value = isPhysical ? parseHex(text) : parseAddress(kernel, text);
-  if (isPhysical || !kernel.arch.isKernelAddress(value)) return { physical: physical(value) };
+  if (isPhysical || !kernel.arch.isKernelAddress(value)) return { address: value, physical: physical(value) };
   const address = kernel.arch.stripPointer(virtual(value));
   try {
-    return { virtual: address, physical: kernel.memory.translate(address) };
+    return { address: value, virtual: address, physical: kernel.memory.translate(address) };
   } catch (error) {
-    if (error instanceof InquestError) return { virtual: address, reason: error.message };
+    if (error instanceof InquestError) return { address: value, virtual: address, reason: error.message };
     throw error;
   }
 }
 
 export interface FrameOperand {
+  /** As it was given. */
+  readonly address: bigint;
   readonly pfn?: number;
   /** Why it names no frame. */
   readonly reason?: string;
@@ -44,9 +48,9 @@ export function operandFrame(kernel: Kernel, text: string, isPhysical: boolean):
   const found = operandPhysical(kernel, text, isPhysical);
   const map = PageMap.of(kernel);
   const described = found.virtual === undefined ? undefined : frameOfPage(map, found.virtual);
-  if (described !== undefined) return { pfn: described };
-  if (found.physical === undefined) return { reason: found.reason ?? "it is not mapped" };
-  return { pfn: pageNumber(found.physical, kernel.arch.pageShift) };
+  if (described !== undefined) return { address: found.address, pfn: described };
+  if (found.physical === undefined) return { address: found.address, reason: found.reason ?? "it is not mapped" };
+  return { address: found.address, pfn: pageNumber(found.physical, kernel.arch.pageShift) };
 }
 
 /** Frame of the page structure that an address lies in. */

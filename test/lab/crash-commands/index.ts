@@ -1,9 +1,11 @@
 /** The tables of crash-commands.test.ts, one a subject; a new one is one import and one entry. */
 import type { CompatLine } from "../crash-compat-difference.ts";
 import { MACHINE } from "./machine.ts";
+import { MEMORY } from "./memory.ts";
 import { PROCESSES } from "./processes.ts";
 
 export const COMMAND_TABLES: Readonly<Record<string, readonly CompatLine[]>> = {
   machine: MACHINE,
+  memory: MEMORY,
   processes: PROCESSES,
 };
