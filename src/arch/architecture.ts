@@ -53,6 +53,10 @@ export interface Architecture {
   pageTables(root: PhysicalAddress): PageTables;
   /** Names of the flag bits that are set in a leaf entry, crash's words: PRESENT, RW, USER, … */
   entryFlags(entry: bigint): readonly string[];
+  /** Physical page that a leaf entry names. */
+  entryFrame(entry: bigint): PhysicalAddress;
+  /** True when the entry maps a page: it is present, or kept from user mode only (PROT_NONE). */
+  entryPresent(entry: bigint): boolean;
   /** Makes an address canonical: removes pointer authentication codes and tags (arm64); the identity on x86-64. */
   stripPointer(address: bigint): VirtualAddress;
   /** True for addresses in the kernel half. */

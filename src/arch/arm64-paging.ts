@@ -50,11 +50,7 @@ export class Arm64PageTables implements PageTables {
   }
 
   #output(descriptor: bigint, shift: bigint): bigint {
-    const { pageShift, lpa2 } = this.#regime;
-    const low = (1n << shift) - 1n;
-    if (pageShift === 16) return ((descriptor & 0x0000_ffff_ffff_0000n) | ((descriptor & 0xf000n) << 36n)) & ~low;
-    if (lpa2) return ((descriptor & 0x0003_ffff_ffff_f000n) | ((descriptor & 0x300n) << 42n)) & ~low;
-    return descriptor & 0x0000_ffff_ffff_f000n & ~low;
+    return arm64Output(this.#regime, descriptor, shift);
   }
 
   /** Address of a next-level table: as #output, but a table is only page aligned. */
@@ -117,6 +113,19 @@ export class Arm64PageTables implements PageTables {
     }
     return "no PTE entry";
   }
+}
+
+/** Output address of a descriptor whose range is 2^shift bytes. */
+export function arm64Output({ pageShift, lpa2 }: Arm64Regime, descriptor: bigint, shift: bigint): bigint {
+  const low = (1n << shift) - 1n;
+  if (pageShift === 16) return ((descriptor & 0x0000_ffff_ffff_0000n) | ((descriptor & 0xf000n) << 36n)) & ~low;
+  if (lpa2) return ((descriptor & 0x0003_ffff_ffff_f000n) | ((descriptor & 0x300n) << 42n)) & ~low;
+  return descriptor & 0x0000_ffff_ffff_f000n & ~low;
+}
+
+/** True for a descriptor that maps a page: valid, or invalid with the bit that marks it as present. */
+export function arm64EntryPresent(entry: bigint): boolean {
+  return (entry & 1n) === 1n || ((entry & 2n) !== 0n && (entry & PRESENT_INVALID) !== 0n);
 }
 
 /** The kernel folds levels from below the PGD: two levels are PGD and PTE, three PGD, PMD, PTE, … */

@@ -11,7 +11,7 @@ import { FaultError, FormatError } from "../bytes/errors.ts";
 import type { PhysicalMemory } from "../dump/physical-memory.ts";
 import type { VmcoreInfo } from "../dump/vmcoreinfo.ts";
 import type { Architecture, PageTables } from "./architecture.ts";
-import { Arm64PageTables, type Arm64Regime, arm64EntryFlags } from "./arm64-paging.ts";
+import { Arm64PageTables, type Arm64Regime, arm64EntryFlags, arm64EntryPresent, arm64Output } from "./arm64-paging.ts";
 
 export interface Arm64Setup {
   /** Physical address of swapper_pg_dir. */
@@ -133,6 +133,14 @@ export class Arm64 implements Architecture {
 
   entryFlags(entry: bigint): readonly string[] {
     return arm64EntryFlags(entry);
+  }
+
+  entryFrame(entry: bigint): PhysicalAddress {
+    return physical(arm64Output(this.setup.regime, entry, BigInt(this.pageShift)));
+  }
+
+  entryPresent(entry: bigint): boolean {
+    return arm64EntryPresent(entry);
   }
 
   /** Bits above the address are set or cleared after bit 55, which the tag (TBI) and the authentication code leave alone. */

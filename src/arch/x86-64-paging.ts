@@ -20,8 +20,13 @@ const FRAME = 0x000f_ffff_ffff_f000n;
 const LEVELS_5 = ["PGD", "P4D", "PUD", "PMD", "PTE"] as const;
 const LEVELS_4 = ["PGD", "PUD", "PMD", "PTE"] as const;
 
+/** True for an entry that maps a page. */
+export function x86EntryPresent(entry: bigint): boolean {
+  return (entry & (PRESENT | PROTNONE)) !== 0n;
+}
+
 /** Frame bits of an entry. Of a PROT_NONE entry the kernel stores the frame inverted, against L1TF (pgtable-invert.h, 4.19). */
-function frameOf(entry: bigint, encryptionMask: bigint): bigint {
+export function frameOf(entry: bigint, encryptionMask: bigint): bigint {
   const value = (entry & PRESENT) === 0n ? BigInt.asUintN(64, ~entry) : entry;
   return BigInt.asUintN(64, value & FRAME & ~encryptionMask);
 }

@@ -10,7 +10,7 @@ import { FaultError, FormatError } from "../bytes/errors.ts";
 import type { PhysicalMemory } from "../dump/physical-memory.ts";
 import type { VmcoreInfo } from "../dump/vmcoreinfo.ts";
 import type { Architecture, PageTables } from "./architecture.ts";
-import { X86PageTables, x86EntryFlags } from "./x86-64-paging.ts";
+import { frameOf, X86PageTables, x86EntryFlags, x86EntryPresent } from "./x86-64-paging.ts";
 
 /** __START_KERNEL_map: the kernel image is mapped in the top 2 GiB. */
 export const START_KERNEL_MAP = 0xffff_ffff_8000_0000n;
@@ -109,6 +109,14 @@ export class X86_64 implements Architecture {
 
   entryFlags(entry: bigint): readonly string[] {
     return x86EntryFlags(entry);
+  }
+
+  entryFrame(entry: bigint): PhysicalAddress {
+    return physical(frameOf(entry, this.setup.encryptionMask));
+  }
+
+  entryPresent(entry: bigint): boolean {
+    return x86EntryPresent(entry);
   }
 
   stripPointer(address: bigint): VirtualAddress {

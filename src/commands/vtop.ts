@@ -14,6 +14,7 @@ import { vtopApi } from "./api/memory.ts";
 import { defineCommand, type Session } from "./command.ts";
 import { parseHex } from "./support/numbers.ts";
 import { fileText, swapText } from "./support/page-place-text.ts";
+import { centre, mappedEntry, swappedEntry } from "./support/pte-text.ts";
 import { taskOperand } from "./support/task-operand.ts";
 import { VMA_HEADER, type VmaRow, vmaText } from "./support/vma-text.ts";
 
@@ -206,7 +207,8 @@ function* vtopText(machine: string, vtop: Vtop): Iterable<string> {
   if (vtop.page !== undefined) yield `  PAGE: ${vtop.page.start.toString(16)}${pageSizeText(vtop.page.size)}`;
   yield "";
   if (vtop.entry !== undefined && vtop.page !== undefined) {
-    yield* entryText(vtop.entry.value, vtop.page.start, vtop.entry.flags);
+    const { value, flags } = vtop.entry;
+    yield* mappedEntry(value, vtop.page.start, flags.length === 0 ? "no flags" : flags.join("|"));
     yield "";
   }
   if (vtop.mapping !== undefined) {
@@ -242,15 +244,6 @@ function pageSizeText(bytes: number): string {
   return unit === undefined ? "" : `  (${bytes / unit[0]}${unit[1]})`;
 }
 
-function* entryText(value: bigint, page: bigint, flags: readonly string[]): Iterable<string> {
-  const entry = value.toString(16);
-  const at = page.toString(16);
-  const width = Math.max(entry.length, 3);
-  const wide = Math.max(at.length, 8);
-  yield `${centre("PTE", width)}  ${centre("PHYSICAL", wide)}  FLAGS`;
-  yield `${entry.padStart(width)}  ${centre(at, wide, Math.ceil)}  (${flags.length === 0 ? "no flags" : flags.join("|")})`;
-}
-
 /** The row of a struct page as crash shows it. */
 export function* pageText(page: PageInfo): Iterable<string> {
   const at = page.physical.toString(16);
@@ -259,10 +252,4 @@ export function* pageText(page: PageInfo): Iterable<string> {
   const mapping = page.mapping.toString(16).padStart(16);
   const index = page.index.toString(16).padStart(8);
   yield `${hex16(page.page)} ${at.padStart(wide)} ${mapping} ${index} ${String(page.count).padStart(2)} ${page.flags.toString(16)} ${page.flagNames.join(",")}`.trimEnd();
-}
-
-/** @param half where the odd blank goes: left of values, right of headings, as in crash */
-function centre(text: string, width: number, half: (blanks: number) => number = Math.floor): string {
-  const left = half((width - text.length) / 2);
-  return text.padStart(left + text.length).padEnd(width);
 }

@@ -11,13 +11,18 @@ function kernel(machine: string, areas: number, enums: EnumTable = {}): PagedKer
 }
 
 it("reads x86-64 entries: type on top, offset inverted", () => {
-  const entry = BigInt.asUintN(64, (1n << 59n) | (BigInt.asUintN(45, ~0x12345n) << 14n));
+  const entry = BigInt.asUintN(64, (1n << 59n) | (BigInt.asUintN(50, ~0x12345n) << 9n));
   expect(swapEntry(kernel("x86_64", 2).kernel, entry)).toMatchObject({ type: 1, offset: 0x12345n, marker: undefined });
   expect(swapEntry(kernel("x86_64", 2).kernel, 0n)).toBeUndefined();
 });
 
+it("reads the entries that a guest's pagemap called swap:0:1 and swap:1:512 (6.1, flags of the entry in the low bits)", () => {
+  expect(swapEntry(kernel("x86_64", 2).kernel, 0x07ff_ffff_ffff_fc0an)).toMatchObject({ type: 0, offset: 1n });
+  expect(swapEntry(kernel("x86_64", 2).kernel, 0x0fff_ffff_fffb_fe0an)).toMatchObject({ type: 1, offset: 512n });
+});
+
 it.each([
-  ["today's", (type: bigint, slot: bigint) => (type << 59n) | (BigInt.asUintN(45, ~slot) << 14n)],
+  ["today's", (type: bigint, slot: bigint) => (type << 59n) | (BigInt.asUintN(50, ~slot) << 9n)],
   ["4.8 to 4.17", (type: bigint, slot: bigint) => (slot << 14n) | (type << 9n)],
   ["3.10", (type: bigint, slot: bigint) => (slot << 9n) | (type << 1n)],
 ] as const)("takes the form of x86-64 entries that names a slot of an area: %s", (_name, encode) => {
@@ -34,7 +39,7 @@ it.each([
 });
 
 it("says when an entry is no place in a swap area", () => {
-  const migration = BigInt.asUintN(64, (30n << 59n) | (BigInt.asUintN(45, ~7n) << 14n));
+  const migration = BigInt.asUintN(64, (30n << 59n) | (BigInt.asUintN(50, ~7n) << 9n));
   expect(swapEntry(kernel("x86_64", 1).kernel, migration)).toMatchObject({ type: 30, offset: 7n, path: undefined });
   expect(swapEntry(kernel("x86_64", 1).kernel, migration)?.marker).toMatch(/no swap area/);
 });

@@ -2,7 +2,7 @@
  * What a page-table entry says that maps nothing: a place in a swap area, a page on the move, or nothing at all.
  * Source: arch/x86/include/asm/pgtable_64.h, arch/arm64/include/asm/pgtable.h, include/linux/swapops.h.
  *
- *   x86-64 (4.18 on)   63–59 type   58–14 offset, inverted                 bits 0 and 8 clear      (2f22b4cd45b6; also in older stable kernels)
+ *   x86-64 (4.18 on)   63–59 type   58–9 offset, inverted                  bits 0 and 8 clear      (2f22b4cd45b6; also in older stable kernels)
  *   x86-64 4.8–4.17    63–14 offset   13–9 type                            (00839ee3b299)
  *   x86-64 before      63–9 offset   5–1 type
  *   arm64 6.10 on      61–12 offset   10–6 type                            bits 0, 1 and 11 clear
@@ -46,7 +46,7 @@ interface Place {
 
 /** The form is in no type and was changed in stable kernels: it is the one that names a slot of an area there is, else today's. */
 function x86Entry(kernel: Kernel, entry: bigint): Place {
-  const today = { type: Number(entry >> 59n), offset: BigInt.asUintN(45, ~entry >> 14n) };
+  const today = { type: Number(entry >> 59n), offset: BigInt.asUintN(50, ~entry >> 9n) };
   const older = { type: Number((entry >> 9n) & 0x1fn), offset: entry >> 14n };
   const oldest = { type: Number((entry >> 1n) & 0x1fn), offset: entry >> 9n };
   return [today, older, oldest].find(({ type, offset }) => offset > 0n && offset < slotsOf(kernel, type)) ?? today;
