@@ -106,7 +106,7 @@ export function recordPages(base: Dump, pages: Set<number>): Dump {
 }
 
 /** A plain object over a dump whose properties may be getters of a class. */
-function overlay(base: Dump): Dump {
+export function overlay(base: Dump): Dump {
   return {
     format: base.format,
     files: base.files,
