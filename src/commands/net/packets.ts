@@ -110,7 +110,7 @@ function* ringLines(ring: PacketRing, frames: boolean): Iterable<string> {
 
 function blockLine(block: PacketBlock): string {
   const { index, address, owner = "", statusNames = [], sequence = 0n, packets: count = 0, length = 0, first = 0n, active } = block;
-  const status = `${statusNames.join("|")}${active === true ? " (being filled)" : ""}`;
+  const status = `${statusNames.join("|")}${active !== true ? "" : owner === "user" ? " (next: the ring is full)" : " (being filled)"}`;
   const date = first === 0n || count === 0 ? "" : `  ${stampText(first)}`;
   return `    ${String(index).padStart(5)}  ${hex16(address)} ${owner.padEnd(7)} ${status.padEnd(16)} ${String(sequence).padStart(6)}  ${String(count).padStart(7)} ${String(length).padStart(7)}${date}`;
 }

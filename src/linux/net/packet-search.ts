@@ -5,7 +5,7 @@
  *   socket   sk_receive_queue, sk_error_queue, sk_write_queue, sk_backlog; of TCP tcp_rtx_queue and out_of_order_queue; of UDP reader_queue
  *   CPU      softnet_data: input_pkt_queue, process_queue (received, not looked at), completion_queue (sent, to be freed)
  */
-import { hex16, type VirtualAddress, virtual } from "../../bytes/address.ts";
+import { add, hex16, type VirtualAddress, virtual } from "../../bytes/address.ts";
 import { InquestError } from "../../bytes/errors.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
 import { cpuMasks } from "../cpu.ts";
@@ -20,9 +20,9 @@ import { type Framed, framedPacket } from "./packet-frame.ts";
 import type { PacketFrame, PacketRing } from "./packet-ring.ts";
 import { LINKTYPE, type PcapngPacket } from "./pcapng.ts";
 import { deviceQdiscs, qdiscPackets } from "./qdisc.ts";
-import { readSkBuff, skBuffBytes } from "./sk-buff.ts";
+import { MAX_PACKET, readSkBuff, skBuffBytes } from "./sk-buff.ts";
 import { skbChain, skbList, skbTree } from "./sk-buff-queue.ts";
-import { AF_INET6, AF_NETLINK, AF_UNIX, TCP_LISTEN } from "./sock-names.ts";
+import { AF_INET6, AF_NETLINK, AF_PACKET, AF_UNIX, TCP_LISTEN } from "./sock-names.ts";
 import type { TableProgress } from "./socket-tables.ts";
 import { allSockets, isTcp, type SocketEntry } from "./sockets.ts";
 
@@ -86,7 +86,7 @@ class PacketSearch {
   }
 
   #ringPacket(frame: PacketFrame, namespace: VirtualAddress, cooked: boolean, kind: PacketRing["kind"]): Omit<FoundPacket, "place"> {
-    const device = [...this.#devices.values()].find((each) => each.namespace === namespace && each.index === frame.from?.device);
+    const device = this.#deviceOf(namespace, frame.from?.device);
     const ethernet = frame.from === undefined || ETHERNET_LIKE.includes(frame.from.hardwareType);
     const linkType = cooked || !ethernet ? LINKTYPE.raw : LINKTYPE.ethernet;
     return {
@@ -150,7 +150,30 @@ class PacketSearch {
     const framed = framedPacket(this.#kernel, address);
     if (sock.family === AF_UNIX) return this.#made(framed, framed.bytes, LINKTYPE.user0, "AF_UNIX");
     if (sock.family === AF_NETLINK) return this.#made(framed, netlinkFrame(framed.bytes, sock.protocol ?? 0), LINKTYPE.netlink, "netlink");
-    return this.#framed(framed, sock.namespace);
+    return sock.family === AF_PACKET ? this.#captured(framed, sock.namespace) : this.#framed(framed, sock.namespace);
+  }
+
+  /**
+   * A packet that AF_PACKET has queued names its device in its control block, and its length before a filter cut it:
+   * struct packet_skb_cb, an int and what of struct sockaddr_ll follows at byte 4 (sll_ifindex).
+   */
+  #captured(framed: Framed, namespace: VirtualAddress): Omit<FoundPacket, "place"> {
+    const cb = this.#kernel.types.struct("sk_buff").field("cb").address(framed.skb.address);
+    const index = this.#kernel.memory.u32(add(cb, 4));
+    const length = this.#kernel.memory.u32(cb);
+    const device = this.#deviceOf(namespace, index);
+    if (device === undefined) return this.#framed(framed, namespace);
+    return this.#stamped(framed, {
+      interface: this.#interface(device, framed.linkType, "unknown device"),
+      bytes: framed.bytes,
+      originalLength: length <= MAX_PACKET ? Math.max(length, framed.bytes.length) : framed.bytes.length,
+    });
+  }
+
+  #deviceOf(namespace: VirtualAddress | undefined, index: number | undefined): NetDevice | undefined {
+    return [...this.#devices.values()].find(
+      (device) => device.index === index && (namespace === undefined || device.namespace === namespace),
+    );
   }
 
   #made(framed: Framed, bytes: Uint8Array, linkType: number, name: string): Omit<FoundPacket, "place"> {
