@@ -33,6 +33,8 @@ export interface LabCase {
   readonly key: string;
   readonly arch: Arch;
   readonly scenario: string;
+  /** Made for benches. */
+  readonly forSpeed?: true;
   readonly about: string;
   readonly capture: "hypervisor" | "kdump";
   /** `uname -r` of the kernel that died. */
@@ -85,9 +87,9 @@ function allInCache(): CachedCase[] {
     .flatMap((id) => loadCase(id) ?? []);
 }
 
-/** All cases of packaged kernels in the cache: their dumps can be read without a vmlinux. */
+/** All cases of packaged kernels in the cache but those made for benches: their dumps can be read without a vmlinux. */
 export function cachedCases(): CachedCase[] {
-  return allInCache().filter((lab) => lab.kernel.buildDir === undefined);
+  return allInCache().filter((lab) => lab.kernel.buildDir === undefined && lab.forSpeed === undefined);
 }
 
 /**

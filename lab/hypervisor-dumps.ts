@@ -17,17 +17,22 @@ function supportedFormats(answer: unknown): string[] {
   return formats.filter((format) => format === "elf" || format.startsWith("kdump-"));
 }
 
-/** Save a stopped guest's memory. `every` asks for all formats, otherwise ELF and one compressed format. */
-export async function saveHypervisorDumps(guest: Guest, dir: string, vmcoreinfo: boolean, every: boolean): Promise<LabDump[]> {
+/** Save a stopped guest's memory, in the named formats or all of them. */
+export async function saveHypervisorDumps(
+  guest: Guest,
+  dir: string,
+  vmcoreinfo: boolean,
+  wanted: readonly string[] | "all",
+): Promise<LabDump[]> {
   const supported = supportedFormats(await guest.qmp.command("query-dump-guest-memory-capability"));
-  const formats = every ? supported : supported.filter((format) => format === "elf" || format === "kdump-zlib");
+  const formats = wanted === "all" ? supported : supported.filter((format) => wanted.includes(format));
   const dumps: LabDump[] = [];
   for (const format of formats) {
     const raw = format.startsWith("kdump-raw-");
     const flattened = format.startsWith("kdump-") && !raw;
     const name = flattened ? `${format}-flat` : format;
     const path = join(dir, "dumps", name);
-    await guest.qmp.command("dump-guest-memory", { paging: false, protocol: `file:${path}`, format }, 120_000);
+    await guest.qmp.command("dump-guest-memory", { paging: false, protocol: `file:${path}`, format }, 300_000);
     const compression = format === "elf" ? "none" : (format.replace(/^kdump-(raw-)?/, "") as DumpCompression);
     dumps.push({
       name,

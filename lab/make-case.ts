@@ -28,6 +28,7 @@ const RECIPE = 1;
  */
 const CRASH_KERNEL_MIB = { amd64: 192, arm64: 256 } as const;
 
+const USUAL_FORMATS = ["elf", "kdump-zlib"];
 const TRUTH_MIB = 96;
 /** KASAN and lockdep under emulation on a busy machine take minutes. */
 const BOOT_TIMEOUT_MS = 600_000;
@@ -119,7 +120,10 @@ async function capture(plan: CasePlan, kernel: Kernel, dir: string): Promise<Omi
   try {
     await waitForDeath(plan, guest, disks);
     await guest.qmp.command("stop");
-    if (plan.capture === "hypervisor") dumps = await saveHypervisorDumps(guest, dir, !scenario.withoutVmcoreinfo, plan.everyFormat);
+    if (plan.capture === "hypervisor") {
+      const formats = plan.everyFormat ? "all" : (scenario.formats ?? USUAL_FORMATS);
+      dumps = await saveHypervisorDumps(guest, dir, !scenario.withoutVmcoreinfo, formats);
+    }
   } finally {
     await guest.end();
   }
@@ -133,6 +137,7 @@ async function capture(plan: CasePlan, kernel: Kernel, dir: string): Promise<Omi
     id: plan.id,
     arch: kernel.arch,
     scenario: scenario.name,
+    ...(scenario.forSpeed === undefined ? {} : { forSpeed: true }),
     about: scenario.about,
     capture: plan.capture,
     release: `${kernel.version}-${kernel.flavour}`,

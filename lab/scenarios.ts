@@ -28,6 +28,10 @@ export interface Scenario {
   readonly slowDisk?: string;
   /** Only for these kernels; otherwise for all. */
   readonly kernels?: readonly string[];
+  /** Made for benches: tests of every case leave it out. */
+  readonly forSpeed?: true;
+  /** Only these dumps, where the others would be too large. */
+  readonly formats?: readonly string[];
   readonly append?: string;
   readonly memoryMiB?: number;
   readonly cpu?: Readonly<Partial<Record<Arch, string>>>;
@@ -45,6 +49,23 @@ export interface Scenario {
 const trigger = (module: string, mode: string) => `echo ${mode} > /sys/module/${module}/parameters/trigger`;
 const SYSRQ = "echo c > /proc/sysrq-trigger";
 const FATAL = /Fatal exception/;
+
+const VIEWS: Scenario = {
+  name: "views",
+  about: "kernel objects and user processes of every kind, with their truth (lab/views); sysrq-c while CPU 1 spins on a spinlock",
+  extra: "views",
+  modules: ["lab_views"],
+  drivers: ["zram", "lzo_rle", "dummy", "veth"],
+  disks: [
+    { serial: "swap", mebibytes: 32 },
+    { serial: "slow", mebibytes: 8 },
+  ],
+  slowDisk: "slow",
+  append: "slub_debug=FZPU,lab_views_tracked",
+  memoryMiB: 320,
+  trigger: ". /lab/views/last.sh",
+  panic: /sysrq triggered crash/,
+};
 
 /** Every scenario. */
 export const SCENARIOS: readonly Scenario[] = [
@@ -245,20 +266,39 @@ export const SCENARIOS: readonly Scenario[] = [
     trigger: trigger("lab_fault", "null"),
     panic: FATAL,
   },
+  VIEWS,
   {
-    name: "views",
-    about: "kernel objects and user processes of every kind, with their truth (lab/views); sysrq-c while CPU 1 spins on a spinlock",
-    extra: "views",
-    modules: ["lab_views"],
-    drivers: ["zram", "lzo_rle", "dummy", "veth"],
-    disks: [
-      { serial: "swap", mebibytes: 32 },
-      { serial: "slow", mebibytes: 8 },
-    ],
-    slowDisk: "slow",
-    append: "slub_debug=FZPU,lab_views_tracked",
-    memoryMiB: 320,
-    trigger: ". /lab/views/last.sh",
+    ...VIEWS,
+    name: "objects",
+    about: "views with 1.2 million slab objects more, one in ten of them free",
+    modules: ["lab_views many=1200000"],
+    memoryMiB: 640,
+    kernels: ["6.1-amd64"],
+    forSpeed: true,
+  },
+  {
+    name: "many20k",
+    about: "twenty thousand sleeping kernel threads, then sysrq-c",
+    before: "echo 60000 > /proc/sys/kernel/threads-max",
+    modules: ["lab_many count=20000"],
+    memoryMiB: 1536,
+    append: "pid_max=65536",
+    trigger: SYSRQ,
+    taskLimit: 50,
+    kernels: ["6.1-amd64"],
+    forSpeed: true,
+    panic: /sysrq triggered crash/,
+  },
+  {
+    name: "full4g",
+    about: "4 GiB of memory, most of it filled with random data in a tmpfs, then sysrq-c",
+    before: "mkdir /fill; mount -t tmpfs -o size=3500m tmpfs /fill; dd if=/dev/urandom of=/fill/data bs=1M count=3400 2>/dev/null",
+    modules: ["lab_objects"],
+    memoryMiB: 4096,
+    trigger: SYSRQ,
+    kernels: ["6.1-amd64"],
+    forSpeed: true,
+    formats: ["elf"],
     panic: /sysrq triggered crash/,
   },
 ];
