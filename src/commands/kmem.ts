@@ -8,6 +8,7 @@
 import { UsageError } from "../bytes/errors.ts";
 import type { ParsedArguments } from "./arguments.ts";
 import { defineCommand, type OptionSpec } from "./command.ts";
+import { addressLookUp } from "./kmem/address.ts";
 import { counters } from "./kmem/counters.ts";
 import { freePages } from "./kmem/free-pages.ts";
 import { hugePages } from "./kmem/huge-pages.ts";
@@ -41,6 +42,7 @@ const VIEWS: readonly KmemView[] = [
   slabSummary,
   slabObjects,
   slabRoots,
+  addressLookUp,
 ];
 
 /** Options that change how operands are read in every view that takes an address. */

@@ -41,7 +41,8 @@ interface ZoneRow {
   readonly lists: readonly ListRow[];
 }
 
-interface FreeOperand {
+/** An address and the free block that it lies in. */
+export interface FreeOperand {
   readonly operand: string;
   readonly zone?: ZoneRow;
   readonly list?: ListRow;
@@ -189,7 +190,8 @@ function listRow(kernel: Kernel, list: FreeList, everyBlock: boolean): ListRow {
   };
 }
 
-function findOperand(kernel: Kernel, text: string, isPhysical: boolean, note: (text: string) => void): FreeOperand {
+/** The free block that an operand lies in, or why it lies in none. */
+export function findOperand(kernel: Kernel, text: string, isPhysical: boolean, note: (text: string) => void): FreeOperand {
   const { pfn, reason, address } = operandFrame(kernel, text, isPhysical);
   const operand = address.toString(16);
   if (pfn === undefined) return { operand, reason: reason ?? "it names no page" };
@@ -215,7 +217,8 @@ function findOperand(kernel: Kernel, text: string, isPhysical: boolean, note: (t
   };
 }
 
-function* operandLines({ operand, zone, list, block, place, cpu, reason }: FreeOperand, pageSize: number): Iterable<string> {
+/** Zone, area and block as crash shows them. */
+export function* operandLines({ operand, zone, list, block, place, cpu, reason }: FreeOperand, pageSize: number): Iterable<string> {
   if (zone === undefined || block === undefined || place === undefined) {
     yield `(${operand}: ${reason ?? "not free"})`;
     return;

@@ -6,7 +6,8 @@ import { noteLines } from "./columns.ts";
 import { operandPhysical } from "./page-operand.ts";
 import { defineView } from "./view.ts";
 
-interface AreaRow {
+/** An area as a row. */
+export interface AreaRow {
   /** vmap_area. */
   readonly area: VirtualAddress;
   /** vm_struct; absent for ranges of vm_map_ram(). */
@@ -44,25 +45,29 @@ export const vmallocView = defineView<VmallocView>({
   ],
   run({ kernel }, args) {
     const { busy, unpurged, notes } = vmallocAreas(kernel);
-    if (args.operands.length === 0) return { areas: busy.map((area) => row(kernel, area)), unpurged: unpurged.length, notes };
+    if (args.operands.length === 0) return { areas: busy.map((area) => areaRow(kernel, area)), unpurged: unpurged.length, notes };
     const found = args.operands.flatMap((text) => {
       const { virtual: address, physical } = operandPhysical(kernel, text, args.has("-P"));
       if (address !== undefined) return vmallocAreaOf(kernel, address) ?? [];
       return physical === undefined ? [] : busy.filter((area) => maps(kernel, area, physical));
     });
-    return { areas: found.map((area) => row(kernel, area)), unpurged: unpurged.length, notes };
+    return { areas: found.map((area) => areaRow(kernel, area)), unpurged: unpurged.length, notes };
   },
   *text({ areas, notes }) {
-    yield "   VMAP_AREA         VM_STRUCT                 ADDRESS RANGE                SIZE";
-    for (const { area, vm, start, end, size, unpurged } of areas) {
-      const mark = unpurged ? "  (given back)" : "";
-      yield `${hex16(area)}  ${hex16(vm ?? 0n)}  ${hex16(start)} - ${hex16(end)}  ${String(size).padStart(7)}${mark}`;
-    }
+    yield AREA_HEADER;
+    for (const area of areas) yield areaLine(area);
     yield* noteLines(notes);
   },
 });
 
-function row(kernel: Kernel, area: VmallocArea): AreaRow {
+export const AREA_HEADER = "   VMAP_AREA         VM_STRUCT                 ADDRESS RANGE                SIZE";
+
+export function areaLine({ area, vm, start, end, size, unpurged }: AreaRow): string {
+  const mark = unpurged ? "  (given back)" : "";
+  return `${hex16(area)}  ${hex16(vm ?? 0n)}  ${hex16(start)} - ${hex16(end)}  ${String(size).padStart(7)}${mark}`;
+}
+
+export function areaRow(kernel: Kernel, area: VmallocArea): AreaRow {
   const caller = area.caller === 0n ? undefined : (kernel.symbolize(area.caller) ?? hex16(area.caller));
   return {
     area: area.area,
@@ -79,7 +84,8 @@ function row(kernel: Kernel, area: VmallocArea): AreaRow {
 }
 
 /** Does one of the area's pages lie at the physical address? The page tables tell. */
-function maps(kernel: Kernel, area: VmallocArea, physical: bigint): boolean {
+/** Does the area map this physical page? */
+export function maps(kernel: Kernel, area: VmallocArea, physical: bigint): boolean {
   const page = BigInt(kernel.arch.pageSize);
   const wanted = physical & -page;
   const size = area.end - area.start;
