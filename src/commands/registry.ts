@@ -6,6 +6,7 @@ import { btop } from "./btop.ts";
 import { cgroup } from "./cgroup.ts";
 import type { Command, CommandRegistry } from "./command.ts";
 import { cpu } from "./cpu.ts";
+import { dev } from "./dev.ts";
 import { dis } from "./dis.ts";
 import { evalCommand } from "./eval.ts";
 import { exit } from "./exit.ts";
@@ -18,6 +19,7 @@ import { gcore } from "./gcore.ts";
 import { gdb } from "./gdb.ts";
 import { help } from "./help.ts";
 import { info } from "./info.ts";
+import { ipcs } from "./ipcs.ts";
 import { irq } from "./irq.ts";
 import { kmem } from "./kmem.ts";
 import { list } from "./list.ts";
@@ -51,6 +53,7 @@ import { timer } from "./timer.ts";
 import { tree } from "./tree.ts";
 import { vm } from "./vm.ts";
 import { vtop } from "./vtop.ts";
+import { waitq } from "./waitq.ts";
 import { whatis } from "./whatis.ts";
 import { wq } from "./wq.ts";
 import { wr } from "./wr.ts";
@@ -63,6 +66,7 @@ const COMMANDS: readonly Command[] = [
   ascii,
   bt,
   btop,
+  dev,
   cpu,
   cgroup,
   dis,
@@ -70,6 +74,7 @@ const COMMANDS: readonly Command[] = [
   exit,
   foreach,
   help,
+  ipcs,
   irq,
   kmem,
   list,
@@ -107,6 +112,7 @@ const COMMANDS: readonly Command[] = [
   gcore,
   mount,
   vm,
+  waitq,
   whatis,
   down,
   frame,
