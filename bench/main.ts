@@ -1,6 +1,7 @@
 /**
  * `npm run bench`: Inquest beside drgn and crash on the same dumps in one run, as ratios; prints Markdown, and with --write keeps it in
- * bench/results.md. Needs the lab's cases 6.1-amd64-null (with vmlinux) and 6.1-amd64-many, and the peers; makes what is missing.
+ * bench/results.md. Needs the lab's cases 6.1-amd64-null (with vmlinux) and 6.1-amd64-many, those of views.ts, and the peers; makes
+ * what is missing.
  */
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -13,6 +14,7 @@ import { ensurePeers, runCrash, runDrgn } from "../lab/peers.ts";
 import { framesBench } from "./frames.ts";
 import { inquest, inTurn, median, residentMiB } from "./measure.ts";
 import { startProfile } from "./start-profile.ts";
+import { viewsBench } from "./views.ts";
 
 const RUNS = 7;
 /** What drgn is asked: the facts of `sys` and the stack of the task that died, printed. */
@@ -183,4 +185,5 @@ await start();
 await manyStacks();
 for (const line of await framesBench()) say(line);
 await names();
+for (const line of await viewsBench()) say(line);
 if (process.argv.includes("--write")) writeFileSync("bench/results.md", `${lines.join("\n").trimEnd()}\n`);
