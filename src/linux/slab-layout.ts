@@ -149,7 +149,8 @@ function slabFields(slab: Struct, own: Struct | undefined): SlabFields | undefin
   return complete<SlabFields>(
     {
       freelist: slab.firstField("freelist", "slab_page"),
-      list: slab.firstField("slab_list", "lru") ?? own?.tryField("list"),
+      // SLAB before 3.13 linked struct slab, which was apart from the page.
+      list: own?.tryField("list") ?? slab.firstField("slab_list", "lru"),
       cache: slab.tryField("slab_cache"),
     },
     [],
@@ -236,7 +237,7 @@ function sheafFields(kernel: Kernel, cache: Struct): SheafFields | undefined {
 function slabAllocatorLayout(kernel: Kernel, struct: Struct, slab: Struct, own: Struct | undefined): SlabAllocatorLayout | undefined {
   const { types } = kernel;
   const common = cacheFields(struct);
-  const shared = slabFields(slab, own);
+  const shared = slabFields(slab, slab.has("s_mem") ? undefined : own);
   // kmem_cache_node was kmem_list3 before 3.10 (ce8eb6c424c7).
   const nodeStruct = types.tryStruct("kmem_cache_node") ?? types.tryStruct("kmem_list3");
   const array = types.tryStruct("array_cache");
