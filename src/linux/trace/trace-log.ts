@@ -3,7 +3,7 @@
  * (kernel/trace/trace_output.c: trace_print_lat_fmt()).
  *
  *   bash-114     [000] d.h1.    12.345678: sched_waking: comm=…
- *                      ││││└ migrate disable depth  (5.12 on)
+ *                      ││││└ migrate disable depth  (5.14 on)
  *                      │││└─ preempt count
  *                      ││└── H hard in soft, h hard, s softirq, Z z NMI
  *                      │└─── N n p L l B b: need-resched, preempt's, lazy
@@ -121,6 +121,8 @@ function marksOf(kernel: Kernel): (event: RawTraceEvent) => string {
   const nmi = flag("TRACE_FLAG_NMI", 0x40);
   // 5.16 (289e7b0f7eb4).
   const bhOff = Number(kernel.types.constant("TRACE_FLAG_BH_OFF") ?? 0n);
+  // The count was shared with migrate disable in 5.14 (54357f0c9149), two releases after this function came.
+  const halves = kernel.tryAddress("tracing_gen_ctx_irq_test") !== undefined;
   return ({ flags, preemptCount }) => {
     const has = (bit: number) => bit !== 0 && (flags & bit) !== 0;
     const off = has(irqsOff) && has(bhOff) ? "D" : has(irqsOff) ? "d" : has(bhOff) ? "b" : ".";
@@ -129,6 +131,6 @@ function marksOf(kernel: Kernel): (event: RawTraceEvent) => string {
       need && own && late ? "B" : need && own ? "N" : late && own ? "L" : need && late ? "b" : need ? "n" : late ? "l" : own ? "p" : ".";
     const level = has(nmi) ? (has(hard) ? "Z" : "z") : has(hard) ? (has(soft) ? "H" : "h") : has(soft) ? "s" : ".";
     const depth = (count: number) => (count === 0 ? "." : count.toString(16));
-    return `${off}${resched}${level}${depth(preemptCount & 0xf)}${depth(preemptCount >> 4)}`;
+    return `${off}${resched}${level}${halves ? `${depth(preemptCount & 0xf)}${depth(preemptCount >> 4)}` : depth(preemptCount)}`;
   };
 }
