@@ -160,7 +160,7 @@ function systemCallText({ name, systemCall }: TraceEventKind, fields: Readonly<R
     return `${call} -> 0x${BigInt.asUintN(64, typeof fields.ret === "bigint" ? fields.ret : 0n).toString(16)}`;
   const args = (systemCall?.arguments ?? []).map((argument) => {
     const value = fields[argument];
-    // What a pointer of user space led to is kept since 6.19: __filename_val.
+    // What a pointer of user space led to is kept beside it by newer kernels (7.2 does): __filename_val.
     const behind = fields[`__${argument}_val`];
     const text = behind === undefined ? "" : ` ${shown(behind)}`;
     return `${argument}: ${typeof value === "bigint" ? BigInt.asUintN(64, value).toString(16) : shown(value ?? 0n)}${text}`;
