@@ -21,6 +21,7 @@ export interface TimerRow {
   readonly remaining?: number;
   readonly function: bigint;
   readonly name: string;
+  readonly module?: string;
   /** What it is for: a delayed work item's function, or the task it wakes. */
   readonly work?: { readonly address: bigint; readonly function?: string };
   readonly task?: TaskReference;
@@ -145,10 +146,17 @@ function row(kernel: Kernel, timer: WheelTimer | HighResolutionTimer, now: bigin
     ...("softExpires" in timer ? { softExpires: Number(timer.softExpires) } : {}),
     ...(now === undefined ? {} : { remaining: Number(timer.expires - now) }),
     function: timer.function,
-    name: kernel.symbolize(timer.function) ?? "unknown",
+    ...functionName(kernel, timer.function),
     ...(work === undefined ? {} : { work: workOf(kernel, work) }),
     ...(timer.task === undefined ? {} : { task: taskReference(kernel, timer.task) }),
   };
+}
+
+function functionName(kernel: Kernel, address: VirtualAddress): { readonly name: string; readonly module?: string } {
+  const found = kernel.symbols.byAddress(address);
+  if (found === undefined) return { name: "unknown" };
+  const name = `${found.symbol.name}${found.offset === 0 ? "" : `+${found.offset}`}`;
+  return { name, ...(found.symbol.module === undefined ? {} : { module: found.symbol.module }) };
 }
 
 function workOf(kernel: Kernel, address: VirtualAddress): NonNullable<TimerRow["work"]> {
@@ -161,9 +169,10 @@ function workOf(kernel: Kernel, address: VirtualAddress): NonNullable<TimerRow["
   }
 }
 
-function purpose({ work, task }: TimerRow): string {
+function purpose({ work, task, module }: TimerRow): string {
   if (work?.function !== undefined) return `  ${work.function}`;
-  return task?.pid === undefined ? "" : `  ${task.pid} "${task.comm ?? ""}"`;
+  if (task?.pid !== undefined) return `  ${task.pid} "${task.comm ?? ""}"`;
+  return module === undefined ? "" : `  [${module}]`;
 }
 
 function* wheelLines(now: number | undefined, bases: readonly WheelBase[]): Iterable<string> {
