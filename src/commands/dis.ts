@@ -9,7 +9,7 @@ import { disApi } from "./api/memory.ts";
 import type { ParsedArguments } from "./arguments.ts";
 import { defineCommand, type Session } from "./command.ts";
 import { type Annotation, Annotator, annotationText, type StandingFrame } from "./support/annotation.ts";
-import type { Decoded } from "./support/code.ts";
+import { type Decoded, instructionsFrom } from "./support/code.ts";
 import { selectCode } from "./support/code-selection.ts";
 import { currentFrame } from "./support/frame-context.ts";
 import { lazy } from "./support/lazy.ts";
@@ -166,6 +166,14 @@ export const dis = defineCommand<DisResult>({
     }
   },
 });
+
+/** Instructions of the kernel from an address up to another, as `dis` shows them; the disassembler must have been loaded. */
+export function codeLines(kernel: Kernel, start: VirtualAddress, end: VirtualAddress): Iterable<DisLine> {
+  const labeller = symbolLabeller(kernel);
+  const details: Details = { user: false, skip: 0, lined: false, annotator: undefined };
+  const decoded = () => instructionsFrom(kernel, kernel.memory, start, end);
+  return lazy(() => describe(kernel, (at) => labeller(at, false), details, explainedFaults(kernel, decoded)));
+}
 
 /** How each instruction is told of. */
 interface Details {

@@ -1,6 +1,7 @@
 /** All commands of Inquest, by name. A new command is one import and one entry here. */
 import { alias } from "./alias.ts";
 import { ascii } from "./ascii.ts";
+import { bpf } from "./bpf.ts";
 import { bt } from "./bt.ts";
 import { btop } from "./btop.ts";
 import { cgroup } from "./cgroup.ts";
@@ -64,6 +65,7 @@ import { x } from "./x.ts";
 const COMMANDS: readonly Command[] = [
   alias,
   ascii,
+  bpf,
   bt,
   btop,
   dev,
