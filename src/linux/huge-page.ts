@@ -28,8 +28,9 @@ export function hugePagePools(kernel: Kernel): readonly HugePagePool[] {
     if (kernel.types.lack !== undefined) throw kernel.types.lack;
     return [];
   }
-  const first = kernel.address("hstates");
-  const counter = kernel.address("hugetlb_max_hstate");
+  const first = kernel.tryAddress("hstates");
+  const counter = kernel.tryAddress("hugetlb_max_hstate");
+  if (first === undefined || counter === undefined) throw kernel.unknownSymbol("hstates", []);
   const count = Math.min(MAX_POOLS, kernel.memory.u32(counter));
   const fields = {
     order: hstate.field("order"),

@@ -46,29 +46,38 @@ export function memoryUsage(kernel: Kernel): MemoryUsage {
   };
   const told = <T>(read: () => T) => unlessBroken(read, note);
   const pages = counterValues(kernel, note);
-  const total = told(() => word(kernel, kernel.tryAddress("_totalram_pages") ?? kernel.address("totalram_pages")));
+  const total = told(() => word(kernel, kernel.tryAddress("_totalram_pages") ?? addressOf(kernel, "totalram_pages")));
   const buffers = told(() => bufferPages(kernel, note));
   const file = pages("NR_FILE_PAGES");
   const swapCache = pages("NR_SWAPCACHE") ?? told(() => swapCachePages(kernel));
+  const cached = file === undefined || buffers === undefined ? undefined : Math.max(0, file - buffers - (swapCache ?? 0));
+  if (cached !== undefined && swapCache === undefined) notes.push("CACHED holds the swap cache too");
   const huge = told(() => hugeTotals(kernel));
   const [swapTotal, swapFree] = hasSwap(kernel)
-    ? [told(() => word(kernel, kernel.address("total_swap_pages"))), told(() => word(kernel, kernel.address("nr_swap_pages")))]
+    ? [told(() => word(kernel, addressOf(kernel, "total_swap_pages"))), told(() => word(kernel, addressOf(kernel, "nr_swap_pages")))]
     : [0, 0];
   const base = told(() => (total === undefined || huge === undefined ? undefined : commitBase(kernel, total - huge.total)));
   return {
     total,
     free: pages("NR_FREE_PAGES"),
     buffers,
-    cached: file === undefined || buffers === undefined || swapCache === undefined ? undefined : Math.max(0, file - buffers - swapCache),
+    cached,
     slab: sum(pages("NR_SLAB_RECLAIMABLE_B", "NR_SLAB_RECLAIMABLE"), pages("NR_SLAB_UNRECLAIMABLE_B", "NR_SLAB_UNRECLAIMABLE")),
     hugeTotal: huge?.total,
     hugeFree: huge?.free,
     swapTotal,
     swapFree,
     commitLimit: sum(base, swapTotal),
-    committed: told(() => Math.max(0, percpuCounterSum(kernel, kernel.address("vm_committed_as"), note))),
+    committed: told(() => Math.max(0, percpuCounterSum(kernel, addressOf(kernel, "vm_committed_as"), note))),
     notes,
   };
+}
+
+/** Its name is all that helps: there is no other symbol to take instead. */
+function addressOf(kernel: Kernel, name: string): VirtualAddress {
+  const address = kernel.tryAddress(name);
+  if (address === undefined) throw kernel.unknownSymbol(name, []);
+  return address;
 }
 
 function sum(a: number | undefined, b: number | undefined): number | undefined {
@@ -112,7 +121,7 @@ function bufferPages(kernel: Kernel, note: (error: InquestError) => void): numbe
   const device = kernel.types.struct("block_device");
   const link = device.field("bd_list");
   const own = device.field("bd_inode");
-  for (const node of untilBroken(listNodes(kernel.memory, kernel.address("all_bdevs"), { limit: MAX_DEVICES }), note))
+  for (const node of untilBroken(listNodes(kernel.memory, addressOf(kernel, "all_bdevs"), { limit: MAX_DEVICES }), note))
     visit(own.pointer(add(node, -link.offset)));
   return pages;
 }
@@ -120,10 +129,10 @@ function bufferPages(kernel: Kernel, note: (error: InquestError) => void): numbe
 /** total_swapcache_pages() of 4.11 – 5.11: swapper_spaces[type] ─► address_space[nr_swapper_spaces[type]]; later NR_SWAPCACHE counts. */
 function swapCachePages(kernel: Kernel): number {
   if (!hasSwap(kernel)) return 0;
-  const files = Math.min(32, kernel.memory.u32(kernel.address("nr_swapfiles")));
+  const files = Math.min(32, kernel.memory.u32(addressOf(kernel, "nr_swapfiles")));
   if (files === 0) return 0;
-  const spaces = kernel.address("swapper_spaces");
-  const counts = kernel.address("nr_swapper_spaces");
+  const spaces = addressOf(kernel, "swapper_spaces");
+  const counts = addressOf(kernel, "nr_swapper_spaces");
   const space = kernel.types.struct("address_space");
   let pages = 0;
   for (let type = 0; type < files; type++) {
@@ -141,7 +150,7 @@ function commitBase(kernel: Kernel, pages: number): number {
   const kilobytes = kernel.tryAddress("sysctl_overcommit_kbytes");
   const set = kilobytes === undefined ? 0 : word(kernel, kilobytes);
   if (set > 0) return Math.floor(set / (kernel.arch.pageSize / 1024));
-  return Math.floor((pages * kernel.memory.u32(kernel.address("sysctl_overcommit_ratio"))) / 100);
+  return Math.floor((pages * kernel.memory.u32(addressOf(kernel, "sysctl_overcommit_ratio"))) / 100);
 }
 
 /** A percpu_counter with the parts that CPUs hold back (lib/percpu_counter.c); without SMP it is the count alone. */

@@ -44,8 +44,9 @@ export function hasSwap(kernel: Kernel): boolean {
 export function swapAreas(kernel: Kernel): SwapAreas {
   if (!hasSwap(kernel)) return { areas: [], notes: ["the kernel was built without swap (no CONFIG_SWAP)"] };
   const struct = kernel.types.struct("swap_info_struct");
-  const table = kernel.address("swap_info");
-  const counter = kernel.address("nr_swapfiles");
+  const table = kernel.tryAddress("swap_info");
+  const counter = kernel.tryAddress("nr_swapfiles");
+  if (table === undefined || counter === undefined) throw kernel.unknownSymbol("swap_info", []);
   const count = Math.min(MAX_AREAS, kernel.memory.u32(counter));
   const fields = {
     flags: struct.field("flags"),

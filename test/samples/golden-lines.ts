@@ -132,6 +132,26 @@ info args
 info
 info nosuch`,
   kmem: `
+kmem -i
+kmem -i=shared
+kmem -f | tail 60
+kmem -F | tail 12
+kmem -f &init_task
+kmem -z
+kmem -n
+kmem -h
+kmem -V
+kmem -v | head 12
+kmem -v 0
+kmem -g | head 6
+kmem -g 800 17ffffc0010200
+kmem -p | head 5
+kmem -p &init_task
+kmem -m flags,_refcount,_mapcount,lru &init_task
+kmem -m nosuch
+kmem -c
+kmem -i -f
+kmem -z 0
 kmem -o
 kmem`,
   list: `
@@ -323,6 +343,8 @@ struct task_struct.cred->usage
 struct task_struct.nosuch
 struct nosuch
 struct list_head 0`,
+  swap: `
+swap`,
   sym: `
 sym schedule
 sym schedule+0x10
