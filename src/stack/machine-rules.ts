@@ -41,6 +41,8 @@ export interface UnwindKit {
   readonly code: CodeRanges;
   readonly stacks: StackMap;
   readonly isReturnAddress: (address: bigint) => boolean;
+  /** Where functions save registers, as their code tells. */
+  readonly saves: Pick<CodeSaves, "stateAt">;
   /** Sources for an unwind that starts on this stack. */
   sources(task: StackArea | undefined): readonly RuleSource[];
 }
@@ -68,14 +70,15 @@ export function unwindKit(kernel: Kernel): UnwindKit {
     });
     const complete = (source: RuleSource) => new WithSavedRegisters(source, [callFrames, codeSaves]);
     const badCall = new BadCall(kernel.memory, { isCode: (address) => code.isCode(address), isReturnAddress, strip });
-    const machine = kernel.arch.name === "x86_64" ? x86Sources : arm64Sources;
     const isCode = (address: bigint) => code.isCode(address);
     const shared = { isReturnAddress, isCode, strip, place, callFrames, complete };
+    const machine = kernel.arch.name === "x86_64" ? x86Sources(kernel, stacks, shared) : arm64Sources(kernel, shared);
     return {
       code,
       stacks,
       isReturnAddress,
-      sources: (task) => [badCall, ...machine(kernel, stacks, task, shared)],
+      saves: codeSaves,
+      sources: (task) => [badCall, ...machine(task)],
     };
   });
 }
@@ -90,7 +93,8 @@ interface Shared {
   complete(source: RuleSource): RuleSource;
 }
 
-function x86Sources(kernel: Kernel, stacks: StackMap, task: StackArea | undefined, shared: Shared): RuleSource[] {
+/** What x86-64's unwinds share, and of each task only the sources that ask where its stack lies. */
+function x86Sources(kernel: Kernel, stacks: StackMap, shared: Shared): (task: StackArea | undefined) => RuleSource[] {
   const orc: OrcLookup = {
     find(pc) {
       const found = kernel.orc.find(pc);
@@ -99,29 +103,43 @@ function x86Sources(kernel: Kernel, stacks: StackMap, task: StackArea | undefine
       return original === undefined ? undefined : kernel.orc.find(original);
     },
   };
-  const anyStack = (address: bigint) => (task !== undefined && onStack(task, address)) || stacks.find(address) !== undefined;
-  const pointers = new X86FramePointers(kernel.memory, {
-    ...shared,
-    onStack: anyStack,
-    everyFunction: !kernel.orc.present,
-    coveredByOrc: (pc) => orc.find(pc) !== undefined,
-  });
-  if (!kernel.orc.present) {
-    const entry = new X86Entry(kernel.memory, {
-      // A new task's first code lies apart; in C since 6.6 but for ret_from_fork_asm (commit 3aec4ecb3d1f).
-      isEntry: (pc) => isEntryCode(kernel, pc) || shared.place(virtual(pc), false)?.function.startsWith("ret_from_fork") === true,
-      isCode: shared.isCode,
-      onStack: anyStack,
-      userRegisters: task === undefined ? undefined : taskPtRegs(kernel, task),
-    });
-    return [shared.callFrames, entry, shared.complete(pointers)];
+  const hasOrc = kernel.orc.present;
+  const isCovered = (pc: VirtualAddress) => orc.find(pc) !== undefined;
+  const onAnyStack = (task: StackArea | undefined) => (address: bigint) =>
+    (task !== undefined && onStack(task, address)) || stacks.find(address) !== undefined;
+  const pointers = (task: StackArea | undefined): RuleSource =>
+    shared.complete(
+      new X86FramePointers(kernel.memory, { ...shared, onStack: onAnyStack(task), everyFunction: !hasOrc, coveredByOrc: isCovered }),
+    );
+  if (!hasOrc) {
+    return (task) => {
+      const entry = new X86Entry(kernel.memory, {
+        // A new task's first code lies apart; in C since 6.6 but for ret_from_fork_asm (commit 3aec4ecb3d1f).
+        isEntry: (pc) => isEntryCode(kernel, pc) || shared.place(virtual(pc), false)?.function.startsWith("ret_from_fork") === true,
+        isCode: shared.isCode,
+        onStack: onAnyStack(task),
+        userRegisters: task === undefined ? undefined : taskPtRegs(kernel, task),
+      });
+      return [shared.callFrames, entry, pointers(task)];
+    };
   }
-  return [
+  const common = [
     shared.complete(new OrcRules(kernel.memory, orc)),
     shared.callFrames,
     new X86Prologues(kernel.memory, { ...shared, callBefore: (address) => callBefore(kernel, address) }),
-    shared.complete(pointers),
   ];
+  return (task) => [...common, whenAsked(() => pointers(task))];
+}
+
+/** A source that few unwinds come to. */
+function whenAsked(make: () => RuleSource): RuleSource {
+  let source: RuleSource | undefined;
+  return {
+    step(state) {
+      source ??= make();
+      return source.step(state);
+    },
+  };
 }
 
 /**
@@ -132,7 +150,8 @@ export function isEntryCode(kernel: Kernel, pc: bigint): boolean {
   return pc >= (kernel.tryAddress("__entry_text_start") ?? 0n) && pc < (kernel.tryAddress("__entry_text_end") ?? 0n);
 }
 
-function arm64Sources(kernel: Kernel, _stacks: StackMap, _task: StackArea | undefined, shared: Shared): RuleSource[] {
+/** arm64's frame records know each stack themselves. */
+function arm64Sources(kernel: Kernel, shared: Shared): () => readonly RuleSource[] {
   const regs = kernel.types.tryStruct("pt_regs");
   const records = new Arm64FrameRecords(kernel.memory, {
     ...shared,
@@ -141,5 +160,6 @@ function arm64Sources(kernel: Kernel, _stacks: StackMap, _task: StackArea | unde
     recordOffset: regs?.tryField("stackframe")?.offset ?? 304,
     typed: kernel.types.tryStruct("frame_record_meta") !== undefined,
   });
-  return [shared.complete(records)];
+  const sources = [shared.complete(records)];
+  return () => sources;
 }
