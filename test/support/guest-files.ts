@@ -1,11 +1,13 @@
 /** What the guest said of the open files, directories, mappings and mounts of its processes, against the linux floor. */
 import { expect } from "vitest";
 import type { Truth } from "../../lab/truth.ts";
+import { add, virtual } from "../../src/bytes/address.ts";
 import type { Kernel } from "../../src/kernel/kernel.ts";
 import { directories, filePath, openFiles } from "../../src/linux/file.ts";
 import { mountTable } from "../../src/linux/mount.ts";
 import { type Task, taskTable } from "../../src/linux/task.ts";
-import { vmas } from "../../src/linux/vma.ts";
+import { UserPages } from "../../src/linux/user-pages.ts";
+import { findVma, vmas } from "../../src/linux/vma.ts";
 import { vmaFlags } from "../../src/linux/vma-flags.ts";
 import { vmaName } from "../../src/linux/vma-name.ts";
 
@@ -76,4 +78,32 @@ export function checkMounts(kernel: Kernel, truth: Truth): void {
   expect(notes).toEqual([]);
   const ours = mounts.filter(({ reachable }) => reachable).map(({ device, directory, type }) => `${device} ${directory} ${type}`);
   expect(ours).toEqual(truth.mounts().map(({ device, path, type }) => `${device} ${path} ${type}`));
+}
+
+/**
+ * Where the guest program of the case `views` says that its pages are (LABVIEW memory): frames, slots of swap areas, nowhere; read through
+ * the process's page tables. Returns how many pages were compared.
+ */
+export function checkPagePlaces(kernel: Kernel, truth: Truth): number {
+  const lines = (truth.files.read("views") ?? "").split("\n");
+  const pid = lines.map((line) => /^LABVIEW process \S+ \S+ pid=(\d+)/.exec(line)?.[1]).find((found) => found !== undefined);
+  const task = pid === undefined ? undefined : taskTable(kernel).byPid.get(Number(pid));
+  if (task === undefined) return 0;
+  const pages = new UserPages(kernel, task.mm);
+  let count = 0;
+  for (const line of lines) {
+    const found = /^LABVIEW memory (\S+) ([0-9a-f]+) .*\bpfns=(\S+)/.exec(line);
+    if (found === null) continue;
+    const start = virtual(BigInt(`0x${found[2]}`));
+    const said = (found[3] ?? "").split(",");
+    const ours = said.map((_, i) => {
+      const address = add(start, i * kernel.arch.pageSize);
+      const { physical, swap } = pages.place(address, findVma(kernel, task.mm, address));
+      if (physical !== undefined) return String(physical >> BigInt(kernel.arch.pageShift));
+      return swap === undefined ? "-" : `swap:${swap.type}:${swap.offset}`;
+    });
+    expect([found[1], ...ours]).toEqual([found[1], ...said]);
+    count += said.length;
+  }
+  return count;
 }
