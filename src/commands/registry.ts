@@ -41,6 +41,7 @@ import { rd } from "./rd.ts";
 import { repeat } from "./repeat.ts";
 import { runq } from "./runq.ts";
 import { rustfilt } from "./rustfilt.ts";
+import { sbitmapq } from "./sbitmapq.ts";
 import { search } from "./search.ts";
 import { set } from "./set.ts";
 import { sig } from "./sig.ts";
@@ -97,6 +98,7 @@ const COMMANDS: readonly Command[] = [
   pte,
   runq,
   repeat,
+  sbitmapq,
   set,
   slab,
   sig,
