@@ -1,6 +1,7 @@
 /** All commands of Inquest, by name. A new command is one import and one entry here. */
 import { alias } from "./alias.ts";
 import { ascii } from "./ascii.ts";
+import { blk } from "./blk.ts";
 import { bpf } from "./bpf.ts";
 import { bt } from "./bt.ts";
 import { btop } from "./btop.ts";
@@ -67,6 +68,7 @@ const COMMANDS: readonly Command[] = [
   alias,
   ascii,
   bpf,
+  blk,
   bt,
   btop,
   dev,

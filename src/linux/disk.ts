@@ -181,7 +181,8 @@ function* blockDevices(kernel: Kernel, notes: string[]): Iterable<FoundDevice> {
       "the class of block devices was not found: this kernel lists functions only (no CONFIG_KALLSYMS_ALL), and a vmlinux would tell",
     );
   notes.push("the class of block devices is no symbol of this kernel: these are the devices that have an inode");
-  yield* inodeDevices(kernel, virtual(kernel.memory.u64(superblock)));
+  // The list of inodes has the newest first, the class the oldest.
+  yield* [...inodeDevices(kernel, virtual(kernel.memory.u64(superblock)))].reverse();
 }
 
 /** subsys_private of a class. */
