@@ -52,8 +52,13 @@ export const bt = defineCommand<BtResult>({
       text: args.has("-T") ? ("all" as const) : args.has("-t") ? ("above" as const) : undefined,
       scan: args.has("-o") || scanning.has(kernel),
       exceptions: args.has("-e"),
-      words:
-        args.has("-F") || args.has("-FF") ? { symbols: true, slabs: true } : args.has("-f") ? { symbols: false, slabs: false } : undefined,
+      words: args.has("--annotate")
+        ? { symbols: false, slabs: false, notes: true }
+        : args.has("-F") || args.has("-FF")
+          ? { symbols: true, slabs: true }
+          : args.has("-f")
+            ? { symbols: false, slabs: false }
+            : undefined,
       variables: args.has("-V") ? (stack: UnwoundStack, frame: StackFrame) => btVariables(session, stack, frame) : undefined,
       inlined: !args.has("-i"),
       lines: args.has("-l"),
@@ -111,7 +116,7 @@ export const bt = defineCommand<BtResult>({
 });
 
 /** What neither option has a meaning with. */
-const NOT_GROUPED = ["-r", "-t", "-T", "-o", "-e", "-f", "-F", "-FF", "-l", "-y", "-V", "-I", "-S", "-R"];
+const NOT_GROUPED = ["--annotate", "-r", "-t", "-T", "-o", "-e", "-f", "-F", "-FF", "-l", "-y", "-V", "-I", "-S", "-R"];
 
 /** --group and --flame: all tasks, where none are chosen. */
 function grouped(session: Session, args: ParsedArguments, view: BtView): BtResult {
@@ -139,6 +144,7 @@ function viewOf(kernel: Kernel, args: ParsedArguments): BtView {
     radix: args.has("-x") ? 16 : args.has("-d") ? 10 : undefined,
     registers: args.has("-y"),
     slabAddresses: args.has("-FF") || args.count("-F") > 1,
+    ...(args.has("--annotate") ? { notes: true } : {}),
   };
 }
 

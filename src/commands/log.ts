@@ -1,6 +1,10 @@
 /** `log`: the kernel's message buffer. */
+import { hex16 } from "../bytes/address.ts";
 import { UnsupportedError } from "../bytes/errors.ts";
 import { demangleRustIn } from "../debug-info/rust-names.ts";
+import { roleText } from "../identity/describe.ts";
+import { type TextAddress, textAddresses } from "../identity/text-addresses.ts";
+import type { Kernel } from "../kernel/kernel.ts";
 import { type AuditRecord, auditRecords } from "../linux/audit.ts";
 import type { LogRecord } from "../linux/log-record.ts";
 import { readLog } from "../linux/printk.ts";
@@ -22,6 +26,8 @@ export interface LogLine {
   readonly comm?: string;
   readonly facility: number;
   readonly dictionary: readonly (readonly [string, string])[];
+  /** --objects: the addresses in it that are anything, where they stand for the first time. */
+  readonly objects?: readonly TextAddress[];
 }
 
 export interface LogResult {
@@ -47,9 +53,10 @@ export const log = defineCommand<LogResult>({
   spec: {
     name: "log",
     summary: "the kernel's message buffer",
-    synopsis: ["[-TtdmcR]", "-a", "-s"],
+    synopsis: ["[-TtdmcR] [--objects]", "-a", "-s"],
     description: [
       "Shows the messages of the kernel's log buffer in the order they were printed, each line with the seconds since boot: the text that dmesg prints.",
+      "--objects looks up the addresses in the messages: each is shown once, where it first stands, with what it is when the machine stopped, which may be something else than when the message was written.",
     ],
     options: [
       { flag: "-T", help: "the date instead of the seconds; approximate, in your time zone" },
@@ -60,10 +67,15 @@ export const log = defineCommand<LogResult>({
       { flag: "-a", help: "audit records that wait in the kernel for auditd" },
       { flag: "-s", help: "messages still in the buffers of NMI and printk-safe context (kernels up to 5.14)" },
       { flag: "-R", help: "names of Rust symbols in readable form" },
+      {
+        flag: "--objects",
+        help: "below each message the addresses in it with what they are: registers of an oops, pointers that drivers printed",
+      },
     ],
     examples: [
       ["log | tail", "the last words"],
       ["log -T", "with dates"],
+      ["log --objects | grep -A6 RIP", "what the registers of an oops pointed to"],
     ],
     differences: [
       "Every line of a message has its time stamp, as dmesg prints it; crash indents the lines behind the first.",
@@ -90,7 +102,8 @@ export const log = defineCommand<LogResult>({
       return { buffers, notes: [], show, toJSON: () => ({ buffers }) };
     }
     const { records: found, notes, clearSequence } = readLog(kernel);
-    const records = found.map((record) => logLine(args.has("-R") ? { ...record, text: demangleRustIn(record.text) } : record));
+    const lines = found.map((record) => logLine(args.has("-R") ? { ...record, text: demangleRustIn(record.text) } : record));
+    const records = args.has("--objects") ? withObjects(kernel, lines) : lines;
     const stamps =
       show.stamp === "date"
         ? found.map(({ nanoseconds }) => (nanoseconds === undefined ? undefined : logStampToDate(kernel, nanoseconds)))
@@ -123,6 +136,16 @@ function logLine(record: LogRecord): LogLine {
   };
 }
 
+/** Each address once: registers are repeated at the end of an oops. */
+function withObjects(kernel: Kernel, lines: readonly LogLine[]): LogLine[] {
+  const seen = new Set<bigint>();
+  return lines.map((line) => {
+    const objects = textAddresses(kernel, line.text).filter(({ identity }) => !seen.has(identity.address));
+    for (const { identity } of objects) seen.add(identity.address);
+    return objects.length === 0 ? line : { ...line, objects };
+  });
+}
+
 function* recordLines(record: LogLine, show: LogResult["show"], date: bigint | undefined): Iterable<string> {
   let prefix = "";
   if (show.stamp === "date" && date !== undefined) prefix += `[${dateText(date)}] `;
@@ -132,6 +155,10 @@ function* recordLines(record: LogLine, show: LogResult["show"], date: bigint | u
   if (show.level) prefix += `<${record.level}>`;
   const indent = " ".repeat(prefix.length);
   for (const line of record.text.split("\n")) yield `${prefix}${line}`;
+  for (const { label, identity } of record.objects ?? []) {
+    const [role] = identity.roles;
+    if (role !== undefined) yield `${indent}  ${label === undefined ? "" : `${label} `}${hex16(identity.address)}: ${roleText(role)}`;
+  }
   if (show.dictionary) for (const [key, value] of record.dictionary) yield `${indent}${key}=${value}`;
 }
 

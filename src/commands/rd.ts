@@ -8,6 +8,7 @@ import { type Command, defineCommand, type Session } from "./command.ts";
 import { type SavedBytes, savedBytes } from "./saved-bytes.ts";
 import { addressTargets } from "./support/address-operand.ts";
 import { type AnnotationDepth, wordAnnotator } from "./support/annotate-word.ts";
+import { type AnnotatedWord, annotatedLine, annotatedWords } from "./support/annotated-words.ts";
 import { lazy } from "./support/lazy.ts";
 import { layOutRow, type MemoryGap, type MemoryRow, memoryRows, type WordBits } from "./support/memory-rows.ts";
 import { parseAddress, parseCount, parseHex } from "./support/numbers.ts";
@@ -23,6 +24,8 @@ export interface RdResult {
   readonly ascii: boolean;
   /** Rows, read as they are walked; memory that cannot be read is a row with the reason. */
   readonly rows?: Iterable<MemoryRow | MemoryGap>;
+  /** --annotate: words with what they are. */
+  readonly notes?: Iterable<AnnotatedWord | MemoryGap>;
   /** -a: pieces of text. */
   readonly text?: Iterable<TextRow | MemoryGap>;
   /** -r: bytes that the face writes to the file; nothing below a face touches files. JSON shows how many. */
@@ -63,6 +66,10 @@ export const rd: Command<RdResult> = defineCommand<RdResult>({
       { flag: "-s", help: "symbols instead of words that point into them" },
       { flag: "-S", help: "like -s, and the slab cache of words that point to slab objects; twice: with the word" },
       { flag: "-SS", help: "-S twice" },
+      {
+        flag: "--annotate",
+        help: "one word a line, with what it is: symbol, slab object and its state, task, page; on a stack also return addresses and saved registers",
+      },
       { flag: "-x", help: "no text beside the words" },
       { flag: "-8", help: "words of 8 bits" },
       { flag: "-16", help: "words of 16 bits" },
@@ -80,6 +87,7 @@ export const rd: Command<RdResult> = defineCommand<RdResult>({
       ["rd init_task 8", "eight words"],
       ["rd -a linux_banner", "text"],
       ["rd -SS ffff888003a4c000 32", "what a stack or object points to"],
+      ["rd --annotate ffff888003a4c000 32", "and everything else that the words can be"],
       ["rd -8 -x jiffies 8", "bytes"],
       ["rd -p 1000 4", "physical memory"],
     ],
@@ -101,12 +109,13 @@ export const rd: Command<RdResult> = defineCommand<RdResult>({
     const count = chosenCount(args, word, virtual(address), unit, session.kernel) ?? 1;
     return rdApi(session, args, { typed, address, bits, count, flags: rd.spec.options.map(({ flag }) => flag) });
   },
-  *text({ rows, text, save, address, bits, format, ascii }) {
+  *text({ rows, notes, text, save, address, bits, format, ascii }) {
     if (save !== undefined) yield `${save.length} bytes copied from 0x${address.toString(16)} to ${save.file}`;
     for (const row of text ?? [])
       yield "text" in row
         ? `${row.address.toString(16).padStart(16)}:  ${row.text}`
         : layOutRow(row, { bits, format: "hexadecimal", ascii });
+    for (const word of notes ?? []) yield "value" in word ? annotatedLine(word) : layOutRow(word, { bits, format: "hexadecimal", ascii });
     if (format === "text") return;
     for (const row of rows ?? []) yield layOutRow(row, { bits, format, ascii });
   },
@@ -147,6 +156,10 @@ function runRd(session: Session, args: ParsedArguments): RdResult {
 
   const format = args.has("-D") ? "unsigned" : args.has("-d") ? "signed" : "hexadecimal";
   const depth = annotationDepth(args);
+  if (args.has("--annotate")) {
+    if (bits !== 64) throw new UsageError("--annotate wants words of 64 bits");
+    return { ...head, format: "hexadecimal", ascii: false, notes: lazy(() => annotatedWords(session, memory, start, count ?? 1)) };
+  }
   if (depth !== undefined && bits !== 64) throw new UsageError("-s and -S want words of 64 bits");
   const words = count ?? 1;
   // Nothing at all to show is an error; a range with holes is shown with them.

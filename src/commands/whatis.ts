@@ -1,9 +1,13 @@
-/** `whatis`: what a name means (type, symbol, constant, expression), and which structures have a size or a member. */
+/** `whatis`: what a name means (type, symbol, constant, expression), what an address is, and which structures have a size or a member. */
+import { hex16 } from "../bytes/address.ts";
 import { LookupError, UsageError } from "../bytes/errors.ts";
 import { declare } from "../debug-info/c-format-type.ts";
 import { type CType, type EnumType, type FunctionType, sizeOf, strip } from "../debug-info/c-type.ts";
+import { regionText, roleText } from "../identity/describe.ts";
+import { identifyAddress } from "../identity/identify.ts";
 import { isPerCpu, isText, symbolType } from "../kernel/expression/scope.ts";
 import type { Kernel } from "../kernel/kernel.ts";
+import type { AddressIdentity } from "../linux/address-identity.ts";
 import { whatisApi } from "./api/values.ts";
 import type { ParsedArguments } from "./arguments.ts";
 import { type Command, defineCommand, type Session } from "./command.ts";
@@ -13,6 +17,7 @@ import { resolveStruct } from "./support/struct-name.ts";
 import { type FoundStructure, parseSizeRange, searchStructures } from "./support/type-search.ts";
 
 export type WhatisResult =
+  | { readonly kind: "address"; readonly identity: AddressIdentity }
   | { readonly kind: "struct" | "union"; readonly definition: StructDefinition }
   | {
       readonly kind: "enum";
@@ -46,10 +51,11 @@ const SYNOPSIS = "[-o] struct | union | enum | typedef | symbol | expression";
 export const whatis: Command<WhatisResult> = defineCommand<WhatisResult>({
   spec: {
     name: "whatis",
-    summary: "definition of a type or symbol; search of structures by size or member",
+    summary: "definition of a type or symbol; what an address is; search of structures by size or member",
     synopsis: [SYNOPSIS, "[-r size | low-high] [-m member]"],
     description: [
       "Shows the definition of a structure, union, enum or typedef with its size, the prototype of a function, the declaration of a variable, the enum and value of a constant, or the type of an expression.",
+      "An address (hexadecimal, of nine digits or more or with 0x) is told in words: symbol, stack, task, slab object and its state, per-CPU variable, module, vmalloc area and who asked for it, struct page, what its page is used for, mapping of the context task, poison, error pointer.",
       "With -r and -m it searches all structures of the kernel and of the modules that carry types: those of a size or range of sizes, and those with a member whose type contains the text (a pointer or an array of it counts, and so does a member of an embedded structure).",
     ],
     options: [
@@ -62,6 +68,7 @@ export const whatis: Command<WhatisResult> = defineCommand<WhatisResult>({
       ["whatis ksys_read", "a prototype"],
       ["whatis enum pid_type", "an enum"],
       ["whatis init_task.mm", "the type of an expression"],
+      ["whatis ffff888003a4c010", "what an address is"],
       ["whatis -m mm_struct", "who points to an mm_struct"],
       ["whatis -r 256-512 -m task_struct", "by size and member"],
     ],
@@ -74,13 +81,24 @@ export const whatis: Command<WhatisResult> = defineCommand<WhatisResult>({
     const { kernel } = session;
     if (args.has("-r") || args.has("-m")) return search(session, args.value("-r"), args.value("-m"), args.operands);
     const text = expressionText(args);
+    const address = addressText(text);
+    if (address !== undefined && !args.has("-o"))
+      return { kind: "address", identity: identifyAddress(kernel, address, { task: session.context }) };
     if (text === "") throw new UsageError(`usage: whatis ${SYNOPSIS}`);
     return meaning(session, kernel, text, args.has("-o"));
   },
   api: (session, args) =>
-    args.has("-r") || args.has("-m") ? undefined : whatisApi(expressionText(args), whatis.run(session, args), args.has("-o")),
+    args.has("-r") || args.has("-m") || addressText(expressionText(args)) !== undefined
+      ? undefined
+      : whatisApi(expressionText(args), whatis.run(session, args), args.has("-o")),
   text: (result, { radix }) => whatisLines(result, radix),
 });
+
+/** An address as people write one: short numbers are C's, and have a type. */
+function addressText(text: string): bigint | undefined {
+  const [, digits] = /^(?:0x)?([0-9a-f]{9,16})$/i.exec(text) ?? /^0x([0-9a-f]{1,8})$/i.exec(text) ?? [];
+  return digits === undefined ? undefined : BigInt(`0x${digits}`);
+}
 
 /** The words without their quotes, except that a file in quotes stays: whatis 'kernel/panic.c'::tainted_mask. */
 function expressionText({ operands, line }: ParsedArguments): string {
@@ -220,8 +238,24 @@ function small(value: bigint): number | bigint {
   return Number.isSafeInteger(number) ? number : BigInt.asUintN(64, value);
 }
 
+/** One screen at the most: what it is first, then what else, where, and the command that shows more. */
+function* addressLines(identity: AddressIdentity): Iterable<string> {
+  const { address, roles, physical, unreadable, region } = identity;
+  const [first, ...others] = roles;
+  const place = regionText(identity);
+  yield `${hex16(address)} is ${first === undefined ? place : roleText(first)}`;
+  for (const role of others) yield `  also: ${roleText(role)}`;
+  const own = region === "null" || region === "error pointer" || region === "poison" || region === "non-canonical";
+  if (!own && first !== undefined) yield `  region: ${place}${physical === undefined ? "" : `, physical ${physical.toString(16)}`}`;
+  if (unreadable !== undefined) yield `  memory there cannot be read: ${unreadable}`;
+  if (!own && roles.length > 0) yield `  more: kmem ${hex16(address)}`;
+}
+
 function* whatisLines(result: WhatisResult, radix: 10 | 16): Iterable<string> {
   switch (result.kind) {
+    case "address":
+      yield* addressLines(result.identity);
+      return;
     case "struct":
     case "union":
       yield* result.definition.text;

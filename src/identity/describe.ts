@@ -27,7 +27,7 @@ export function roleText(role: AddressRole): string {
   switch (role.kind) {
     case "symbol": {
       const owner = role.module === undefined ? "" : ` [${role.module}]`;
-      return `symbol ${role.name}${offsetText(role.offset)}${owner}${role.section === undefined ? "" : `, in ${role.section}`}`;
+      return `the symbol ${role.name}${offsetText(role.offset)}${owner}${role.section === undefined ? "" : `, in ${role.section}`}`;
     }
     case "slab object": {
       const { cache, object, offset, objectSize, state } = role;
@@ -58,8 +58,8 @@ export function roleText(role: AddressRole): string {
     case "vmalloc area": {
       const by = role.caller === undefined ? "" : `, allocated by ${role.caller}`;
       const flags = role.flags.length === 0 ? "" : ` (${role.flags.join(", ")})`;
-      const what = role.freed === true ? "vmalloc area that was given back" : "vmalloc area";
-      return `${what} ${hex16(role.start)} - ${hex16(role.end)}${flags}${by}`;
+      const what = role.freed === true ? "vmalloc area that was given back," : "vmalloc area";
+      return `in the ${what} ${hex16(role.start)} - ${hex16(role.end)}${flags}${by}`;
     }
     case "struct page":
       return `${within(role.offset)}struct page of frame ${hexOf(role.pfn)}`;
@@ -68,7 +68,7 @@ export function roleText(role: AddressRole): string {
     case "mapping": {
       const owner = role.task === undefined ? "" : ` of ${taskText(role.task)}`;
       const what = role.file === undefined ? (role.name ?? "anonymous memory") : `${role.file} at ${hexOf(role.fileOffset ?? 0n)}`;
-      return `mapping ${role.start.toString(16)} - ${role.end.toString(16)}${owner}: ${what} (vm_area_struct ${hex16(role.vma)})`;
+      return `in the mapping ${role.start.toString(16)} - ${role.end.toString(16)}${owner}: ${what} (vm_area_struct ${hex16(role.vma)})`;
     }
     case "poison":
       return `poison ${role.name}${offsetText(role.offset)}: ${role.meaning}`;

@@ -121,7 +121,7 @@ class Identifier {
     }
     if (brief) {
       const pfn = region === "linear map" ? this.#map?.linearPfn(at) : undefined;
-      const page = pfn === undefined ? undefined : this.#pageOfPfn(pfn);
+      const page = pfn === undefined ? undefined : this.#pageOfPfn(pfn, false);
       return { ...head, roles: page === undefined ? [] : [page] };
     }
     const { physical, unreadable } = this.#memoryAt(at);
@@ -270,11 +270,11 @@ class Identifier {
 
   #pageRole(physical: PhysicalAddress): AddressRole | undefined {
     const pfn = Number(physical >> BigInt(this.#kernel.arch.pageShift));
-    return this.#pageOfPfn(pfn);
+    return this.#pageOfPfn(pfn, true);
   }
 
-  #pageOfPfn(pfn: number): AddressRole | undefined {
-    const found = PageUses.of(this.#kernel)?.use(pfn);
+  #pageOfPfn(pfn: number, lists: boolean): AddressRole | undefined {
+    const found = PageUses.of(this.#kernel)?.use(pfn, lists);
     if (found === undefined) return undefined;
     const { page, flags, use, order } = found;
     return { kind: "page", pfn, page, flags, use, ...(order === undefined ? {} : { order }) };

@@ -8,9 +8,10 @@
  * A page within a free block has nothing of its own to tell it: the head of each order that could hold it is asked.
  */
 import { type Pfn, type VirtualAddress, virtual } from "../bytes/address.ts";
-import { FaultError } from "../bytes/errors.ts";
+import { FaultError, InquestError } from "../bytes/errors.ts";
 import type { Field } from "../kernel/field.ts";
 import type { Kernel } from "../kernel/kernel.ts";
+import { freePlaceOf } from "./buddy.ts";
 import { inodeName } from "./inode-name.ts";
 import { PageMap, pageFlagBits } from "./page.ts";
 import { type PageTypeReader, pageTypeReader } from "./page-type.ts";
@@ -66,14 +67,31 @@ export class PageUses {
     });
   }
 
-  /** The use of a frame; undefined when it has no page structure, or it cannot be read. */
-  use(pfn: Pfn): PageUse | undefined {
+  /**
+   * The use of a frame; undefined when it has no page structure, or it cannot be read. With `lists` free pages are looked up in the
+   * allocator's lists, which are read once: that tells the zone, and pages that a CPU keeps for itself.
+   */
+  use(pfn: Pfn, lists = false): PageUse | undefined {
     const page = pfn < this.#map.maxPfn ? this.#map.pageOf(pfn) : undefined;
     if (page === undefined) return undefined;
     try {
-      return this.#use(pfn, page);
+      const found = this.#use(pfn, page);
+      return lists && found.use.startsWith("free") ? { ...found, ...this.#listed(pfn) } : found;
     } catch (error) {
       if (error instanceof FaultError) return undefined;
+      throw error;
+    }
+  }
+
+  #listed(pfn: Pfn): Partial<PageUse> {
+    try {
+      const place = freePlaceOf(this.#kernel, pfn);
+      if (place === undefined) return {};
+      const { order, zone, cpu } = place;
+      const kept = cpu === undefined ? "" : `, kept by CPU ${cpu}`;
+      return { use: `free, order ${order}, zone ${zone.name}${kept}`, order };
+    } catch (error) {
+      if (error instanceof InquestError) return {};
       throw error;
     }
   }

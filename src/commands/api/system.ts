@@ -24,7 +24,7 @@ return { ${map === "" ? "" : `${map}, `}cpuInfo: [${cpus.join(", ")}].map((cpu) 
 
 /** log, but for the buffers beside it. */
 export function logApi(args: ParsedArguments): string | undefined {
-  if (args.has("-a") || args.has("-s") || args.has("-R")) return undefined;
+  if (args.has("-a") || args.has("-s") || args.has("-R") || args.has("--objects")) return undefined;
   return `const seconds = (nanoseconds) => (nanoseconds === undefined ? undefined : Number(nanoseconds) / 1e9);
 const records = kernel.log().map(({ nanoseconds, level, caller, text }) => ({ seconds: seconds(nanoseconds), level, caller, text }));
 return { records };`;

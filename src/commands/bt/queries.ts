@@ -1,6 +1,7 @@
 /** The questions `bt` asks of one task's stack, or of all. */
 import { distance, hex16, type VirtualAddress } from "../../bytes/address.ts";
 import { InquestError } from "../../bytes/errors.ts";
+import { StackWords } from "../../identity/stack-words.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
 import { type Task, taskTable } from "../../linux/task.ts";
 import { CodeRanges } from "../../stack/code-ranges.ts";
@@ -50,7 +51,11 @@ export function taskStackResult(kernel: Kernel, task: Task, query: StackQuery): 
 
 function answer(kernel: Kernel, task: Task, query: StackQuery): BtStack {
   const area = taskStack(kernel, task.address);
-  if (query.raw) return { ...empty(task), raw: stackWordList(kernel, area.start, area.end, { symbols: true, slabs: false }) };
+  if (query.raw) {
+    const notes = query.words?.notes === true ? new StackWords(kernel, unwind(kernel, task, query), task.address) : undefined;
+    const names = { symbols: notes === undefined, slabs: false };
+    return { ...empty(task), raw: stackWordList(kernel, area.start, area.end, names, notes) };
+  }
   const unwound = unwind(kernel, task, query);
   const result = givenRegistersLeftOut(stackResult(kernel, brief(task), unwound, query.words, query.variables), query);
   if (query.exceptions) {

@@ -35,6 +35,8 @@ export interface BtWord {
   /** "schedule+69" without radix: name and offset; or a slab cache. */
   readonly symbol?: { readonly name: string; readonly offset: number; readonly module?: string } | undefined;
   readonly cache?: string | undefined;
+  /** --annotate: what the word is: the register that was saved there, symbol, object, task, page. */
+  readonly note?: string;
 }
 
 export interface BtFrame {
@@ -115,6 +117,8 @@ export interface BtView {
   readonly registers: boolean;
   /** -FF: addresses of slab objects too. */
   readonly slabAddresses: boolean;
+  /** Words one a line, with what each is. */
+  readonly notes?: boolean;
 }
 
 export const VIEW = Symbol("view");

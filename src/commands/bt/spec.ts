@@ -40,6 +40,10 @@ export const BT_SPEC: CommandSpec = {
     { flag: "-f", help: "the words of each frame" },
     { flag: "-F", help: "the same, words as symbols or [slab cache]; twice or -FF: [address:slab cache]" },
     { flag: "-FF", help: "words as symbols or [address:slab cache]" },
+    {
+      flag: "--annotate",
+      help: "the words of each frame (with -r: of the whole stack), one a line, with what each is: return address, saved register, symbol, slab object and its state, task, page",
+    },
     { flag: "-o", help: "no unwind: every word behind a call is listed" },
     { flag: "-O", help: "make -o the default, or undo that" },
     { flag: "-v", help: "check all tasks for an overflown stack" },
@@ -60,6 +64,7 @@ export const BT_SPEC: CommandSpec = {
     ["bt", "the current context, at first the task that panicked"],
     ["bt -a", "what every CPU was doing"],
     ["bt -f 1", "pid 1 with the words of its frames"],
+    ["bt --annotate 1", "and with what each word is"],
     ["foreach UN bt", "stacks of all tasks in uninterruptible sleep"],
     ["bt -R mutex_lock", "only if mutex_lock occurs on the stack"],
     ["bt -l", "where in the source each function stands"],

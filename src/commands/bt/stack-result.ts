@@ -2,6 +2,7 @@
 import { LR } from "../../arch/arm64-registers.ts";
 import type { RegisterSet } from "../../arch/registers.ts";
 import { add, distance, type VirtualAddress, virtual } from "../../bytes/address.ts";
+import { StackWords } from "../../identity/stack-words.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
 import { CodeRanges } from "../../stack/code-ranges.ts";
 import type { StackFrame, UnwoundStack } from "../../stack/frame.ts";
@@ -50,11 +51,12 @@ export function stackResult(
       : first !== undefined && first.kind === "interrupted" && first.foundBy === "registers"
         ? registersResult(kernel, null, false, first.registers)
         : undefined;
+  const notes = words?.notes === true ? new StackWords(kernel, stack, task?.address) : undefined;
   return {
     task,
     frames: frames.map((frame, index) =>
       frameResult(kernel, frame, {
-        words: words === undefined || frame.kind === "inline" ? undefined : frameWords(kernel, frames, index, words),
+        words: words === undefined || frame.kind === "inline" ? undefined : frameWords(kernel, frames, index, words, notes),
         ...(variables === undefined ? {} : { variables: variables(stack, frame) }),
       }),
     ),
@@ -98,7 +100,13 @@ function interruptedLost(kernel: Kernel, { kind, foundBy, exception, pc, registe
  * Words that belong to a frame: behind its slot up to and with the slot of the next frame on the same stack (arm64: from its record to
  * the next one); the outermost frame's reach to the registers of user mode or the stack's end.
  */
-function frameWords(kernel: Kernel, frames: readonly StackFrame[], index: number, options: AnnotateOptions): BtWord[] {
+function frameWords(
+  kernel: Kernel,
+  frames: readonly StackFrame[],
+  index: number,
+  options: AnnotateOptions,
+  notes: StackWords | undefined,
+): BtWord[] {
   const frame = frames[index] as StackFrame;
   const next = frames.slice(index + 1).find(({ kind }) => kind !== "inline");
   const pushed = frame.registers.file.link === undefined;
@@ -109,5 +117,5 @@ function frameWords(kernel: Kernel, frames: readonly StackFrame[], index: number
   else if (next !== undefined && next.stack.start === frame.stack.start) end = place(next);
   else end = frame.stack.kind === "unknown" ? start : frame.stack.end;
   const length = distance(end, start);
-  return length <= 0 || length > MAX_FRAME_BYTES ? [] : stackWordList(kernel, start, end, options);
+  return length <= 0 || length > MAX_FRAME_BYTES ? [] : stackWordList(kernel, start, end, options, notes);
 }

@@ -122,11 +122,20 @@ function registersText(registers: BtRegisters, view: BtView, radix: 10 | 16): It
 /** Two words a line, each 16 wide; a name takes the place of its number. */
 function* wordRows(words: readonly BtWord[], view: BtView, radix: 10 | 16, indent: string): Iterable<string> {
   const gap = indent === "" ? "  " : " ";
+  if (view.notes === true) {
+    for (const word of words) yield `${indent}${hex16(word.address)}:${gap}${noted(word)}`;
+    return;
+  }
   for (let i = 0; i < words.length; i += 2) {
     let line = `${indent}${hex16((words[i] as BtWord).address)}:${gap}`;
     for (const word of words.slice(i, i + 2)) line += `${wordLabel(word, view, radix).padEnd(16)} `;
     yield line;
   }
+}
+
+function noted({ value, note }: BtWord): string {
+  if (value === null) return "(unreadable)";
+  return note === undefined ? hex16(value) : `${hex16(value)}  ${note}`;
 }
 
 function wordLabel(word: BtWord, view: BtView, radix: 10 | 16): string {
