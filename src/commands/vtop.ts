@@ -211,6 +211,10 @@ function* vtopText(machine: string, vtop: Vtop): Iterable<string> {
     yield* mappedEntry(value, vtop.page.start, flags.length === 0 ? "no flags" : flags.join("|"));
     yield "";
   }
+  if (vtop.swap !== undefined && vtop.swap.marker === undefined) {
+    yield* swappedEntry(vtop.walk.at(-1)?.value ?? 0n, vtop.swap);
+    yield "";
+  }
   if (vtop.mapping !== undefined) {
     yield VMA_HEADER;
     yield vmaText(vtop.mapping);

@@ -116,6 +116,9 @@ export function userSpace(kernel: Kernel, mm: VirtualAddress): AddressSpace {
   return new AddressSpace(kernel.physical, kernel.arch.pageTables(root));
 }
 
+/** Why a kernel thread, and a process that has exited, has neither arguments nor environment. */
+export const NO_USER_MEMORY = "no user memory";
+
 export interface CommandLine {
   /** undefined when the pages are not in the dump; `problem` says why. */
   readonly arguments: readonly string[] | undefined;
@@ -125,7 +128,7 @@ export interface CommandLine {
 
 /** argv and the environment as the process's own memory holds them now (it may have overwritten them). */
 export function commandLine(kernel: Kernel, task: Task): CommandLine {
-  if (task.mm === 0n) return { arguments: undefined, environment: undefined, problem: "no user memory" };
+  if (task.mm === 0n) return { arguments: undefined, environment: undefined, problem: NO_USER_MEMORY };
   try {
     const struct = mmStruct(kernel);
     const space = userSpace(kernel, task.mm);

@@ -2,7 +2,7 @@
 import { FaultError, UnsupportedError } from "../../bytes/errors.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
 import { cpuMasks } from "../../linux/cpu.ts";
-import { type CommandLine, commandLine } from "../../linux/mm.ts";
+import { type CommandLine, commandLine, NO_USER_MEMORY } from "../../linux/mm.ts";
 import { type ResourceLimit, resourceLimits } from "../../linux/resource-limits.ts";
 import { runqueue } from "../../linux/runqueue.ts";
 import { isGroupLeader, isKernelThread, type Task, taskState, taskTable, threadsOf } from "../../linux/task.ts";
@@ -252,7 +252,7 @@ function* blocks<T>(items: Iterable<T>, lines: (item: T) => Iterable<string>): I
 }
 
 function argumentLines(process: CommandLine | { readonly kernelThread: true }): readonly string[] {
-  if ("kernelThread" in process) return ["ps: no user stack"];
+  if ("kernelThread" in process || process.problem === NO_USER_MEMORY) return ["ps: no user stack"];
   const { arguments: args, environment, problem } = process;
   return [
     ...labelled("ARG", args === undefined ? [`(unreadable: ${problem})`] : [args.join(" ")]),
