@@ -31,9 +31,10 @@ export function roleText(role: AddressRole): string {
     }
     case "slab object": {
       const { cache, object, offset, objectSize, state } = role;
-      const place =
-        offset === 0 ? "the start of" : offset < 0 ? `the red zone before` : offset < objectSize ? `${hexOf(offset)} bytes into` : `behind`;
-      return `${place} object ${hex16(object)} of slab cache ${cache} (${objectSize} bytes), ${stateText(state)}`;
+      const what = `slab cache ${cache} (${objectSize} bytes), ${stateText(state)}`;
+      if (offset === 0) return `an object of ${what}`;
+      const place = offset < 0 ? "in the red zone before" : offset < objectSize ? `${hexOf(offset)} bytes into` : "behind";
+      return `${place} object ${hex16(object)} of ${what}`;
     }
     case "slab":
       return `in a slab of cache ${role.cache}, outside its objects (struct page ${hex16(role.page)})`;
