@@ -18,6 +18,7 @@ export interface WaitqWaiter {
 }
 
 export interface WaitqResult {
+  /** As it was asked for; "" for an address. */
   readonly name: string;
   readonly address: bigint;
   readonly waiters: readonly WaitqWaiter[];
@@ -55,7 +56,8 @@ export const waitq = defineCommand<WaitqResult>({
   },
   api: () => undefined,
   *text({ name, address, waiters: found, notes = [] }) {
-    if (found.length === 0 && notes.length === 0) yield `wait queue "${name}" (${hex16(address)}) is empty`;
+    if (found.length === 0 && notes.length === 0)
+      yield `wait queue ${name === "" ? hex16(address) : `"${name}" (${hex16(address)})`} is empty`;
     for (const { entry, task, function: called } of found) {
       if (task?.pid === undefined) yield `(no task: entry ${hex16(entry)}${called === undefined ? "" : `, woken by ${called}`})`;
       else yield taskHeader({ pid: task.pid, address: task.address, cpu: task.cpu ?? 0, comm: task.comm ?? "" });
@@ -79,7 +81,7 @@ function single(kernel: Kernel, text: string): Queue {
   }
   const address = parseNumber(text, 16);
   if (address === undefined) throw new LookupError(`waitq: cannot resolve "${text}"`);
-  return { name: text, address: virtual(address), kind: undefined };
+  return { name: "", address: virtual(address), kind: undefined };
 }
 
 function member(kernel: Kernel, path: string, text: string): Queue {

@@ -33,6 +33,8 @@ export interface WqWorker {
   readonly function?: string;
   readonly queue?: string;
   readonly description?: string;
+  /** Items that it runs next: those linked to this one, and barriers of tasks that flush it. */
+  readonly scheduled?: readonly WqItem[];
   /** Seconds since it began the item (7.1+), or at most this long: since it last was idle. */
   readonly seconds?: number;
   readonly secondsAtMost?: number;
@@ -227,6 +229,7 @@ function workerResult(kernel: Kernel, worker: Worker, names: QueueNames): WqWork
     ...(worker.function === undefined ? {} : { function: worker.function }),
     ...names.of(worker.queue),
     ...(worker.description === "" ? {} : { description: worker.description }),
+    ...(worker.scheduled.length === 0 ? {} : { scheduled: worker.scheduled.map((item) => itemResult(kernel, item, names)) }),
     ...(began === undefined ? {} : { seconds: began }),
     ...(atMost === undefined ? {} : { secondsAtMost: atMost }),
     ...(scheduled === undefined ? {} : { sinceScheduled: scheduled }),
@@ -329,6 +332,7 @@ function* workerLines(label: string, worker: WqWorker): Iterable<string> {
       ? ""
       : `, ${state === "RU" ? "on its CPU for" : "last ran"} ${secondsText(sinceScheduled)}${state === "RU" ? "" : " ago"}`;
   yield `           ${state ?? "?"} in ${place ?? "?"}${ran}    bt ${task.pid ?? hex16(task.address)}`;
+  for (const item of worker.scheduled ?? []) yield `    then   ${itemText(item)}`;
 }
 
 function itemText({ work, function: called, queue, flusher }: WqItem): string {

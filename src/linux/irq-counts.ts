@@ -92,7 +92,7 @@ function countedArray(kernel: Kernel, cpus: readonly number[], notes: string[]):
     if (label === undefined || label === "") return [];
     const line = perCpuLine(kernel, label, (text ?? "").trim(), add(base, counts.offset + i * 4), cpus, notes);
     // skip_vector hides a kind until its vector is in use, and with ~0 until it is first counted.
-    const optional = attempt(() => info.field("skip_vector").number(at), notes, `irq_stat_info[${i}]`) !== 0;
+    const optional = attempt(() => info.field("skip_vector").number(at), notes, `irq_stat_info[${i}]`) !== 0 || OPTIONAL.has(label);
     return optional ? line.filter(({ counts: each }) => each.some((count) => count > 0)) : line;
   });
 }

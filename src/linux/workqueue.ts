@@ -50,6 +50,8 @@ export interface Worker {
   /** Jiffies: when it began the item (7.1+), when it was last idle. */
   readonly started: bigint | undefined;
   readonly lastActive: bigint | undefined;
+  /** Items that it runs after this one: those linked to it, and barriers of tasks that flush it. */
+  readonly scheduled: readonly WorkItem[];
   /** It serves this queue when there is no memory for more workers. */
   readonly rescues: VirtualAddress | undefined;
 }
@@ -168,7 +170,7 @@ function poolWorkers(kernel: Kernel, pool: VirtualAddress, known: readonly Worke
     const where = `worker_pool ${pool.toString(16)}, workers`;
     for (const link of gather(listNodes(kernel.memory, head.address(pool), { limit: MAX_WORKERS }), notes, where)) {
       const address = containerOf(link, node);
-      const worker = byAddress.get(address) ?? attempt(() => readWorker(kernel, address), notes, `worker ${address.toString(16)}`);
+      const worker = byAddress.get(address) ?? attempt(() => readWorker(kernel, address, notes), notes, `worker ${address.toString(16)}`);
       if (worker !== undefined) byAddress.set(address, worker);
     }
   }
@@ -183,7 +185,7 @@ function* taskWorkers(kernel: Kernel, notes: string[]): Generator<{ readonly poo
     const where = `worker of task ${task.pid}`;
     const address = attempt(() => kthreadData(kernel, task.address), notes, where);
     if (address === undefined) continue;
-    const worker = attempt(() => readWorker(kernel, address), notes, where);
+    const worker = attempt(() => readWorker(kernel, address, notes), notes, where);
     // What does not name its own task is no worker.
     if (worker?.task === task.address) yield { pool: attempt(() => pool.pointer(address), notes, where) ?? 0n, worker };
   }
@@ -204,7 +206,7 @@ function kthreadData(kernel: Kernel, task: VirtualAddress): VirtualAddress | und
 }
 
 /** @throws FaultError */
-export function readWorker(kernel: Kernel, address: VirtualAddress): Worker {
+export function readWorker(kernel: Kernel, address: VirtualAddress, notes: string[]): Worker {
   const struct = kernel.types.struct("worker");
   const pointer = (path: string): VirtualAddress | undefined => {
     const value = struct.tryField(path)?.pointer(address) ?? 0n;
@@ -223,6 +225,7 @@ export function readWorker(kernel: Kernel, address: VirtualAddress): Worker {
     description: struct.tryField("desc")?.string(address) ?? "",
     started: started === 0n ? undefined : started,
     lastActive: struct.tryField("last_active")?.bigint(address),
+    scheduled: items(kernel, struct.field("scheduled").address(address), notes, `worker ${address.toString(16)}, scheduled`),
     rescues: pointer("rescue_wq"),
   };
 }
@@ -296,7 +299,7 @@ function readQueue(kernel: Kernel, address: VirtualAddress, notes: string[]): Wo
     name,
     flags: struct.tryField("flags")?.number(address) ?? 0,
     maxActive: struct.firstField("max_active", "saved_max_active")?.number(address),
-    rescuer: rescuer === 0n ? undefined : attempt(() => readWorker(kernel, virtual(rescuer)), notes, where),
+    rescuer: rescuer === 0n ? undefined : attempt(() => readWorker(kernel, virtual(rescuer), notes), notes, where),
     shares,
   };
 }

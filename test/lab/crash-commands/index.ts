@@ -2,10 +2,16 @@
 import type { CompatLine } from "../crash-compat-difference.ts";
 import { MACHINE } from "./machine.ts";
 import { MEMORY } from "./memory.ts";
+import { NET } from "./net.ts";
 import { PROCESSES } from "./processes.ts";
+import { SLAB } from "./slab.ts";
+import { TIME } from "./time.ts";
 
 export const COMMAND_TABLES: Readonly<Record<string, readonly CompatLine[]>> = {
   machine: MACHINE,
+  time: TIME,
   memory: MEMORY,
   processes: PROCESSES,
+  slab: SLAB,
+  net: NET,
 };
