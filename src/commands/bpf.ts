@@ -155,7 +155,8 @@ function wantedId(text: string): number {
 function chosenPrograms(session: Session, args: ParsedArguments, maps: readonly BpfMap[], notes: string[]): readonly ShownProgram[] {
   const all = bpfPrograms(session.kernel, notes);
   const id = args.has("-P") ? undefined : args.value("-p");
-  const chosen = id === undefined ? all : all.filter((program) => program.id === wantedId(id));
+  const wanted = id === undefined ? undefined : wantedId(id);
+  const chosen = wanted === undefined ? all : all.filter((program) => program.id === wanted);
   if (id !== undefined && chosen.length === 0) throw new LookupError(`invalid program ID: ${id}`);
   return chosen.map((program) => shownProgram(session, args, program, maps));
 }
@@ -181,7 +182,8 @@ function shownProgram(session: Session, args: ParsedArguments, program: BpfProgr
 
 function chosenMaps(session: Session, args: ParsedArguments, all: readonly BpfMap[]): readonly ShownMap[] {
   const id = args.has("-M") ? undefined : args.value("-m");
-  const chosen = id === undefined ? all : all.filter((map) => map.id === wantedId(id));
+  const wanted = id === undefined ? undefined : wantedId(id);
+  const chosen = wanted === undefined ? all : all.filter((map) => map.id === wanted);
   if (id !== undefined && chosen.length === 0) throw new LookupError(`invalid map ID: ${id}`);
   if (!args.has("-s")) return chosen;
   return chosen.map((map) => ({ ...map, structures: objectsOf(session, [["bpf_map", map.address]]) }));

@@ -1,5 +1,6 @@
 /** The tables of crash-commands.test.ts, one a subject; a new one is one import and one entry. */
 import type { CompatLine } from "../crash-compat-difference.ts";
+import { ADDRESSES } from "./addresses.ts";
 import { MACHINE } from "./machine.ts";
 import { MEMORY } from "./memory.ts";
 import { NET } from "./net.ts";
@@ -8,6 +9,7 @@ import { SLAB } from "./slab.ts";
 import { TIME } from "./time.ts";
 
 export const COMMAND_TABLES: Readonly<Record<string, readonly CompatLine[]>> = {
+  addresses: ADDRESSES,
   machine: MACHINE,
   time: TIME,
   memory: MEMORY,
