@@ -96,7 +96,8 @@ export function* decodedText(state: LockState, verbose: boolean): Iterable<strin
 
 function headOf(state: LockState): string {
   const symbol = state.symbol === undefined ? "" : `  ${state.symbol}`;
-  return `${KIND_NAMES[state.kind]}: ${hex16(state.address)}${symbol}  ${stateText(state)}`;
+  const text = stateText(state);
+  return `${KIND_NAMES[state.kind]}: ${hex16(state.address)}${symbol}${text === "" ? "" : `  ${text}`}`;
 }
 
 function stateText({ kind, held, readers, flags: all, count, waiters }: LockState): string {
@@ -122,7 +123,7 @@ function* holdersText({ held, kind }: LockState, holders: readonly LockOwner[], 
 
 function* waitText(wait: LockWait, verbose: boolean, withKind: boolean): Iterable<string> {
   const mode = wait.mode === undefined ? "" : ` to ${wait.mode}`;
-  const bit = wait.bit === undefined ? "" : ` bit ${wait.bit}`;
+  const bit = wait.bit === undefined ? "" : ` for ${wait.flag ?? `bit ${wait.bit}`}`;
   const where =
     wait.caller === undefined ? `in ${wait.through}` : `in ${wait.caller}${wait.module === undefined ? "" : ` [${wait.module}]`}`;
   const kind = withKind ? ` a ${wait.kind}` : "";

@@ -5,6 +5,7 @@
  *   wait_page_queue      { folio (page before 5.16), bit_nr, wait { flags, private = task, func, entry } }
  *   wait_bit_queue_entry { key { flags = &word, bit_nr, timeout }, wq_entry { … } }       wait_bit_queue { key, wait } before 4.13
  */
+import { virtual } from "../../bytes/address.ts";
 import { containerOf } from "../../kernel/field.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
 import type { StackFrame } from "../../stack/frame.ts";
@@ -38,6 +39,7 @@ export function bitWait(kernel: Kernel, task: Task, frames: readonly StackFrame[
   ];
   if (entry === undefined)
     return { lock: undefined, waiter: undefined, verified: false, evidence: "this dump's types have no wait queue entries" };
+  let woken: FoundWait | undefined;
   for (const { kind, embedded, target, number } of shapes) {
     if (kind !== place.kind || embedded === undefined || target === undefined || number === undefined) continue;
     for (const { at, word } of frameWords(kernel, frames, place.first - 1, place.last)) {
@@ -45,19 +47,27 @@ export function bitWait(kernel: Kernel, task: Task, frames: readonly StackFrame[
       const queued = containerOf(at, entry.task);
       const whole = containerOf(queued, embedded);
       const lock = kernel.memory.tryU64(target.address(whole));
-      const bitNumber = number.number(whole);
-      if (lock === undefined || !kernel.arch.isKernelAddress(lock) || bitNumber < 0 || bitNumber > 63) continue;
+      const bytes = kernel.memory.tryU32(number.address(whole));
+      const bitNumber = bytes === undefined ? -1 : bytes | 0;
+      // Both a page's structure and the word of a bit are aligned; many words of a stack are not.
+      if (lock === undefined || (lock & 7n) !== 0n || !kernel.arch.isKernelAddress(lock) || bitNumber < 0 || bitNumber > 63) continue;
       const linked = isLinked(kernel, entry.list.address(queued));
+      if (!linked && woken !== undefined) continue;
       const name = kind === "folio" ? pageFlagBits(kernel).find((flag) => flag.bit === bitNumber)?.name : undefined;
-      return {
-        lock: target.pointer(whole),
+      const bit = `its wait queue entry names bit ${bitNumber}${name === undefined ? "" : ` (${name})`}`;
+      const found = {
+        lock: virtual(lock),
         waiter: queued,
         verified: linked,
         bit: bitNumber,
-        evidence: `its wait queue entry names bit ${bitNumber}${name === undefined ? "" : ` (${name})`}${linked ? "" : "; the entry is in no queue: it has just been woken"}`,
+        ...(name === undefined ? {} : { flag: name }),
+        evidence: linked ? bit : `${bit}; the entry is in no queue: it has just been woken`,
       };
+      if (linked) return found;
+      woken = found;
     }
   }
+  if (woken !== undefined) return woken;
   return {
     lock: undefined,
     waiter: undefined,

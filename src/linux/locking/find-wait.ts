@@ -32,6 +32,7 @@ export interface FoundWait {
   readonly evidence: string;
   readonly mode?: "read" | "write";
   readonly bit?: number;
+  readonly flag?: string;
   readonly kind?: LockKind;
 }
 
@@ -58,6 +59,7 @@ export function findWait(kernel: Kernel, task: Task, stack: UnwoundStack): LockW
     lock,
     mode: found.mode ?? modeOf(frames, place),
     ...(found.bit === undefined ? {} : { bit: found.bit }),
+    ...(found.flag === undefined ? {} : { flag: found.flag }),
     waiter,
     through,
     caller: caller?.function,

@@ -15,6 +15,7 @@ import { lockTask } from "./lock-tasks.ts";
 import { findMentions, type Mention, type StackReader } from "./mentions.ts";
 import { blank, readLock } from "./read-lock.ts";
 import { spinWait } from "./spin-wait.ts";
+import { isScheduling } from "./wait-functions.ts";
 
 /** Kinds of which somebody who does not wait may be the holder. A completion has none: whoever is to complete it need not know it yet. */
 const HOLDABLE: ReadonlySet<LockKind> = new Set([
@@ -106,7 +107,10 @@ function inListOrder(waits: readonly LockWait[], { waiters }: LockState): LockWa
 
 /** Adds those who may hold the locks whose fields name no owner for certain. */
 function withHolders(kernel: Kernel, locks: readonly ContendedLock[], tasks: readonly Task[], reader: StackReader): ContendedLock[] {
-  const open = locks.filter(({ state }) => HOLDABLE.has(state.kind) && state.held !== "free" && state.owner?.certainty !== "exact");
+  const open = locks.filter(
+    ({ state, waits }) =>
+      HOLDABLE.has(state.kind) && state.held !== "free" && state.owner?.certainty !== "exact" && waits.some(({ verified }) => verified),
+  );
   if (open.length === 0) return [...locks];
   const wanted = new Set(open.map(({ state }) => state.address as bigint));
   const spun = new Set(open.filter(({ state }) => isSpinning(state.kind)).map(({ state }) => state.address as bigint));
@@ -123,7 +127,9 @@ function withHolders(kernel: Kernel, locks: readonly ContendedLock[], tasks: rea
     const others = (found.get(lock.state.address) ?? []).filter(({ task }) => !waiting.has(task.address) && !known.has(task.address));
     // Who holds a spinlock does not sleep: a sleeping task that names it is asked only when no running one does.
     const running = others.filter(({ task }) => task.active);
-    const chosen = spun.has(lock.state.address) && running.length > 0 ? running : others;
+    // Of several that sleep none is more than one that happens to have the number.
+    const sleeping = others.length === 1 ? others : [];
+    const chosen = !spun.has(lock.state.address) ? others : running.length > 0 ? running : sleeping;
     const more = chosen.slice(0, MAX_HOLDERS).map((mention) => holderOf(mention, lock.state, chosen.length));
     return { ...lock, holders: [...lock.holders, ...more] };
   });
@@ -135,7 +141,11 @@ function isSpinning(kind: LockKind): boolean {
 
 function holderOf({ task, function: name, offset, register }: Mention, state: LockState, count: number): LockOwner {
   const place = name === undefined ? "its stack" : `${name}${offset === undefined ? "" : `+0x${offset.toString(16)}`}`;
-  const evidence = register === undefined ? `its stack names the lock in ${place}` : `${register} of ${place} names the lock`;
+  const evidence = isScheduling(name)
+    ? "a register that it saved when it went to sleep names the lock"
+    : register === undefined
+      ? `its stack names the lock in ${place}`
+      : `${register} of ${place} names the lock`;
   const sure = count === 1 && (!isSpinning(state.kind) || task.active);
   return { task: lockTask(task), mode: state.held === "read" ? "reader" : "owner", certainty: sure ? "likely" : "possible", evidence };
 }

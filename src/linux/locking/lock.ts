@@ -89,6 +89,8 @@ export interface LockWait {
   readonly mode: "read" | "write" | undefined;
   /** Bit number of a bit or folio wait. */
   readonly bit?: number;
+  /** Its name: "PG_locked". */
+  readonly flag?: string;
   /** The waiter structure on its stack. */
   readonly waiter: VirtualAddress | undefined;
   /** Function of the kernel that waits: "__mutex_lock". */

@@ -78,8 +78,8 @@ function bestCandidate(kernel: Kernel, task: Task, frames: readonly StackFrame[]
     const score = candidate.score + (queued ? 6 : pending ? 3 : 0);
     if (best !== undefined && best.score >= score) continue;
     const told = queued ? "the lock's queue ends at this CPU" : pending ? "the lock is held and one CPU waits" : "the lock is held";
-    // Held, and named both by the slow path's own argument and by a register or word beside it.
-    const verified = queued || (candidate.argument && candidate.from.length > 1);
+    // A held lock in the slow path's own argument, or a word that only a lock with this waiter can have.
+    const verified = queued || pending || candidate.argument;
     best = { ...candidate, score, verified, evidence: `${placesText(candidate.from)}; ${told}` };
   }
   return best;

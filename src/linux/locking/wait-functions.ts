@@ -32,6 +32,11 @@ const SPINNING: readonly (readonly [LockKind, RegExp])[] = [
   ],
 ];
 
+/** A function of the scheduler itself; also where nothing is known of a frame: what lies below the innermost one was saved by the switch. */
+export function isScheduling(name: string | undefined): boolean {
+  return name === undefined || SCHEDULING.test(plainName(name));
+}
+
 export function plainName(name: string): string {
   return name.replace(/\.(constprop|isra|part|cold|llvm|lto_priv)(\.\d+)?/g, "");
 }
