@@ -20,7 +20,7 @@ export interface SocketEnd {
 
 /** How much waits where. Bytes are as the kernel accounts them: with the overhead of the buffers. */
 export interface SocketQueues {
-  /** Packets in sk_receive_queue, sk_write_queue, sk_error_queue. */
+  /** Packets in sk_receive_queue (with UDP's reader_queue), sk_write_queue, sk_error_queue. */
   readonly receive: number;
   readonly write: number;
   readonly error: number;
@@ -106,7 +106,7 @@ export function readSock(kernel: Kernel, address: VirtualAddress): Sock {
     ...(socket === 0n ? {} : { socket }),
     ...(inode === undefined ? {} : { inode }),
     ...(uid === undefined || uid.size !== 4 ? {} : { uid: uid.number(address) >>> 0 }),
-    queues: readQueues(kernel, sock, address),
+    queues: readQueues(kernel, sock, address, /^UDP/.test(name ?? "")),
     error: sock.field("sk_err").number(address),
   };
 }
@@ -161,10 +161,12 @@ export function inet6Groups(kernel: Kernel, address: VirtualAddress): { readonly
   return { local: groups("skc_v6_rcv_saddr"), remote: groups("skc_v6_daddr") };
 }
 
-function readQueues(kernel: Kernel, sock: Struct, address: VirtualAddress): SocketQueues {
+function readQueues(kernel: Kernel, sock: Struct, address: VirtualAddress, isUdp: boolean): SocketQueues {
   const number = (...paths: string[]) => sock.firstField(...paths)?.number(address) ?? 0;
+  // What a reader has looked at waits in a queue of its own: 4.12 (2276f58ac589).
+  const reader = isUdp ? (kernel.types.tryStruct("udp_sock")?.tryField("reader_queue.qlen")?.number(address) ?? 0) : 0;
   return {
-    receive: number("sk_receive_queue.qlen"),
+    receive: number("sk_receive_queue.qlen") + reader,
     write: number("sk_write_queue.qlen"),
     error: number("sk_error_queue.qlen"),
     receiveBytes: number("sk_backlog.rmem_alloc.counter"),

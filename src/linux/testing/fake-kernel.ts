@@ -130,8 +130,8 @@ function attempt<T>(read: () => T): T | undefined {
 }
 
 /**
- * "u32", "s64", "bytes16" (16 bytes), "bits5:3" (5 bits from bit 3 on), "cputime_t=long unsigned int" (a typedef of an 8-byte integer),
- * or the name of another structure of the table.
+ * "u32", "s64", "bytes16" (16 bytes), "zone[4]" (an array), "bits5:3" (5 bits from bit 3 on), "cputime_t=long unsigned int" (a typedef of an 8-byte integer),
+ * the name of another structure of the table, or "skb_frag_t[17]", so many of them.
  */
 export type MemberSpec = readonly [offset: number, type: string];
 export type StructTable = Readonly<Record<string, Readonly<Record<string, MemberSpec>> & { readonly $size?: MemberSpec }>>;
@@ -148,6 +148,10 @@ export function fakeTypes(memory: Memory, table: StructTable, constants: Readonl
       .map(([member, [offset, type]]): Member => {
         const bits = /^bits(\d+):(\d+)$/.exec(type);
         if (bits !== null) return { name: member, type: integer("u8"), bitOffset: offset * 8 + Number(bits[2]), bitSize: Number(bits[1]) };
+        const many = /^(\w+)\[(\d+)\]$/.exec(type);
+        const element = many === null ? undefined : (struct(many[1] as string) ?? integer(many[1] as string));
+        if (many !== null && element !== undefined)
+          return { name: member, type: { kind: "array", element, length: Number(many[2]) }, bitOffset: offset * 8, bitSize: undefined };
         return { name: member, type: struct(type) ?? integer(type), bitOffset: offset * 8, bitSize: undefined };
       });
     const end = Math.max(0, ...members.map((member) => Math.floor(member.bitOffset / 8) + sizeOfMember(member.type)));
