@@ -18,7 +18,7 @@ export interface WaitqWaiter {
 }
 
 export interface WaitqResult {
-  /** As it was asked for; "" for an address. */
+  /** The symbol; "" for an address. */
   readonly name: string;
   readonly address: bigint;
   readonly waiters: readonly WaitqWaiter[];
@@ -80,7 +80,10 @@ function single(kernel: Kernel, text: string): Queue {
     return { name: text, address: virtual(symbol.address + BigInt(inside?.offset ?? 0)), kind: inside?.kind };
   }
   const address = parseNumber(text, 16);
-  if (address === undefined) throw new LookupError(`waitq: cannot resolve "${text}"`);
+  if (address === undefined) {
+    const [, why] = kernel.unknownSymbol(text, []).message.split("; ");
+    throw new LookupError(`waitq: cannot resolve "${text}"${why === undefined ? "" : `; ${why}`}`);
+  }
   return { name: "", address: virtual(address), kind: undefined };
 }
 
@@ -92,7 +95,7 @@ function member(kernel: Kernel, path: string, text: string): Queue {
   if (base === undefined) throw new UsageError(`waitq: invalid input: "${text}"`);
   const inside = queueIn(kernel, field.type);
   if (inside === undefined) throw new LookupError(`waitq: ${path} is no wait queue`);
-  return { name: path, address: virtual(field.address(virtual(base)) + BigInt(inside.offset)), kind: inside.kind };
+  return { name: "", address: virtual(field.address(virtual(base)) + BigInt(inside.offset)), kind: inside.kind };
 }
 
 /** The queue that a type is, or that is one of its own members (struct completion.wait). */

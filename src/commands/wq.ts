@@ -137,14 +137,14 @@ export const wq = defineCommand<WqResult>({
     const own = queues.filter((queue) => queue.name === name);
     if (own.length === 0) throw new LookupError(`wq: no workqueue named "${name}"`);
     const mine = <T extends { readonly queue?: string }>(list: readonly T[]) => list.filter(({ queue }) => queue === name);
-    const busy = pools.map((pool) => ({ ...pool, busy: mine(pool.busy), pending: mine(pool.pending) }));
+    const busy = pools.map((pool) => ({ ...pool, busy: mine(pool.busy), pending: mine(pool.pending) })).filter(hasItems);
     return { pools: busy, queues: own, delayed: mine(delayed), view: view === "busy" ? "all" : view, ...rest };
   },
   api: () => undefined,
   *text({ pools, queues, delayed, view, notes = [] }) {
     if (view === "delayed") yield* delayedLines(delayed);
     else {
-      yield* poolLines(view === "all" ? pools : pools.filter(({ busy, pending }) => busy.length + pending.length > 0));
+      yield* poolLines(view === "all" ? pools : pools.filter(hasItems));
       yield* queueLines(view === "all" ? queues : queues.filter(hasWork));
       if (delayed.length > 0) {
         const overdue = delayed.filter(({ seconds }) => seconds !== undefined && seconds < 0).length;
@@ -264,6 +264,10 @@ function queueResult({ kernel }: Session, queue: WorkQueue, names: QueueNames): 
     inactive: queue.shares.flatMap(({ inactive }) => inactive.map((item) => itemResult(kernel, item, names))),
     ...(rescuer === undefined ? {} : { rescuer: workerResult(kernel, rescuer, names) }),
   };
+}
+
+function hasItems({ busy, pending }: WqPool): boolean {
+  return busy.length + pending.length > 0;
 }
 
 function hasWork({ active, inactive, rescuer }: WqQueue): boolean {

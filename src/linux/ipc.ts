@@ -12,6 +12,7 @@ import { containerOf } from "../kernel/field.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import type { Struct } from "../kernel/types.ts";
 import { attempt, gather } from "./gather.ts";
+import { taskTable } from "./task.ts";
 import { xarrayEntries, xarrayLayout } from "./xarray.ts";
 
 /** IPCMNI, extended (8cecc38fbba4). */
@@ -64,8 +65,10 @@ export interface IpcNamespace {
 export function ipcNamespace(kernel: Kernel, task: VirtualAddress | undefined): VirtualAddress {
   if (task === undefined) {
     const first = kernel.tryAddress("init_ipc_ns");
-    if (first === undefined) throw kernel.unknownSymbol("init_ipc_ns", []);
-    return first;
+    // Idle tasks never left the first namespaces.
+    const idle = first === undefined ? taskTable(kernel).tasks.find((each) => each.idle) : undefined;
+    if (first === undefined && idle === undefined) throw kernel.unknownSymbol("init_ipc_ns", []);
+    return first ?? ipcNamespace(kernel, idle?.address);
   }
   const proxy = kernel.types.struct("task_struct").field("nsproxy").pointer(task);
   if (proxy === 0n) throw new LookupError("the task has no namespaces any more");

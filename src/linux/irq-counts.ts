@@ -91,10 +91,18 @@ function countedArray(kernel: Kernel, cpus: readonly number[], notes: string[]):
     const text = attempt(() => stringAt(kernel, info.field("text").pointer(at)), notes, `irq_stat_info[${i}]`);
     if (label === undefined || label === "") return [];
     const line = perCpuLine(kernel, label, (text ?? "").trim(), add(base, counts.offset + i * 4), cpus, notes);
-    // skip_vector hides a kind until its vector is in use, and with ~0 until it is first counted.
-    const optional = attempt(() => info.field("skip_vector").number(at), notes, `irq_stat_info[${i}]`) !== 0 || OPTIONAL.has(label);
+    // skip_vector hides a kind while its vector is not in use (~0: until it is first counted).
+    const skip = attempt(() => info.field("skip_vector").number(at), notes, `irq_stat_info[${i}]`) ?? 0;
+    const optional = OPTIONAL.has(label) || (skip !== 0 && !vectorInUse(kernel, skip));
     return optional ? line.filter(({ counts: each }) => each.some((count) => count > 0)) : line;
   });
+}
+
+/** system_vectors: a bit for each of the 256 vectors. */
+function vectorInUse(kernel: Kernel, vector: number): boolean {
+  const bitmap = kernel.tryAddress("system_vectors");
+  const byte = bitmap === undefined || vector > 255 ? undefined : kernel.memory.tryBytes(add(bitmap, vector >> 3), 1)?.[0];
+  return byte !== undefined && ((byte >> (vector & 7)) & 1) === 1;
 }
 
 function perCpuLine(

@@ -60,6 +60,8 @@ export interface IrqDescriptor {
 export function irqDescriptors(kernel: Kernel, notes: string[]): readonly IrqDescriptor[] {
   const struct = kernel.types.tryStruct("irq_desc");
   if (struct === undefined) throw new LookupError("interrupts cannot be read: struct irq_desc is not known");
+  if (["sparse_irqs", "irq_desc_tree", "irq_desc"].every((name) => kernel.tryAddress(name) === undefined))
+    throw kernel.unknownSymbol("irq_desc_tree", []);
   return gather(located(kernel, struct), notes, "interrupt descriptors", MAX_DESCRIPTORS).map(({ irq, address }) =>
     readDescriptor(kernel, struct, irq, address, notes),
   );
@@ -87,10 +89,10 @@ function* located(kernel: Kernel, struct: Struct): Generator<Place> {
     const root = kernel.types.tryStruct("xarray")?.tryField("xa_head") ?? kernel.types.tryStruct("radix_tree_root")?.tryField("rnode");
     if (layout === undefined || root === undefined) throw new LookupError("the layout of radix trees is not known");
     for (const { index, entry } of xarrayEntries(kernel.memory, layout, root.pointer(tree))) yield { irq: index, address: entry };
-  } else if (array !== undefined) {
+  } else {
     const count = Math.min(irqCount(kernel) ?? 0, MAX_DESCRIPTORS);
-    for (let irq = 0; irq < count; irq++) yield { irq, address: add(array, irq * struct.size) };
-  } else throw kernel.unknownSymbol("irq_desc_tree", []);
+    for (let irq = 0; irq < count; irq++) yield { irq, address: add(array as VirtualAddress, irq * struct.size) };
+  }
 }
 
 function readDescriptor(kernel: Kernel, struct: Struct, irq: number, address: VirtualAddress, notes: string[]): IrqDescriptor {

@@ -15,7 +15,7 @@ import { LookupError } from "../bytes/errors.ts";
 import { containerOf } from "../kernel/field.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import { cpuMasks } from "./cpu.ts";
-import { attempt, gather } from "./gather.ts";
+import { addNote, attempt, gather } from "./gather.ts";
 import { listNodes } from "./list.ts";
 import { taskTable } from "./task.ts";
 import { workFunction, workQueueOf } from "./work-item.ts";
@@ -256,6 +256,7 @@ export function workQueues(kernel: Kernel, pools: readonly WorkerPool[], notes: 
   const link = struct.field("list");
   const head = kernel.tryAddress("workqueues");
   const found = new Set<bigint>();
+  if (head === undefined) addNote(notes, 'only workqueues that pools work for: "workqueues" is not among this kernel\'s symbols');
   if (head !== undefined)
     for (const node of gather(listNodes(kernel.memory, head, { limit: MAX_QUEUES, checkBackLinks: false }), notes, "workqueues"))
       found.add(containerOf(node, link));

@@ -18,6 +18,16 @@ alias nosuch`,
 ascii 62696c2f7273752f
 ascii | head 8
 ascii zz`,
+  bpf: `
+bpf
+bpf -P
+bpf -M
+bpf -p 99
+bpf -m 99
+bpf -p zz
+bpf -t
+bpf -x
+bpf 1`,
   bt: `
 bt
 bt -s
@@ -55,6 +65,10 @@ cgroup -t | head 12
 cgroup / | head 12
 cgroup 1 | head 4
 cgroup /nosuch`,
+  cpu: `
+cpu
+cpu -c 0
+cpu -c 9`,
   dis: `
 dis schedule | head 5
 dis schedule+4
@@ -84,6 +98,16 @@ eval 1/0
 eval nosuch`,
   exit: `
 exit`,
+  files: `
+files 1
+files -c 1
+files -R 1 1
+files 2
+foreach files -R console | head 10
+foreach user files -R nosuch
+files -p 0
+files 99999
+files -p 1 -d 2`,
   foreach: `
 foreach active ps
 foreach active bt -s | head 12
@@ -107,6 +131,15 @@ frame nosuch`,
 ftrace -l
 ftrace
 ftrace -i nosuch`,
+  fuser: `
+fuser /dev/console
+fuser /dev/null /nowhere
+fuser nosuch
+fuser`,
+  gcore: `
+gcore 1 /dev/null
+gcore 2
+gcore 1 a b`,
   gdb: `
 gdb p init_task.pid
 gdb x/2xg &modules
@@ -131,6 +164,21 @@ info registers
 info args
 info
 info nosuch`,
+  ipcs: `
+ipcs
+ipcs -M
+ipcs -s 5
+ipcs nosuch`,
+  irq: `
+irq | head 8
+irq -u
+irq 1 4
+irq -d | head 3
+irq -b
+irq -a
+irq -s
+irq -s -c 0 | head 3
+irq 99999`,
   kmem: `
 kmem -i
 kmem -i=shared
@@ -193,6 +241,31 @@ mod -g loop
 mod loop
 mod nosuch
 mod -d loop`,
+  mount: `
+mount
+mount -n 2
+mount proc
+mount nosuch
+mount -f`,
+  net: `
+net
+net -a
+net -n 1
+net -s
+net -s 1
+foreach net -s -R 5
+foreach workers net -S -R 5 | head 12
+net --sockets | head 12
+net --sockets tcp
+net --sockets unix
+net --sockets nosuch
+net --packet
+net --pcap
+net -N 0100007f
+net -N zz
+net -R 5
+net -s 99999
+net nosuch`,
   output: `
 output init_task.pid
 output/x init_task.tasks.next`,
@@ -272,6 +345,9 @@ ptype/o struct rb_node
 ptype/ox struct list_head
 ptype /o struct qspinlock
 ptype nosuch`,
+  rcu: `
+rcu
+rcu -a | head 12`,
   rd: `
 rd init_task 4
 rd -a $TEXT
@@ -300,6 +376,14 @@ repeat -0 -n 2 ptob 512a
 repeat -n 0 sys
 repeat
 repeat repeat sys`,
+  runq: `
+runq
+runq -g
+runq -t
+runq -T
+runq -m
+runq -c 0
+runq -c 9`,
   set: `
 set
 set 2
@@ -314,6 +398,13 @@ dec
 set -v
 set nosuch 1
 set 99999`,
+  sig: `
+sig 1 | head 12
+sig 1 | tail 9
+sig -g 1 | tail 8
+sig -l | head 3
+sig -s 800a000000000201
+sig 99999`,
   struct: `
 struct list_head
 struct list_head -o
@@ -373,6 +464,11 @@ task 1 | head 4
 task 1 | tail 6
 task -R nosuch
 task 99999`,
+  timer: `
+timer
+timer -r
+timer -C 1 | head 8
+timer -C 9`,
   tree: `
 tree -o vmap_area.rb_node -s vmap_area.va_start,va_end free_vmap_area_root | head 9
 tree -l -p free_vmap_area_root | head 4
@@ -398,6 +494,23 @@ vtop schedule
 vtop -c 1 $USER
 vtop -c 2 $USER
 vtop 0`,
+  vm: `
+vm 1
+vm -p 1 | head 12
+vm -R $USER 1
+vm -R busybox 1
+foreach user vm -R [heap] | head 3
+vm -m 1 | head 8
+vm -x -v 1 | head 8
+vm -P 0 1
+vm -f 8100073 0 10
+vm 2
+vm -M 0 1
+vm -p -m 1`,
+  waitq: `
+waitq log_wait
+waitq nosuch
+waitq 0`,
   whatis: `
 whatis list_head
 whatis struct list_head -o
@@ -413,6 +526,12 @@ whatis -r 8192-9000 | head 5
 whatis -r 256 -m list_head | head 8
 whatis -m nosuch
 whatis nosuch`,
+  wq: `
+wq
+wq -a | head 12
+wq -d
+wq events
+wq nosuch`,
   x: `
 x/4xg &init_task
 x/s linux_banner
