@@ -110,7 +110,7 @@ export const dev = defineCommand<DevResult>({
     if (characters !== undefined) yield* characterText(characters);
     if (characters !== undefined && blocks !== undefined) yield "";
     if (blocks !== undefined) yield* blockText(blocks);
-    if (ports !== undefined) yield* resourceText(ports, 4);
+    if (ports !== undefined) yield* resourceText(ports, (ports[0]?.end ?? 0n) < 0x10000n ? 4 : 8);
     if (ports !== undefined && memory !== undefined) yield "";
     if (memory !== undefined) yield* resourceText(memory, 8);
     for (const bus of buses ?? []) {
