@@ -26,7 +26,7 @@ describe.each(viewCases)("%s", (_id, lab) => {
     for (const object of views.of("slab")) {
       const role = roleOf(object.address, "slab object");
       const expected = object.fields.get("state") === "allocated" ? "allocated" : "free";
-      if (role?.cache !== object.fields.get("cache") || stateOf(role) !== expected || role.object !== `0x${hex(object.address)}`)
+      if (role?.cache !== object.fields.get("cache") || stateOf(role) !== expected || role?.object !== `0x${hex(object.address)}`)
         wrong.push(`${object.name} (${object.fields.get("how")}): ${JSON.stringify(role)}`);
     }
     expect(wrong.slice(0, 5)).toEqual([]);

@@ -37,7 +37,7 @@ export async function openViews(lab: CachedCase): Promise<Views> {
   const alone = await openKernel(dumpNamed(lab, "elf").files);
   const { vmlinux } = lab;
   const session = createSession(
-    vmlinux === undefined || !existsSync(vmlinux) || alone.tryAddress("timer_bases") !== undefined
+    vmlinux === undefined || !existsSync(vmlinux) || alone.tryAddress("init_ipc_ns") !== undefined
       ? alone
       : await openBuilt({ ...lab, vmlinux }, dumpNamed(lab, "elf")),
   );
