@@ -3,7 +3,7 @@
  * through 4 GiB, 20,000 tasks. Two figures each: whole programs, and what is left when a start that does nothing is taken off (crash
  * spends most of its seconds on its vmlinux). The cases are made when they are missing (several minutes, 6 GB).
  *
- *   node dist/bench/views.js [NAME…]      only the rows whose line holds one of the names
+ *   node dist/bench/views.js [--once] [NAME…]      only the rows whose line holds one of the names; --once: to see that they run
  */
 import { pathToFileURL } from "node:url";
 import type { CachedCase } from "../lab/case-record.ts";
@@ -58,10 +58,10 @@ function elfOf(lab: CachedCase): string {
   return lab.dumps.find(({ name }) => name === "elf")?.files[0] as string;
 }
 
-async function measure(row: Row, peers: Peers): Promise<string> {
+async function measure(row: Row, peers: Peers, runs: number): Promise<string> {
   const lab = await ensureCase(caseNamed(row.caseId));
   const vmlinux = await ensureDebug(lab.kernel);
-  const taken = await inTurn(RUNS, {
+  const taken = await inTurn(runs, {
     own: () => void inquest([elfOf(lab), "-c", row.line]),
     ownStart: () => void inquest([elfOf(lab), "-c", NOTHING]),
     peer: () => askPeer(peers, row, lab, vmlinux, row.line),
@@ -82,11 +82,11 @@ async function measure(row: Row, peers: Peers): Promise<string> {
 }
 
 /** Lines of Markdown. */
-export async function viewsBench(only: readonly string[] = []): Promise<readonly string[]> {
+export async function viewsBench(only: readonly string[] = [], runs = RUNS): Promise<readonly string[]> {
   const peers = await ensurePeers();
   const rows = ROWS.filter(({ line }) => only.length === 0 || only.some((word) => line.includes(word)));
   const lines: string[] = [];
-  for (const row of rows) lines.push(await measure(row, peers));
+  for (const row of rows) lines.push(await measure(row, peers, runs));
   return [
     "## Views over much data",
     "",
@@ -99,5 +99,8 @@ export async function viewsBench(only: readonly string[] = []): Promise<readonly
   ];
 }
 
-if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href)
-  for (const line of await viewsBench(process.argv.slice(2))) console.log(line);
+if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
+  const words = process.argv.slice(2);
+  const named = words.filter((word) => word !== "--once");
+  for (const line of await viewsBench(named, words.includes("--once") ? 1 : RUNS)) console.log(line);
+}
