@@ -130,8 +130,8 @@ function attempt<T>(read: () => T): T | undefined {
 }
 
 /**
- * "u32", "s64", "bytes16" (16 bytes), "zone[4]" (an array), "bits5:3" (5 bits from bit 3 on), "cputime_t=long unsigned int" (a typedef of an 8-byte integer),
- * the name of another structure of the table, or "skb_frag_t[17]", so many of them.
+ * "u32", "s64", "bytes16" (16 bytes), "bits5:3" (5 bits from bit 3 on), "cputime_t=long unsigned int" (a typedef of an 8-byte integer),
+ * the name of another structure of the table, or "skb_frag_t[17]", "u64[4]": so many of them.
  */
 export type MemberSpec = readonly [offset: number, type: string];
 export type StructTable = Readonly<Record<string, Readonly<Record<string, MemberSpec>> & { readonly $size?: MemberSpec }>>;
