@@ -101,7 +101,13 @@ export const slabObjects = defineView<SlabObjectsResult>({
       yield* cacheLines(found.cache);
       yield* slabLines(found.slab);
     }
-    for (const cache of caches ?? []) yield* partLines(cache);
+    // As crash has it: caches that are left out stand below one header.
+    let headed = false;
+    for (const cache of caches ?? []) {
+      if (!headed) yield CACHE_HEADER;
+      headed = "ignored" in cache;
+      yield* partLines(cache);
+    }
     for (const problem of problems) yield `kmem: ${problem}`;
   },
 });
@@ -187,7 +193,6 @@ function* slabNodes(kernel: Kernel, slab: SlabAllocatorCache): Generator<NodePar
 }
 
 function* partLines(part: SlabCacheParts | IgnoredCache): Generator<string> {
-  yield CACHE_HEADER;
   if ("ignored" in part) {
     yield* cacheLines(part);
     return;
