@@ -11,6 +11,7 @@ import { freeAreas, freeBlocks } from "../../src/linux/buddy.ts";
 import { fileDescriptors, filePlace } from "../../src/linux/file.ts";
 import { mountTable } from "../../src/linux/mount.ts";
 import { PageMap } from "../../src/linux/page.ts";
+import { Slabs } from "../../src/linux/slab.ts";
 import { taskTable } from "../../src/linux/task.ts";
 import { findVma } from "../../src/linux/vma.ts";
 import { vmallocAreas } from "../../src/linux/vmalloc.ts";
@@ -50,6 +51,7 @@ export function fillPlaces(kernel: Kernel): (line: string) => string {
     ["vmalloc", vmallocAreas(kernel).busy[0]?.start ?? 0n],
     ["cat", cat.address],
     ["cat.pid", String(cat.pid)],
+    ["cat.cache", Slabs.of(kernel)?.slabOf(cat.address)?.cache.address ?? 0n],
     ["cat.tasks", struct.field("tasks").address(cat.address)],
     ["cat.mm", mm],
     ["cat.sp", frames[1]?.sp ?? 0n],
