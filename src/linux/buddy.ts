@@ -186,7 +186,7 @@ interface FreeTable {
   readonly places: readonly Omit<FreePlace, "firstPfn">[];
 }
 
-/** The free block that holds a frame; undefined when it is not free. Lists are walked once per dump; where one breaks is told each time it is. */
+/** The free block that holds a frame; undefined when it is not free. Lists are walked once per dump. */
 export function freePlaceOf(kernel: Kernel, pfn: number, broken: (error: InquestError) => void = () => {}): FreePlace | undefined {
   const { pfns, owners, places } = freeTable(kernel, broken);
   let low = 0;

@@ -44,7 +44,7 @@ interface ZoneRow {
 /** An address and the free block that it lies in. */
 export interface FreeOperand {
   readonly operand: string;
-  readonly zone?: ZoneRow;
+  readonly zone?: Omit<ZoneRow, "lists">;
   readonly list?: ListRow;
   /** First page of the free block, and which of its pages the address is (from 1). */
   readonly block?: VirtualAddress;
@@ -142,19 +142,30 @@ function freeVerdict(free: number, pending: number, found: number): string {
   return `(found ${found})`;
 }
 
-function zoneRow(session: Session, zone: Zone, nodeStart: number, everyBlock: boolean, note: (text: string) => void): ZoneRow {
-  const { kernel } = session;
+/** A zone without its lists. */
+function zoneHeader(kernel: Kernel, zone: Zone, nodeStart: number, note: (text: string) => void): Omit<ZoneRow, "lists"> {
   const told = unlessBroken(
     () => zoneCounters(kernel, zone).counters.find(({ name }) => name === "NR_FREE_PAGES"),
     ({ message }) => note(message),
   );
-  const areas =
-    zone.spanned === 0
-      ? []
-      : (unlessBroken(
-          () => freeAreas(kernel, zone),
-          ({ message }) => note(message),
-        ) ?? []);
+  const empty = zone.spanned === 0;
+  return {
+    node: zone.node,
+    zone: zone.index,
+    name: zone.name,
+    size: zone.spanned,
+    free: told?.value ?? 0,
+    pending: told?.pending ?? 0,
+    memMap: empty ? 0n : (PageMap.of(kernel)?.pageOf(zone.startPfn) ?? 0n),
+    start: empty ? 0n : BigInt(zone.startPfn) * BigInt(kernel.arch.pageSize),
+    startMapNumber: empty ? 0 : zone.startPfn - nodeStart,
+  };
+}
+
+function zoneRow(session: Session, zone: Zone, nodeStart: number, everyBlock: boolean, note: (text: string) => void): ZoneRow {
+  const { kernel } = session;
+  const told = ({ message }: Error) => note(message);
+  const areas = zone.spanned === 0 ? [] : (unlessBroken(() => freeAreas(kernel, zone), told) ?? []);
   const lists = areas.flatMap((area) => {
     session.progress?.("counting free blocks", area.order, areas.length);
     const counted = area.lists.map((list) => listRow(kernel, list, everyBlock));
@@ -163,18 +174,7 @@ function zoneRow(session: Session, zone: Zone, nodeStart: number, everyBlock: bo
       note(`zone ${zone.name}, order ${area.order}: nr_free is ${area.told}, and ${blocks} blocks are on its lists`);
     return counted;
   });
-  return {
-    node: zone.node,
-    zone: zone.index,
-    name: zone.name,
-    size: zone.spanned,
-    free: told?.value ?? 0,
-    pending: told?.pending ?? 0,
-    memMap: zone.spanned === 0 ? 0n : (PageMap.of(kernel)?.pageOf(zone.startPfn) ?? 0n),
-    start: zone.spanned === 0 ? 0n : BigInt(zone.startPfn) * BigInt(kernel.arch.pageSize),
-    startMapNumber: zone.spanned === 0 ? 0 : zone.startPfn - nodeStart,
-    lists,
-  };
+  return { ...zoneHeader(kernel, zone, nodeStart, note), lists };
 }
 
 function listRow(kernel: Kernel, list: FreeList, everyBlock: boolean): ListRow {
@@ -199,18 +199,10 @@ export function findOperand(kernel: Kernel, text: string, isPhysical: boolean, n
   if (found === undefined) return { operand, reason: "its page is not free" };
   const { list, zone, firstPfn, cpu } = found;
   const node = memoryNodes(kernel).nodes.find(({ id }) => id === zone.node);
-  const head = zoneRow({ kernel } as Session, { ...zone, spanned: 0 }, 0, false, note);
-  const shown: ZoneRow = {
-    ...head,
-    size: zone.spanned,
-    memMap: PageMap.of(kernel)?.pageOf(zone.startPfn) ?? 0n,
-    start: BigInt(zone.startPfn) * BigInt(kernel.arch.pageSize),
-    startMapNumber: zone.startPfn - (node?.startPfn ?? 0),
-  };
   return {
     operand,
-    zone: shown,
-    ...(list === undefined ? {} : { list: { ...listRow(kernel, list, false) } }),
+    zone: zoneHeader(kernel, zone, node?.startPfn ?? 0, note),
+    ...(list === undefined ? {} : { list: listRow(kernel, list, false) }),
     block: PageMap.of(kernel)?.pageOf(firstPfn) ?? (0n as VirtualAddress),
     place: pfn - firstPfn + 1,
     ...(cpu === undefined ? {} : { cpu }),
@@ -233,7 +225,7 @@ export function* operandLines({ operand, zone, list, block, place, cpu, reason }
   yield `${hex16(block)}  (${operand} is ${ordinal(place)} of ${2 ** list.order} pages)`;
 }
 
-function* zoneHead({ zone, name, size, free, memMap, start, startMapNumber }: ZoneRow): Iterable<string> {
+function* zoneHead({ zone, name, size, free, memMap, start, startMapNumber }: Omit<ZoneRow, "lists">): Iterable<string> {
   yield "ZONE  NAME        SIZE    FREE      MEM_MAP       START_PADDR  START_MAPNR";
   const map = memMap === 0n ? centre("0", 16) : hex16(memMap);
   const place = `${centre(start.toString(16), 11, "left")}  ${centre(String(startMapNumber), 11, "left")}`;

@@ -1,5 +1,6 @@
 /** `kmem -v`: the areas of the vmalloc space. */
 import { hex16, type VirtualAddress, virtual } from "../../bytes/address.ts";
+import { FaultError } from "../../bytes/errors.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
 import { type VmallocArea, vmallocAreaOf, vmallocAreas } from "../../linux/vmalloc.ts";
 import { noteLines } from "./columns.ts";
@@ -96,8 +97,9 @@ export function maps(kernel: Kernel, area: VmallocArea, physical: bigint): boole
   for (let i = 0n; i < pages; i++) {
     try {
       if ((kernel.memory.translate(virtual(area.start + i * page)) & -page) === wanted) return true;
-    } catch {
+    } catch (error) {
       // The guard page, and what was never mapped.
+      if (!(error instanceof FaultError)) throw error;
     }
   }
   return false;
