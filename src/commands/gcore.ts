@@ -97,7 +97,7 @@ function counted(count: number, what: string): string {
 }
 
 function reasons(missing: GcoreResult["missing"]): string {
-  return [...new Set(missing.map(({ reason }) => reason))].join(", ");
+  return [...new Set(missing.map(({ reason }) => reason))].join("; ");
 }
 
 /** In the kernel's order: the first thread's status, what belongs to the process, the first thread's other registers, the other threads. */

@@ -41,11 +41,11 @@ export const mount = defineCommand<MountResult>({
     const { kernel } = session;
     if (args.has("-f"))
       throw new UnsupportedError(
-        "mount -f: kernels from 3.13 on keep no list of a super block's open files; foreach files -R DIRECTORY finds them",
+        "-f: kernels from 3.13 on keep no list of a super block's open files; foreach files -R DIRECTORY finds them",
       );
     if (args.has("-i"))
       throw new UnsupportedError(
-        "mount -i: kernels from 2.6.32 on keep no list of a super block's dirty inodes (they hang at the device's writeback)",
+        "-i: kernels from 2.6.32 on keep no list of a super block's dirty inodes (they hang at the device's writeback)",
       );
     const named = args.value("-n");
     const task = named === undefined ? taskAt(kernel, session.context) : taskOperand(kernel, named);
@@ -55,7 +55,7 @@ export const mount = defineCommand<MountResult>({
       const is = operandTest(kernel, operand);
       const found = mounts.filter(is);
       if (found.length === 0)
-        throw new LookupError(`mount: ${operand} is no mount, super block, device, directory, dentry or inode of this namespace`);
+        throw new LookupError(`${operand} is no mount, super block, device, directory, dentry or inode of this namespace`);
       return found;
     });
     return { mounts: chosen.filter((each, i) => chosen.indexOf(each) === i), notes };

@@ -66,7 +66,7 @@ export const vm = defineCommand<VmResult>({
     synopsis: SYNOPSIS,
     description: [
       "Shows the mm_struct of the context task, or of the tasks named, its page directory, resident and total size, and its mappings: the vm_area_struct, where it starts and ends, its flags, and its file or name as /proc/PID/maps has them.",
-      "-p adds where each page is: its physical address, its slot in a swap area, its place in the file that it would be read from, or not mapped. -R shows only what refers to a number (address of the mm, page directory, a mapping or a page in it, physical address of a page, flags) or to a part of a file's path.",
+      "-p adds where each page is: its physical address, its slot in a swap area, its place in the file that it would be read from, or not mapped. -R shows only what refers to a number (address of the mm, page directory, a mapping or a page in it, physical address of a page, flags) or to a part of a file's path or of a name.",
     ],
     options: [
       { flag: "-p", help: "where each page is" },
@@ -90,7 +90,7 @@ export const vm = defineCommand<VmResult>({
       "Memory without a file has the name that /proc/PID/maps shows: [heap], [stack], [vdso].",
       "-f has the names that the dump's own kernel gives the bits.",
       "-M shows the sizes of the mm that was named.",
-      "An address of -R is searched for as a page only where a mapping holds it, or where it is a page's physical address.",
+      "-R finds mappings by their names too: -R [heap].",
     ],
   },
   run(session, args) {
@@ -229,7 +229,7 @@ class Walk {
     for (const vma of this.#vmas()) {
       const row = this.#row(vma);
       const pages = value === undefined ? [] : this.#pagesAt(vma, value);
-      const isNamed = vma.address === value || vma.flags === value || (vma.file !== 0n && row.name?.includes(text) === true);
+      const isNamed = vma.address === value || vma.flags === value || row.name?.includes(text) === true;
       if (pages.length > 0) yield { ...row, pages };
       else if (isNamed) yield row;
     }

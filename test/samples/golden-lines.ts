@@ -201,6 +201,15 @@ kmem -c
 kmem -i -f
 kmem -z 0
 kmem -o
+kmem -s
+kmem -s kmalloc-64
+kmem -s list | head 4
+kmem -s -I kmalloc-64,dentry | grep IGNORED
+kmem -s &init_task
+kmem -s nosuch
+kmem -S kmalloc-8k
+kmem -S=0 task_struct | head 24
+kmem -r
 kmem`,
   list: `
 list -H modules | head 3
@@ -398,6 +407,15 @@ dec
 set -v
 set nosuch 1
 set 99999`,
+  slab: `
+slab objects -a mm_struct
+slab objects -f mm_struct
+slab objects nosuch
+slab owners
+slab owners dentry
+slab owners -p
+slab owners ffff000000000000
+slab`,
   sig: `
 sig 1 | head 12
 sig 1 | tail 9

@@ -191,7 +191,7 @@ export class CoreMemory {
         vma,
         start: at,
         end,
-        ...(this.#isAnonymous(vma) ? { kind: "zero" } : { kind: "lost", reason: "a driver's page, not mapped" }),
+        ...(this.#isAnonymous(vma) ? { kind: "zero" } : { kind: "lost", reason: "not mapped" }),
       };
     }
     const cached = this.#cached(vma, at);

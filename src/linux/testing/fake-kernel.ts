@@ -193,7 +193,7 @@ function sizeOfMember(type: CType): number {
 interface FakeSymbols {
   byName(name: string): { readonly address: VirtualAddress; readonly size?: number | undefined } | undefined;
   allByName?(name: string): readonly { readonly address: VirtualAddress }[];
-  byAddress?(address: VirtualAddress): undefined;
+  byAddress?(address: VirtualAddress): unknown;
 }
 
 /** What the linux floor asks of a kernel, with addresses and per-CPU areas to be set by the test. */
