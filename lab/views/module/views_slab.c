@@ -8,6 +8,7 @@
 #include <linux/mm.h>
 #include <linux/slab.h>
 #include <linux/string.h>
+#include <linux/vmalloc.h>
 #include <linux/workqueue.h>
 #include "views.h"
 
@@ -174,21 +175,25 @@ static int views_large(void)
 static int views_many(unsigned long many)
 {
 	unsigned long i;
+	void **objects;
 
 	if (!many)
 		return 0;
 	views_many_cache = kmem_cache_create_usercopy("lab_views_many", 64, 0, 0, 0, 8, NULL);
-	if (!views_many_cache)
+	objects = vmalloc(many * sizeof(*objects));
+	if (!views_many_cache || !objects)
 		return -ENOMEM;
 	for (i = 0; i < many; i++) {
-		void *object = kmem_cache_alloc(views_many_cache, GFP_KERNEL);
-
-		if (!object)
+		objects[i] = kmem_cache_alloc(views_many_cache, GFP_KERNEL);
+		if (!objects[i])
 			return -ENOMEM;
-		/* One in ten is free again, all over the slabs. */
-		if (i % 10 == 3)
-			kmem_cache_free(views_many_cache, object);
+		if (i % 10000 == 0)
+			cond_resched();
 	}
+	/* One in ten is free again, so that no slab is full. */
+	for (i = 3; i < many; i += 10)
+		kmem_cache_free(views_many_cache, objects[i]);
+	vfree(objects);
 	views_say("cache lab_views_many %px size=64 objects=%lu", views_many_cache, many);
 	return 0;
 }

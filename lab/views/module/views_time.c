@@ -15,6 +15,13 @@
 #include <linux/workqueue.h>
 #include "views.h"
 
+/* A queue is to say whether it is unbound; 7.x warns of one that does not. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(7, 0, 0)
+#define VIEWS_PERCPU WQ_PERCPU
+#else
+#define VIEWS_PERCPU 0
+#endif
+
 static struct timer_list lab_views_timers[4];
 static struct hrtimer lab_views_hrtimers[4];
 static struct workqueue_struct *lab_views_wq;
@@ -112,7 +119,7 @@ static int views_works(void)
 	int i;
 
 	/* One at a time: behind the one that sleeps the others wait. */
-	lab_views_wq = alloc_workqueue("lab_views_wq", 0, 1);
+	lab_views_wq = alloc_workqueue("lab_views_wq", VIEWS_PERCPU, 1);
 	lab_views_unbound_wq = alloc_workqueue("lab_views_unbound", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
 	if (!lab_views_wq || !lab_views_unbound_wq)
 		return -ENOMEM;
