@@ -172,7 +172,8 @@ function* diskText({ disk, queue, requests, lower }: BlkDisk, verbose: boolean):
     for (const each of hardware) {
       const sched = each.schedulerTagDepth === undefined ? "" : `, scheduler tags ${each.schedulerTagsUsed}/${each.schedulerTagDepth}`;
       const waiting = each.dispatchList === undefined || each.dispatchList === 0 ? "" : `, ${each.dispatchList} refused by the driver`;
-      yield `  hardware queue ${each.number}  ${hex16(each.address)}  tags ${each.tagsUsed ?? "?"}/${each.tagDepth ?? "?"}${sched}${waiting}`;
+      const bitmap = each.tagBitmap === undefined ? "" : `   sbitmapq ${hex16(each.tagBitmap)}`;
+      yield `  hardware queue ${each.number}  ${hex16(each.address)}  tags ${each.tagsUsed ?? "?"}/${each.tagDepth ?? "?"}${sched}${waiting}${bitmap}`;
     }
     if (queue?.requeued !== undefined && queue.requeued > 0) yield `  ${queue.requeued} to be queued again`;
   }

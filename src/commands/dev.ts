@@ -223,10 +223,8 @@ function majorRow(major: number, name: string, width: number, address: VirtualAd
 }
 
 function* resourceText(resources: readonly Resource[], digits: number): Iterable<string> {
-  // The root is the widest.
   const rows = resources.map(({ address, start, end, name }) => ({ address, name, range: `${hex(start, digits)}-${hex(end, digits)}` }));
-  const wide = Math.max(rows[0]?.range.length ?? 0, 2 * digits + 1);
-  yield `    RESOURCE      ${centre("RANGE", wide)}  NAME`;
+  yield `    RESOURCE      ${centre("RANGE", 2 * digits + 1)}  NAME`;
   for (const { address, range, name } of rows) yield `${hex16(address)}  ${range}  ${name}`;
 }
 

@@ -53,6 +53,8 @@ export interface BlockRequest {
 export interface HardwareQueue {
   readonly address: VirtualAddress;
   readonly number: number;
+  /** The sbitmap_queue of its ordinary tags: sbitmapq shows it. */
+  readonly tagBitmap: VirtualAddress | undefined;
   /** Tags in use and all there are, those reserved too. */
   readonly tagsUsed: number | undefined;
   readonly tagDepth: number | undefined;
@@ -207,6 +209,7 @@ function hardwareQueue(kernel: Kernel, address: VirtualAddress) {
   const queue: HardwareQueue = {
     address,
     number: struct.field("queue_num").number(address),
+    tagBitmap: tags === 0n ? undefined : bitmaps(kernel, tags)[0]?.address,
     tagsUsed: used?.used,
     tagDepth: used?.depth,
     schedulerTagsUsed: waiting?.used,

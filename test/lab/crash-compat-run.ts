@@ -7,7 +7,9 @@ import { cacheDir } from "../../lab/paths.ts";
 import { type Peers, runPeer } from "../../lab/peers.ts";
 import { physical, virtual } from "../../src/bytes/address.ts";
 import type { Kernel } from "../../src/kernel/kernel.ts";
+import { readBlockQueue } from "../../src/linux/block-request.ts";
 import { freeAreas, freeBlocks } from "../../src/linux/buddy.ts";
+import { diskTable } from "../../src/linux/disk.ts";
 import { fileDescriptors, filePlace } from "../../src/linux/file.ts";
 import { mountTable } from "../../src/linux/mount.ts";
 import { PageMap } from "../../src/linux/page.ts";
@@ -45,6 +47,7 @@ export function fillPlaces(kernel: Kernel): (line: string) => string {
   const block = list === undefined ? 0n : ([...freeBlocks(kernel, list)][0] ?? 0n);
   const blockFrame = BigInt(PageMap.of(kernel)?.pfnOf(virtual(block)) ?? 0) * BigInt(kernel.arch.pageSize);
   const known = new Map<string, bigint | string>([
+    ["sbitmap", diskTable(kernel).disks.flatMap(({ queue }) => readBlockQueue(kernel, queue).hardwareQueues)[0]?.tagBitmap ?? 0n],
     ["free.page", block],
     ["free.physical", blockFrame],
     ["free.linear", kernel.arch.toLinear(physical(blockFrame)) ?? 0n],
