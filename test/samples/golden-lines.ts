@@ -202,9 +202,9 @@ kmem -i -f
 kmem -z 0
 kmem -o
 kmem -s
-kmem -s kmalloc-64
+kmem -s kmalloc-256
 kmem -s list | head 4
-kmem -s -I kmalloc-64,dentry | grep IGNORED
+kmem -s -I kmalloc-256,dentry | grep IGNORED
 kmem -s &init_task
 kmem -s nosuch
 kmem -S kmalloc-8k

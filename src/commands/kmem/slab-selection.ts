@@ -9,7 +9,7 @@ import { slabCaches } from "../../linux/slab-caches.ts";
 import { slabLayout } from "../../linux/slab-layout.ts";
 import type { ParsedArguments } from "../arguments.ts";
 import type { OptionSpec } from "../command.ts";
-import { parseHex } from "../support/numbers.ts";
+import { parseAddress, parseHex } from "../support/numbers.ts";
 
 export const IGNORE: OptionSpec = { flag: "-I", argument: "slab[,slab…]", help: "with -s, -S or -r: slab caches to leave out" };
 
@@ -38,7 +38,7 @@ export function selectSlabs(kernel: Kernel, args: ParsedArguments, option: strin
   }
   const named = caches.filter(({ name }) => name === operand);
   if (named.length > 0) return { list: false, caches: named, ignored, at: undefined, problems };
-  if (!/^(0x)?[0-9a-f]+$/i.test(operand)) throw noSuchCache(caches, operand);
+  if (!/^((0x)?[0-9a-f]+$|[&(])/i.test(operand)) throw noSuchCache(caches, operand);
   const address = operandAddress(kernel, operand, args.has("-P"));
   const self = caches.filter((cache) => cache.address === address);
   if (self.length > 0) return { list: false, caches: self, ignored, at: undefined, problems };
@@ -56,9 +56,9 @@ function noSuchCache(caches: readonly SlabCache[], name: string): LookupError {
   );
 }
 
-/** A kernel address, or a physical one (also when it is none of the kernel's). */
+/** A kernel address, an expression for one, or a physical one (also when it is none of the kernel's). */
 function operandAddress(kernel: Kernel, text: string, isPhysical: boolean): VirtualAddress {
-  const value = parseHex(text);
+  const value = isPhysical ? parseHex(text) : parseAddress(kernel, text);
   if (!isPhysical && kernel.arch.isKernelAddress(value)) return virtual(value);
   const linear = kernel.arch.toLinear(physical(value));
   if (linear === undefined) throw new UnsupportedError("kmem: physical addresses need the linear map, which was not found in this dump");

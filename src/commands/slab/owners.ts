@@ -97,7 +97,7 @@ export function cacheOwners(session: Session, cache: string | undefined, which: 
 /** Groups of all pages. */
 export function ownersOfPages(session: Session, limit: number): OwnersSummary {
   const lack = pageOwnerLack(session.kernel);
-  if (lack !== undefined) throw new UnsupportedError(`slab owners -p: ${lack}`);
+  if (lack !== undefined) throw new UnsupportedError(`-p: ${lack}`);
   const owners = pageOwners(session.kernel, (done, total) => session.progress?.("reading page owners", done, total));
   return summary(session.kernel, owners, "pages", "blocks of pages", limit);
 }
