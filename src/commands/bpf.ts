@@ -35,6 +35,8 @@ export interface BpfResult {
   readonly detailed: boolean;
   /** -T: the bytes of each instruction. */
   readonly bytes: boolean;
+  /** Of the column of map types: crash makes it as wide as this kernel's longest name, less one. */
+  readonly typeWidth: number;
   readonly notes: readonly string[];
   readonly radix?: 10 | 16;
   toJSON(): Record<string, unknown>;
@@ -92,12 +94,13 @@ export const bpf: Command<BpfResult> = defineCommand<BpfResult>({
       ...shown,
       detailed: !all,
       bytes: args.has("-T"),
+      typeWidth: mapTypeWidth(session),
       notes,
       ...(radix === undefined ? {} : { radix }),
       toJSON: () => ({ ...shown, notes }),
     };
   },
-  *text({ programs, maps, detailed, bytes, notes, radix }, layout) {
+  *text({ programs, maps, detailed, bytes, typeWidth, notes, radix }, layout) {
     const numbers = radix ?? layout.radix;
     if (programs !== undefined && programs.length > 0) {
       let whole = true;
@@ -117,9 +120,9 @@ export const bpf: Command<BpfResult> = defineCommand<BpfResult>({
     if (maps !== undefined && maps.length > 0) {
       let whole = true;
       for (const map of maps) {
-        if (whole) yield " ID      BPF_MAP          BPF_MAP_TYPE     MAP_FLAGS";
+        if (whole) yield ` ID      BPF_MAP      ${centre("BPF_MAP_TYPE", typeWidth)} MAP_FLAGS`;
         whole = false;
-        yield ` ${String(map.id).padEnd(3)} ${hex16(map.address)} ${centre(map.type, 20)}  ${map.flags.toString(16).padStart(8, "0")}`;
+        yield ` ${String(map.id).padEnd(3)} ${hex16(map.address)} ${centre(map.type, typeWidth)}  ${map.flags.toString(16).padStart(8, "0")}`;
         if (!detailed) continue;
         const { keySize, valueSize, maxEntries, memory, name, uid } = map;
         yield `     KEY_SIZE: ${keySize}  VALUE_SIZE: ${valueSize}  MAX_ENTRIES: ${maxEntries}  MEMLOCK: ${memory}`;
@@ -133,6 +136,12 @@ export const bpf: Command<BpfResult> = defineCommand<BpfResult>({
   },
   api: () => undefined,
 });
+
+function mapTypeWidth({ kernel }: Session): number {
+  const found = kernel.types.find("enum", "bpf_map_type", { modules: false });
+  const lengths = found?.kind === "enum" ? found.enumerators.map(({ name }) => name.replace(/^BPF_MAP_TYPE_/, "").length) : [];
+  return Math.max(12, ...lengths.map((length) => length - 1));
+}
 
 function checkOptions(args: ParsedArguments): void {
   const [stray] = args.operands;

@@ -65,7 +65,7 @@ export const NET: readonly CompatLine[] = [
     "bpf -p 1 -tj",
     "bpf -Ps",
     "bpf -Psx",
-    "bpf -Psd",
   ),
+  ...differs({ why: "crash prints numbers in hexadecimal for -d too", sometimes: true, holds: ours(/^ {2}pages = \d+,$/m) }, "bpf -Psd"),
   ...differs({ why: "views of our own", holds: ours(/./) }, "net --sockets", "net --packet"),
 ];
