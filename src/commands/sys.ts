@@ -9,11 +9,16 @@ import type { ParsedArguments } from "./arguments.ts";
 import { defineCommand, type Session } from "./command.ts";
 import { type SystemSummary, summaryLines, systemSummary } from "./support/system-summary.ts";
 
+export interface SystemCallRow extends SystemCall {
+  /** Where the function begins, when debug information is at hand. */
+  readonly source?: { readonly file: string; readonly line: number };
+}
+
 /** One of the answers of `sys`; the plain one is the summary's own members. */
 export type SysResult = Partial<SystemSummary> & {
   readonly taint?: { readonly mask: bigint; readonly letters: string; readonly flags: readonly TaintFlag[] };
   readonly config?: string;
-  readonly systemCalls?: readonly SystemCall[];
+  readonly systemCalls?: readonly SystemCallRow[];
   readonly dmi?: readonly DmiString[];
 };
 
@@ -40,7 +45,7 @@ export const sys = defineCommand<SysResult>({
     ],
     differences: [
       "PANIC is the first report of what killed the kernel; crash may show the words it panicked with.",
-      "-t explains the letters. -c has no files and lines: they need a vmlinux.",
+      "-t explains the letters. -c has files and lines where there is a vmlinux.",
       "UPTIME does not rest on a guess of HZ; crash takes 1000 on some kernels.",
     ],
     minimal: true,
@@ -59,7 +64,7 @@ export const sys = defineCommand<SysResult>({
       if (dmi === undefined) throw new UnsupportedError('-i: "dmi_ident" is not among this kernel\'s symbols');
       return { dmi };
     }
-    if (args.has("-c")) return { systemCalls: chosenCalls(session, args) };
+    if (args.has("-c")) return { systemCalls: withSources(session, chosenCalls(session, args)) };
     const [word, ...rest] = args.operands;
     if (word === "config" && rest.length === 0) return { config: kernelConfig(kernel) };
     if (word !== undefined) throw new UsageError(`"${args.operands.join(" ")}" is nothing to show; sys knows config, -t, -i and -c`);
@@ -76,13 +81,25 @@ export const sys = defineCommand<SysResult>({
       for (const { name, value } of dmi) yield `${`DMI_${name}`.padStart(25)}: ${value}`;
       if (dmi.length === 0) yield "(the firmware gave no description)";
     } else if (calls !== undefined) {
-      yield "NUM  SYSTEM CALL";
-      for (const { number, symbol, address } of calls) yield `${number.toString(radix).padStart(3)}  ${symbol ?? address.toString(16)}`;
+      yield calls.some(({ source }) => source !== undefined) ? "NUM  SYSTEM CALL                FILE AND LINE NUMBER" : "NUM  SYSTEM CALL";
+      for (const { number, symbol, address, source } of calls) {
+        const place = source === undefined ? "" : ` ${source.file}: ${source.line}`;
+        yield `${number.toString(radix).padStart(3)}  ${(symbol ?? address.toString(16)).padEnd(26)}${place}`.trimEnd();
+      }
     } else {
       yield* summaryLines(summary as SystemSummary);
     }
   },
 });
+
+function withSources({ kernel, progress }: Session, calls: readonly SystemCall[]): readonly SystemCallRow[] {
+  if (!kernel.debugInfo.present) return calls;
+  return calls.map((call, i) => {
+    progress?.("looking up lines", i, calls.length);
+    const line = kernel.debugInfo.line(call.address);
+    return line === undefined ? call : { ...call, source: { file: line.file, line: line.line } };
+  });
+}
 
 /** By number (0x for hexadecimal) or by a part of the name. */
 function chosenCalls({ kernel }: Session, args: ParsedArguments): readonly SystemCall[] {
