@@ -166,7 +166,7 @@ function reader(kernel: Kernel, task: VirtualAddress, expedited: boolean): RcuHo
 function waiters(session: Session): RcuResult["waiters"] {
   const { kernel } = session;
   const asleep = taskTable(kernel)
-    .tasks.filter((task) => ["UN", "ID"].includes(taskState(task)))
+    .tasks.filter((task) => taskState(task) === "UN")
     .slice(0, MAX_STACKS);
   return asleep.flatMap((task, i) => {
     session.progress?.("reading stacks of sleeping tasks", i, asleep.length);
