@@ -34,6 +34,71 @@ const POISON = [0n, 2n ** 64n - 1n, 0x6b6b6b6b6b6b6b6bn, 0xdead000000000100n, TE
 const SUBSYSTEMS =
   /^(task_struct|mm_struct|vm_area_struct|file|files_struct|fdtable|dentry|inode|super_block|mount|vfsmount|net|net_device|in_device|sock|socket|irq_desc|irqaction|timer_base|hrtimer_.*|rq|cfs_rq|rt_rq|sched_entity|kmem_cache|kmem_cache_node|module|workqueue_struct|pool_workqueue|worker_pool|worker|cgroup|cgroup_root|css_set|cgroup_subsys_state|signal_struct|sighand_struct|pid|pid_namespace|nsproxy|ipc_namespace|request_queue|gendisk|block_device|pglist_data|zone|vmap_area|vm_struct|rcu_data|rcu_state|trace_array|trace_buffer|ring_buffer_per_cpu|resource|cred|swap_info_struct|address_space|anon_vma)$/;
 
+/** Links of lists that commands walk; damage to lists falls on these first. */
+const LINKS: readonly (readonly [type: string, member: string])[] = [
+  ["task_struct", "tasks"],
+  ["task_struct", "thread_node"],
+  ["task_struct", "children"],
+  ["task_struct", "sibling"],
+  ["task_struct", "se.group_node"],
+  ["signal_struct", "thread_head"],
+  ["pid", "tasks"],
+  ["module", "list"],
+  ["kmem_cache", "list"],
+  ["kmem_cache_node", "partial"],
+  ["slab", "slab_list"],
+  ["super_block", "s_list"],
+  ["super_block", "s_mounts"],
+  ["super_block", "s_inodes"],
+  ["mount", "mnt_list"],
+  ["mount", "mnt_child"],
+  ["mount", "mnt_mounts"],
+  ["dentry", "d_subdirs"],
+  ["dentry", "d_children"],
+  ["workqueue_struct", "list"],
+  ["workqueue_struct", "pwqs"],
+  ["worker_pool", "worklist"],
+  ["worker_pool", "workers"],
+  ["worker", "node"],
+  ["pool_workqueue", "inactive_works"],
+  ["vmap_area", "list"],
+  ["net_device", "dev_list"],
+  ["net", "list"],
+  ["net", "dev_base_head"],
+  ["timer_base", "vectors"],
+  ["zone", "free_area"],
+  ["rq", "cfs_tasks"],
+  ["rt_rq", "active.queue"],
+  ["cgroup_subsys_state", "children"],
+  ["cgroup_subsys_state", "sibling"],
+  ["css_set", "tasks"],
+  ["trace_array", "list"],
+  ["irqaction", "next"],
+  ["resource", "sibling"],
+  ["resource", "child"],
+  ["vm_area_struct", "vm_next"],
+  ["sock", "sk_receive_queue.next"],
+  ["files_struct", "fdt"],
+  ["fdtable", "fd"],
+];
+
+/** Roots and nodes of trees that commands walk. */
+const TREES: readonly (readonly [type: string, member: string])[] = [
+  ["vmap_area", "rb_node"],
+  ["vm_area_struct", "vm_rb"],
+  ["mm_struct", "mm_rb"],
+  ["mm_struct", "mm_mt.ma_root"],
+  ["cfs_rq", "tasks_timeline"],
+  ["dl_rq", "root"],
+  ["sched_entity", "run_node"],
+  ["hrtimer_clock_base", "active"],
+  ["pid_namespace", "idr.idr_rt.xa_head"],
+  ["pid_namespace", "idr.idr_rt.rnode"],
+  ["address_space", "i_pages.xa_head"],
+  ["trace_array", "array_buffer.buffer"],
+  ["user_namespace", "parent"],
+];
+
 /** Finds what can be damaged. */
 export function findTargets(kernel: Kernel, pages: readonly number[]): Targets {
   const instances = crawl(kernel);
@@ -54,13 +119,17 @@ const KINDS = [
   "text over a structure",
 ] as const;
 
+/** Most places of one corruption. */
+const PLACES = 8;
+
 /** The dump of `targets` with the corruption of a seed: the kind goes round, the place is drawn. */
 export function corrupt(targets: Targets, base: Dump, seed: number): Corruption {
   const next = random(seed * 7919 + 1);
   const kind = KINDS[seed % KINDS.length] as (typeof KINDS)[number];
   const words: Words = new Map();
-  const what = `${kind}: ${damage(kind, targets, base, next, words)}`;
-  return { what, dump: withWords(base, words) };
+  // One place, or several.
+  const places = Array.from({ length: 1 + Math.floor(next() * PLACES) }, () => damage(kind, targets, base, next, words));
+  return { what: `${kind}: ${places.join(" | ")}`, dump: withWords(base, words) };
 }
 
 function pick<T>(list: readonly T[], next: () => number): T | undefined {
@@ -126,10 +195,26 @@ function linksOf({ type }: Instance): readonly number[] {
   return pointersOf(type).flatMap(({ offset, target }) => (target === "list_head" || target === "hlist_node" ? [offset] : []));
 }
 
+/** A known place of an instance of the dump; undefined when this kernel has no such structure or member. */
+function knownPlace(
+  { kernel, instances }: Targets,
+  places: readonly (readonly [type: string, member: string])[],
+  next: () => number,
+): { readonly instance: Instance; readonly offset: number } | undefined {
+  const [type, member] = pick(places, next) ?? ["", ""];
+  const instance = pick(instances.get(type) ?? [], next);
+  const field = kernel.types.tryStruct(type)?.tryField(member);
+  if (instance === undefined || field === undefined) return undefined;
+  // Somewhere in an array of heads.
+  const within = field.size > 64 ? Math.floor((next() * field.size) / 16) * 16 : 0;
+  return { instance, offset: field.offset + within };
+}
+
 function damageList(kind: string, targets: Targets, next: () => number, words: Words): string {
-  for (let i = 0; i < 50; i++) {
-    const instance = anyInstance(targets, next);
-    const link = instance === undefined ? undefined : pick(linksOf(instance), next);
+  for (let i = 0; i < 80; i++) {
+    const known = next() < 0.8 ? knownPlace(targets, LINKS, next) : undefined;
+    const instance = known?.instance ?? anyInstance(targets, next);
+    const link = known?.offset ?? (instance === undefined ? undefined : pick(linksOf(instance), next));
     if (instance === undefined || link === undefined) continue;
     const at = instance.address + BigInt(link);
     const target = targets.kernel.memory.tryU64(virtual(at));
@@ -220,12 +305,10 @@ function flipBits({ pages }: Targets, base: Dump, next: () => number, words: Wor
 /** A child of a red-black tree's node becomes the node itself, its parent or the neighbour; roots too. */
 function damageTree(targets: Targets, next: () => number, words: Words): string {
   for (let i = 0; i < 80; i++) {
-    const instance = anyInstance(targets, next);
-    const links =
-      instance === undefined
-        ? []
-        : pointersOf(instance.type).filter(({ target }) => target === "rb_node" || target === "xa_node" || target === "maple_node");
-    const link = pick(links, next);
+    const known = next() < 0.8 ? knownPlace(targets, TREES, next) : undefined;
+    const instance = known?.instance ?? anyInstance(targets, next);
+    const links = instance === undefined ? [] : pointersOf(instance.type).filter(({ target }) => target === "rb_node");
+    const link = known ?? pick(links, next);
     if (instance === undefined || link === undefined) continue;
     const at = instance.address + BigInt(link.offset);
     const node = targets.kernel.memory.tryU64(virtual(at));

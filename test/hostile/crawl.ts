@@ -5,8 +5,9 @@
  *   roots (symbols whose types are known, all tasks)  →  struct X at A  →  every `struct Y *` in it  →  struct Y at B …
  */
 import { type VirtualAddress, virtual } from "../../src/bytes/address.ts";
-import { type CType, type StructType, sizeOf, strip } from "../../src/debug-info/c-type.ts";
+import { type CType, findMember, type StructType, sizeOf, strip } from "../../src/debug-info/c-type.ts";
 import type { Kernel } from "../../src/kernel/kernel.ts";
+import { irqDescriptors } from "../../src/linux/irq.ts";
 import { taskTable } from "../../src/linux/task.ts";
 import { vmas } from "../../src/linux/vma.ts";
 
@@ -59,6 +60,28 @@ const PER_CPU: readonly (readonly [symbol: string, type: string])[] = [
   ["tick_cpu_sched", "tick_sched"],
   ["tick_cpu_device", "tick_device"],
 ];
+
+/** Lists within structures: [structure, head, structure of the elements, link]. */
+const LISTS: readonly (readonly [type: string, head: string, element: string, link: string])[] = [
+  ["super_block", "s_mounts", "mount", "mnt_instance"],
+  ["net", "dev_base_head", "net_device", "dev_list"],
+  ["worker_pool", "workers", "worker", "node"],
+  ["kmem_cache_node", "partial", "slab", "slab_list"],
+  ["kmem_cache_node", "partial", "page", "lru"],
+  ["cgroup_subsys_state", "children", "cgroup_subsys_state", "sibling"],
+  ["workqueue_struct", "pwqs", "pool_workqueue", "pwqs_node"],
+];
+
+/** Structures within structures that views begin at; of an array the first ones. */
+const PARTS: readonly (readonly [type: string, member: string, part: string])[] = [
+  ["pglist_data", "node_zones", "zone"],
+  ["rq", "cfs", "cfs_rq"],
+  ["rq", "rt", "rt_rq"],
+  ["rq", "dl", "dl_rq"],
+  ["hrtimer_cpu_base", "clock_base", "hrtimer_clock_base"],
+  ["mount", "mnt", "vfsmount"],
+];
+const MAX_PARTS = 4;
 
 const PER_TYPE = 24;
 const MAX_INSTANCES = 4000;
@@ -113,6 +136,7 @@ export function crawl(kernel: Kernel): ReadonlyMap<string, readonly Instance[]> 
     const { name, type, address } = instance;
     const members = layouts.get(name) ?? pointersOf(type).filter(({ target }) => target !== undefined && target !== "list_head");
     layouts.set(name, members);
+    meetWithin(kernel, instance, meet);
     for (const { offset, target } of members) {
       const pointer = kernel.memory.tryU64(virtual(address + BigInt(offset)));
       if (pointer !== undefined && pointer >> 56n === 0xffn) meet(target as string, pointer);
@@ -127,6 +151,15 @@ function meetRoots(kernel: Kernel, meet: (name: string, address: bigint) => void
   for (const task of taskTable(kernel).tasks) {
     if (task.mm === 0n) continue;
     for (const vma of vmas(kernel, task.mm)) meet("vm_area_struct", vma.address);
+  }
+  // NODE_DATA() of every node is a pointer where there is more than one.
+  const nodes = kernel.tryAddress("node_data");
+  const node = nodes === undefined ? undefined : kernel.memory.tryU64(nodes);
+  if (node !== undefined) meet("pglist_data", node);
+  try {
+    for (const { address } of irqDescriptors(kernel, [])) meet("irq_desc", address);
+  } catch {
+    // Not to be found in a kernel without data symbols.
   }
   for (const [symbol, type, list] of ROOTS) {
     const address = kernel.tryAddress(symbol);
@@ -143,10 +176,24 @@ function meetRoots(kernel: Kernel, meet: (name: string, address: bigint) => void
   }
 }
 
+/** What lies in an instance, or on its lists. */
+function meetWithin(kernel: Kernel, { name, type, address }: Instance, meet: (name: string, address: bigint) => void): void {
+  for (const [owner, member, part] of PARTS) {
+    const found = owner === name ? type.members.find((each) => each.name === member) : undefined;
+    const struct = found === undefined ? undefined : kernel.types.find("struct", part);
+    if (found === undefined || struct?.kind !== "struct" || struct.size === 0) continue;
+    const count = Math.min(MAX_PARTS, Math.floor(sizeOf(found.type) / struct.size));
+    for (let i = 0; i < count; i++) meet(part, address + BigInt(found.bitOffset / 8 + i * struct.size));
+  }
+  for (const [owner, head, element, link] of LISTS) {
+    const found = owner === name ? type.members.find((each) => each.name === head) : undefined;
+    if (found !== undefined) meetList(kernel, virtual(address + BigInt(found.bitOffset / 8)), element, link, meet);
+  }
+}
+
 function meetList(kernel: Kernel, head: VirtualAddress, type: string, member: string, meet: (name: string, address: bigint) => void): void {
   const struct = kernel.types.find("struct", type);
-  if (struct?.kind !== "struct") return;
-  const found = struct.members.find(({ name }) => name === member);
+  const found = struct?.kind === "struct" ? findMember(struct, member) : undefined;
   if (found === undefined) return;
   let node = kernel.memory.tryU64(head);
   for (let i = 0; i < MAX_LIST && node !== undefined && node !== head && node !== 0n; i++) {
