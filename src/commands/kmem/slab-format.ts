@@ -9,6 +9,7 @@ import { hex16, low32, type VirtualAddress } from "../../bytes/address.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
 import { kasanFreed } from "../../linux/kasan-shadow.ts";
 import type { SlabPage } from "../../linux/slab.ts";
+import { aliasesOf } from "../../linux/slab-aliases.ts";
 import type { SlabCache } from "../../linux/slab-cache.ts";
 import { nodeOfPfn } from "../../linux/slab-node.ts";
 import { slabCacheParts } from "../../linux/slab-state.ts";
@@ -31,6 +32,8 @@ export interface SlabCacheRow {
   /** Bytes of a slab. */
   readonly slabSize: number;
   readonly objectsPerSlab: number;
+  /** Names of caches that were merged into it, where sysfs tells them. */
+  readonly aliases?: readonly string[];
   /** What is broken in it, one line each. */
   readonly problems: readonly string[];
 }
@@ -45,6 +48,7 @@ export interface IgnoredCache {
 /** Counts a cache. */
 export function cacheRow(kernel: Kernel, cache: SlabCache): SlabCacheRow {
   const numbers = slabNumbers(kernel, cache);
+  const aliases = aliasesOf(kernel, cache.address);
   return {
     address: cache.address,
     name: cache.name,
@@ -56,6 +60,7 @@ export function cacheRow(kernel: Kernel, cache: SlabCache): SlabCacheRow {
     slabs: numbers?.slabs ?? 0,
     slabSize: cache.pagesPerSlab * kernel.arch.pageSize,
     objectsPerSlab: cache.objectsPerSlab,
+    ...(aliases.length === 0 ? {} : { aliases }),
     problems: numbers?.problems ?? [],
   };
 }

@@ -4,6 +4,7 @@ import { LookupError, UnsupportedError, UsageError } from "../../bytes/errors.ts
 import type { Kernel } from "../../kernel/kernel.ts";
 import { namesOfLongestPrefix } from "../../kernel/longest-prefix.ts";
 import { type SlabObject, type SlabPage, Slabs } from "../../linux/slab.ts";
+import { slabAliases } from "../../linux/slab-aliases.ts";
 import type { SlabCache } from "../../linux/slab-cache.ts";
 import { slabCaches } from "../../linux/slab-caches.ts";
 import { slabLayout } from "../../linux/slab-layout.ts";
@@ -20,7 +21,7 @@ export interface SlabSelection {
   readonly ignored: ReadonlySet<string>;
   /** The slab, and the object if any, that an address lies in. */
   readonly at: { readonly slab: SlabPage; readonly object: SlabObject | undefined } | undefined;
-  /** What is broken in the list of caches. */
+  /** What is broken in the list of caches, and that a name was merged into another cache. */
   readonly problems: readonly string[];
 }
 
@@ -38,6 +39,11 @@ export function selectSlabs(kernel: Kernel, args: ParsedArguments, option: strin
   }
   const named = caches.filter(({ name }) => name === operand);
   if (named.length > 0) return { list: false, caches: named, ignored, at: undefined, problems };
+  const alias = slabAliases(kernel).get(operand);
+  if (alias !== undefined) {
+    const note = `${operand} was merged into ${alias.name}`;
+    return { list: false, caches: [alias], ignored, at: undefined, problems: [...problems, note] };
+  }
   if (!/^((0x)?[0-9a-f]+$|[&(])/i.test(operand)) throw noSuchCache(caches, operand);
   const address = operandAddress(kernel, operand, args.has("-P"));
   const self = caches.filter((cache) => cache.address === address);

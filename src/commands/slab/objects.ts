@@ -1,7 +1,7 @@
 /** `slab objects`: every object of a cache with its state, also those in slabs that are full and on no list. */
 import { hex16, type VirtualAddress } from "../../bytes/address.ts";
 import { LookupError } from "../../bytes/errors.ts";
-import { findSlabCaches } from "../../linux/slab-caches.ts";
+import { namedSlabCaches } from "../../linux/slab-aliases.ts";
 import { slabsOfCache } from "../../linux/slab-owners.ts";
 import { slabStates } from "../../linux/slab-state.ts";
 import type { Session } from "../command.ts";
@@ -22,14 +22,14 @@ export interface ObjectList {
 
 /** @param only the state that is wanted; undefined for all */
 export function listObjects(session: Session, name: string, only: "allocated" | "free" | undefined): ObjectList {
-  const [cache] = findSlabCaches(session.kernel, name);
+  const [cache] = namedSlabCaches(session.kernel, name);
   if (cache === undefined) throw new LookupError(`slab: no slab cache named "${name}"`);
   return { kind: "objects", cache: cache.name, objects: objectsOf(session, name, only) };
 }
 
 function* objectsOf(session: Session, name: string, only: "allocated" | "free" | undefined): Generator<ListedObject> {
   const { kernel } = session;
-  for (const cache of findSlabCaches(kernel, name)) {
+  for (const cache of namedSlabCaches(kernel, name)) {
     for (const slab of slabsOfCache(kernel, cache, (done, total) => session.progress?.("looking for slabs", done, total))) {
       const states = slabStates(kernel, slab);
       if (states === undefined) continue;

@@ -6,8 +6,9 @@ import type { ObjectState } from "../../linux/address-identity.ts";
 import type { AllocationTrack } from "../../linux/allocation-track.ts";
 import { PageMap } from "../../linux/page.ts";
 import { pageOwner, pageOwnerLack } from "../../linux/page-owner.ts";
+import { namedSlabCaches } from "../../linux/slab-aliases.ts";
 import type { SlabCache } from "../../linux/slab-cache.ts";
-import { findSlabCaches, slabCaches } from "../../linux/slab-caches.ts";
+import { slabCaches } from "../../linux/slab-caches.ts";
 import {
   hasOwners,
   type ObjectTracks,
@@ -83,7 +84,7 @@ const NO_TRACKS =
 /** Groups of one cache, or of all that have tracks. @param limit most groups to give; 0 for all */
 export function cacheOwners(session: Session, cache: string | undefined, which: "allocation" | "free", limit: number): OwnersSummary {
   const { kernel } = session;
-  const chosen = cache === undefined ? slabCaches(kernel).caches : findSlabCaches(kernel, cache);
+  const chosen = cache === undefined ? slabCaches(kernel).caches : namedSlabCaches(kernel, cache);
   if (cache !== undefined && chosen.length === 0) throw new LookupError(`slab: no slab cache named "${cache}"`);
   const tracked = chosen.filter((each: SlabCache) => hasOwners(kernel, each));
   if (tracked.length === 0)
