@@ -96,20 +96,9 @@ const OTHERS: readonly CompatLine[] = [
 const FOREACH: readonly CompatLine[] = [
   ...same("foreach {cat.pid} 1 task -R pid", "foreach {cat} task -R pid", "foreach cat sleep task -R pid", "foreach 'w-.*' task -R pid"),
   ...same("foreach '^kworker' task -R pid", "foreach user task -R pid", "foreach kernel task -R pid", "foreach gleader task -R pid"),
-  ...same(
-    "foreach active task -R pid",
-    "foreach UN task -R pid",
-    "foreach RU task -R pid",
-    "foreach IN user task -R pid",
-    "foreach in task -R pid",
-  ),
+  ...same("foreach active task -R pid", "foreach UN task -R pid", "foreach RU task -R pid", "foreach IN user task -R pid"),
   ...same("foreach ID task -R pid", "foreach ST task -R pid", "foreach ZO task -R pid", "foreach kernel IN task -R pid"),
-  ...same(
-    "foreach cat kernel task -R pid",
-    "foreach user active task -R pid",
-    "foreach IN UN task -R pid",
-    "foreach task -R pid | head -60",
-  ),
+  ...same("foreach cat kernel task -R pid", "foreach user active task -R pid", "foreach task -R pid | head -60"),
   ...differs(
     { why: "states add to each other, in capitals or not", holds: ours(/^PID: 2 /) },
     "foreach in task -R pid",
