@@ -6,8 +6,8 @@
  *                         gendisk.part0.__dev, hd_struct.__dev   before
  *
  *   class.p names the subsys_private until 6.3; since (7b884b7f24b4) it is the one of class_kset whose `class` is block_class.
- *   A kernel that lists functions only (arm64 before 6.12) is asked through blockdev_superblock, which it exports: all block devices
- *   that have an inode.
+ *   A kernel that lists functions only (Debian's arm64 up to 6.1) has no symbol for the class: any disk names it, an open one (found
+ *   through blockdev_superblock, which is exported) or one below a PCI device.
  *
  *   dm, md:  holder's gendisk.slave_bdevs ⇄ bd_holder_disk { bdev | holder_dir }          5.17+ (lower devices of a disk)
  *            lower block_device.bd_holder_disks ⇄ bd_holder_disk { disk }                  before (disks above a device)
@@ -19,6 +19,7 @@ import { containerOf, type Field } from "../kernel/field.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import type { Struct } from "../kernel/types.ts";
 import { listNodes } from "./list.ts";
+import { type PciBus, pciTree } from "./pci.ts";
 
 const MAX_DEVICES = 1 << 20;
 /** dev_t of the kernel: 12 bits of major, 20 of minor. */
@@ -166,7 +167,7 @@ interface FoundDevice {
 }
 
 function* blockDevices(kernel: Kernel, notes: string[]): Iterable<FoundDevice> {
-  const class_ = kernel.tryAddress("block_class");
+  const class_ = kernel.tryAddress("block_class") ?? classOfSomeDisk(kernel);
   const subsystem = class_ === undefined ? undefined : subsystemOf(kernel, class_);
   if (subsystem !== undefined) {
     for (const device of classDevices(kernel, subsystem)) {
@@ -183,6 +184,75 @@ function* blockDevices(kernel: Kernel, notes: string[]): Iterable<FoundDevice> {
   notes.push("the class of block devices is no symbol of this kernel: these are the devices that have an inode");
   // The list of inodes has the newest first, the class the oldest.
   yield* [...inodeDevices(kernel, virtual(kernel.memory.u64(superblock)))].reverse();
+}
+
+/** block_class by a device that belongs to it: of a block device that was opened, or of a disk below a PCI device. */
+function classOfSomeDisk(kernel: Kernel): VirtualAddress | undefined {
+  const field = kernel.types.struct("device").tryField("class");
+  const layout = diskLayout(kernel);
+  if (field === undefined) return undefined;
+  const classOf = (device: VirtualAddress): VirtualAddress | undefined => {
+    const found = field.pointer(device);
+    return found === 0n ? undefined : found;
+  };
+  try {
+    const superblock = kernel.tryAddress("blockdev_superblock");
+    if (superblock !== undefined) {
+      for (const { disk } of inodeDevices(kernel, virtual(kernel.memory.u64(superblock)))) {
+        const part0 = layout.merged ? layout.part0.pointer(disk) : layout.part0.address(disk);
+        return classOf(layout.device.address(part0));
+      }
+    }
+    for (const device of pciDescendants(kernel)) if (deviceType(kernel, device) === "disk") return classOf(device);
+  } catch (error) {
+    if (!(error instanceof InquestError)) throw error;
+  }
+  return undefined;
+}
+
+/** Devices below a PCI device that are looked at: a controller has few levels between itself and its disks. */
+const MAX_DESCENDANTS = 1 << 14;
+
+/** Devices that hang below PCI devices (device_private.klist_children), breadth first. */
+function* pciDescendants(kernel: Kernel): Iterable<VirtualAddress> {
+  const { types } = kernel;
+  const [own, children] = [
+    types.tryStruct("pci_dev")?.tryField("dev"),
+    types.tryStruct("device_private")?.tryField("klist_children.k_list"),
+  ];
+  const [sibling, back] = [
+    types.tryStruct("device_private")?.tryField("knode_parent.n_node"),
+    types.tryStruct("device_private")?.tryField("device"),
+  ];
+  const hidden = types.struct("device").tryField("p");
+  if (kernel.tryAddress("pci_root_buses") === undefined || own === undefined) return;
+  if (children === undefined || sibling === undefined || back === undefined || hidden === undefined) return;
+  const todo: VirtualAddress[] = [];
+  const collect = (buses: readonly PciBus[]): void => {
+    for (const { devices } of buses) {
+      for (const { address, bus } of devices) {
+        todo.push(own.address(address));
+        if (bus !== undefined) collect([bus]);
+      }
+    }
+  };
+  collect(pciTree(kernel).buses);
+  for (let i = 0; i < todo.length && i < MAX_DESCENDANTS; i++) {
+    const device = todo[i] as VirtualAddress;
+    yield device;
+    const data = hidden.pointer(device);
+    if (data === 0n) continue;
+    for (const node of listNodes(kernel.memory, children.address(data), { limit: MAX_DESCENDANTS, checkBackLinks: false }))
+      todo.push(back.pointer(containerOf(node, sibling)));
+  }
+}
+
+function deviceType(kernel: Kernel, device: VirtualAddress): string | undefined {
+  const type = kernel.types.struct("device").tryField("type")?.pointer(device) ?? 0n;
+  const name = kernel.types.tryStruct("device_type")?.tryField("name");
+  if (type === 0n || name === undefined) return undefined;
+  const text = name.pointer(virtual(type));
+  return text === 0n ? undefined : kernel.memory.cString(text, 32);
 }
 
 /** subsys_private of a class. */
