@@ -20,6 +20,7 @@ export const neighbourTables = defineNetView<NeighboursResult>({
   ],
   run({ kernel }) {
     const neighbourNotes: string[] = [];
+    if (kernel.types.lack !== undefined) throw kernel.types.lack;
     return { neighbours: [...neighbours(kernel, neighbourNotes)], neighbourNotes };
   },
   *text({ neighbours: rows, neighbourNotes }) {

@@ -115,7 +115,7 @@ function sendCount({ sock, tcp }: SocketEntry): number {
   return (sock.queues?.write ?? 0) + (tcp?.retransmitQueue ?? 0);
 }
 
-function endsOf({ sock, unix, netlink, packet }: SocketEntry): string {
+function endsOf({ sock, unix, netlink, packet, vsock }: SocketEntry): string {
   const { local, remote } = sock;
   if (local !== undefined && remote !== undefined) {
     const text = ({ address, port }: { address: string; port: number }) =>
@@ -128,6 +128,12 @@ function endsOf({ sock, unix, netlink, packet }: SocketEntry): string {
   if (packet !== undefined) {
     const rings = packet.rings.map(({ kind, version }) => `${kind} ring V${version}`).join(", ");
     return `protocol ${packet.protocol.toString(16).padStart(4, "0")} device ${packet.device === 0 ? "all" : packet.device}${rings === "" ? "" : `, ${rings}`}`;
+  }
+  if (vsock !== undefined) {
+    // VMADDR_CID_ANY and VMADDR_PORT_ANY.
+    const text = (value: number) => (value === 0xffff_ffff ? "*" : String(value));
+    const [here, there] = [vsock.local, vsock.remote].map(({ cid, port }) => `cid ${text(cid)} port ${text(port)}`);
+    return vsock.remote.port === 0xffff_ffff ? `${here}` : `${here} > ${there}`;
   }
   return "";
 }

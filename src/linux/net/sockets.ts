@@ -5,11 +5,12 @@ import type { Kernel } from "../../kernel/kernel.ts";
 import { type NetlinkDetails, netlinkDetails } from "./netlink-sock.ts";
 import { type PacketDetails, packetDetails } from "./packet-sock.ts";
 import { readSock, type Sock } from "./sock.ts";
-import { AF_INET, AF_INET6, AF_NETLINK, AF_PACKET, AF_UNIX } from "./sock-names.ts";
+import { AF_INET, AF_INET6, AF_NETLINK, AF_PACKET, AF_UNIX, AF_VSOCK } from "./sock-names.ts";
 import { allSocks, type TableProgress } from "./socket-tables.ts";
 import { type SocketOwner, socketOwners } from "./task-sockets.ts";
 import { type RequestDetails, requestDetails, type TcpDetails, type TimeWaitDetails, tcpDetails, timeWaitDetails } from "./tcp.ts";
 import { type UnixDetails, unixDetails } from "./unix-sock.ts";
+import { type VsockDetails, vsockDetails } from "./vsock.ts";
 
 /** IPPROTO_TCP. */
 const TCP = 6;
@@ -24,6 +25,7 @@ export interface SocketEntry {
   readonly unix?: UnixDetails;
   readonly netlink?: NetlinkDetails;
   readonly packet?: PacketDetails;
+  readonly vsock?: VsockDetails;
   /** Why details are missing. */
   readonly problem?: string;
 }
@@ -74,5 +76,9 @@ function detailsOf(kernel: Kernel, sock: Sock): Omit<SocketEntry, "sock" | "owne
   if (family === AF_UNIX) return { unix: unixDetails(kernel, address) };
   if (family === AF_NETLINK) return { netlink: netlinkDetails(kernel, address, protocol) };
   if (family === AF_PACKET) return { packet: packetDetails(kernel, address) };
+  if (family === AF_VSOCK) {
+    const vsock = vsockDetails(kernel, address);
+    return vsock === undefined ? {} : { vsock };
+  }
   return {};
 }
