@@ -31,7 +31,13 @@ export interface IrqResult {
   readonly cpus?: readonly number[];
   readonly architecture?: readonly ArchitectureCount[];
   readonly gates?: readonly { readonly vector: number; readonly handler: bigint; readonly name: string }[];
-  readonly softirqs?: readonly { readonly number: number; readonly name: string; readonly action: bigint; readonly function: string }[];
+  readonly softirqs?: readonly {
+    readonly number: number;
+    readonly name: string;
+    readonly action: bigint;
+    readonly function: string;
+    readonly counts?: readonly number[];
+  }[];
   readonly notes?: readonly string[];
 }
 
@@ -58,7 +64,11 @@ export const irq = defineCommand<IrqResult>({
       ["irq -s", "counts by CPU"],
       ["irq 4", "one interrupt"],
     ],
-    differences: ["-s shows the machine's own lines (LOC, RES, CAL, TLB, IPI0 …) too.", "All handlers of a shared line are named."],
+    differences: [
+      "-s shows the machine's own lines (LOC, RES, CAL, TLB, IPI0 …) too.",
+      "All handlers of a shared line are named.",
+      "The JSON of -b counts the softirqs by CPU.",
+    ],
   },
   run(session, args) {
     const { kernel } = session;
@@ -68,8 +78,9 @@ export const irq = defineCommand<IrqResult>({
       return { view, gates };
     }
     if (view === "softirqs") {
-      const softirqs = softirqActions(kernel).map(({ number, name, action }) => {
-        return { number, name, action, function: action === 0n ? "" : (kernel.symbolize(action) ?? "unknown") };
+      const softirqs = softirqActions(kernel, cpuMasks(kernel).present).map(({ number, name, action, counts }) => {
+        const called = action === 0n ? "" : (kernel.symbolize(action) ?? "unknown");
+        return { number, name, action, function: called, ...(counts === undefined ? {} : { counts }) };
       });
       return { view, softirqs };
     }

@@ -3,11 +3,13 @@
  *
  *   idt_table[256]: 16 bytes a gate: offset 0–15 │ segment │ bits │ offset 16–31 │ offset 32–63 │ reserved      (Intel SDM 3, 6.14.1)
  *   softirq_vec[]: struct softirq_action { action }                            include/linux/interrupt.h
+ *   per-CPU kstat: struct kernel_stat { …, softirqs[] }                        include/linux/kernel_stat.h
  */
 import { add, type VirtualAddress, virtual } from "../bytes/address.ts";
 import { UnsupportedError } from "../bytes/errors.ts";
 import { strip } from "../debug-info/c-type.ts";
 import type { Kernel } from "../kernel/kernel.ts";
+import { attempt } from "./gather.ts";
 
 const GATES = 256;
 
@@ -35,10 +37,12 @@ export interface SoftirqAction {
   readonly number: number;
   readonly name: string;
   readonly action: VirtualAddress;
+  /** How often it ran, one a CPU that was asked for: kernel_stat.softirqs; undefined where the counters cannot be found. */
+  readonly counts: readonly number[] | undefined;
 }
 
-/** The softirqs' functions. @throws LookupError without the symbol, FaultError */
-export function softirqActions(kernel: Kernel): readonly SoftirqAction[] {
+/** The softirqs' functions and counts. @throws LookupError without the symbol, FaultError */
+export function softirqActions(kernel: Kernel, cpus: readonly number[]): readonly SoftirqAction[] {
   const size = kernel.types.tryStruct("softirq_action")?.size ?? 8;
   const base = kernel.address("softirq_vec");
   const declared = kernel.variableType("softirq_vec");
@@ -48,5 +52,13 @@ export function softirqActions(kernel: Kernel): readonly SoftirqAction[] {
     number,
     name: SOFTIRQS[number] ?? String(number),
     action: virtual(kernel.memory.u64(add(base, number * size))),
+    counts: softirqCounts(kernel, number, cpus),
   }));
+}
+
+function softirqCounts(kernel: Kernel, number: number, cpus: readonly number[]): readonly number[] | undefined {
+  const stat = kernel.tryAddress("kstat");
+  const counters = kernel.types.tryStruct("kernel_stat")?.tryField("softirqs");
+  if (stat === undefined || counters === undefined) return undefined;
+  return attempt(() => cpus.map((cpu) => kernel.memory.u32(add(kernel.perCpuAddress(stat, cpu), counters.offset + number * 4))), [], "");
 }

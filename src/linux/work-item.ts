@@ -2,14 +2,13 @@
  * struct work_struct (include/linux/workqueue.h): what will run, and where it is queued.
  *
  *   work_struct { atomic_long_t data; list_head entry; work_func_t func }
- *   data: bit 0 pending, bit 1 inactive (delayed until 5.15) , bit 2 data holds a pool_workqueue (its address, low 8 or 9 bits cut),
+ *   data: bit 0 pending, bit 1 inactive (delayed until 5.15), bit 2 data holds a pool_workqueue (its address, low 8 or 9 bits cut),
  *         else the number of the pool that ran it last
  */
 import { type VirtualAddress, virtual } from "../bytes/address.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 
-/** WORK_STRUCT_PENDING and WORK_STRUCT_PWQ; unchanged since 3.9 (112202d9098a). */
-const PENDING = 1n;
+/** WORK_STRUCT_PWQ; unchanged since 3.9 (112202d9098a). */
 const HOLDS_QUEUE = 4n;
 
 /** Name of the function that a work item runs; undefined when it points at no symbol. @throws FaultError */
@@ -22,11 +21,6 @@ export function workFunction(kernel: Kernel, work: VirtualAddress): string | und
 export function workQueueOf(kernel: Kernel, work: VirtualAddress): VirtualAddress | undefined {
   const data = kernel.memory.u64(kernel.types.struct("work_struct").field("data").address(work));
   return (data & HOLDS_QUEUE) === 0n ? undefined : virtual(data & queueMask(kernel));
-}
-
-/** @throws FaultError */
-export function isPending(kernel: Kernel, work: VirtualAddress): boolean {
-  return (kernel.memory.u64(kernel.types.struct("work_struct").field("data").address(work)) & PENDING) !== 0n;
 }
 
 /**

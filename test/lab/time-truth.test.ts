@@ -106,6 +106,23 @@ describe.each(
     }
   });
 
+  test("irq -b: /proc/softirqs", () => {
+    const theirs = truth.files.read("proc/softirqs");
+    if (theirs === undefined || session.kernel.tryAddress("softirq_vec") === undefined) return;
+    const { softirqs = [] } = ask<IrqResult>(session, "irq -b");
+    const rows = theirs
+      .trim()
+      .split("\n")
+      .slice(1)
+      .map((line) => line.trim().split(/:? +/));
+    expect(softirqs.map(({ name }) => name)).toEqual(rows.map(([name]) => name));
+    for (const [i, [name, ...counts]] of rows.entries()) {
+      for (const [cpu, count] of (softirqs[i]?.counts ?? []).entries())
+        expect(count, `${name} on CPU ${cpu}`).toBeGreaterThanOrEqual(Number(counts[cpu]));
+    }
+    expect(softirqs[1]?.counts?.some((count) => count > 0)).toBe(true);
+  });
+
   test("cpu, rcu, runq, timer, wq answer without complaint", () => {
     if (session.kernel.tryAddress("softirq_vec") === undefined) return;
     for (const line of ["cpu", "runq", "runq -g", "timer", "timer -r", "wq -a"]) {
