@@ -61,7 +61,7 @@ static void special_files(void)
 	must(write(pair[1], "bytes in a pipe", 15) == 15, "pipe");
 	say("file pipe-read - fd=%d ino=%lu kind=pipe size=15", pair[0], inode_of(pair[0]));
 	say("file pipe-write - fd=%d ino=%lu kind=pipe", pair[1], inode_of(pair[1]));
-	must(!epoll_ctl(set, EPOLL_CTL_ADD, pair[0], &event), "epoll");
+	must(set >= 0 && !epoll_ctl(set, EPOLL_CTL_ADD, pair[0], &event), "epoll");
 	say("file epoll - fd=%d ino=%lu kind=eventpoll watches=%d data=1234567890abcdef", set, inode_of(set), pair[0]);
 	fd = eventfd(7, 0);
 	say("file eventfd - fd=%d ino=%lu kind=eventfd count=7", fd, inode_of(fd));

@@ -215,7 +215,13 @@ void make_packet_sockets(void)
 	/* Somebody must listen, or lo carries the ICMP errors too. */
 	static const int ports[] = { 7401, 7402, 7403, 7404 };
 	unsigned int i;
+	int any = socket(AF_PACKET, SOCK_RAW, 0);
 
+	if (any < 0) {
+		cannot("packet");
+		return;
+	}
+	close(any);
 	for (i = 0; i < sizeof(ports) / sizeof(ports[0]); i++) {
 		struct sockaddr_in at = { .sin_family = AF_INET, .sin_port = htons(ports[i]), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 		int fd = socket(AF_INET, SOCK_DGRAM, 0);

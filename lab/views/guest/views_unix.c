@@ -58,7 +58,7 @@ static void stream(const char *name, const char *path)
 /* A descriptor that only a queue refers to. */
 static void in_flight(void)
 {
-	int pair[2], passed = socket(AF_INET, SOCK_DGRAM, 0);
+	int pair[2], passed = socket(AF_UNIX, SOCK_DGRAM, 0);
 	char space[CMSG_SPACE(sizeof(int))] = { 0 };
 	struct iovec data = { "fd", 2 };
 	struct msghdr message = { .msg_iov = &data, .msg_iovlen = 1, .msg_control = space, .msg_controllen = sizeof(space) };
