@@ -72,9 +72,10 @@ export class SlubKernel extends PagedKernel {
   random = 0n;
   swabbed = false;
 
-  /** @param more structures beside those of the allocator */
-  constructor(kind: "cpu slabs" | "sheaves" = "cpu slabs", more: StructTable = {}) {
-    super({ ...(kind === "sheaves" ? SHEAVES : CPU_SLABS), ...more }, FLAG);
+  /** @param more structures beside those of the allocator; @param members more of kmem_cache */
+  constructor(kind: "cpu slabs" | "sheaves" = "cpu slabs", more: StructTable = {}, members: StructTable[string] = {}) {
+    const own = kind === "sheaves" ? SHEAVES : CPU_SLABS;
+    super({ ...own, kmem_cache: { ...own.kmem_cache, ...members }, ...more }, FLAG);
     const cache = this.cacheAddress;
     this.memory.write(this.at(1), new Uint8Array(4096));
     this.memory.write(this.at(2), new Uint8Array(4096));
@@ -91,6 +92,8 @@ export class SlubKernel extends PagedKernel {
     this.perCpuOffsets = [0n as VirtualAddress, 4096n as VirtualAddress];
     this.ring(0xffff_ffff_8200_0000n, [cache + 56n]);
     this.symbol("slab_caches", 0xffff_ffff_8200_0000n);
+    // One node, whose description is not known.
+    this.symbol("contig_page_data", 0xffff_ffff_8200_9000n);
     this.ring(this.node + 16n, []);
     this.ring(this.node + 48n, []);
   }
