@@ -1,7 +1,8 @@
 /** `kmem -v`: the areas of the vmalloc space. */
-import { hex16, type VirtualAddress, virtual } from "../../bytes/address.ts";
+import { add, hex16, pageNumber, type VirtualAddress } from "../../bytes/address.ts";
 import { FaultError } from "../../bytes/errors.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
+import { PageMap } from "../../linux/page.ts";
 import { type VmallocArea, vmallocAreaOf, vmallocAreas } from "../../linux/vmalloc.ts";
 import { noteLines } from "./columns.ts";
 import { operandPhysical } from "./page-operand.ts";
@@ -84,22 +85,47 @@ export function areaRow(kernel: Kernel, area: VmallocArea): AreaRow {
   };
 }
 
-/** Does one of the area's pages lie at the physical address? The page tables tell. */
-/** Does the area map this physical page? */
+/** Most pages of an area that are looked at: 64 GiB of pages of 4 KiB. */
+const MAX_PAGES = 1 << 24;
+/** Pages translated of an area that names none, and faults after which it is left. */
+const MAX_TRANSLATED = 1 << 14;
+const MAX_FAULTS = 16;
+/** Bytes of the array of pages in one read. */
+const PIECE = 1 << 15;
+
+/** Does one of the area's pages lie at the physical address? What was overwritten may tell any size and any number of pages. */
 export function maps(kernel: Kernel, area: VmallocArea, physical: bigint): boolean {
   const page = BigInt(kernel.arch.pageSize);
-  const wanted = physical & -page;
   const size = area.end - area.start;
   // Device memory is in one piece; elsewhere pages are anywhere.
   if (area.physical !== undefined) return physical >= (area.physical & -page) && physical < area.physical + size - page;
-  // What was overwritten may tell any size: no more than the pages it names, and the guard.
-  const pages = BigInt(Math.min(Number(size / page), Math.max(area.pageCount, 1 << 14)));
-  for (let i = 0n; i < pages; i++) {
+  const room = Number(size / page);
+  const wanted = PageMap.of(kernel)?.pageOf(pageNumber(physical, kernel.arch.pageShift));
+  if (area.pages !== 0n && area.pageCount > 0 && wanted !== undefined)
+    return names(kernel, area.pages, Math.min(area.pageCount, room, MAX_PAGES), wanted);
+  return translates(kernel, area.start, Math.min(room, MAX_TRANSLATED), physical & -page);
+}
+
+/** Is the page among those of a vm_struct's array? */
+function names(kernel: Kernel, array: VirtualAddress, count: number, page: VirtualAddress): boolean {
+  for (let done = 0; done < count * 8; done += PIECE) {
+    const bytes = kernel.memory.tryBytes(add(array, done), Math.min(PIECE, count * 8 - done));
+    if (bytes === undefined) return false;
+    const view = new DataView(bytes.buffer);
+    for (let at = 0; at + 8 <= bytes.length; at += 8) if (view.getBigUint64(at, true) === page) return true;
+  }
+  return false;
+}
+
+function translates(kernel: Kernel, start: VirtualAddress, count: number, wanted: bigint): boolean {
+  const page = kernel.arch.pageSize;
+  for (let i = 0, faults = 0; i < count && faults < MAX_FAULTS; i++) {
     try {
-      if ((kernel.memory.translate(virtual(area.start + i * page)) & -page) === wanted) return true;
+      if ((kernel.memory.translate(add(start, i * page)) & -BigInt(page)) === wanted) return true;
     } catch (error) {
       // The guard page, and what was never mapped.
       if (!(error instanceof FaultError)) throw error;
+      faults++;
     }
   }
   return false;
