@@ -100,11 +100,9 @@ function* units(kernel: Kernel) {
   const start = kernel.tryAddress("__per_cpu_start") ?? (kernel.arch.name === "x86_64" ? virtual(0n) : undefined);
   if (start === undefined || cpus.length === 0) return;
   const size = unitSize(kernel, cpus, start);
-  // Of the first chunk's units what is not used was given back to the buddy allocator at boot.
-  const used = Math.min(size, firstChunkBytes(kernel) ?? size);
   for (const { cpu, offset } of cpus) {
     const unit = add(start, offset);
-    yield { start: unit, end: BigInt.asUintN(64, unit + BigInt(used)), value: cpu };
+    yield { start: unit, end: BigInt.asUintN(64, unit + BigInt(size)), value: cpu };
   }
   const first =
     firstBase(kernel) ??
@@ -131,24 +129,6 @@ function unitSize(kernel: Kernel, cpus: readonly { readonly offset: VirtualAddre
   const least = Math.min(MAX_UNIT, ...apart.filter((bytes) => bytes > 0));
   const end = kernel.tryAddress("__per_cpu_end");
   return apart.length > 0 ? least : end === undefined ? 32768 : distance(end, start);
-}
-
-/** Bytes of a unit of the first chunk: static, reserved for modules, dynamic. pcpu_first_chunk serves the last of them. */
-function firstChunkBytes(kernel: Kernel): number | undefined {
-  const struct = kernel.types.tryStruct("pcpu_chunk");
-  const base = struct?.tryField("base_addr");
-  const pages = struct?.tryField("nr_pages");
-  const symbol = kernel.tryAddress("pcpu_first_chunk");
-  const whole = firstBase(kernel);
-  const chunk = symbol === undefined ? undefined : kernel.memory.tryU64(symbol);
-  if (base === undefined || pages === undefined || whole === undefined || chunk === undefined || chunk === 0n) return undefined;
-  try {
-    const bytes = distance(base.pointer(virtual(chunk)), whole) + pages.number(virtual(chunk)) * kernel.arch.pageSize;
-    return bytes > 0 && bytes <= MAX_UNIT ? bytes : undefined;
-  } catch (error) {
-    if (error instanceof InquestError) return undefined;
-    throw error;
-  }
 }
 
 function firstBase(kernel: Kernel): VirtualAddress | undefined {

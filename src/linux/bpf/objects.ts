@@ -45,8 +45,8 @@ export interface BpfProgram {
   readonly instructions: VirtualAddress;
   /** Bytes. */
   readonly memory: number;
-  /** Seconds since 1970; undefined when the clocks cannot be read. */
-  readonly loaded?: number;
+  /** Nanoseconds since 1970; undefined when the clocks cannot be read. */
+  readonly loaded?: bigint;
   readonly gplCompatible: boolean;
   readonly uid?: number;
 }
@@ -217,11 +217,11 @@ function userId(kernel: Kernel, struct: Struct, member: string, base: VirtualAdd
 }
 
 /** load_time counts from boot, suspend included (CLOCK_BOOTTIME). */
-function loadTime(kernel: Kernel, sinceBoot: bigint | undefined): number | undefined {
+function loadTime(kernel: Kernel, sinceBoot: bigint | undefined): bigint | undefined {
   const { realtime, uptime } = machineTime(kernel);
   return sinceBoot === undefined || sinceBoot === 0n || realtime === undefined || uptime === undefined
     ? undefined
-    : Number((realtime - uptime + sinceBoot) / 1_000_000n) / 1000;
+    : realtime - uptime + sinceBoot;
 }
 
 /** The program's translated instructions. @throws CorruptionError, FaultError */

@@ -91,8 +91,7 @@ class PacketSearch {
     const linkType = cooked || !ethernet ? LINKTYPE.raw : LINKTYPE.ethernet;
     return {
       interface: this.#interface(device, linkType, kind === "tx" ? "to be sent" : "unknown device"),
-      timestamp:
-        frame.timestamp === undefined ? this.#now : BigInt(frame.timestamp.seconds) * 1_000_000_000n + BigInt(frame.timestamp.nanoseconds),
+      timestamp: frame.timestamp === 0n ? this.#now : frame.timestamp,
       bytes: this.#kernel.memory.bytes(frame.data, frame.captured),
       originalLength: frame.length,
     };
