@@ -1,6 +1,6 @@
 /**
  * What every command is asked of a damaged dump. A command that is not listed fails the test; each option of a command that takes no
- * argument is tried besides, by itself, in one seed of `ROUNDS`.
+ * argument is tried besides, by itself, in some of the seeds.
  *
  *   $TASK   address of a task, $MM of its mm_struct, $FILE of an open file, $PAGE of a struct page, $OBJECT of a slab object
  */
@@ -222,8 +222,9 @@ wq -a`,
   x: "x/4xg &init_task",
 };
 
-/** An option of each command is asked in one of so many seeds. */
-export const ROUNDS = 6;
+/** An option of each command is asked in one of so many seeds; and so is what goes over all of memory or all symbols. */
+const ROUNDS = 6;
+const LONG = /^(search|sym -l|kmem -p)/;
 
 /** Names of commands that have no lines yet. */
 export function unlisted(registry: CommandRegistry): readonly string[] {
@@ -235,7 +236,7 @@ export function unlisted(registry: CommandRegistry): readonly string[] {
 export function linesFor(registry: CommandRegistry, seed: number, addresses: ReadonlyMap<string, string>): readonly string[] {
   const listed = Object.values(COMMAND_LINES)
     .flatMap((text) => text.split("\n").filter(Boolean))
-    .filter((line) => registry.find(line.replace(/[ /].*/, "")) !== undefined && (!/^search/.test(line) || seed % ROUNDS === 0));
+    .filter((line) => registry.find(line.replace(/[ /].*/, "")) !== undefined && (!LONG.test(line) || seed % ROUNDS === 0));
   const options = registry
     .all()
     .filter(({ spec }) => spec.rawLine !== true && spec.name !== "exit")
