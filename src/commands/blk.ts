@@ -4,7 +4,8 @@ import { InquestError, LookupError } from "../bytes/errors.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import { type RequestIssuer, requestIssuers } from "../linux/block-issuer.ts";
 import { type BlockQueue, type BlockRequest, readBlockQueue } from "../linux/block-request.ts";
-import { type Disk, diskTable, type LowerDevice, lowerDevices } from "../linux/disk.ts";
+import { type Disk, diskTable } from "../linux/disk.ts";
+import { lowerDevices } from "../linux/disk-stack.ts";
 import { lockReport } from "../linux/locking/lock-report.ts";
 import { defineCommand, type Session } from "./command.ts";
 import { durationText } from "./lock/text.ts";
@@ -141,14 +142,7 @@ function issuersOf({ kernel, progress }: Session, requests: readonly BlockReques
 
 function lowerOf(kernel: Kernel, disk: Disk, notes: string[], depth = 0): readonly BlkLower[] {
   if (depth >= MAX_STACKED) return [];
-  let lower: readonly LowerDevice[];
-  try {
-    lower = lowerDevices(kernel, disk);
-  } catch (error) {
-    if (!(error instanceof InquestError)) throw error;
-    notes.push(`${disk.name}: what it stands on cannot be read: ${error.message}`);
-    return [];
-  }
+  const lower = lowerDevices(kernel, disk, notes);
   return lower.map(({ disk: below, partition, file, device }) => ({
     name: file ?? partition ?? below?.name ?? `block_device ${hex16(device ?? 0n)}`,
     lower: below === undefined || below.address === disk.address ? [] : lowerOf(kernel, below, notes, depth + 1),

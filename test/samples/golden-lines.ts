@@ -28,6 +28,11 @@ bpf -p zz
 bpf -t
 bpf -x
 bpf 1`,
+  blk: `
+blk
+blk -q
+blk -v vda
+blk nosuch`,
   bt: `
 bt
 bt -s
@@ -35,6 +40,7 @@ bt -sx
 bt -f 1 | head 30
 bt -F 2 | head 16
 bt -FF 2 | head 16
+bt --annotate 2 | head 30
 bt -t 2
 bt -T 2 | tail 6
 bt -r 2 | tail 4
@@ -69,6 +75,14 @@ cgroup /nosuch`,
 cpu
 cpu -c 0
 cpu -c 9`,
+  dev: `
+dev
+dev -i
+dev -p
+dev -d
+dev -D
+dev -V
+dev -i -p`,
   dis: `
 dis schedule | head 5
 dis schedule+4
@@ -180,6 +194,11 @@ irq -s
 irq -s -c 0 | head 3
 irq 99999`,
   kmem: `
+kmem init_task
+kmem schedule+4
+kmem 1000
+kmem dead000000000100
+kmem nosuch
 kmem -i
 kmem -i=shared
 kmem -f | tail 60
@@ -229,6 +248,7 @@ lock --type rwsem namespace_sem
 lock --type nosuch init_task
 lock -t 99999`,
   log: `
+log --objects | tail 40
 log | head 3
 log | tail 12
 log -t | head 2
@@ -359,6 +379,7 @@ rcu
 rcu -a | head 12`,
   rd: `
 rd init_task 4
+rd --annotate init_task 64 | head 24
 rd -a $TEXT
 rd -8 $TEXT 16
 rd -16 $TEXT 8
@@ -393,6 +414,11 @@ runq -T
 runq -m
 runq -c 0
 runq -c 9`,
+  sbitmapq: `
+sbitmapq
+sbitmapq -s request init_task
+sbitmapq 1
+sbitmapq init_task`,
   set: `
 set
 set 2
@@ -530,6 +556,9 @@ waitq log_wait
 waitq nosuch
 waitq 0`,
   whatis: `
+whatis dead000000000122
+whatis 0xffffffffffffffea
+whatis 0x18
 whatis list_head
 whatis struct list_head -o
 whatis ksys_read
@@ -560,6 +589,26 @@ x/4dw &init_task.prio
 x/8cb init_task.comm
 x/xg 0
 x/q 0`,
+  pte: `
+pte 3f1ab067 800000003f1ab163
+pte 0
+pte
+pte zz`,
+  wr: `
+wr jiffies 0`,
+  rustfilt: `
+rustfilt _RNvNtCs1234_6kernel5print11call_printk
+rustfilt _ZN4core9panicking5panic17h0123456789abcdefE nosuch
+rustfilt nosuch
+rustfilt`,
+  search: `
+search -t init_task | head 12
+search -s init_task -l 4096 -x 1 init_task | head 8
+search -c 'Linux version' | tail 4
+search -T -m fff init_task | head 3
+search -h 12345
+search -c -x 2 a
+search`,
 };
 
 /** Lines that follow those of every sample. */

@@ -5,7 +5,7 @@
  *   kernel.memory.put64(0xffff…00n, 1n);
  */
 import { add, type VirtualAddress, virtual } from "../../bytes/address.ts";
-import { FaultError } from "../../bytes/errors.ts";
+import { FaultError, LookupError } from "../../bytes/errors.ts";
 import type { CType, EnumType, Member, StructType, TypeKey, TypeSource } from "../../debug-info/c-type.ts";
 import type { Memory } from "../../kernel/address-space.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
@@ -224,6 +224,12 @@ export class FakeKernel {
 
   tryAddress(name: string): VirtualAddress | undefined {
     return this.addresses.get(name);
+  }
+
+  address(name: string): VirtualAddress {
+    const address = this.addresses.get(name);
+    if (address === undefined) throw new LookupError(`no symbol named "${name}" in this dump`);
+    return address;
   }
 
   #symbol(name: string): readonly { readonly address: VirtualAddress }[] {
