@@ -217,7 +217,7 @@ function programLine({ id, address, aux, type, tag, maps }: BpfProgram): string 
 
 function* programDetails({ translated, jited, memory, loaded, gplCompatible, name, uid, problem }: ShownProgram): Iterable<string> {
   yield `     XLATED: ${translated}  JITED: ${jited}  MEMLOCK: ${memory}`;
-  yield `     LOAD_TIME: ${loaded === undefined ? "(unknown)" : dateText(loaded)}`;
+  yield `     LOAD_TIME: ${loaded === undefined ? "(unknown)" : dateText(BigInt(Math.floor(loaded)) * 1_000_000_000n)}`;
   const text = name === undefined ? "" : `  NAME: "${name}"`;
   yield `     GPL_COMPATIBLE: ${gplCompatible ? "yes" : "no"}${text}  UID: ${uid ?? "(unused)"}`;
   if (problem !== undefined) yield `     (${problem})`;

@@ -272,7 +272,7 @@ describe.each(cases.map((lab) => [lab.id, lab] as const))("%s", (_id, lab) => {
       if (view.fields.has("owner"))
         expect(`${frame.owner} ${frame.status}`, view.name).toBe(`${view.fields.get("owner")} ${view.fields.get("status")}`);
       if (view.fields.has("sec"))
-        expect(frame.timestamp, view.name).toBe(BigInt(numberField(view, "sec")) * 1_000_000_000n + BigInt(numberField(view, "nsec")));
+        expect(frame.timestamp, view.name).toEqual({ seconds: numberField(view, "sec"), nanoseconds: numberField(view, "nsec") });
       const bytes = view.fields.get("bytes") ?? "";
       expect(Buffer.from(kernel.memory.bytes(frame.data, bytes.length / 2)).toString("hex"), view.name).toBe(bytes);
     }

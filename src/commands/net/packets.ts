@@ -2,7 +2,7 @@
 import { hex16 } from "../../bytes/address.ts";
 import { netDevices } from "../../linux/net/device.ts";
 import { netNamespaces } from "../../linux/net/namespace.ts";
-import type { PacketBlock, PacketFrame, PacketRing } from "../../linux/net/packet-ring.ts";
+import type { PacketBlock, PacketFrame, PacketRing, PacketTime } from "../../linux/net/packet-ring.ts";
 import { findPackets } from "../../linux/net/packet-search.ts";
 import type { PacketDetails } from "../../linux/net/packet-sock.ts";
 import { pcapng } from "../../linux/net/pcapng.ts";
@@ -109,9 +109,9 @@ function* ringLines(ring: PacketRing, frames: boolean): Iterable<string> {
 }
 
 function blockLine(block: PacketBlock): string {
-  const { index, address, owner = "", statusNames = [], sequence = 0n, packets: count = 0, length = 0, first = 0n, active } = block;
+  const { index, address, owner = "", statusNames = [], sequence = 0, packets: count = 0, length = 0, first, active } = block;
   const status = `${statusNames.join("|")}${active !== true ? "" : owner === "user" ? " (next: the ring is full)" : " (being filled)"}`;
-  const date = first === 0n || count === 0 ? "" : `  ${stampText(first)}`;
+  const date = first === undefined || count === 0 ? "" : `  ${stampText(first)}`;
   return `    ${String(index).padStart(5)}  ${hex16(address)} ${owner.padEnd(7)} ${status.padEnd(16)} ${String(sequence).padStart(6)}  ${String(count).padStart(7)} ${String(length).padStart(7)}${date}`;
 }
 
@@ -122,14 +122,14 @@ function frameCountLine({ index, address, frames }: PacketBlock): string {
 
 function frameLine({ index, address, owner, length, captured, mac, net, statusNames, vlan, timestamp }: PacketFrame): string {
   const tag = vlan === undefined ? "" : `  VLAN ${vlan.tci & 0xfff}`;
-  const time = timestamp === 0n ? "" : `  ${stampText(timestamp)}`;
+  const time = timestamp === undefined ? "" : `  ${stampText(timestamp)}`;
   return `          ${String(index).padStart(5)}  ${hex16(address)} ${owner.padEnd(7)} ${String(length).padStart(6)}  ${String(captured).padStart(8)} ${String(mac).padStart(4)} ${String(net).padStart(4)}  ${statusNames.join("|")}${tag}${time}`;
 }
 
 /** "12:22:03.123456789": the day is that of the dump. */
-function stampText(nanoseconds: bigint): string {
-  const clock = /\d\d:\d\d:\d\d/.exec(dateText(nanoseconds))?.[0] ?? "";
-  return `${clock}.${String(nanoseconds % 1_000_000_000n).padStart(9, "0")}`;
+function stampText({ seconds, nanoseconds }: PacketTime): string {
+  const clock = /\d\d:\d\d:\d\d/.exec(dateText(BigInt(seconds) * 1_000_000_000n))?.[0] ?? "";
+  return `${clock}.${String(nanoseconds).padStart(9, "0")}`;
 }
 
 export interface CaptureResult {

@@ -1,8 +1,6 @@
 /** `net --sockets`: every socket of every namespace. */
-import { hex16, type VirtualAddress } from "../../bytes/address.ts";
+import { hex16 } from "../../bytes/address.ts";
 import { UsageError } from "../../bytes/errors.ts";
-import type { Kernel } from "../../kernel/kernel.ts";
-import { netDevices } from "../../linux/net/device.ts";
 import { type NetNamespace, netNamespaces } from "../../linux/net/namespace.ts";
 import type { Sock } from "../../linux/net/sock.ts";
 import { AF_INET, AF_INET6, AF_NETLINK, AF_PACKET, AF_UNIX, AF_VSOCK } from "../../linux/net/sock-names.ts";
@@ -191,9 +189,4 @@ function* tcpLines(tcp: TcpDetails): Iterable<string> {
 function timerText({ name, expires, due }: SocketTimer): string {
   if (due === undefined) return `${name} at jiffies ${expires}`;
   return `${name} ${due < 0 ? `overdue by ${-due} ms` : `in ${due} ms`}`;
-}
-
-/** Names of devices by index, of one namespace. */
-export function deviceNames(kernel: Kernel, namespace: VirtualAddress): ReadonlyMap<number, string> {
-  return new Map(netDevices(kernel, namespace).map(({ index, name }) => [index, name]));
 }

@@ -45,8 +45,8 @@ export interface BpfProgram {
   readonly instructions: VirtualAddress;
   /** Bytes. */
   readonly memory: number;
-  /** Nanoseconds since 1970; undefined when the clocks cannot be read. */
-  readonly loaded?: bigint;
+  /** Seconds since 1970; undefined when the clocks cannot be read. */
+  readonly loaded?: number;
   readonly gplCompatible: boolean;
   readonly uid?: number;
 }
@@ -217,11 +217,11 @@ function userId(kernel: Kernel, struct: Struct, member: string, base: VirtualAdd
 }
 
 /** load_time counts from boot, suspend included (CLOCK_BOOTTIME). */
-function loadTime(kernel: Kernel, sinceBoot: bigint | undefined): bigint | undefined {
+function loadTime(kernel: Kernel, sinceBoot: bigint | undefined): number | undefined {
   const { realtime, uptime } = machineTime(kernel);
   return sinceBoot === undefined || sinceBoot === 0n || realtime === undefined || uptime === undefined
     ? undefined
-    : realtime - uptime + sinceBoot;
+    : Number((realtime - uptime + sinceBoot) / 1_000_000n) / 1000;
 }
 
 /** The program's translated instructions. @throws CorruptionError, FaultError */

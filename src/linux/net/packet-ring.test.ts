@@ -108,7 +108,7 @@ describe("a ring of V2", () => {
       captured: 9,
       mac: 66,
       net: 80,
-      timestamp: 1_700_000_000_123_456_789n,
+      timestamp: { seconds: 1_700_000_000, nanoseconds: 123_456_789 },
     });
     expect(first?.statusNames).toEqual(["USER", "VLAN_VALID", "VLAN_TPID_VALID"]);
     expect(first?.vlan).toEqual({ protocol: 0x88a8, tci: 42 });
@@ -150,7 +150,7 @@ describe("a ring of V3", () => {
     const ring = readPacketRing(kernel.kernel, at(RING), "rx", 3);
     expect(ring?.request).toMatchObject({ retireTimeout: 100, privateSize: 16, features: 0 });
     const [block, next] = ring?.blocks ?? [];
-    expect(block).toMatchObject({ owner: "user", statusNames: ["USER", "BLK_TMO"], sequence: 7n, packets: 2, length: 500 });
+    expect(block).toMatchObject({ owner: "user", statusNames: ["USER", "BLK_TMO"], sequence: 7, packets: 2, length: 500 });
     expect(block?.active).toBeUndefined();
     expect(block?.problem).toBeUndefined();
     expect(block?.frames.map(({ data, captured, length }) => [content(data, captured), length])).toEqual([

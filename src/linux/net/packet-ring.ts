@@ -44,6 +44,12 @@ const SEND_STATUS: readonly (readonly [bit: number, name: string])[] = [
   [1 << 2, "WRONG_FORMAT"],
 ];
 
+/** Time since 1970. */
+export interface PacketTime {
+  readonly seconds: number;
+  readonly nanoseconds: number;
+}
+
 /** One packet of a ring. */
 export interface PacketFrame {
   /** Number in the ring (V1, V2) or in its block (V3). */
@@ -60,8 +66,8 @@ export interface PacketFrame {
   readonly net: number;
   /** Where the captured bytes begin. */
   readonly data: VirtualAddress;
-  /** Nanoseconds since 1970; 0 for a frame to be sent. */
-  readonly timestamp: bigint;
+  /** When it was captured; absent in a frame to be sent. */
+  readonly timestamp?: PacketTime;
   readonly vlan?: { readonly protocol: number; readonly tci: number };
   /** Of struct sockaddr_ll: index and ARPHRD_ type of the device, EtherType, PACKET_ type. Absent in frames to be sent. */
   readonly from?: { readonly device: number; readonly hardwareType: number; readonly protocol: number; readonly packetType: number };
@@ -74,14 +80,14 @@ export interface PacketBlock {
   readonly owner?: "kernel" | "user";
   readonly status?: number;
   readonly statusNames?: readonly string[];
-  readonly sequence?: bigint;
+  readonly sequence?: number;
   /** Bytes used. */
   readonly length?: number;
   /** What num_pkts says. */
   readonly packets?: number;
-  /** Nanoseconds since 1970 of the first and last packet. */
-  readonly first?: bigint;
-  readonly last?: bigint;
+  /** When the first packet came, and when the last. */
+  readonly first?: PacketTime;
+  readonly last?: PacketTime;
   /** The kernel fills it now. */
   readonly active?: boolean;
   /** Frames that hold a packet. */
@@ -226,7 +232,7 @@ function readBlockOfV3(
   const u32 = (at: number) => view.getUint32(at, true);
   const status = u32(8);
   const packets = u32(12);
-  const stamp = (at: number) => BigInt(u32(at)) * 1_000_000_000n + BigInt(u32(at + 4));
+  const stamp = (at: number): PacketTime => ({ seconds: u32(at), nanoseconds: u32(at + 4) });
   const frames: PacketFrame[] = [];
   let problem: string | undefined;
   let offset = u32(16);
@@ -255,7 +261,7 @@ function readBlockOfV3(
     owner: (status & 1) !== 0 ? "user" : "kernel",
     status,
     statusNames: statusNames("rx", status),
-    sequence: view.getBigUint64(24, true),
+    sequence: Number(view.getBigUint64(24, true)),
     length: u32(20),
     packets,
     first: stamp(32),
@@ -298,7 +304,6 @@ function readFrame(
       mac: data,
       net: data,
       data: add(address, data),
-      timestamp: 0n,
     };
   }
   if (length === 0 && mac === 0) return undefined;
@@ -334,7 +339,7 @@ interface FrameFields {
   readonly captured: number;
   readonly mac: number;
   readonly net: number;
-  readonly timestamp: bigint;
+  readonly timestamp: PacketTime;
   readonly vlanTci: number;
   readonly vlanProtocol: number;
 }
@@ -342,7 +347,7 @@ interface FrameFields {
 function frameFields(view: DataView, version: 1 | 2 | 3): FrameFields {
   const u16 = (at: number) => view.getUint16(at, true);
   const u32 = (at: number) => view.getUint32(at, true);
-  const time = (seconds: number, nano: number) => BigInt(seconds) * 1_000_000_000n + BigInt(nano);
+  const time = (seconds: number, nanoseconds: number): PacketTime => ({ seconds, nanoseconds });
   if (version === 1) {
     const timestamp = time(u32(20), u32(24) * 1000);
     return { status: u32(0), length: u32(8), captured: u32(12), mac: u16(16), net: u16(18), timestamp, vlanTci: 0, vlanProtocol: 0 };

@@ -91,7 +91,8 @@ class PacketSearch {
     const linkType = cooked || !ethernet ? LINKTYPE.raw : LINKTYPE.ethernet;
     return {
       interface: this.#interface(device, linkType, kind === "tx" ? "to be sent" : "unknown device"),
-      timestamp: frame.timestamp === 0n ? this.#now : frame.timestamp,
+      timestamp:
+        frame.timestamp === undefined ? this.#now : BigInt(frame.timestamp.seconds) * 1_000_000_000n + BigInt(frame.timestamp.nanoseconds),
       bytes: this.#kernel.memory.bytes(frame.data, frame.captured),
       originalLength: frame.length,
     };

@@ -23,7 +23,7 @@ export interface SocketTimer {
   /** "retransmit", "zero-window probe", "delayed ACK", "keep-alive", "TIME_WAIT" … */
   readonly name: string;
   /** Jiffies at which it is due. */
-  readonly expires: bigint;
+  readonly expires: number;
   /** Milliseconds from the death of the kernel on; negative when it is overdue; absent when the time is not known. */
   readonly due?: number;
 }
@@ -188,7 +188,7 @@ export function readTimer(kernel: Kernel, name: string, timer: VirtualAddress, e
   if (struct.field("entry.pprev").pointer(timer) === 0n) return undefined;
   const at = expires ?? struct.field("expires").bigint(timer);
   const due = untilJiffies(kernel, at);
-  return { name, expires: at, ...(due === undefined ? {} : { due }) };
+  return { name, expires: Number(at), ...(due === undefined ? {} : { due }) };
 }
 
 /** Milliseconds from the kernel's death to a time in jiffies; undefined when jiffies or HZ is not known. */
