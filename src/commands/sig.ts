@@ -39,7 +39,7 @@ export interface SigTask extends SigThread {
   readonly shared: PendingSignals;
   /** Signals queued for the user, and RLIMIT_SIGPENDING: SigQ of /proc/PID/status. */
   readonly queued?: number;
-  readonly limit?: bigint;
+  readonly limit?: number;
   /** -g: all threads. */
   readonly group?: readonly SigThread[];
   readonly notes?: readonly string[];
@@ -114,7 +114,7 @@ function sigTask(kernel: Kernel, task: Task, group: boolean): SigTask {
     caught: bits((handler) => handler > 1n),
     shared,
     ...(queued === undefined ? {} : { queued }),
-    ...(limit === undefined ? {} : { limit }),
+    ...(limit === undefined ? {} : { limit: Number(limit) }),
     ...(group ? { group: threadsOf(kernel, task).flatMap((each) => oneThread(kernel, each, notes)) } : {}),
     ...(notes.length === 0 ? {} : { notes }),
   };

@@ -11,14 +11,17 @@ import { defineCommand } from "./command.ts";
 import { parseCpuList } from "./support/cpu-list.ts";
 import { type TaskReference, taskReference } from "./support/task-reference.ts";
 
+/** Nanoseconds since 1970 are beyond what a number holds exactly: such a value is decimal text. */
+export type Quantity = number | string;
+
 export interface TimerRow {
   readonly timer: bigint;
   /** Jiffies (wheel) or nanoseconds of the clock (high resolution). */
-  readonly expires: number;
+  readonly expires: Quantity;
   /** High resolution: the earliest time. */
-  readonly softExpires?: number;
+  readonly softExpires?: Quantity;
   /** Until it expires; negative when it should have. */
-  readonly remaining?: number;
+  readonly remaining?: Quantity;
   readonly function: bigint;
   readonly name: string;
   readonly module?: string;
@@ -42,7 +45,7 @@ export interface ClockRow {
   readonly address: bigint;
   readonly clock?: string;
   /** Nanoseconds: the clock's time at the machine's last tick. */
-  readonly current?: number;
+  readonly current?: Quantity;
   readonly timers: readonly TimerRow[];
 }
 
@@ -129,7 +132,7 @@ function highResolution(kernel: Kernel, cpus: readonly number[], notes: string[]
           index,
           address: base,
           ...(clock === undefined ? {} : { clock }),
-          ...(current === undefined ? {} : { current: Number(current) }),
+          ...(current === undefined ? {} : { current: quantity(current) }),
           timers: timers.map((each) => row(kernel, each, current)),
         };
       }),
@@ -142,14 +145,19 @@ function row(kernel: Kernel, timer: WheelTimer | HighResolutionTimer, now: bigin
   const work = "work" in timer ? timer.work : undefined;
   return {
     timer: timer.address,
-    expires: Number(timer.expires),
-    ...("softExpires" in timer ? { softExpires: Number(timer.softExpires) } : {}),
-    ...(now === undefined ? {} : { remaining: Number(timer.expires - now) }),
+    expires: quantity(timer.expires),
+    ...("softExpires" in timer ? { softExpires: quantity(timer.softExpires) } : {}),
+    ...(now === undefined ? {} : { remaining: quantity(timer.expires - now) }),
     function: timer.function,
     ...functionName(kernel, timer.function),
     ...(work === undefined ? {} : { work: workOf(kernel, work) }),
     ...(timer.task === undefined ? {} : { task: taskReference(kernel, timer.task) }),
   };
+}
+
+function quantity(value: bigint): Quantity {
+  const number = Number(value);
+  return Number.isSafeInteger(number) ? number : value.toString();
 }
 
 function functionName(kernel: Kernel, address: VirtualAddress): { readonly name: string; readonly module?: string } {

@@ -79,8 +79,8 @@ export function ipcNamespace(kernel: Kernel, task: VirtualAddress | undefined): 
 export function readIpc(kernel: Kernel, namespace: VirtualAddress, notes: string[]): IpcNamespace {
   const struct = kernel.types.tryStruct("ipc_namespace");
   const ids = kernel.types.tryStruct("ipc_ids");
-  if (struct === undefined || ids === undefined)
-    throw new LookupError("System V IPC cannot be read: struct ipc_namespace is not known (CONFIG_SYSVIPC may be off)");
+  if (struct === undefined || ids === undefined || kernel.types.tryStruct("kern_ipc_perm") === undefined)
+    throw new LookupError("this kernel has no System V IPC (CONFIG_SYSVIPC): struct kern_ipc_perm is not known");
   const at = (index: number) => add(struct.field("ids").address(namespace), index * ids.size);
   const each = <T extends IpcObject>(index: number, what: string, read: (address: VirtualAddress, perm: IpcObject) => T): readonly T[] =>
     gather(objects(kernel, ids, at(index)), notes, what, MAX_OBJECTS).flatMap(
