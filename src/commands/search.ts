@@ -1,5 +1,5 @@
 /** `search`: values, symbols and texts in memory, all in one pass. */
-import { add, type VirtualAddress, virtual } from "../bytes/address.ts";
+import { add, hex16, type VirtualAddress, virtual } from "../bytes/address.ts";
 import { type FaultReason, InquestError, UnsupportedError, UsageError } from "../bytes/errors.ts";
 import { readWord, type SearchPattern } from "../bytes/search-pattern.ts";
 import type { Memory } from "../kernel/address-space.ts";
@@ -287,15 +287,16 @@ const REASONS: Partial<Record<FaultReason, string>> = {
 };
 
 function* unreadNotes({ kernel }: Session, unread: Unread): Iterable<string> {
+  const bytes = new Map<FaultReason, number>();
   for (const [pages, size] of [
     [unread.physical, kernel.dump.pageSize],
-    [unread.virtual, 4096],
+    [unread.virtual, Number(PAGE)],
   ] as const) {
-    for (const [reason, count] of pages) {
-      const what = REASONS[reason];
-      if (what !== undefined)
-        yield `${count.toLocaleString("en")} page${count === 1 ? "" : "s"} of ${size / 1024} KiB ${what} and were not searched`;
-    }
+    for (const [reason, count] of pages) bytes.set(reason, (bytes.get(reason) ?? 0) + count * size);
+  }
+  for (const [reason, count] of bytes) {
+    const what = REASONS[reason];
+    if (what !== undefined) yield `${(count / 1024).toLocaleString("en")} KiB ${what} and were not searched`;
   }
 }
 
@@ -304,8 +305,8 @@ function* hitLines({ address, value, name, text, context }: SearchHit, bits: 16 
   else if (context === undefined) yield `${address.toString(16)}: ${(value ?? 0n).toString(16)}${name === undefined ? "" : ` (${name})`}`;
   else {
     for (const row of context) {
-      const own = row.address === address;
-      yield `${layOutRow(row, { bits, format: "hexadecimal", ascii: !own })}${own && name !== undefined ? `(${name})` : ""}`.trimEnd();
+      if (row.address !== address) yield layOutRow(row, { bits, format: "hexadecimal", ascii: true });
+      else yield `${hex16(address)}:  ${(value ?? 0n).toString(16)}${name === undefined ? "" : ` (${name})`}`;
     }
     yield "";
   }

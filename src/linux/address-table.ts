@@ -7,6 +7,9 @@ export interface AddressRange<T> {
   readonly value: T;
 }
 
+/** Ranges that may lie in front of the one that holds an address and begin behind its start. */
+const DEPTH = 8;
+
 export class AddressTable<T> {
   readonly #starts: BigUint64Array;
   readonly #ranges: readonly AddressRange<T>[];
@@ -35,10 +38,14 @@ export class AddressTable<T> {
       if ((this.#starts[middle] as bigint) <= address) low = middle + 1;
       else high = middle;
     }
-    const found = this.#ranges[low - 1];
-    if (found === undefined || address >= found.end) return undefined;
-    this.#last = low - 1;
-    return found;
+    // Behind the end of a range that lies in another one it is the other.
+    for (let index = low - 1; index >= 0 && index >= low - DEPTH; index--) {
+      const found = this.#ranges[index];
+      if (found === undefined || address >= found.end) continue;
+      this.#last = index;
+      return found;
+    }
+    return undefined;
   }
 
   /** True when the next range begins between the two: then it may be the better answer. */

@@ -100,9 +100,11 @@ function* units(kernel: Kernel) {
   const start = kernel.tryAddress("__per_cpu_start") ?? (kernel.arch.name === "x86_64" ? virtual(0n) : undefined);
   if (start === undefined || cpus.length === 0) return;
   const size = unitSize(kernel, cpus, start);
+  // Of the first chunk's units what is not used was given back to the buddy allocator at boot.
+  const used = Math.min(size, firstChunkBytes(kernel) ?? size);
   for (const { cpu, offset } of cpus) {
     const unit = add(start, offset);
-    yield { start: unit, end: BigInt.asUintN(64, unit + BigInt(size)), value: cpu };
+    yield { start: unit, end: BigInt.asUintN(64, unit + BigInt(used)), value: cpu };
   }
   const first =
     firstBase(kernel) ??
@@ -111,10 +113,9 @@ function* units(kernel: Kernel) {
       cpus.reduce((low, { offset }) => (add(start, offset) < add(start, low) ? offset : low), cpus[0]?.offset ?? virtual(0n)),
     );
   for (const chunk of chunks(kernel)) {
-    if (chunk === first) continue;
     for (const { cpu, offset } of cpus) {
-      const unit = add(chunk, distance(add(start, offset), first));
-      yield { start: unit, end: BigInt.asUintN(64, unit + BigInt(size)), value: cpu };
+      const unit = add(chunk.base, distance(add(start, offset), first));
+      yield { start: unit, end: BigInt.asUintN(64, unit + BigInt(Math.min(size, chunk.bytes ?? size))), value: cpu };
     }
   }
 }
@@ -131,6 +132,24 @@ function unitSize(kernel: Kernel, cpus: readonly { readonly offset: VirtualAddre
   return apart.length > 0 ? least : end === undefined ? 32768 : distance(end, start);
 }
 
+/** Bytes of a unit of the first chunk: static, reserved for modules, dynamic. pcpu_first_chunk serves the last of them. */
+function firstChunkBytes(kernel: Kernel): number | undefined {
+  const struct = kernel.types.tryStruct("pcpu_chunk");
+  const base = struct?.tryField("base_addr");
+  const pages = struct?.tryField("nr_pages");
+  const symbol = kernel.tryAddress("pcpu_first_chunk");
+  const whole = firstBase(kernel);
+  const chunk = symbol === undefined ? undefined : kernel.memory.tryU64(symbol);
+  if (base === undefined || pages === undefined || whole === undefined || chunk === undefined || chunk === 0n) return undefined;
+  try {
+    const bytes = distance(base.pointer(virtual(chunk)), whole) + pages.number(virtual(chunk)) * kernel.arch.pageSize;
+    return bytes > 0 && bytes <= MAX_UNIT ? bytes : undefined;
+  } catch (error) {
+    if (error instanceof InquestError) return undefined;
+    throw error;
+  }
+}
+
 function firstBase(kernel: Kernel): VirtualAddress | undefined {
   const symbol = kernel.tryAddress("pcpu_base_addr");
   const value = symbol === undefined ? undefined : kernel.memory.tryU64(symbol);
@@ -138,10 +157,11 @@ function firstBase(kernel: Kernel): VirtualAddress | undefined {
 }
 
 /** base_addr of every chunk that can be reached; a list that breaks ends itself only. */
-function* chunks(kernel: Kernel): Generator<VirtualAddress> {
+function* chunks(kernel: Kernel): Generator<{ readonly base: VirtualAddress; readonly bytes: number | undefined }> {
   const struct = kernel.types.tryStruct("pcpu_chunk");
   const link = struct?.tryField("list");
   const base = struct?.tryField("base_addr");
+  const pages = struct?.tryField("nr_pages");
   // pcpu_chunk_lists since 5.9 (3c7be18ac9a0); pcpu_slot before.
   const table = kernel.tryAddress("pcpu_chunk_lists") ?? kernel.tryAddress("pcpu_slot");
   const count = kernel.tryAddress("pcpu_nr_slots");
@@ -154,7 +174,10 @@ function* chunks(kernel: Kernel): Generator<VirtualAddress> {
   for (let slot = 0; slot < slots; slot++) {
     try {
       for (const node of listNodes(kernel.memory, add(virtual(lists), slot * 16), { limit: MAX_CHUNKS })) {
-        yield base.pointer(containerOf(node, link));
+        const chunk = containerOf(node, link);
+        // The first chunk's dynamic part is a chunk of the lists too.
+        const bytes = pages === undefined ? undefined : pages.number(chunk) * kernel.arch.pageSize;
+        yield { base: base.pointer(chunk), bytes };
       }
     } catch (error) {
       if (!(error instanceof InquestError)) throw error;

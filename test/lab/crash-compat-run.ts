@@ -14,10 +14,15 @@ import { fileDescriptors, filePlace } from "../../src/linux/file.ts";
 import { mountTable } from "../../src/linux/mount.ts";
 import { PageMap } from "../../src/linux/page.ts";
 import { Slabs } from "../../src/linux/slab.ts";
+import { findSlabCaches } from "../../src/linux/slab-caches.ts";
+import { slabStates } from "../../src/linux/slab-state.ts";
+import { SlubCache } from "../../src/linux/slub.ts";
 import { taskTable } from "../../src/linux/task.ts";
 import { findVma } from "../../src/linux/vma.ts";
 import { vmallocAreas } from "../../src/linux/vmalloc.ts";
 import { memoryNodes } from "../../src/linux/zone.ts";
+import { StackMap } from "../../src/stack/stack-map.ts";
+import { taskStack } from "../../src/stack/task-stack.ts";
 import { unwindTask } from "../../src/stack/unwind.ts";
 
 const MARK = "=====line";
@@ -50,6 +55,19 @@ export function fillPlaces(kernel: Kernel): (line: string) => string {
     ["sbitmap", diskTable(kernel).disks.flatMap(({ queue }) => readBlockQueue(kernel, queue).hardwareQueues)[0]?.tagBitmap ?? 0n],
     ["free.page", block],
     ["free.physical", blockFrame],
+    ["free.inside", blockFrame + 2n * BigInt(kernel.arch.pageSize)],
+    ["object.cpu", freeObject(kernel, "cpu ")],
+    ["object.slab", freeObject(kernel, "slab freelist")],
+    ["runqueues.0", kernel.perCpuAddress(kernel.address("runqueues"), 0)],
+    [
+      "irqstack.0",
+      (StackMap.of(kernel)
+        .ofCpu(0)
+        .find(({ kind }) => kind === "irq")?.start ?? 0n) + 0x3f00n,
+    ],
+    ["cat.guard", taskStack(kernel, cat.address).end + 8n],
+    ["cat.pid.hex", cat.pid.toString(16)],
+    ["user.stack", kernel.types.struct("mm_struct").field("start_stack").pointer(mm)],
     ["free.linear", kernel.arch.toLinear(physical(blockFrame)) ?? 0n],
     ["vmalloc", vmallocAreas(kernel).busy[0]?.start ?? 0n],
     ["cat", cat.address],
@@ -84,6 +102,27 @@ export function fillPlaces(kernel: Kernel): (line: string) => string {
       const value = known.get(name) ?? kernel.address(name);
       return typeof value === "string" ? value : hex(value + BigInt(more ?? 0));
     });
+}
+
+/** A free object of a cache that every kernel has, by where it waits. */
+function freeObject(kernel: Kernel, where: string): bigint {
+  for (const name of ["kmalloc-64", "kmalloc-32", "kmalloc-128", "dentry", "vm_area_struct", "filp"]) {
+    const [cache] = findSlabCaches(kernel, name);
+    const parts = cache === undefined ? undefined : SlubCache.of(kernel, cache);
+    const pages = [
+      ...(parts?.cpus.flatMap(({ slab, partial }) => [slab, ...partial]) ?? []),
+      ...(parts?.nodes.flatMap(({ partial }) => partial) ?? []),
+    ];
+    for (const page of pages) {
+      const slab = page === 0n ? undefined : Slabs.of(kernel)?.slabAt(page);
+      const states = slab === undefined ? undefined : slabStates(kernel, slab);
+      for (let index = 0; slab !== undefined && states !== undefined && index < slab.objects; index++) {
+        const { state, where: place } = states.state(index);
+        if (state === "free" && place?.startsWith(where) === true) return slab.start + BigInt(index * slab.cache.stride);
+      }
+    }
+  }
+  return 0n;
 }
 
 function script(lines: readonly string[]): string {

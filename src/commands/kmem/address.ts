@@ -90,7 +90,7 @@ function lookUp(session: Session, operand: string, isPhysical: boolean): LookedU
     pfn !== undefined && shown !== undefined
       ? attempt(note, () => findOperand(kernel, (BigInt(pfn) << BigInt(kernel.arch.pageShift)).toString(16), true, note))
       : undefined;
-  const free = freed?.block === undefined ? undefined : { ...freed, operand };
+  const free = freed?.block === undefined ? undefined : { ...freed, operand: value.toString(16) };
   return {
     operand,
     identity: found,
