@@ -64,11 +64,6 @@ export function dentrySuperblock(kernel: Kernel, dentry: VirtualAddress): Virtua
   return dentryLayout(kernel).superblock.pointer(dentry);
 }
 
-/** struct dentry of the directory; of a root itself. @throws FaultError */
-export function dentryParent(kernel: Kernel, dentry: VirtualAddress): VirtualAddress {
-  return dentryLayout(kernel).parent.pointer(dentry);
-}
-
 /** The cached names below a directory, newest first. @throws CorruptionError where the list breaks, after what came before */
 export function* dentryChildren(kernel: Kernel, dentry: VirtualAddress): Generator<VirtualAddress, void, undefined> {
   const struct = kernel.types.struct("dentry");
@@ -85,7 +80,7 @@ export function* dentryChildren(kernel: Kernel, dentry: VirtualAddress): Generat
 }
 
 /** True when the name was removed from its directory while somebody still holds the file (d_unlinked()). @throws FaultError */
-export function isDeleted(kernel: Kernel, dentry: VirtualAddress): boolean {
+function isDeleted(kernel: Kernel, dentry: VirtualAddress): boolean {
   const { hashBack, parent } = dentryLayout(kernel);
   return hashBack !== undefined && hashBack.pointer(dentry) === 0n && parent.pointer(dentry) !== dentry;
 }

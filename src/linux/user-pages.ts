@@ -24,7 +24,7 @@ export interface PagePlace {
 }
 
 /** Page tables of a process. @throws InquestError when its page directory cannot be found */
-export function userTables(kernel: Kernel, mm: VirtualAddress): PageTables {
+function userTables(kernel: Kernel, mm: VirtualAddress): PageTables {
   return kernel.arch.pageTables(kernel.memory.translate(kernel.types.struct("mm_struct").field("pgd").pointer(mm)));
 }
 
