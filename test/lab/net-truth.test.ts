@@ -19,8 +19,8 @@ import { neighbours } from "../../src/linux/net/neighbour.ts";
 import { findPackets } from "../../src/linux/net/packet-search.ts";
 import { pcapng } from "../../src/linux/net/pcapng.ts";
 import { allSockets, type SocketEntry } from "../../src/linux/net/sockets.ts";
+import { readPcapng } from "../../src/linux/testing/pcapng-reader.ts";
 import { machineTime } from "../../src/linux/timekeeping.ts";
-import { readPcapng } from "../support/pcapng-reader.ts";
 
 const cases = cachedCases().filter(({ scenario }) => scenario === "views");
 

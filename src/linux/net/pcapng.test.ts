@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { readPcapng } from "../../../test/support/pcapng-reader.ts";
+import { readPcapng } from "../testing/pcapng-reader.ts";
 import { LINKTYPE, type PcapngPacket, pcapng } from "./pcapng.ts";
 
 function written(packets: readonly PcapngPacket[], system?: string): Uint8Array {
