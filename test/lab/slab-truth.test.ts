@@ -73,7 +73,7 @@ describe.each(cases)("%s", (_id, lab) => {
       }
       const fine = FINE.some((word) => `${lab.kernel.flavour} ${lab.append}`.includes(word));
       if (!fine) expect(moved.filter((name) => !BUSY.test(name) && !MERGED.test(name))).toEqual([]);
-      expect(equal / caches.length).toBeGreaterThan(fine ? 0.5 : 0.9);
+      expect(equal / caches.length).toBeGreaterThan(fine ? 0.5 : 0.85);
       console.log(`slab caches of ${lab.id}: ${equal} of ${caches.length} as slabinfo said, moved: ${moved.join(" ")}`);
     } finally {
       kernel.dump.close();
