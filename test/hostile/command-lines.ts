@@ -13,7 +13,7 @@ export const COMMAND_LINES: Readonly<Record<string, string>> = {
   ascii: "ascii 6162",
   blk: `
 blk
-blk -s`,
+blk -v`,
   bpf: `
 bpf
 bpf -P
