@@ -140,11 +140,12 @@ function symbolPart(kernel: Kernel, { roles, address, region }: AddressIdentity,
   const role = roles[0];
   if (raw) return {};
   if (role?.kind === "symbol") {
-    const symbol = kernel.symbols.byAddress(kernel.arch.stripPointer(address))?.symbol;
+    const at = kernel.arch.stripPointer(address);
+    const type = kernel.symbols.byAddress(at)?.symbol.type ?? "?";
     const owner = role.module === undefined ? "" : ` [${role.module}]`;
-    return {
-      symbol: { text: `${hex16(address)} (${symbol?.type ?? "?"}) ${role.name}${role.offset === 0 ? "" : `+${role.offset}`}${owner}` },
-    };
+    const line = kernel.debugInfo.present && "tTwW".includes(type) ? kernel.debugInfo.line(at) : undefined;
+    const source = line === undefined ? "" : ` ${line.file}: ${line.line}`;
+    return { symbol: { text: `${hex16(address)} (${type}) ${role.name}${role.offset === 0 ? "" : `+${role.offset}`}${owner}${source}` } };
   }
   const module = region === "modules" ? roles.find((each) => each.kind === "module") : undefined;
   return module === undefined ? {} : { symbol: { text: `${hex16(address)} (m) (${module.module} module)` } };
