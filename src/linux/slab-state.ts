@@ -2,7 +2,7 @@
  * Whether an object is in use or free, and where a free one waits: the answer of SLUB (slub.ts), SLAB (slab-allocator.ts), KFENCE for its
  * own pages, and KASAN's shadow for objects that the allocator has not got back yet.
  */
-import { distance, type VirtualAddress, virtual } from "../bytes/address.ts";
+import { type VirtualAddress, virtual } from "../bytes/address.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import type { ObjectState } from "./address-identity.ts";
 import { kasanFreed } from "./kasan-shadow.ts";
@@ -78,10 +78,4 @@ function kfenceState(kernel: Kernel, object: VirtualAddress): ObjectState {
   const allocated = kfenceObject(kernel, object)?.allocated;
   if (allocated === undefined) return { state: "unknown", reason: "KFENCE's record of it cannot be read" };
   return allocated ? ALLOCATED : { state: "free", where: "KFENCE" };
-}
-
-/** Number of an object in its slab by its address; undefined when no object begins there. */
-export function objectIndex(slab: SlabPage, object: VirtualAddress): number | undefined {
-  const index = (distance(object, slab.start) - slab.cache.redLeftPad) / slab.cache.stride;
-  return Number.isInteger(index) && index >= 0 && index < slab.objects ? index : undefined;
 }

@@ -79,14 +79,6 @@ export function zoneCounters(kernel: Kernel, zone: Zone): VmCounters {
   return counters(zoneItems(kernel), values, (note) => [zonePending(kernel, zone, note)]);
 }
 
-/** One node's counters; undefined before 4.8. Throws FaultError. */
-export function nodeCounters(kernel: Kernel, node: MemoryNode): VmCounters | undefined {
-  const field = kernel.types.struct("pglist_data").tryField("vm_stat");
-  if (field === undefined) return undefined;
-  const values = readWords(kernel, field, node.address);
-  return counters(nodeItems(kernel), values, (note) => [nodePending(kernel, node, note)]);
-}
-
 /** vm_event_states: what happened since boot, summed over the CPUs. Throws LookupError without the symbol (CONFIG_VM_EVENT_COUNTERS). */
 export function vmEvents(kernel: Kernel): VmCounters {
   const names = itemNames(kernel, "NR_VM_EVENT_ITEMS");

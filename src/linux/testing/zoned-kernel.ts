@@ -39,7 +39,8 @@ const TABLE: StructTable = {
 };
 
 export const NODE = 0xffff_8880_0003_0000n;
-export const ZONE = NODE;
+/** The first zone begins its node. */
+const ZONE = NODE;
 const PER_CPU = 0xffff_8880_0005_0000n;
 /** What lists of free pages hold: order → migratetype → frames. */
 export const FREE: readonly (readonly (readonly number[])[])[] = [

@@ -5,7 +5,7 @@
  *   __data_loc  u32 in the entry: low half the offset from the entry's start, high half the length
  *   __rel_loc   the same from the end of that u32 itself (5.17, 55de2c0b5610)
  */
-import { type VirtualAddress, virtual } from "../../bytes/address.ts";
+import { virtual } from "../../bytes/address.ts";
 import { FaultError, UnsupportedError } from "../../bytes/errors.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
 import type { FormatNode } from "./format-expression.ts";
@@ -298,9 +298,4 @@ function bitmask(bytes: Uint8Array): string {
         .padStart(8, "0"),
     );
   return words.join(",").replace(/^[0,]+(?=[0-9a-f])/, "");
-}
-
-/** Where a pointer of a record leads. */
-export function pointerOf(value: TraceValue): VirtualAddress | undefined {
-  return typeof value === "bigint" ? virtual(BigInt.asUintN(64, value)) : undefined;
 }
