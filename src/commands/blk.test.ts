@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { commandRegistry } from "./registry.ts";
 import { durationText } from "./lock/text.ts";
+import { commandRegistry } from "./registry.ts";
 
 test("ages read as a person says them", () => {
   expect([0.04, 9.94, 122.4, 601, 3599, 4 * 3600 + 120, 50 * 3600].map(durationText)).toEqual([

@@ -28,7 +28,9 @@ it.each([0n, 0x6b6b_6b6bn, 0x6b6b_6b6b_6b6b_0000n, 0xdead_0000_0001_0000n, 0xdea
 
 it("names error numbers as errno.h does", () => {
   expect([1, 12, 22, 34, 35, 40, 42, 110, 133, 512, 516, 517, 524, 531].map(errnoName)).toEqual(
-    "EPERM ENOMEM EINVAL ERANGE EDEADLK ELOOP ENOMSG ETIMEDOUT EHWPOISON ERESTARTSYS ERESTART_RESTARTBLOCK EPROBE_DEFER ENOTSUPP ENOGRACE".split(" "),
+    "EPERM ENOMEM EINVAL ERANGE EDEADLK ELOOP ENOMSG ETIMEDOUT EHWPOISON ERESTARTSYS ERESTART_RESTARTBLOCK EPROBE_DEFER ENOTSUPP ENOGRACE".split(
+      " ",
+    ),
   );
   expect([0, 41, 58, 134, 520, 532, 4095].map(errnoName)).toEqual(new Array(7).fill(undefined));
 });
