@@ -48,12 +48,13 @@ void views_sleep_forever(void)
 	wait_event_idle(views_forever, false);
 }
 
-static bool views_runs(struct task_struct *task)
+/* Neither running nor on its way to a CPU (TASK_WAKING). */
+static bool views_sleeps(struct task_struct *task)
 {
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(5, 14, 0)
-	return READ_ONCE(task->__state) == TASK_RUNNING;
+	return READ_ONCE(task->__state) & TASK_NORMAL;
 #else
-	return READ_ONCE(task->state) == TASK_RUNNING;
+	return READ_ONCE(task->state) & TASK_NORMAL;
 #endif
 }
 
@@ -67,7 +68,7 @@ struct task_struct *views_sleeper(int (*body)(void *), void *argument, const cha
 		return NULL;
 	}
 	/* Its first sleep is the one it is made for. */
-	for (i = 0; i < 5000 && views_runs(task); i++)
+	for (i = 0; i < 5000 && !views_sleeps(task); i++)
 		msleep(1);
 	msleep(2);
 	views_say("task %s %px pid=%d", name, task, task->pid);
