@@ -34,7 +34,7 @@ const SHM_LOCKED = 0o2000;
 export const ipcs = defineCommand<IpcsResult>({
   spec: {
     name: "ipcs",
-    summary: "System V IPC facilities",
+    summary: "shared memory, semaphores and message queues of System V",
     synopsis: ["[-smMq] [-n pid | task] [id | address]"],
     description: [
       "Shows System V shared memory segments, semaphore arrays and message queues of the first IPC namespace, or of a task's. With an id (decimal) or an address only what has it.",
