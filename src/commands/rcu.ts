@@ -3,6 +3,7 @@ import { hex16, type VirtualAddress } from "../bytes/address.ts";
 import { InquestError } from "../bytes/errors.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import { cpuMasks } from "../linux/cpu.ts";
+import { addNote } from "../linux/gather.ts";
 import { type RcuCpu, type RcuFlavour, readRcu } from "../linux/rcu.ts";
 import { currentTask } from "../linux/runqueue.ts";
 import { type SrcuDomain, srcuDomains } from "../linux/srcu.ts";
@@ -10,6 +11,7 @@ import { taskState, taskStateNames, taskTable } from "../linux/task.ts";
 import { tickRate } from "../linux/tick-rate.ts";
 import { jiffies } from "../linux/timer-wheel.ts";
 import { unwindTask } from "../stack/unwind.ts";
+import { rcuApi } from "./api/views.ts";
 import { defineCommand, type Session } from "./command.ts";
 import { codePlace } from "./support/code-place.ts";
 import { type TaskReference, taskReference } from "./support/task-reference.ts";
@@ -39,6 +41,8 @@ export interface RcuRow {
   readonly expeditedNumber?: number;
   readonly kthread?: TaskReference & { readonly state?: string };
   readonly holders: readonly RcuHolder[];
+  /** A part of RCU's tree could not be read: others may hold it up as well. */
+  readonly holdersIncomplete?: true;
   readonly cpus: readonly RcuCpu[];
 }
 
@@ -81,9 +85,9 @@ export const rcu = defineCommand<RcuResult>({
     const srcu = args.has("-a")
       ? domains
       : domains.filter(({ inProgress, readers, callbacks }) => inProgress === true || callbacks > 0 || readers[0] + readers[1] > 0);
-    return { flavours, srcu, waiters: waiters(session), ...(notes.length === 0 ? {} : { notes }) };
+    return { flavours, srcu, waiters: waiters(session, notes), ...(notes.length === 0 ? {} : { notes }) };
   },
-  api: () => undefined,
+  api: rcuApi,
   *text({ flavours, srcu, waiters: waiting, notes = [] }) {
     for (const [i, flavour] of flavours.entries()) {
       if (i > 0) yield "";
@@ -112,7 +116,7 @@ function rcuRow(kernel: Kernel, flavour: RcuFlavour): RcuRow {
   const rate = tickRate(kernel);
   const seconds = (from: bigint | undefined, to: bigint | undefined) =>
     from === undefined || to === undefined || rate === undefined ? undefined : Number(BigInt.asIntN(64, to - from)) / rate;
-  const { inProgress, started, activity, stallAt, kthread, leaves } = flavour;
+  const { inProgress, started, activity, stallAt, kthread, leaves, leavesWhole } = flavour;
   const age = inProgress === true ? seconds(started, now) : undefined;
   const quiet = seconds(activity, now);
   const stall = inProgress === true ? seconds(now, stallAt) : undefined;
@@ -138,6 +142,7 @@ function rcuRow(kernel: Kernel, flavour: RcuFlavour): RcuRow {
         [blocks ? [false] : [], blocksExpedited ? [true] : []].flat().map((expedited) => reader(kernel, task, expedited)),
       ),
     ]),
+    ...(leavesWhole ? {} : { holdersIncomplete: true as const }),
     cpus: flavour.cpus,
   };
 }
@@ -163,11 +168,11 @@ function reader(kernel: Kernel, task: VirtualAddress, expedited: boolean): RcuHo
   return { expedited, task: taskReference(kernel, task), ...(place === undefined ? {} : { place }) };
 }
 
-function waiters(session: Session): RcuResult["waiters"] {
+function waiters(session: Session, notes: string[]): RcuResult["waiters"] {
   const { kernel } = session;
-  const asleep = taskTable(kernel)
-    .tasks.filter((task) => taskState(task) === "UN")
-    .slice(0, MAX_STACKS);
+  const all = taskTable(kernel).tasks.filter((task) => taskState(task) === "UN");
+  const asleep = all.slice(0, MAX_STACKS);
+  if (all.length > asleep.length) addNote(notes, `stacks of ${MAX_STACKS} of ${all.length} sleeping tasks were searched for waiters`);
   return asleep.flatMap((task, i) => {
     session.progress?.("reading stacks of sleeping tasks", i, asleep.length);
     try {
@@ -200,22 +205,23 @@ function* flavourLines(row: RcuRow): Iterable<string> {
     const quiet = sinceActivity === undefined ? "" : `, last active ${secondsText(sinceActivity)} ago`;
     yield `       KTHREAD: ${kthread.pid ?? "?"} "${kthread.comm ?? ""}" ${hex16(kthread.address)} ${kthread.state ?? ""}${quiet}`;
   }
-  if (inProgress === true || row.expeditedInProgress === true) yield* holderLines(holders);
+  if (inProgress === true || row.expeditedInProgress === true) yield* holderLines(holders, row.holdersIncomplete === true);
   yield "";
   yield "  CPU  CALLBACKS  DONE/WAIT/READY/NEXT  TICKS  QUIESCENT STATE";
   for (const cpu of cpus) yield cpuLine(cpu);
 }
 
-function* holderLines(holders: readonly RcuHolder[]): Iterable<string> {
+function* holderLines(holders: readonly RcuHolder[], incomplete: boolean): Iterable<string> {
   if (holders.length === 0) {
-    yield "       HELD UP: by no CPU and no task: it is about to end";
+    yield `       HELD UP: ${incomplete ? "by whom is not known: RCU's tree cannot be read whole" : "by no CPU and no task: it is about to end"}`;
     return;
   }
   for (const [i, { expedited, cpu, task, place }] of holders.entries()) {
     const who = task?.pid === undefined ? (cpu === undefined ? "?" : "") : `${task.pid} "${task.comm ?? ""}" ${hex16(task.address)}`;
-    const what = cpu === undefined ? `preempted reader ${who}` : `CPU ${cpu}, running ${who}`;
+    const what = cpu === undefined ? `preempted reader ${who}` : `CPU ${cpu}${who === "" ? "" : `, running ${who}`}`;
     yield `${i === 0 ? "       HELD UP: by " : "                by "}${what}${place === undefined ? "" : `, in ${place}`}${expedited ? " (expedited)" : ""}`;
   }
+  if (incomplete) yield "                and perhaps others: RCU's tree cannot be read whole";
 }
 
 function cpuLine({ cpu, callbacks, segments, ticks, needsQuiescentState, watching }: RcuCpu): string {

@@ -8,8 +8,10 @@ import { type ClassQueue, type RunQueue, readRunQueue } from "../linux/run-queue
 import { taskAt } from "../linux/task.ts";
 import { rootTaskGroup } from "../linux/task-groups.ts";
 import { lastArrival } from "../linux/task-times.ts";
+import { viewApi } from "./api/views.ts";
 import { defineCommand } from "./command.ts";
 import { parseCpuList } from "./support/cpu-list.ts";
+import { type Quantity, quantity } from "./support/quantity.ts";
 import { type TaskReference, taskReference, taskReferenceText } from "./support/task-reference.ts";
 
 /** A task, or a group with its own queue. */
@@ -34,6 +36,8 @@ export interface RunqGroup {
 export interface RunqQueue {
   readonly address: bigint;
   readonly entries: readonly RunqEntry[];
+  /** Part of the queue could not be read: more tasks may wait (notes tell). */
+  readonly incomplete?: true;
 }
 
 export interface RunqCpu {
@@ -44,9 +48,11 @@ export interface RunqCpu {
   /** What the kernel counts. */
   readonly running?: number;
   /** Nanoseconds. */
-  readonly clock?: number;
+  readonly clock?: Quantity;
   /** The queue's clock when the running task got the CPU; 0 for an idle task. */
-  readonly arrival?: number;
+  readonly arrival?: Quantity;
+  /** Nanoseconds since then. */
+  readonly onCpu?: number;
   /** Nanoseconds behind the newest clock of all CPUs. */
   readonly lag?: number;
   readonly stop?: TaskReference;
@@ -109,7 +115,7 @@ export const runq = defineCommand<RunqResult>({
       ...(root === undefined ? {} : { rootGroup: root }),
     };
   },
-  api: () => undefined,
+  api: viewApi("return { cpus: kernel.runQueues() };", ["-t", "-T", "-m"]),
   *text({ view, cpus, rootGroup }) {
     if (view === "lag") yield* lagLines(cpus);
     else if (view === "times" || view === "running") yield* timeLines(cpus, view);
@@ -131,8 +137,9 @@ function cpuResult(kernel: Kernel, queue: RunQueue, newest: bigint): RunqCpu {
     address,
     ...(current === undefined ? {} : { current: taskReference(kernel, current) }),
     ...(running === undefined ? {} : { running }),
-    ...(clock === undefined ? {} : { clock: Number(clock), lag: Number(newest - clock) }),
-    ...(arrival === undefined ? {} : { arrival: Number(arrival) }),
+    ...(clock === undefined ? {} : { clock: quantity(clock), lag: Number(newest - clock) }),
+    ...(arrival === undefined ? {} : { arrival: quantity(arrival) }),
+    ...(arrival === undefined || clock === undefined ? {} : { onCpu: Math.max(0, Number(clock - arrival)) }),
     ...(stop === undefined ? {} : { stop: taskReference(kernel, stop) }),
     ...(deadline === undefined ? {} : { deadline: queueResult(kernel, deadline) }),
     realtime: { ...queueResult(kernel, realtime), queue: realtime.queue },
@@ -152,8 +159,8 @@ function arrivalOf(kernel: Kernel, task: NonNullable<RunQueue["current"]>): bigi
   }
 }
 
-function queueResult(kernel: Kernel, { address, entries }: ClassQueue<QueueEntry>): RunqQueue {
-  return { address, entries: entries.map((entry) => entryResult(kernel, entry)) };
+function queueResult(kernel: Kernel, { address, entries, whole }: ClassQueue<QueueEntry>): RunqQueue {
+  return { address, entries: entries.map((entry) => entryResult(kernel, entry)), ...(whole ? {} : { incomplete: true as const }) };
 }
 
 function entryResult(kernel: Kernel, entry: QueueEntry): RunqEntry {
@@ -183,7 +190,7 @@ function* queueLines(cpu: RunqCpu): Iterable<string> {
   yield `CPU ${cpu.cpu} RUNQUEUE: ${hex16(cpu.address)}`;
   yield currentLine(cpu);
   if (cpu.stop !== undefined) yield `  STOP: ${taskReferenceText(cpu.stop)}`;
-  if ((cpu.deadline?.entries.length ?? 0) > 0) yield* section("DL RB_ROOT", cpu.deadline as RunqQueue);
+  if ((cpu.deadline?.entries.length ?? 0) > 0 || cpu.deadline?.incomplete === true) yield* section("DL RB_ROOT", cpu.deadline as RunqQueue);
   yield* section("RT PRIO_ARRAY", cpu.realtime);
   yield* section("CFS RB_ROOT", cpu.fair);
   if ((cpu.extensible?.entries.length ?? 0) > 0) yield* section("SCX RUNNABLE_LIST", cpu.extensible as RunqQueue);
@@ -198,11 +205,15 @@ function currentLine({ current }: RunqCpu): string {
 }
 
 /** The running task stands in the line above, and not in its queue. */
-function* section(label: string, { address, entries }: RunqQueue): Iterable<string> {
+function* section(label: string, { address, entries, incomplete }: RunqQueue): Iterable<string> {
   yield `  ${label}: ${hex16(address)}`;
   const waiting = [...waitingLines(entries, 5)];
-  if (waiting.length === 0) yield "     [no tasks queued]";
+  if (waiting.length === 0) yield emptyLine(incomplete);
   yield* waiting;
+}
+
+function emptyLine(incomplete: boolean | undefined): string {
+  return incomplete === true ? "     (unreadable)" : "     [no tasks queued]";
 }
 
 function* waitingLines(entries: readonly RunqEntry[], indent: number): Iterable<string> {
@@ -234,13 +245,13 @@ function* groupLines(cpu: RunqCpu, rootGroup: bigint | undefined): Iterable<stri
   yield `CPU ${cpu.cpu}`;
   yield currentLine(cpu);
   const root = rootGroup === undefined ? "" : `ROOT_TASK_GROUP: ${hex16(rootGroup)}  `;
-  if (cpu.realtime.entries.length > 0) yield* groupSection(`${root}RT_RQ`, cpu.realtime);
+  if (cpu.realtime.entries.length > 0 || cpu.realtime.incomplete === true) yield* groupSection(`${root}RT_RQ`, cpu.realtime);
   yield* groupSection(`${root}CFS_RQ`, cpu.fair);
 }
 
-function* groupSection(label: string, { queue, entries }: RunqCpu["fair"]): Iterable<string> {
+function* groupSection(label: string, { queue, entries, incomplete }: RunqCpu["fair"]): Iterable<string> {
   yield `  ${label}: ${hex16(queue)}`;
-  if (entries.length === 0) yield "     [no tasks queued]";
+  if (entries.length === 0) yield emptyLine(incomplete);
   yield* nestedLines(entries, 5);
 }
 
@@ -254,12 +265,12 @@ function* nestedLines(entries: readonly RunqEntry[], indent: number): Iterable<s
 }
 
 function* timeLines(cpus: readonly RunqCpu[], view: "times" | "running"): Iterable<string> {
-  for (const { cpu, clock, arrival, current } of cpus) {
+  for (const { cpu, clock, arrival, onCpu, current } of cpus) {
     const task = current === undefined ? "(unreadable)" : taskReferenceText(current);
     const label = `CPU ${cpu}:`.padStart(7);
     if (view === "running") {
       // An idle task has no arrival: it counts from the boot on.
-      const time = clock === undefined || arrival === undefined ? "(unknown)" : durationText(Math.max(0, clock - arrival));
+      const time = onCpu === undefined ? "(unknown)" : durationText(onCpu);
       yield `${label} [${time}]  ${task}`;
       continue;
     }
@@ -279,6 +290,7 @@ function durationText(nanoseconds: number): string {
 }
 
 function* lagLines(cpus: readonly RunqCpu[]): Iterable<string> {
+  for (const { cpu, lag } of cpus) if (lag === undefined) yield `${`CPU ${cpu}:`.padStart(8)} (unreadable)`;
   const known = cpus.filter(({ lag }) => lag !== undefined).sort((a, b) => (a.lag ?? 0) - (b.lag ?? 0));
   for (const { cpu, lag } of known) yield `${`CPU ${cpu}:`.padStart(8)} ${((lag ?? 0) / 1e9).toFixed(2)} secs`;
 }

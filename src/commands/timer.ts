@@ -7,12 +7,11 @@ import { type HighResolutionTimer, hrtimerBases } from "../linux/hrtimer.ts";
 import { machineTime } from "../linux/timekeeping.ts";
 import { jiffies, timerBases, type WheelTimer } from "../linux/timer-wheel.ts";
 import { workFunction } from "../linux/work-item.ts";
+import { timerApi } from "./api/views.ts";
 import { defineCommand } from "./command.ts";
 import { parseCpuList } from "./support/cpu-list.ts";
+import { type Quantity, quantity } from "./support/quantity.ts";
 import { type TaskReference, taskReference } from "./support/task-reference.ts";
-
-/** Nanoseconds since 1970 are beyond what a number holds exactly: such a value is decimal text. */
-export type Quantity = number | string;
 
 export interface TimerRow {
   readonly timer: bigint;
@@ -38,6 +37,8 @@ export interface WheelBase {
   readonly clock?: number;
   readonly running?: bigint;
   readonly timers: readonly TimerRow[];
+  /** Part of it could not be read: it may hold more timers (notes tell). */
+  readonly incomplete?: true;
 }
 
 export interface ClockRow {
@@ -47,6 +48,7 @@ export interface ClockRow {
   /** Nanoseconds: the clock's time at the machine's last tick. */
   readonly current?: Quantity;
   readonly timers: readonly TimerRow[];
+  readonly incomplete?: true;
 }
 
 export interface TimerResult {
@@ -88,7 +90,7 @@ export const timer = defineCommand<TimerResult>({
     const result = args.has("-r") ? highResolution(kernel, cpus, notes) : wheel(kernel, cpus, notes);
     return { ...result, ...(notes.length === 0 ? {} : { notes }) };
   },
-  api: () => undefined,
+  api: timerApi,
   *text({ jiffies: now, bases, hrtimers, notes }) {
     if (bases !== undefined) yield* wheelLines(now, bases);
     for (const [i, { cpu, address, clocks }] of (hrtimers ?? []).entries()) {
@@ -106,7 +108,7 @@ export const timer = defineCommand<TimerResult>({
 function wheel(kernel: Kernel, cpus: readonly number[], notes: string[]): TimerResult {
   const now = jiffies(kernel);
   const bases = cpus.flatMap((cpu) =>
-    timerBases(kernel, cpu, notes).map(({ index, name, address, clock, running, timers }) => ({
+    timerBases(kernel, cpu, notes).map(({ index, name, address, clock, running, timers, whole }) => ({
       cpu,
       index,
       ...(name === undefined ? {} : { name }),
@@ -114,6 +116,7 @@ function wheel(kernel: Kernel, cpus: readonly number[], notes: string[]): TimerR
       ...(clock === undefined ? {} : { clock: Number(clock) }),
       ...(running === undefined ? {} : { running }),
       timers: timers.map((each) => row(kernel, each, now)),
+      ...(whole ? {} : { incomplete: true as const }),
     })),
   );
   return { ...(now === undefined ? {} : { jiffies: Number(now) }), bases };
@@ -126,7 +129,7 @@ function highResolution(kernel: Kernel, cpus: readonly number[], notes: string[]
     return {
       cpu,
       address,
-      clocks: clocks.map(({ index, address: base, clock, offset, timers }) => {
+      clocks: clocks.map(({ index, address: base, clock, offset, timers, whole }) => {
         const current = monotonic === undefined ? undefined : monotonic + offset;
         return {
           index,
@@ -134,6 +137,7 @@ function highResolution(kernel: Kernel, cpus: readonly number[], notes: string[]
           ...(clock === undefined ? {} : { clock }),
           ...(current === undefined ? {} : { current: quantity(current) }),
           timers: timers.map((each) => row(kernel, each, current)),
+          ...(whole ? {} : { incomplete: true as const }),
         };
       }),
     };
@@ -153,11 +157,6 @@ function row(kernel: Kernel, timer: WheelTimer | HighResolutionTimer, now: bigin
     ...(work === undefined ? {} : { work: workOf(kernel, work) }),
     ...(timer.task === undefined ? {} : { task: taskReference(kernel, timer.task) }),
   };
-}
-
-function quantity(value: bigint): Quantity {
-  const number = Number(value);
-  return Number.isSafeInteger(number) ? number : value.toString();
 }
 
 function functionName(kernel: Kernel, address: VirtualAddress): { readonly name: string; readonly module?: string } {
@@ -197,9 +196,9 @@ function* wheelLines(now: number | undefined, bases: readonly WheelBase[]): Iter
   }
 }
 
-function* baseLines({ timers }: WheelBase): Iterable<string> {
+function* baseLines({ timers, incomplete }: WheelBase): Iterable<string> {
   if (timers.length === 0) {
-    yield "  (none)";
+    yield incomplete === true ? "  (unreadable)" : "  (none)";
     return;
   }
   const width = Math.max(10, ...timers.map(({ expires }) => String(expires).length));
@@ -212,10 +211,10 @@ function* baseLines({ timers }: WheelBase): Iterable<string> {
   }
 }
 
-function* clockLines({ index, address, clock, current, timers }: ClockRow): Iterable<string> {
+function* clockLines({ index, address, clock, current, timers, incomplete }: ClockRow): Iterable<string> {
   yield `  CLOCK: ${index}  HRTIMER_CLOCK_BASE: ${hex16(address)}  [${clock ?? "unknown"}]`;
   if (timers.length === 0) {
-    yield "  (empty)";
+    yield incomplete === true ? "  (unreadable)" : "  (empty)";
     return;
   }
   const width = Math.max(11, ...timers.flatMap(({ softExpires, expires }) => [softExpires, expires].map((at) => String(at ?? "").length)));

@@ -11,6 +11,7 @@ import { tickRate } from "../linux/tick-rate.ts";
 import { jiffies, timerBases } from "../linux/timer-wheel.ts";
 import { workFunction } from "../linux/work-item.ts";
 import { queueName, type Worker, type WorkerPool, type WorkItem, type WorkQueue, workerPools, workQueues } from "../linux/workqueue.ts";
+import { wqApi } from "./api/views.ts";
 import { defineCommand, type Session } from "./command.ts";
 import { codePlace } from "./support/code-place.ts";
 import { type TaskReference, taskReference } from "./support/task-reference.ts";
@@ -140,11 +141,11 @@ export const wq = defineCommand<WqResult>({
     const busy = pools.map((pool) => ({ ...pool, busy: mine(pool.busy), pending: mine(pool.pending) })).filter(hasItems);
     return { pools: busy, queues: own, delayed: mine(delayed), view: view === "busy" ? "all" : view, ...rest };
   },
-  api: () => undefined,
+  api: wqApi,
   *text({ pools, queues, delayed, view, notes = [] }) {
-    if (view === "delayed") yield* delayedLines(delayed);
+    if (view === "delayed") yield* delayedLines(delayed, notes.length === 0);
     else {
-      yield* poolLines(view === "all" ? pools : pools.filter(hasItems));
+      yield* poolLines(view === "all" ? pools : pools.filter(hasItems), notes.length === 0);
       yield* queueLines(view === "all" ? queues : queues.filter(hasWork));
       if (delayed.length > 0) {
         const overdue = delayed.filter(({ seconds }) => seconds !== undefined && seconds < 0).length;
@@ -303,9 +304,9 @@ function delayedWork(kernel: Kernel, names: QueueNames, notes: string[]): readon
     .sort((a, b) => (a.seconds ?? 0) - (b.seconds ?? 0));
 }
 
-function* poolLines(pools: readonly WqPool[]): Iterable<string> {
+function* poolLines(pools: readonly WqPool[], whole: boolean): Iterable<string> {
   if (pools.length === 0) {
-    yield "no worker is busy, and no work is pending";
+    yield whole ? "no worker is busy, and no work is pending" : "no busy worker and no pending work in what can be read";
     return;
   }
   for (const [i, pool] of pools.entries()) {
@@ -356,9 +357,9 @@ function* queueLines(queues: readonly WqQueue[]): Iterable<string> {
   }
 }
 
-function* delayedLines(delayed: readonly WqDelayed[]): Iterable<string> {
+function* delayedLines(delayed: readonly WqDelayed[], whole: boolean): Iterable<string> {
   if (delayed.length === 0) {
-    yield "no delayed work waits for its timer";
+    yield whole ? "no delayed work waits for its timer" : "no delayed work in what can be read";
     return;
   }
   const width = Math.max(8, ...delayed.map(({ function: called }) => (called ?? "").length));

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { virtual } from "../bytes/address.ts";
 import { CorruptionError } from "../bytes/errors.ts";
-import { addNote, attempt, gather } from "./gather.ts";
+import { addNote, attempt, gather, part } from "./gather.ts";
 
 function* broken(): Generator<number> {
   yield 1;
@@ -28,4 +28,11 @@ test("a walk that is too long, and too many notes, end", () => {
   for (let i = 0; i < 200; i++) addNote(notes, `place ${i}`);
   expect(notes).toHaveLength(65);
   expect(notes.at(-1)).toMatch(/more places/);
+});
+
+test("a part that broke is not whole, though its notes were told before", () => {
+  const notes: string[] = [];
+  expect(part(notes, (own) => gather([], own, "queue"))).toEqual({ value: [], whole: true });
+  for (const _ of [1, 2]) expect(part(notes, (own) => gather(broken(), own, "queue"))).toEqual({ value: [1, 2], whole: false });
+  expect(notes).toHaveLength(1);
 });

@@ -37,6 +37,17 @@ export function attempt<T>(read: () => T, notes: string[], what: string): T | un
   }
 }
 
+/**
+ * Reads a part with notes of its own, which then join the others: tells whether the part is whole, so that an empty list of a part that
+ * could not be read is not taken for one that is empty.
+ */
+export function part<T>(notes: string[], read: (own: string[]) => T): { readonly value: T; readonly whole: boolean } {
+  const own: string[] = [];
+  const value = read(own);
+  for (const line of own) addNote(notes, line);
+  return { value, whole: own.length === 0 };
+}
+
 /** Adds a line once; beyond 64 lines only that there are more is told. */
 export function addNote(notes: string[], line: string): void {
   if (notes.length < MAX_NOTES) {

@@ -13,7 +13,7 @@ import { LookupError } from "../bytes/errors.ts";
 import { containerOf } from "../kernel/field.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import type { Struct } from "../kernel/types.ts";
-import { attempt, gather } from "./gather.ts";
+import { attempt, gather, part } from "./gather.ts";
 import { rbtreeNodes } from "./rbtree.ts";
 
 const MAX_TIMERS = 1 << 20;
@@ -42,6 +42,8 @@ export interface ClockBase {
   readonly offset: bigint;
   /** By ascending expiry. */
   readonly timers: readonly HighResolutionTimer[];
+  /** False: part of the clock's base could not be read, and it may hold more timers. */
+  readonly whole: boolean;
 }
 
 export interface HrtimerCpu {
@@ -62,13 +64,22 @@ export function hrtimerBases(kernel: Kernel, cpu: number, notes: string[]): Hrti
   const address = kernel.perCpuAddress(bases, cpu);
   const array = struct.field("clock_base");
   const count = Math.min(MAX_CLOCKS, Math.floor(array.size / clockStruct.size));
-  const clocks = Array.from({ length: count }, (_, index) =>
-    readClock(kernel, clockStruct, add(array.address(address), index * clockStruct.size), index, cpu, notes),
-  );
+  const clocks = Array.from({ length: count }, (_, index) => {
+    const base = add(array.address(address), index * clockStruct.size);
+    const { value, whole } = part(notes, (own) => readClock(kernel, clockStruct, base, index, cpu, own));
+    return { ...value, whole };
+  });
   return { cpu, address, clocks };
 }
 
-function readClock(kernel: Kernel, struct: Struct, address: VirtualAddress, index: number, cpu: number, notes: string[]): ClockBase {
+function readClock(
+  kernel: Kernel,
+  struct: Struct,
+  address: VirtualAddress,
+  index: number,
+  cpu: number,
+  notes: string[],
+): Omit<ClockBase, "whole"> {
   const where = `CPU ${cpu}, clock ${index}`;
   const node = kernel.types.struct("hrtimer").field("node");
   const nodes = gather(rbtreeNodes(kernel.memory, struct.field("active").address(address), MAX_TIMERS), notes, where);

@@ -178,15 +178,21 @@ export class QueueReader {
     const runList = types.tryStruct("sched_rt_entity")?.tryField("run_list");
     if (lists === undefined || runList === undefined || !this.#enter(queue, depth)) return [];
     const entries: QueueEntry[] = [];
+    const unread: { readonly level: number; readonly head: VirtualAddress }[] = [];
+    const place = `CPU ${this.#cpu}, rt_rq ${queue.toString(16)}`;
     for (let level = 0; level < Math.floor(lists.size / 16); level++) {
       const head = virtual(lists.address(queue) + BigInt(level * 16));
-      const where = `CPU ${this.#cpu}, rt_rq ${queue.toString(16)}, priority ${level}`;
-      const first = attempt(() => memory.u64(head), this.notes, where);
+      const where = `${place}, priority ${level}`;
+      const first = memory.tryU64(head);
+      if (first === undefined) unread.push({ level, head });
       if (first === undefined || first === head) continue;
       for (const node of gather(listNodes(memory, head, { limit: MAX_QUEUED }), this.notes, where)) {
         entries.push(this.#realtimeEntity(containerOf(node, runList), level, depth));
       }
     }
+    // The array lies in one page or two: one line for all of its lists.
+    const [lost, last] = [unread[0], unread.at(-1)];
+    if (lost !== undefined) attempt(() => memory.u64(lost.head), this.notes, `${place}, priorities ${lost.level} to ${last?.level}`);
     return entries;
   }
 

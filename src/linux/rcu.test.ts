@@ -31,6 +31,7 @@ beforeEach(() => {
       blkd_tasks: [40, "bytes16"],
       gp_tasks: [56, "u64"],
       exp_tasks: [64, "u64"],
+      cbovldmask: [0x78, "u64"],
     },
     rcu_data: { gp_seq: [0, "u64"], core_needs_qs: [8, "u8"], mynode: [16, "u64"], cblist: [24, "rcu_segcblist"] },
     rcu_segcblist: { len: [0, "s64"], seglen: [8, "bytes32"] },
@@ -104,4 +105,23 @@ test("a CPU whose data is gone and a cut list of readers are told, and the rest 
   expect(rcu?.leaves).toHaveLength(2);
   expect(notes.some((note) => note.includes("CPU 1"))).toBe(true);
   expect(notes.some((note) => note.includes("blkd_tasks"))).toBe(true);
+});
+
+test("where a CPU's data is gone its leaf is found in rcu_state, and what it waits for is not lost", () => {
+  fake.symbol("rcu_state", STATE);
+  for (const cpu of [2, 3]) fake.memory.drop(AREA(cpu) + DATA);
+  fake.memory.put64(NODE(2), 0b10n);
+  const [rcu] = readRcu(fake.kernel, [0, 1, 2, 3], []);
+  expect(rcu?.leaves.map(({ address, waitsFor }) => [address, waitsFor])).toEqual([
+    [NODE(1), []],
+    [NODE(2), [3]],
+  ]);
+  expect(rcu?.leavesWhole).toBe(true);
+});
+
+test("leaves that cannot be found or read are no leaves that wait for nobody", () => {
+  expect(readRcu(fake.kernel, [0, 1, 2, 3], [])[0]?.leavesWhole).toBe(true);
+  fake.symbol("rcu_state", STATE);
+  fake.memory.drop(STATE);
+  expect(readRcu(fake.kernel, [0, 1, 2, 3], [])[0]?.leavesWhole).toBe(false);
 });

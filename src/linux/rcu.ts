@@ -15,11 +15,12 @@ import { LookupError } from "../bytes/errors.ts";
 import { containerOf, type Field } from "../kernel/field.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import type { Struct } from "../kernel/types.ts";
-import { attempt, gather } from "./gather.ts";
+import { attempt, gather, part } from "./gather.ts";
 import { listNodes } from "./list.ts";
 
 /** RCU_NUM_LVLS is at most 4; 8192 CPUs make 521 nodes. */
 const MAX_LEVELS = 8;
+const MAX_NODES = 4096;
 const MAX_READERS = 1 << 16;
 const SEQUENCE_BITS = 2n;
 
@@ -81,6 +82,8 @@ export interface RcuFlavour {
   /** task_struct of the grace-period kthread. */
   readonly kthread: VirtualAddress | undefined;
   readonly leaves: readonly RcuNode[];
+  /** False: a leaf could not be found or read, and who it waits for is not known. */
+  readonly leavesWhole: boolean;
   readonly cpus: readonly RcuCpu[];
 }
 
@@ -121,9 +124,11 @@ function readFlavour(
 ): RcuFlavour {
   const mine = data.field("mynode");
   const leafNodes = new Set<bigint>();
+  let missing = false;
   for (const cpu of cpus) {
     const node = attempt(() => mine.pointer(kernel.perCpuAddress(base, cpu)), notes, `CPU ${cpu}, rcu_data.mynode`);
     if (node !== undefined && node !== 0n) leafNodes.add(node);
+    else missing = true;
   }
   const address = kernel.tryAddress(name) ?? aroundRoot(kernel, state, [...leafNodes][0]);
   const read = <T>(path: string, get: (field: Field, at: VirtualAddress) => T) => {
@@ -155,7 +160,7 @@ function readFlavour(
     activity: word("gp_activity"),
     stallAt: word("jiffies_stall"),
     kthread: kthread === 0n ? undefined : virtual(kthread),
-    leaves: [...leafNodes].map((node) => readNode(kernel, virtual(node), notes)),
+    ...leaves(kernel, [...(missing ? leavesOfTree(kernel, state, address, notes) : leafNodes)], cpus, notes),
     cpus: cpus.flatMap(
       (cpu) => attempt(() => readCpu(kernel, data, kernel.perCpuAddress(base, cpu), cpu), notes, `CPU ${cpu}, rcu_data`) ?? [],
     ),
@@ -172,6 +177,35 @@ function aroundRoot(kernel: Kernel, state: Struct, leaf: bigint | undefined): Vi
     node = above;
   }
   throw new LookupError("rcu_state cannot be located: its tree of nodes has no root");
+}
+
+function leaves(
+  kernel: Kernel,
+  nodes: readonly bigint[],
+  cpus: readonly number[],
+  notes: string[],
+): Pick<RcuFlavour, "leaves" | "leavesWhole"> {
+  const { value, whole } = part(notes, (own) => nodes.map((node) => readNode(kernel, virtual(node), own)));
+  const covered = cpus.every((cpu) => value.some(({ first, last }) => first <= cpu && cpu <= last));
+  return { leaves: value, leavesWhole: whole && covered };
+}
+
+/**
+ * Leaves where a CPU's rcu_data cannot be read: nodes of rcu_state.node[] that no other names as its parent. Behind the last node the
+ * array may have room to spare (it is as long as NR_CPUS may want): such a one has no parent, as only the root may.
+ */
+function leavesOfTree(kernel: Kernel, state: Struct, address: VirtualAddress, notes: string[]): Set<bigint> {
+  const node = kernel.types.struct("rcu_node");
+  const array = state.field("node");
+  const parent = node.field("parent");
+  const found = new Map<bigint, bigint>();
+  for (let i = 0; i < Math.min(MAX_NODES, Math.floor(array.size / node.size)); i++) {
+    const at = add(array.address(address), i * node.size);
+    const above = attempt(() => parent.pointer(at), notes, `rcu_node ${at.toString(16)}`);
+    if (above !== undefined && (i === 0 || above !== 0n)) found.set(at, above);
+  }
+  const parents = new Set(found.values());
+  return new Set([...found.keys()].filter((at) => !parents.has(at)));
 }
 
 function readNode(kernel: Kernel, address: VirtualAddress, notes: string[]): RcuNode {

@@ -6,7 +6,7 @@
  */
 import { type VirtualAddress, virtual } from "../bytes/address.ts";
 import type { Kernel } from "../kernel/kernel.ts";
-import { attempt } from "./gather.ts";
+import { attempt, part } from "./gather.ts";
 import { type QueuedTask, type QueueEntry, QueueReader } from "./queued-tasks.ts";
 import { runqueue } from "./runqueue.ts";
 
@@ -14,6 +14,8 @@ export interface ClassQueue<Entry> {
   /** The queue's structure: rt_prio_array, cfs_rq's tree, dl_rq's tree, scx_rq's list. */
   readonly address: VirtualAddress;
   readonly entries: readonly Entry[];
+  /** False: part of the queue could not be read, and more tasks may wait. */
+  readonly whole: boolean;
 }
 
 export interface CoreScheduling {
@@ -52,7 +54,10 @@ export function readRunQueue(kernel: Kernel, cpu: number, throttled = false): Ru
   const struct = kernel.types.tryStruct("rq");
   if (address === undefined || struct === undefined) return undefined;
   const notes: string[] = [];
-  const reader = new QueueReader(kernel, cpu, notes);
+  const entries: QueueOf = (get) => {
+    const { value, whole } = part(notes, (own) => get(new QueueReader(kernel, cpu, own)));
+    return { entries: value, whole };
+  };
   const read = <T>(name: string, get: (rq: VirtualAddress) => T | undefined) =>
     attempt(() => get(address), notes, `CPU ${cpu}, rq.${name}`);
   const current = read("curr", (rq) => struct.tryField("curr")?.pointer(rq));
@@ -66,33 +71,36 @@ export function readRunQueue(kernel: Kernel, cpu: number, throttled = false): Ru
     current: current === 0n ? undefined : current,
     running: read("nr_running", (rq) => struct.tryField("nr_running")?.number(rq)),
     clock: read("clock", (rq) => struct.tryField("clock")?.bigint(rq)),
-    deadline: deadlineQueue(kernel, address, reader),
-    realtime: { queue: realtime, address: active?.address(realtime) ?? realtime, entries: reader.realtime(realtime) },
-    fair: { queue: fair, address: tree?.address(fair) ?? fair, entries: reader.fair(fair, throttled) },
-    extensible: extensibleQueue(kernel, address, reader),
+    deadline: deadlineQueue(kernel, address, entries),
+    realtime: { queue: realtime, address: active?.address(realtime) ?? realtime, ...entries((reader) => reader.realtime(realtime)) },
+    fair: { queue: fair, address: tree?.address(fair) ?? fair, ...entries((reader) => reader.fair(fair, throttled)) },
+    extensible: extensibleQueue(kernel, address, entries),
     stop: read("stop", (rq) => waitingStopTask(kernel, rq, current)),
-    core: read("core", (rq) => coreScheduling(kernel, rq, reader)),
+    core: read("core", (rq) => coreScheduling(kernel, rq, new QueueReader(kernel, cpu, notes))),
     notes,
   };
 }
 
-function deadlineQueue(kernel: Kernel, rq: VirtualAddress, reader: QueueReader): ClassQueue<QueuedTask> | undefined {
+/** Reads a queue of one class, and tells whether that went well to its end. */
+type QueueOf = <Entry>(get: (reader: QueueReader) => readonly Entry[]) => Omit<ClassQueue<Entry>, "address">;
+
+function deadlineQueue(kernel: Kernel, rq: VirtualAddress, entries: QueueOf): ClassQueue<QueuedTask> | undefined {
   const struct = kernel.types.struct("rq");
   const queue = struct.tryField("dl")?.address(rq);
   const root = kernel.types.tryStruct("dl_rq")?.firstField("root", "rb_root");
   if (queue === undefined || root === undefined) return undefined;
   // fair_server since 6.8 (63ba8422f876), ext_server since 7.0.
   const servers = ["fair_server", "ext_server"].flatMap((name) => struct.tryField(name)?.address(rq) ?? []);
-  return { address: root.address(queue), entries: reader.deadline(queue, new Set<bigint>(servers)) };
+  return { address: root.address(queue), ...entries((reader) => reader.deadline(queue, new Set<bigint>(servers))) };
 }
 
-function extensibleQueue(kernel: Kernel, rq: VirtualAddress, reader: QueueReader): ClassQueue<QueuedTask> | undefined {
+function extensibleQueue(kernel: Kernel, rq: VirtualAddress, entries: QueueOf): ClassQueue<QueuedTask> | undefined {
   const queue = kernel.types.struct("rq").tryField("scx")?.address(rq);
   const list = kernel.types.tryStruct("scx_rq")?.tryField("runnable_list");
   if (queue === undefined || list === undefined) return undefined;
   // The list is made with the queue at boot; a queue that was never made is all zero.
   if (kernel.memory.tryU64(list.address(queue)) === 0n) return undefined;
-  return { address: list.address(queue), entries: reader.extensible(queue) };
+  return { address: list.address(queue), ...entries((reader) => reader.extensible(queue)) };
 }
 
 /** rq.stop when it is on the queue (task_struct.on_rq) and does not run yet. */

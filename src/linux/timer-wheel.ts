@@ -15,7 +15,7 @@ import { strip } from "../debug-info/c-type.ts";
 import { containerOf, type Field } from "../kernel/field.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import type { Struct } from "../kernel/types.ts";
-import { attempt, gather } from "./gather.ts";
+import { attempt, gather, part } from "./gather.ts";
 import { hlistNodes, listNodes } from "./list.ts";
 
 /** More timers in one bucket, and in one base, than a machine has. */
@@ -50,6 +50,8 @@ export interface TimerBase {
   readonly running: VirtualAddress | undefined;
   /** By ascending expiry. */
   readonly timers: readonly WheelTimer[];
+  /** False: part of the base could not be read, and it may hold more timers. */
+  readonly whole: boolean;
 }
 
 const NAMES: Readonly<Record<number, readonly string[]>> = {
@@ -73,7 +75,8 @@ export function timerBases(kernel: Kernel, cpu: number, notes: string[]): readon
   const count = baseCount(kernel, struct, first, cpu);
   return Array.from({ length: count }, (_, index) => {
     const address = add(first, index * struct.size);
-    return { ...readBase(kernel, struct, address, cpu, notes), cpu, index, name: NAMES[count]?.[index] ?? `BASE_${index}`, address };
+    const { value, whole } = part(notes, (own) => readBase(kernel, struct, address, cpu, own));
+    return { ...value, whole, cpu, index, name: NAMES[count]?.[index] ?? `BASE_${index}`, address };
   });
 }
 
@@ -172,6 +175,14 @@ function oldWheel(kernel: Kernel, cpu: number, notes: string[]): readonly TimerB
   const target = kernel.memory.u64(here);
   const address = target >= 1n << 63n ? virtual(target) : here;
   const where = `CPU ${cpu}, tvec_base ${address.toString(16)}`;
+  const { value, whole } = part(notes, (own) => {
+    const clock = attempt(() => struct.tryField("timer_jiffies")?.bigint(address), own, where);
+    return { clock, timers: oldTimers(kernel, struct, address, own, where) };
+  });
+  return [{ cpu, index: 0, name: undefined, address, ...value, running: undefined, whole }];
+}
+
+function oldTimers(kernel: Kernel, struct: Struct, address: VirtualAddress, notes: string[], where: string): WheelTimer[] {
   const entry = kernel.types.struct("timer_list").field("entry");
   const walk = entry.size === 8 || strip(entry.type).kind === "struct" ? bucketWalk(kernel, entry) : listNodes;
   const timers: WheelTimer[] = [];
@@ -188,9 +199,7 @@ function oldWheel(kernel: Kernel, cpu: number, notes: string[]): readonly TimerB
       }
     }
   }
-  timers.sort((a, b) => (a.expires < b.expires ? -1 : a.expires > b.expires ? 1 : 0));
-  const clock = attempt(() => struct.tryField("timer_jiffies")?.bigint(address), notes, where);
-  return [{ cpu, index: 0, name: undefined, address, clock, running: undefined, timers }];
+  return timers.sort((a, b) => (a.expires < b.expires ? -1 : a.expires > b.expires ? 1 : 0));
 }
 
 /** Buckets became hlists in 4.2 (1dabbcec2c0a). */

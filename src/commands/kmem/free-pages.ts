@@ -130,7 +130,7 @@ export const freePages = defineView<FreePagesView>({
       yield "";
     }
     const pending = zones.reduce((sum, zone) => sum + zone.pending, 0);
-    yield `nr_free_pages: ${free}  ${freeVerdict(free, pending, found)}`;
+    yield `nr_free_pages: ${free}  ${notes.length === 0 ? freeVerdict(free, pending, found) : `(found ${found}: not verified, see below)`}`;
     yield* noteLines(notes);
   },
 });
