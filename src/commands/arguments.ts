@@ -32,6 +32,11 @@ export class ParsedArguments {
     return this.#options.has(flag);
   }
 
+  /** The flags that were given. */
+  get flags(): readonly string[] {
+    return [...this.#options.keys()];
+  }
+
   /** How often it was given. */
   count(flag: string): number {
     return this.#options.get(flag)?.length ?? 0;

@@ -7,6 +7,7 @@ import { type BlockQueue, type BlockRequest, readBlockQueue } from "../linux/blo
 import { type Disk, diskTable } from "../linux/disk.ts";
 import { lowerDevices } from "../linux/disk-stack.ts";
 import { lockReport } from "../linux/locking/lock-report.ts";
+import { viewApi } from "./api/views.ts";
 import { defineCommand, type Session } from "./command.ts";
 import { durationText } from "./lock/text.ts";
 import { parseNumber } from "./support/evaluate.ts";
@@ -97,7 +98,7 @@ export const blk = defineCommand<BlkResult>({
     return { disks, notes, [VERBOSE]: args.has("-v"), [ALL]: table.disks.length };
   },
   // The library has no call for disks.
-  api: () => undefined,
+  api: viewApi("return { disks: kernel.disks() };", ["-v"]),
   *text(result) {
     const { disks, notes } = result;
     const verbose = result[VERBOSE];

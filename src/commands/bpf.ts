@@ -3,6 +3,7 @@ import { hex16, type VirtualAddress } from "../bytes/address.ts";
 import { InquestError, LookupError, UsageError } from "../bytes/errors.ts";
 import { type BpfInstruction, bpfInstructions } from "../linux/bpf/instruction.ts";
 import { type BpfMap, type BpfProgram, bpfMaps, bpfPrograms, programBytes, programNames } from "../linux/bpf/objects.ts";
+import { bpfApi } from "./api/views.ts";
 import type { ParsedArguments } from "./arguments.ts";
 import { type Command, defineCommand, type Session } from "./command.ts";
 import { codeLines, type DisLine, disLine } from "./dis.ts";
@@ -134,7 +135,7 @@ export const bpf: Command<BpfResult> = defineCommand<BpfResult>({
     }
     for (const note of notes) yield `bpf: ${note}`;
   },
-  api: () => undefined,
+  api: bpfApi,
 });
 
 function mapTypeWidth({ kernel }: Session): number {

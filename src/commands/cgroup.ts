@@ -4,6 +4,7 @@ import { InquestError, UnsupportedError, UsageError } from "../bytes/errors.ts";
 import { type Cgroup, type CgroupHierarchy, cgroupHierarchies, cgroupOfTask, tasksByCgroup } from "../linux/cgroup.ts";
 import { type CgroupUsage, cgroupUsage } from "../linux/cgroup-usage.ts";
 import type { Task } from "../linux/task.ts";
+import { cgroupApi } from "./api/views.ts";
 import { defineCommand, type Session } from "./command.ts";
 import { lazy } from "./support/lazy.ts";
 import { looksLikeAddress } from "./support/numbers.ts";
@@ -71,6 +72,7 @@ export const cgroup = defineCommand<CgroupResult>({
       : all.filter(({ version, groups }, i) => version === 2 || groups.length > 1 || (i === 0 && all.length === 1));
     return { hierarchies: shown.map((each) => described(session, each, each.groups)), layout: args.has("-t") ? "tasks" : "tree", notes };
   },
+  api: cgroupApi,
   *text({ hierarchies, layout, notes }) {
     for (const [i, { version, id, name, controllers, groups }] of hierarchies.entries()) {
       if (i > 0) yield "";

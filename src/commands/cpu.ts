@@ -12,6 +12,7 @@ import { taskAt } from "../linux/task.ts";
 import { lastArrival } from "../linux/task-times.ts";
 import { machineTime } from "../linux/timekeeping.ts";
 import { cpuRegisters } from "../stack/cpu-registers.ts";
+import { viewApi } from "./api/views.ts";
 import { defineCommand, type Session } from "./command.ts";
 import { interruptedFrame } from "./support/code-place.ts";
 import { parseCpuList } from "./support/cpu-list.ts";
@@ -82,7 +83,7 @@ export const cpu = defineCommand<CpuResult>({
     });
     return { cpus: rows, ...(notes.length === 0 ? {} : { notes }) };
   },
-  api: () => undefined,
+  api: viewApi("return { cpus: kernel.cpuStates() };"),
   *text({ cpus, notes = [] }) {
     const rows = cpus.map(rowCells);
     const head = ["CPU", "PID", "COMMAND", "FOR", "RUN", "LAG", "PREEMPT", "IRQS", "SOFTIRQS", "IPIS", "WHERE"];

@@ -105,7 +105,6 @@ export const dev = defineCommand<DevResult>({
     }
   },
   // The library has no calls for devices.
-  api: () => undefined,
   *text({ characters, blocks, ports, memory, buses, inFlight: rows, notes }) {
     if (characters !== undefined) yield* characterText(characters);
     if (characters !== undefined && blocks !== undefined) yield "";

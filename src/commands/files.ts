@@ -9,6 +9,7 @@ import { cachedPageCount, cachedPages, inodeMapping } from "../linux/page-cache.
 import { pageNode } from "../linux/page-node.ts";
 import { type Task, taskAt } from "../linux/task.ts";
 import { unlessBroken, untilBroken } from "../linux/until-broken.ts";
+import { filesApi } from "./api/views.ts";
 import type { ParsedArguments } from "./arguments.ts";
 import { defineCommand, type Session } from "./command.ts";
 import { lazy } from "./support/lazy.ts";
@@ -116,7 +117,7 @@ export const files = defineCommand<FilesResult>({
       args.operands.length === 0 ? [taskAt(kernel, session.context)] : args.operands.map((operand) => taskOperand(kernel, operand));
     return { tasks: lazy(() => tasksFiles(kernel, chosen, args)), ...(args.has("-c") ? { counts: true } : {}) };
   },
-  api: () => undefined,
+  api: filesApi,
   *text({ tasks, dentry, inode, counts }) {
     if (dentry !== undefined) yield* dentryText(dentry);
     if (inode !== undefined) yield* inodeText(inode);

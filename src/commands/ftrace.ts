@@ -2,6 +2,7 @@
 import { UnsupportedError, UsageError } from "../bytes/errors.ts";
 import type { TraceCpu, TraceInstance } from "../linux/trace/trace-buffer.ts";
 import { type TraceClock, type TraceEvent, TraceLog } from "../linux/trace/trace-log.ts";
+import { ftraceApi } from "./api/views.ts";
 import { defineCommand, type Session } from "./command.ts";
 import { parseCpuList } from "./support/cpu-list.ts";
 import { lazy } from "./support/lazy.ts";
@@ -87,6 +88,7 @@ export const ftrace = defineCommand<FtraceResult>({
       notes,
     };
   },
+  api: ftraceApi,
   *text({ instances, instance, clock, events, notes }) {
     if (instances !== undefined) for (const each of instances) yield* ringLines(each);
     if (instance !== undefined && events !== undefined) {

@@ -53,7 +53,6 @@ export const fuser = defineCommand<FuserResult>({
       }),
     };
   },
-  api: () => undefined,
   *text({ files }) {
     for (const { file, users } of files) {
       let first = true;

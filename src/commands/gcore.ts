@@ -79,7 +79,6 @@ export const gcore = defineCommand<GcoreResult>({
       notes: [...memory.notes, ...notes],
     };
   },
-  api: () => undefined,
   *text({ task, threads, segments, save, memory, missing, notes }) {
     yield `${save.file}: pid ${task.pid} (${task.comm}), ${counted(threads, "thread")}, ${counted(segments, "segment")}`;
     const { pages, unreadable } = memory;

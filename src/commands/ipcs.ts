@@ -10,6 +10,7 @@ import {
   type SemaphoreSet,
   type SharedMemory,
 } from "../linux/ipc.ts";
+import { ipcsApi } from "./api/views.ts";
 import { defineCommand } from "./command.ts";
 import { parseNumber } from "./support/evaluate.ts";
 import { taskOperand } from "./support/task-operand.ts";
@@ -81,7 +82,7 @@ export const ipcs = defineCommand<IpcsResult>({
       ...(notes.length === 0 ? {} : { notes }),
     };
   },
-  api: () => undefined,
+  api: ipcsApi,
   *text({ shared, semaphores, queues, detailed, missing, notes = [] }) {
     if (missing !== undefined) yield `invalid id or address: ${missing}`;
     else {

@@ -7,6 +7,7 @@ import { attempt } from "../linux/gather.ts";
 import { interruptGates, softirqActions } from "../linux/interrupt-gates.ts";
 import { type IrqDescriptor, irqCount, irqCountOn, irqDescriptors } from "../linux/irq.ts";
 import { type ArchitectureCount, architectureCounts } from "../linux/irq-counts.ts";
+import { irqApi } from "./api/views.ts";
 import type { ParsedArguments } from "./arguments.ts";
 import { defineCommand, type Session } from "./command.ts";
 import { parseCpuList } from "./support/cpu-list.ts";
@@ -88,7 +89,7 @@ export const irq = defineCommand<IrqResult>({
     const result = lines(session, args, view, notes);
     return { view, ...result, ...(notes.length === 0 ? {} : { notes }) };
   },
-  api: () => undefined,
+  api: irqApi,
   *text(result) {
     const { view, irqs = [], gates = [], softirqs = [], notes = [] } = result;
     if (view === "gates") for (const { vector, name } of gates) yield `${`[${vector}]`.padStart(5)} ${name}`;

@@ -8,6 +8,7 @@ import { type ContendedLock, DECODABLE_KINDS, type LockKind, type LockReport, ty
 import { lockingNotes, lockReport } from "../linux/locking/lock-report.ts";
 import { readLock } from "../linux/locking/read-lock.ts";
 import { type TaskLocks, taskLocks } from "../linux/locking/task-locks.ts";
+import { viewApi } from "./api/views.ts";
 import type { ParsedArguments } from "./arguments.ts";
 import { defineCommand, type Session } from "./command.ts";
 import { contendedText, decodedText, reportText, taskText } from "./lock/text.ts";
@@ -90,7 +91,7 @@ export const lock = defineCommand<LockResult & { readonly verbose: boolean }>({
     return { report, notes, verbose, ...withoutVerbose({ ...report, notes: [...notes, ...report.notes] }) };
   },
   // The library has no call for locks.
-  api: () => undefined,
+  api: viewApi("return kernel.locks();", ["-v"]),
   *text({ report, locks, tasks, notes, verbose }) {
     if (report !== undefined) yield* reportText(report, verbose);
     for (const [index, each] of (locks ?? []).entries()) {

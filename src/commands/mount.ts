@@ -4,6 +4,7 @@ import { LookupError, UnsupportedError, UsageError } from "../bytes/errors.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import { type Mount, mountTable } from "../linux/mount.ts";
 import { taskAt } from "../linux/task.ts";
+import { mountApi } from "./api/views.ts";
 import { defineCommand } from "./command.ts";
 import { parseNumber } from "./support/evaluate.ts";
 import { taskOperand } from "./support/task-operand.ts";
@@ -60,7 +61,7 @@ export const mount = defineCommand<MountResult>({
     });
     return { mounts: chosen.filter((each, i) => chosen.indexOf(each) === i), notes };
   },
-  api: () => undefined,
+  api: mountApi,
   *text({ mounts, notes }) {
     if (mounts.length > 0) yield "     MOUNT           SUPERBLK     TYPE   DEVNAME   DIRNAME";
     for (const { address, superblock, type, device, directory } of mounts)

@@ -1,6 +1,7 @@
 /** `net`: interfaces, neighbours, sockets, packets; each option is a view in net/. */
 import { UsageError } from "../bytes/errors.ts";
 import { ipv4OfWord } from "../linux/net/address-text.ts";
+import { netApi } from "./api/views.ts";
 import type { ParsedArguments } from "./arguments.ts";
 import { type Command, defineCommand, type Layout, type Session } from "./command.ts";
 import { interfaces } from "./net/interfaces.ts";
@@ -66,8 +67,10 @@ export const net: Command<NetResult> = defineCommand<NetResult>({
     if (address !== undefined) yield address;
     for (const { view, data } of parts) yield* view.text(data, layout);
   },
-  api: (_session: Session, args) =>
-    args.value("-N") === undefined ? undefined : `return { address: ${JSON.stringify(dotted(args.value("-N") as string))} };`,
+  api(session: Session, args) {
+    const word = args.value("-N");
+    return netApi(session, args, word === undefined ? undefined : dotted(word));
+  },
 });
 
 function chosenViews(args: ParsedArguments): readonly NetView[] {

@@ -87,7 +87,6 @@ export const sbitmapq = defineCommand<SbitmapqResult>({
   },
   run: runSbitmapq,
   // The library has no call for bitmaps.
-  api: () => undefined,
   *text(result, { radix }) {
     const { queue, struct, verbose, radix: chosen } = result[SHOWN];
     if (result.entries === undefined) {

@@ -14,6 +14,7 @@ import {
   taskSignals,
 } from "../linux/signal.ts";
 import { type Task, taskAt, threadsOf } from "../linux/task.ts";
+import { sigApi } from "./api/views.ts";
 import { defineCommand } from "./command.ts";
 import { parseHex } from "./support/numbers.ts";
 import { taskHeader } from "./support/task-header.ts";
@@ -84,7 +85,7 @@ export const sig = defineCommand<SigResult>({
     const chosen = args.operands.length === 0 ? [taskAt(kernel, session.context)] : args.operands.map((text) => taskOperand(kernel, text));
     return { tasks: chosen.map((task) => sigTask(kernel, args.has("-g") ? leaderOf(kernel, task) : task, args.has("-g"))) };
   },
-  api: () => undefined,
+  api: sigApi,
   *text({ names, set, tasks }) {
     for (const { signal, name } of names ?? []) yield `${`[${signal}]`.padStart(4)} ${name}`;
     if (set !== undefined) yield set.signals.join(" ");

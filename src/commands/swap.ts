@@ -2,6 +2,7 @@
 import { hex16 } from "../bytes/address.ts";
 import { UsageError } from "../bytes/errors.ts";
 import { type SwapArea, swapAreas } from "../linux/swap.ts";
+import { swapApi } from "./api/views.ts";
 import { defineCommand } from "./command.ts";
 import { centre, noteLines } from "./kmem/columns.ts";
 
@@ -43,6 +44,7 @@ export const swap = defineCommand<SwapResult>({
       notes,
     };
   },
+  api: swapApi,
   *text({ areas, notes }) {
     yield "SWAP_INFO_STRUCT    TYPE       SIZE       USED     PCT  PRI  FILENAME";
     for (const { address, kind, size, used, priority, path } of areas) {

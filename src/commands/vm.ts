@@ -9,6 +9,7 @@ import { type PagePlace, UserPages } from "../linux/user-pages.ts";
 import { type Vma, vmas } from "../linux/vma.ts";
 import { vmaFlagNames } from "../linux/vma-flags.ts";
 import { vmaName } from "../linux/vma-name.ts";
+import { vmApi } from "./api/views.ts";
 import type { ParsedArguments } from "./arguments.ts";
 import { defineCommand, type Session } from "./command.ts";
 import { lazy } from "./support/lazy.ts";
@@ -117,7 +118,7 @@ export const vm = defineCommand<VmResult>({
       ...(radix === undefined ? {} : { radix }),
     };
   },
-  api: () => undefined,
+  api: vmApi,
   *text({ tasks, single, radix, flags }, layout) {
     for (const { value, names } of flags ?? []) yield `${value.toString(16)}: (${names.join("|")})`;
     let first = true;

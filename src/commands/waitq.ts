@@ -4,6 +4,7 @@ import { LookupError, UsageError } from "../bytes/errors.ts";
 import { type CType, strip } from "../debug-info/c-type.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import { type Waiter, type WaitQueueKind, waiters, waitQueueKind } from "../linux/wait-queue.ts";
+import { waitqApi } from "./api/views.ts";
 import { defineCommand } from "./command.ts";
 import { parseNumber } from "./support/evaluate.ts";
 import { taskHeader } from "./support/task-header.ts";
@@ -54,7 +55,7 @@ export const waitq = defineCommand<WaitqResult>({
     const found = waiters(kernel, queue.address, queue.kind, notes).map((waiter) => row(kernel, waiter));
     return { name: queue.name, address: queue.address, waiters: found, ...(notes.length === 0 ? {} : { notes }) };
   },
-  api: () => undefined,
+  api: waitqApi,
   *text({ name, address, waiters: found, notes = [] }) {
     if (found.length === 0 && notes.length === 0)
       yield `wait queue ${name === "" ? hex16(address) : `"${name}" (${hex16(address)})`} is empty`;

@@ -1,5 +1,5 @@
 /** `whatis`: what a name means (type, symbol, constant, expression), what an address is, and which structures have a size or a member. */
-import { hex16 } from "../bytes/address.ts";
+import { hex16, virtual } from "../bytes/address.ts";
 import { LookupError, UsageError } from "../bytes/errors.ts";
 import { declare } from "../debug-info/c-format-type.ts";
 import { type CType, type EnumType, type FunctionType, sizeOf, strip } from "../debug-info/c-type.ts";
@@ -9,6 +9,7 @@ import { isPerCpu, isText, symbolType } from "../kernel/expression/scope.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import type { AddressIdentity } from "../linux/address-identity.ts";
 import { whatisApi } from "./api/values.ts";
+import { literal } from "./api-code.ts";
 import type { ParsedArguments } from "./arguments.ts";
 import { type Command, defineCommand, type Session } from "./command.ts";
 import { evaluateIn } from "./support/session-scope.ts";
@@ -87,10 +88,15 @@ export const whatis: Command<WhatisResult> = defineCommand<WhatisResult>({
     if (text === "") throw new UsageError(`usage: whatis ${SYNOPSIS}`);
     return meaning(session, kernel, text, args.has("-o"));
   },
-  api: (session, args) =>
-    args.has("-r") || args.has("-m") || addressText(expressionText(args)) !== undefined
+  api(session, args) {
+    if (args.has("-r") || args.has("-m")) return undefined;
+    const address = addressText(expressionText(args));
+    if (address === undefined) return whatisApi(expressionText(args), whatis.run(session, args), args.has("-o"));
+    // A user address is looked up in the context task, which a script has not.
+    return args.has("-o") || !session.kernel.arch.isKernelAddress(virtual(address))
       ? undefined
-      : whatisApi(expressionText(args), whatis.run(session, args), args.has("-o")),
+      : `return { kind: "address", identity: kernel.identify(${literal(address)}) };`;
+  },
   text: (result, { radix }) => whatisLines(result, radix),
 });
 

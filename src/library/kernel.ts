@@ -40,6 +40,7 @@ import { slabNumbers } from "../linux/slab-statistics.ts";
 import { taintLetters } from "../linux/taint.ts";
 import { readTask, taskAt, tasksWithPid, taskTable } from "../linux/task.ts";
 import { type Interactive, interactiveRoot } from "./interactive.ts";
+import { KernelViews } from "./kernel-views.ts";
 import type { ScriptMemory } from "./memory.ts";
 import { Search, type SearchOptions } from "./search.ts";
 import type { Stack, StackOptions } from "./stack.ts";
@@ -62,13 +63,14 @@ export interface SlabCacheCount {
 }
 
 /** The kernel in a dump: `openDump()` gives one. */
-export class Kernel {
+export class Kernel extends KernelViews {
   /** The engine below, for what the library does not wrap. */
   readonly engine: Engine;
   #session: Session | undefined;
 
   /** Scripts get it from openDump(). */
   constructor(engine: Engine) {
+    super();
     this.engine = engine;
   }
 

@@ -8,6 +8,7 @@ import type { VirtualAddress } from "../bytes/address.ts";
 import { UnsupportedError } from "../bytes/errors.ts";
 import { psTask } from "../commands/support/ps-tasks.ts";
 import type { Kernel as Engine } from "../kernel/kernel.ts";
+import { directories, type OpenFile, type ShownPath } from "../linux/file.ts";
 import { commandLine, userSpace } from "../linux/mm.ts";
 import {
   type Task as EngineTask,
@@ -19,9 +20,11 @@ import {
   taskTable,
   threadsOf,
 } from "../linux/task.ts";
+import type { Found } from "./found.ts";
 import type { Interactive } from "./interactive.ts";
 import type { ScriptMemory } from "./memory.ts";
 import { type Stack, type StackOptions, stackOf } from "./stack.ts";
+import { filesOf, type Mapping, mappingsOf, type Signals, signalsOf } from "./task-views.ts";
 import type { Value } from "./value.ts";
 
 /** What a task needs of its kernel. */
@@ -147,6 +150,26 @@ export class Task {
   get userMemory(): ScriptMemory {
     if (this.inner.mm === 0n) throw new UnsupportedError(`task ${this.pid} (${this.comm}) has no user memory`);
     return userSpace(this.#home.engine, this.inner.mm);
+  }
+
+  /** Its open files by ascending descriptor: number, struct file, path. Sockets name their protocol. Throws FaultError. */
+  openFiles(): Found<OpenFile> {
+    return filesOf(this.#home.engine, this.inner);
+  }
+
+  /** Its root and current directory; undefined for a task that has exited. Throws FaultError. */
+  get directories(): { readonly root: ShownPath; readonly cwd: ShownPath } | undefined {
+    return directories(this.#home.engine, this.address);
+  }
+
+  /** Mappings of its process by ascending address, as /proc/PID/maps has them; none of a kernel thread. */
+  mappings(): Found<Mapping> {
+    return mappingsOf(this.#home.engine, this.inner);
+  }
+
+  /** What it does with signals, which are blocked and which wait. Throws LookupError, FaultError. */
+  signals(): Signals {
+    return signalsOf(this.#home.engine, this.inner);
   }
 
   /** Its kernel stack, innermost frame first, with inlined calls, lines and variables where debug information is there. */

@@ -2,6 +2,7 @@
 import { UsageError } from "../../bytes/errors.ts";
 import { type MemoryUsage, memoryUsage, sharedPages } from "../../linux/memory-usage.ts";
 import { unlessBroken } from "../../linux/until-broken.ts";
+import { viewApi } from "../api/views.ts";
 import { noteLines, sizeText } from "./columns.ts";
 import { defineView } from "./view.ts";
 
@@ -54,6 +55,7 @@ export const usage = defineView<Usage>({
       notes,
     };
   },
+  api: viewApi((args) => (args.value("-i") ? undefined : "return kernel.memoryUsage();"), ["-i"]),
   *text(usage) {
     yield "                 PAGES        TOTAL      PERCENTAGE";
     const row = (label: string, pages: number | undefined, whole?: readonly [name: string, pages: number | undefined]) =>

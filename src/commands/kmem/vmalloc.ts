@@ -4,6 +4,7 @@ import { FaultError } from "../../bytes/errors.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
 import { PageMap } from "../../linux/page.ts";
 import { type VmallocArea, vmallocAreaOf, vmallocAreas } from "../../linux/vmalloc.ts";
+import { viewApi } from "../api/views.ts";
 import { noteLines } from "./columns.ts";
 import { operandPhysical } from "./page-operand.ts";
 import { defineView } from "./view.ts";
@@ -55,6 +56,7 @@ export const vmallocView = defineView<VmallocView>({
     });
     return { areas: found.map((area) => areaRow(kernel, area)), unpurged: unpurged.length, notes };
   },
+  api: viewApi("return { areas: kernel.vmallocAreas().filter(({ unpurged }) => !unpurged) };", ["-v"]),
   *text({ areas, notes }) {
     yield AREA_HEADER;
     for (const area of areas) yield areaLine(area);

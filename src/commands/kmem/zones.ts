@@ -4,6 +4,7 @@ import { UsageError } from "../../bytes/errors.ts";
 import { unlessBroken } from "../../linux/until-broken.ts";
 import { type VmCounter, zoneCounters } from "../../linux/vmstat.ts";
 import { memoryNodes, type Zone } from "../../linux/zone.ts";
+import { viewApi } from "../api/views.ts";
 import { noteLines } from "./columns.ts";
 import { counterLines } from "./counters.ts";
 import { defineView } from "./view.ts";
@@ -31,6 +32,7 @@ export const zones = defineView<ZonesView>({
     );
     return { zones, notes: all };
   },
+  api: viewApi("return { zones: kernel.zones() };", ["-z"]),
   *text({ zones, notes }) {
     for (const zone of zones) {
       const { node, index, address, name, spanned, present, watermarks, boost } = zone;
