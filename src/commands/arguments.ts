@@ -6,6 +6,7 @@ import { UsageError } from "../bytes/errors.ts";
 import type { CommandSpec } from "./command.ts";
 import type { Word } from "./support/words.ts";
 
+/** A command's words: its options with their arguments, and its operands. */
 export class ParsedArguments {
   /** Words that are not options, in order. */
   readonly operands: readonly string[];
@@ -98,8 +99,7 @@ export function parseArguments(spec: CommandSpec, words: readonly (string | Word
     do {
       if (flag === undefined) {
         flag = longestFlag(flags, rest);
-        if (flag === undefined)
-          throw new UsageError(`${spec.name}: invalid option "${word}"; usage: ${spec.name} ${spec.synopsis.join(" | ")}`);
+        if (flag === undefined) throw new UsageError(`${spec.name}: invalid option "${word}"; ${usageHint(spec)}`);
         rest = rest.slice(flag.length - 1);
       }
       if (flags.get(flag)?.argument !== undefined) {
@@ -118,6 +118,15 @@ export function parseArguments(spec: CommandSpec, words: readonly (string | Word
     } while (rest !== "");
   }
   return new ParsedArguments(options, operands, line, quoted);
+}
+
+/** A synopsis of more characters than this is no line for an error: kmem's and net's fill screens. */
+const LONGEST_USAGE = 200;
+
+function usageHint({ name, synopsis, options }: CommandSpec): string {
+  const usage = synopsis.join(" | ");
+  if (usage.length <= LONGEST_USAGE) return `usage: ${name} ${usage}`;
+  return `"help ${name}" explains ${options.map(({ flag }) => flag).join(" ")}`;
 }
 
 function textOf(word: string | Word): string {

@@ -30,6 +30,9 @@ const session = fakeSession({
     echoCommand("help", { operands: ["command"] }),
     echoCommand("foreach", { rawLine: true }),
     echoCommand("info", { rawLine: true }),
+    echoCommand("lock", { operands: ["symbol"], options: [{ flag: "--type", argument: "kind", help: "" }] }),
+    echoCommand("ps", { options: [{ flag: "-y", argument: "policy", help: "" }] }),
+    echoCommand("slab", { operands: ["text"] }),
     echoCommand("tree", { operands: ["symbol"], options: [{ flag: "-t", argument: "type", help: "" }] }),
   ],
   symbols: { schedule: [1n, "T"], schedule_timeout: [2n, "T"], init_task: [3n, "D"] },
@@ -54,6 +57,13 @@ describe("completion", () => {
   it("offers options from the spec, also through an alias", () => {
     expect(of("struct -")).toEqual(["-o ", "-x "]);
     expect(of("bt -")).toEqual(["-a "]);
+  });
+
+  it("offers the words of a place", () => {
+    expect(of("lock --type mu")).toEqual(["mutex "]);
+    expect(of("lock init_t")).toEqual(["init_task"]);
+    expect(of("ps -y D")).toEqual(["DEADLINE "]);
+    expect(of("slab ow")).toEqual(["owners "]);
   });
 
   it("offers members along a path", () => {
@@ -81,7 +91,7 @@ describe("completion", () => {
     expect(of("sym schedule_")).toEqual(["schedule_timeout"]);
     expect(of("p &init")).toEqual(["&init_task"]);
     expect(of("set rad")).toEqual(["radix "]);
-    expect(of("help s")).toEqual(["set", "struct", "sym", "sys"]);
+    expect(of("help s")).toEqual(["set", "slab", "struct", "sym", "sys"]);
     expect(of("foreach U")).toEqual(["UN "]);
     expect(of("foreach UN b")).toEqual(["bt "]);
     expect(of("foreach UN bt -")).toEqual(["-a "]);

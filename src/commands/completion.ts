@@ -6,6 +6,7 @@
 import { type CType, type StructType, strip, type TypeKey } from "../debug-info/c-type.ts";
 import type { OperandKind, Session } from "./command.ts";
 import { INFO_TOPICS } from "./info.ts";
+import { operandWords } from "./support/operand-words.ts";
 import { FOREACH_COMMANDS, FOREACH_KEYWORDS } from "./support/select-tasks.ts";
 import { TREE_KINDS } from "./support/tree-walk.ts";
 import { SETTING_NAMES } from "./support/variables.ts";
@@ -78,6 +79,11 @@ function* laterWord(session: Session, before: string, fragment: string): Iterabl
   }
   if (name === "tree" && words.at(-1) === "-t") {
     yield* TREE_KINDS.map((kind) => `${kind} `);
+    return;
+  }
+  const particular = operandWords(session, name, words);
+  if (particular !== undefined) {
+    yield* particular.map((word) => `${word} `);
     return;
   }
   if (name === "set" && words.length === 1) yield* SETTING_NAMES.map((setting) => `${setting} `);

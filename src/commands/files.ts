@@ -1,6 +1,6 @@
 /** `files`: open files of tasks; the pages of one that the page cache holds. */
 import { hex16, type VirtualAddress, virtual } from "../bytes/address.ts";
-import { FaultError, type InquestError, UsageError } from "../bytes/errors.ts";
+import { FaultError, type InquestError, LookupError, UsageError } from "../bytes/errors.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import { dentryInode, dentryPath, dentrySuperblock } from "../linux/dentry.ts";
 import { directories, type FileType, inodeType, type OpenFile, openFiles, socketOf } from "../linux/file.ts";
@@ -201,7 +201,7 @@ function dentryRow(kernel: Kernel, dentry: VirtualAddress): DentryRow {
 
 function inodePages(session: Session, inode: VirtualAddress, byNode: boolean): InodePages {
   const { kernel } = session;
-  const mapping = inodeMapping(kernel, inode);
+  const mapping = mappingOf(kernel, inode);
   const count = mapping === 0n ? 0 : cachedPageCount(kernel, mapping);
   const notes: string[] = [];
   const head = { inode, mapping, cachedPages: count, notes };
@@ -217,6 +217,16 @@ function inodePages(session: Session, inode: VirtualAddress, byNode: boolean): I
   }
   const sorted = [...nodes].sort((a, b) => a[0] - b[0]);
   return { ...head, nodes: sorted.map(([node, amount]) => ({ node, pages: amount })) };
+}
+
+function mappingOf(kernel: Kernel, inode: VirtualAddress): VirtualAddress {
+  try {
+    return inodeMapping(kernel, inode);
+  } catch (error) {
+    // The address that failed is that of a member: name the operand.
+    if (error instanceof FaultError) throw new LookupError(`files: no inode can be read at ${hex16(inode)}: ${error.message}`);
+    throw error;
+  }
 }
 
 function* describedPages(session: Session, mapping: VirtualAddress, total: number, notes: string[]): Generator<InodePage> {

@@ -84,7 +84,8 @@ export const foreach = defineCommand<ForeachResult>({
     const tally = new Tally(command);
     for (const { task, outcome } of runs) {
       tally.count(outcome);
-      const lines = "error" in outcome ? [`${command}: pid ${task.pid} (${task.comm}): ${outcome.error.message}`] : outcome.text(layout);
+      const lines =
+        "error" in outcome ? [`${command}: pid ${task.pid} (${task.comm}): ${plainMessage(command, outcome.error)}`] : outcome.text(layout);
       let empty = true;
       for (const line of lines) {
         if (empty) {
@@ -163,6 +164,11 @@ function attempt(run: () => CommandOutcome): TaskRun["outcome"] {
     if (!(error instanceof InquestError) || error instanceof UsageError) throw error;
     return { error };
   }
+}
+
+/** The message without the command's name, which stands before it already. */
+function plainMessage(command: string, { message }: Error): string {
+  return message.startsWith(`${command}: `) ? message.slice(command.length + 2) : message;
 }
 
 function joined(command: string, runs: Iterable<TaskRun>): Record<string, unknown> {

@@ -12,6 +12,7 @@ import type { ParsedArguments } from "./arguments.ts";
 import { defineCommand, type Session } from "./command.ts";
 import { parseCpuList } from "./support/cpu-list.ts";
 
+/** An interrupt line: its chip, its handlers, the CPUs that it may go to. */
 export interface IrqRow {
   readonly irq: number;
   /** struct irq_desc; absent: the number is not in use. */
@@ -183,9 +184,13 @@ function* affinityLines(irqs: readonly IrqRow[]): Iterable<string> {
 
 function* countLines({ irqs = [], cpus = [], architecture = [] }: IrqResult): Iterable<string> {
   yield `     ${cpus.map((cpu) => `CPU${cpu}`.padStart(10)).join(" ")} `;
+  // crash's columns, wider where a chip of arm64 has a long name ("ITS-PCI-MSIX-0000:00:01.0").
+  const chipWidth = irqs.reduce((width, { chip = "" }) => Math.max(width, chip.length), 8);
   for (const { irq: number, counts, chip, flow, level, actions } of irqs) {
-    const cells = counts === undefined ? "(unreadable)" : counts.map((count) => String(count).padStart(10)).join(" ");
-    const kind = `${(chip ?? "None").padStart(8)}-${(flow ?? (level === true ? "Level" : "Edge")).padEnd(8)}`;
+    const cells = (counts === undefined ? "(unreadable)" : counts.map((count) => String(count).padStart(10)).join(" ")).padEnd(
+      11 * cpus.length - 1,
+    );
+    const kind = `${(chip ?? "None").padStart(chipWidth)}-${(flow ?? (level === true ? "Level" : "Edge")).padEnd(8)}`;
     yield `${String(number).padStart(3)}: ${cells} ${kind} ${actions.map(({ name }) => name).join(", ")}`;
   }
   for (const { label, text, counts } of architecture) {

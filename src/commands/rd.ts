@@ -46,7 +46,7 @@ const TEXT_COLUMNS = 60;
 /** -a without a count ends at the first byte that is no text; this ends it where none comes. */
 const MAX_TEXT = 1 << 20;
 
-const SYNOPSIS = "[-adDsSupxmfNR] [-8 | -16 | -32 | -64] [-o offs] [-e addr] [-r file] [address | symbol] [count]";
+const SYNOPSIS = "[-adDsSupxmfNR] [-SS | --annotate] [-8 | -16 | -32 | -64] [-o offs] [-e addr] [-r file] [address | symbol] [count]";
 
 export const rd: Command<RdResult> = defineCommand<RdResult>({
   spec: {

@@ -21,6 +21,8 @@ const rows: Row[] = [
   ["loop_init", TEXT + 0x100n, 0x40, "t", 2],
   ["init_module", TEXT + 0x100n, 0x40, "T", 2],
   ["_printk", 0n, 0, "U", 0],
+  // lockdep's key, empty: it lies where the lock lies.
+  ["__key.1", TEXT + 0x10000n, 0, "d", 5],
   ["loop_lock", TEXT + 0x10000n, 8, "d", 5],
   ["", TEXT + 0x300n, 8, "t", 2],
 ];
@@ -70,6 +72,7 @@ describe.each(["typetab", "st_size", "st_info"] as const)("symbols of a module w
       "t loop_init",
       "T init_module",
       "t loop_exit",
+      "d __key.1",
       "d loop_lock",
     ]);
     expect(found.every(({ module }) => module === "loop")).toBe(true);

@@ -21,6 +21,8 @@ function rank(name: string): number {
   if (/^__(pfx|cfi)_/.test(name)) return 2;
   if (/^(_[se]?text|_s(init|ro|b)[a-z]*|__(start|stop)_.*|.*_text_(start|end)|efi_header_end|__per_cpu_(start|end|load))$/.test(name))
     return 1;
+  // struct lock_class_key is empty without CONFIG_LOCKDEP: its variables share the address of what comes next.
+  if (/^__key(\.\d+)?$/.test(name)) return 1;
   return 0;
 }
 

@@ -5,7 +5,7 @@ export const BT_SPEC: CommandSpec = {
   name: "bt",
   summary: "kernel stack of a task",
   synopsis: [
-    "[-a | -c cpus [-n idle]] [-p] [-g] [-e | -f | -F | -FF | -o | -r | -t | -T] [-l] [-i] [-y] [-V] [-s [-x | -d]] [-R ref] [-I ip] [-S sp] [pid | task]…",
+    "[-a | -c cpus [-n idle]] [-p] [-g] [-e | -f | -F | -FF | --annotate | -o | -r | -t | -T] [-l] [-i] [-y] [-V] [-s [-x | -d]] [-R ref] [-I ip] [-S sp] [pid | task]…",
     "--group [--flame file] [-a | -c cpus | -g] [-i] [-s [-x | -d]] [pid | task]…",
     "-E [-c cpus]",
     "-v",

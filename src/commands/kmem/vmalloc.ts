@@ -47,12 +47,16 @@ export const vmallocView = defineView<VmallocView>({
     "-v ADDRESS also finds areas that were given back and are still mapped until the next flush: they are marked (given back).",
   ],
   run({ kernel }, args) {
-    const { busy, unpurged, notes } = vmallocAreas(kernel);
+    const { busy, unpurged, notes: damage } = vmallocAreas(kernel);
+    const notes = [...damage];
     if (args.operands.length === 0) return { areas: busy.map((area) => areaRow(kernel, area)), unpurged: unpurged.length, notes };
     const found = args.operands.flatMap((text) => {
       const { virtual: address, physical } = operandPhysical(kernel, text, args.has("-P"));
-      if (address !== undefined) return vmallocAreaOf(kernel, address) ?? [];
-      return physical === undefined ? [] : busy.filter((area) => maps(kernel, area, physical));
+      const one = address === undefined ? undefined : vmallocAreaOf(kernel, address);
+      const mapping = address !== undefined || physical === undefined ? [] : busy.filter((area) => maps(kernel, area, physical));
+      const areas = one === undefined ? mapping : [one];
+      if (areas.length === 0) notes.push(`${text}: in no vmalloc area`);
+      return areas;
     });
     return { areas: found.map((area) => areaRow(kernel, area)), unpurged: unpurged.length, notes };
   },

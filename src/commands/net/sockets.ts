@@ -31,9 +31,12 @@ const FAMILIES: Readonly<Record<string, (sock: Sock) => boolean>> = {
   vsock: ({ family }) => family === AF_VSOCK,
 };
 
+/** What completion offers behind --sockets. */
+export const SOCKET_FAMILIES: readonly string[] = Object.keys(FAMILIES);
+
 export const sockets = defineNetView<SocketsResult>({
   options: [{ flag: "--sockets", help: "every socket of every namespace: state, ends, queues, TCP's windows and timers, owners" }],
-  synopsis: ["--sockets [tcp | udp | raw | unix | netlink | packet | vsock | pid | address | :port]…"],
+  synopsis: ["--sockets [tcp | udp | raw | inet | unix | netlink | packet | vsock | pid | address | :port]…"],
   description: [
     "--sockets shows all sockets, also those that no task holds: of the kernel itself, closed and still sending, not yet accepted, TIME_WAIT, half open. RX and TX are the packets that wait to be read and to be sent, with the bytes that the kernel accounts for them. Operands narrow the choice: a family or protocol, a pid, the address of a socket or sock, a port such as :80.",
   ],
