@@ -4,6 +4,7 @@ import { type InquestError, LookupError, UsageError } from "../bytes/errors.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import { dentryInode } from "../linux/dentry.ts";
 import { directories, fileDescriptors, filePath, filePlace } from "../linux/file.ts";
+import { addNote, attempt } from "../linux/gather.ts";
 import { type Task, taskTable } from "../linux/task.ts";
 import { unlessBroken, untilBroken } from "../linux/until-broken.ts";
 import { vmas } from "../linux/vma.ts";
@@ -21,8 +22,15 @@ export interface FileUser {
   readonly descriptors: readonly number[];
 }
 
+export interface FuserFile {
+  readonly file: string;
+  readonly users: Iterable<FileUser>;
+  /** What could not be read, and may be this file. */
+  readonly notes: Iterable<string>;
+}
+
 export interface FuserResult {
-  readonly files: readonly { readonly file: string; readonly users: Iterable<FileUser> }[];
+  readonly files: readonly FuserFile[];
 }
 
 export const fuser = defineCommand<FuserResult>({
@@ -49,12 +57,12 @@ export const fuser = defineCommand<FuserResult>({
         const isInode = inode !== undefined && session.kernel.arch.isKernelAddress(inode);
         if (!isInode && !/^[/[]|:\[|^anon_inode:/.test(file))
           throw new LookupError(`invalid argument: ${file} is neither a full path nor the address of an inode`);
-        return { file, users: lazy(() => usersOf(session, isInode ? { inode } : { path: file })) };
+        return { file, ...usersAndNotes(session, isInode ? { inode } : { path: file }) };
       }),
     };
   },
   *text({ files }) {
-    for (const { file, users } of files) {
+    for (const { file, users, notes } of files) {
       let first = true;
       for (const { task, usage } of users) {
         if (first) yield " PID         TASK        COMM             USAGE";
@@ -62,22 +70,40 @@ export const fuser = defineCommand<FuserResult>({
         yield `${String(task.pid).padStart(5)}  ${hex16(task.address)}  ${`"${task.comm}"`.padEnd(15)}  ${usage.join(" ")}`;
       }
       if (first) yield `No users of ${file} found`;
+      for (const note of notes) yield `(${note})`;
     }
   },
 });
 
 type Wanted = { readonly inode: bigint } | { readonly path: string };
 
+/** The notes are complete when the users were taken, and asked for alone they search by themselves. */
+function usersAndNotes(session: Session, wanted: Wanted): Pick<FuserFile, "users" | "notes"> {
+  let notes: string[] | undefined;
+  const users = function* () {
+    const own: string[] = [];
+    yield* usersOf(session, wanted, own);
+    notes = own;
+  };
+  return {
+    users: lazy(users),
+    notes: lazy(function* () {
+      if (notes === undefined) for (const _ of users());
+      yield* notes ?? [];
+    }),
+  };
+}
+
 /** What tasks share (descriptors, directories, memory) is searched once. */
-function* usersOf(session: Session, wanted: Wanted): Generator<FileUser> {
+function* usersOf(session: Session, wanted: Wanted, notes: string[]): Generator<FileUser> {
   const { kernel } = session;
   const struct = kernel.types.struct("task_struct");
-  const search = new Search(kernel, wanted);
+  const search = new Search(kernel, wanted, notes);
   const { tasks } = taskTable(kernel);
   let done = 0;
   for (const task of tasks) {
     session.progress?.("searching tasks", done++, tasks.length);
-    const shared = (name: string) => kernel.memory.tryU64(struct.field(name).address(task.address)) ?? 0n;
+    const shared = (name: string) => attempt(() => struct.field(name).pointer(task.address), notes, `task ${task.pid}`) ?? 0n;
     const { root, cwd } = search.directories(shared("fs"), task);
     const descriptors = search.descriptors(shared("files"), task);
     const mapped = task.mm !== 0n && search.mapped(task);
@@ -94,52 +120,68 @@ function* usersOf(session: Session, wanted: Wanted): Generator<FileUser> {
 class Search {
   readonly #kernel: Kernel;
   readonly #wanted: Wanted;
+  /** What cannot be read may be the very file. */
+  readonly #told: (error: InquestError) => void;
+  readonly #notes: string[];
   readonly #files = new Map<bigint, boolean>();
   readonly #tables = new Map<bigint, readonly number[]>();
   readonly #places = new Map<bigint, { readonly root: boolean; readonly cwd: boolean }>();
   readonly #memory = new Map<bigint, boolean>();
 
-  constructor(kernel: Kernel, wanted: Wanted) {
+  constructor(kernel: Kernel, wanted: Wanted, notes: string[]) {
     this.#kernel = kernel;
     this.#wanted = wanted;
+    this.#notes = notes;
+    this.#told = ({ message }) => addNote(notes, message);
   }
 
   directories(fs: bigint, task: Task): { readonly root: boolean; readonly cwd: boolean } {
     return remembered(this.#places, fs, () => {
-      const place = unlessBroken(() => directories(this.#kernel, task.address), ignore);
+      const place = unlessBroken(() => directories(this.#kernel, task.address), this.#told);
       const is = (at: { readonly dentry: bigint; readonly path: string } | undefined): boolean => {
         if (at === undefined) return false;
-        if ("path" in this.#wanted) return at.path === this.#wanted.path;
-        return unlessBroken(() => dentryInode(this.#kernel, virtual(at.dentry)), ignore) === this.#wanted.inode;
+        if ("path" in this.#wanted) return this.#isNamed(at.path, `task ${task.pid}: its root or working directory`);
+        return unlessBroken(() => dentryInode(this.#kernel, virtual(at.dentry)), this.#told) === this.#wanted.inode;
       };
       return { root: is(place?.root), cwd: is(place?.cwd) };
     });
   }
 
   descriptors(table: bigint, task: Task): readonly number[] {
-    return remembered(this.#tables, table, () =>
-      table === 0n ? [] : [...fileDescriptors(this.#kernel, task.address)].filter(({ file }) => this.#isWanted(file)).map(({ fd }) => fd),
-    );
+    return remembered(this.#tables, table, () => {
+      if (table === 0n) return [];
+      const lost: string[] = [];
+      const found = [...fileDescriptors(this.#kernel, task.address, lost)].filter(({ file }) => this.#isWanted(file)).map(({ fd }) => fd);
+      for (const line of lost) addNote(this.#notes, `task ${task.pid}: ${line}`);
+      return found;
+    });
   }
 
   mapped(task: Task): boolean {
     return remembered(this.#memory, task.mm, () => {
-      for (const vma of untilBroken(vmas(this.#kernel, task.mm), ignore)) if (vma.file !== 0n && this.#isWanted(vma.file)) return true;
+      for (const vma of untilBroken(vmas(this.#kernel, task.mm), this.#told)) if (vma.file !== 0n && this.#isWanted(vma.file)) return true;
       return false;
     });
+  }
+
+  /** A path that begins with "?" has parts that cannot be read. */
+  #isNamed(path: string | undefined, what: string): boolean {
+    if (path?.startsWith("?") === true) addNote(this.#notes, `${what} cannot be named`);
+    return "path" in this.#wanted && path === this.#wanted.path;
   }
 
   #isWanted(file: bigint): boolean {
     return remembered(this.#files, file, () => {
       const at = virtual(file);
-      if ("path" in this.#wanted) return unlessBroken(() => filePath(this.#kernel, at), ignore) === this.#wanted.path;
-      return unlessBroken(() => filePlace(this.#kernel, at).inode, ignore) === this.#wanted.inode;
+      if ("path" in this.#wanted)
+        return this.#isNamed(
+          unlessBroken(() => filePath(this.#kernel, at), this.#told),
+          `file ${file.toString(16)}`,
+        );
+      return unlessBroken(() => filePlace(this.#kernel, at).inode, this.#told) === this.#wanted.inode;
     });
   }
 }
-
-/** What cannot be read is used by nobody that could be named. */
-function ignore(_error: InquestError): void {}
 
 function remembered<T>(memo: Map<bigint, T>, key: bigint, compute: () => T): T {
   const known = memo.get(key);

@@ -84,7 +84,9 @@ const NO_TRACKS =
 /** Groups of one cache, or of all that have tracks. @param limit most groups to give; 0 for all */
 export function cacheOwners(session: Session, cache: string | undefined, which: "allocation" | "free", limit: number): OwnersSummary {
   const { kernel } = session;
-  const chosen = cache === undefined ? slabCaches(kernel).caches : namedSlabCaches(kernel, cache);
+  const all = slabCaches(kernel);
+  const chosen = cache === undefined ? all.caches : namedSlabCaches(kernel, cache);
+  if (all.caches.length === 0 && all.problems.length > 0) throw new LookupError(`slab: no slab cache can be read: ${all.problems[0]}`);
   if (cache !== undefined && chosen.length === 0) throw new LookupError(`slab: no slab cache named "${cache}"`);
   const tracked = chosen.filter((each: SlabCache) => hasOwners(kernel, each));
   if (tracked.length === 0)
