@@ -14,18 +14,21 @@ import { parseNumber } from "./support/evaluate.ts";
 import { nearestNames } from "./support/nearest.ts";
 import { stackReader } from "./support/stack-reader.ts";
 
+/** A request in a block queue, and the tasks that seem to have sent it or wait for it. */
 export interface BlkRequest extends BlockRequest {
   /** Partition by name, when the request is for one. */
   readonly partition: string | null;
   readonly issuers: readonly RequestIssuer[];
 }
 
+/** What a device stands on: a partition, a disk, a backing file. */
 export interface BlkLower {
   /** "vda1", "/var/disk.img". */
   readonly name: string;
   readonly lower: readonly BlkLower[];
 }
 
+/** A disk as `blk` shows it. */
 export interface BlkDisk {
   readonly disk: Disk;
   readonly queue: Omit<BlockQueue, "requests"> | null;

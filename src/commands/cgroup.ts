@@ -10,6 +10,7 @@ import { lazy } from "./support/lazy.ts";
 import { looksLikeAddress } from "./support/numbers.ts";
 import { taskOperand } from "./support/task-operand.ts";
 
+/** A control group with its tasks and what it uses. */
 export interface CgroupRow {
   readonly address: bigint;
   readonly path: string;

@@ -26,6 +26,7 @@ export interface CpuPlace {
   readonly interruptsOff?: boolean;
 }
 
+/** What a CPU was doing when the machine stopped. */
 export interface CpuRow {
   readonly cpu: number;
   /** Stopped by the panic, on x86-64: out of the online mask. */

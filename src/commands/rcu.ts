@@ -26,6 +26,7 @@ export interface RcuHolder {
   readonly place?: string;
 }
 
+/** A flavour of RCU and its grace period. Times in seconds. */
 export interface RcuRow {
   readonly name: string;
   readonly address: bigint;
@@ -46,6 +47,7 @@ export interface RcuRow {
   readonly cpus: readonly RcuCpu[];
 }
 
+/** What RCU was doing. */
 export interface RcuResult {
   readonly flavours: readonly RcuRow[];
   /** Static SRCU domains with readers, callbacks or a grace period. */

@@ -17,6 +17,7 @@ import { type TaskReference, taskReference, taskReferenceText } from "./support/
 /** A task, or a group with its own queue. */
 export type RunqEntry = RunqTask | RunqGroup;
 
+/** A task on a run queue. */
 export interface RunqTask {
   readonly task: TaskReference;
   readonly priority?: number;
@@ -24,6 +25,7 @@ export interface RunqTask {
   readonly delayed?: true;
 }
 
+/** A task group on a run queue, with what it has queued. */
 export interface RunqGroup {
   readonly group?: bigint;
   readonly queue: bigint;
@@ -33,6 +35,7 @@ export interface RunqGroup {
   readonly entries: readonly RunqEntry[];
 }
 
+/** The tasks and groups that a scheduling class has queued. */
 export interface RunqQueue {
   readonly address: bigint;
   readonly entries: readonly RunqEntry[];
@@ -40,6 +43,7 @@ export interface RunqQueue {
   readonly incomplete?: true;
 }
 
+/** A CPU's run queue. Times in nanoseconds. */
 export interface RunqCpu {
   readonly cpu: number;
   /** struct rq. */

@@ -13,6 +13,7 @@ import { parseCpuList } from "./support/cpu-list.ts";
 import { type Quantity, quantity } from "./support/quantity.ts";
 import { type TaskReference, taskReference } from "./support/task-reference.ts";
 
+/** A timer that waits, and whom it calls. */
 export interface TimerRow {
   readonly timer: bigint;
   /** Jiffies (wheel) or nanoseconds of the clock (high resolution). */
@@ -29,6 +30,7 @@ export interface TimerRow {
   readonly task?: TaskReference;
 }
 
+/** A base of a CPU's timer wheel. Times in jiffies. */
 export interface WheelBase {
   readonly cpu: number;
   readonly index: number;
@@ -41,6 +43,7 @@ export interface WheelBase {
   readonly incomplete?: true;
 }
 
+/** A clock of a CPU's high-resolution timers, with the timers that run on it. */
 export interface ClockRow {
   readonly index: number;
   readonly address: bigint;

@@ -10,6 +10,7 @@ import { parseNumber } from "./support/evaluate.ts";
 import { taskHeader } from "./support/task-header.ts";
 import { type TaskReference, taskReference } from "./support/task-reference.ts";
 
+/** Who sleeps on a wait queue. */
 export interface WaitqWaiter {
   readonly entry: bigint;
   readonly task?: TaskReference;

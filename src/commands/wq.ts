@@ -16,6 +16,7 @@ import { defineCommand, type Session } from "./command.ts";
 import { codePlace } from "./support/code-place.ts";
 import { type TaskReference, taskReference } from "./support/task-reference.ts";
 
+/** A work item that waits. */
 export interface WqItem {
   readonly work: bigint;
   readonly function?: string;
@@ -24,6 +25,7 @@ export interface WqItem {
   readonly flusher?: TaskReference;
 }
 
+/** A worker thread and what it runs. */
 export interface WqWorker {
   readonly worker: bigint;
   readonly task: TaskReference;
@@ -43,6 +45,7 @@ export interface WqWorker {
   readonly sinceScheduled?: number;
 }
 
+/** A pool of worker threads: what they run and what waits for them. */
 export interface WqPool {
   readonly address: bigint;
   readonly id: number;
@@ -59,6 +62,7 @@ export interface WqPool {
   readonly occupied?: TaskReference & { readonly place?: string };
 }
 
+/** A workqueue. */
 export interface WqQueue {
   readonly address: bigint;
   readonly name: string;
@@ -70,6 +74,7 @@ export interface WqQueue {
   readonly rescuer?: WqWorker;
 }
 
+/** A work item that a timer will queue. */
 export interface WqDelayed {
   readonly work: bigint;
   readonly function?: string;

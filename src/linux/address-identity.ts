@@ -109,6 +109,7 @@ export interface ObjectState {
   readonly reason?: string;
 }
 
+/** All that an address is. */
 export interface AddressIdentity {
   readonly address: VirtualAddress;
   readonly region: AddressRegion;

@@ -4,6 +4,7 @@ import type { Kernel } from "../kernel/kernel.ts";
 import { depotStack, type StackAddresses } from "./stack-depot.ts";
 import { tickRate } from "./tick-rate.ts";
 
+/** Who allocated or freed an object: task, time, stack. */
 export interface AllocationTrack {
   readonly source: "slub_debug" | "KASAN" | "page_owner";
   /** Return addresses, innermost first; empty with `lack`. */

@@ -18,6 +18,7 @@ import { findMentions, type StackReader } from "./locking/mentions.ts";
 import { taskTable } from "./task.ts";
 import { taskLayout } from "./task-layout.ts";
 
+/** A task that a request is for. */
 export interface RequestIssuer {
   readonly task: LockTask;
   readonly certainty: LockCertainty;

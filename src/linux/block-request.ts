@@ -26,6 +26,7 @@ const MAX_LISTED = 1 << 20;
 export type RequestState = "idle" | "in flight" | "complete" | "unknown";
 const STATES: readonly RequestState[] = ["idle", "in flight", "complete"];
 
+/** A request on its way to a disk (struct request). */
 export interface BlockRequest {
   readonly address: VirtualAddress;
   /** Tag that the driver has; undefined while it waits in the scheduler. */
@@ -50,6 +51,7 @@ export interface BlockRequest {
   readonly timeoutInSeconds: number | undefined;
 }
 
+/** A hardware queue of a disk (struct blk_mq_hw_ctx). */
 export interface HardwareQueue {
   readonly address: VirtualAddress;
   readonly number: number;
@@ -66,6 +68,7 @@ export interface HardwareQueue {
   readonly state: bigint;
 }
 
+/** A disk's request queue. */
 export interface BlockQueue {
   readonly address: VirtualAddress;
   /** The queue has no driver queue of its own: a device that passes bios on (dm, md, zram). */

@@ -32,6 +32,7 @@ export interface CgroupMemory {
   readonly stat: Readonly<Record<string, number>>;
 }
 
+/** What a control group uses, and its limits. */
 export interface CgroupUsage {
   readonly memory?: CgroupMemory;
   readonly pids?: { readonly current: number; readonly max: number | undefined };

@@ -7,6 +7,7 @@ import type { Kernel } from "../kernel/kernel.ts";
 import { blockDevices } from "./block-devices.ts";
 import { diskLayout } from "./disk-layout.ts";
 
+/** A partition of a disk. */
 export interface Partition {
   /** block_device, or hd_struct before 5.11. */
   readonly address: VirtualAddress;
@@ -16,6 +17,7 @@ export interface Partition {
   readonly sectors: number;
 }
 
+/** A disk (struct gendisk). */
 export interface Disk {
   /** struct gendisk. */
   readonly address: VirtualAddress;

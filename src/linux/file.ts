@@ -25,6 +25,7 @@ const BACKING = 1 << 25;
 /** What a file is, in crash's words; UNKN for an inode without a type (anonymous inodes). */
 export type FileType = "REG" | "DIR" | "CHR" | "BLK" | "FIFO" | "SOCK" | "LNK" | "UNKN";
 
+/** An open file of a task, with its path as the task's namespace shows it. */
 export interface OpenFile {
   /** File descriptor. */
   readonly fd: number;
@@ -42,6 +43,7 @@ export interface OpenFile {
   readonly problem?: string;
 }
 
+/** The socket behind a file. */
 export interface SocketOfFile {
   /** struct socket. */
   readonly socket: VirtualAddress;

@@ -20,6 +20,7 @@ const MAX_OBJECTS = 1 << 24;
 /** SEMMSL. */
 const MAX_SEMAPHORES = 65_536;
 
+/** What the three kinds of System V IPC objects share. */
 export interface IpcObject {
   /** sem_array, msg_queue or shmid_kernel. */
   readonly address: VirtualAddress;
@@ -30,6 +31,7 @@ export interface IpcObject {
   readonly mode: number;
 }
 
+/** A System V shared memory segment. */
 export interface SharedMemory extends IpcObject {
   readonly bytes: number;
   readonly attached: number;
@@ -40,17 +42,20 @@ export interface SharedMemory extends IpcObject {
   readonly inode: VirtualAddress | undefined;
 }
 
+/** A set of System V semaphores. */
 export interface SemaphoreSet extends IpcObject {
   readonly semaphores: number;
   /** Values, of sets up to 65536. */
   readonly values: readonly number[];
 }
 
+/** A System V message queue. */
 export interface MessageQueue extends IpcObject {
   readonly bytes: number;
   readonly messages: number;
 }
 
+/** All System V IPC objects of a namespace. */
 export interface IpcNamespace {
   readonly address: VirtualAddress;
   readonly shared: readonly SharedMemory[];

@@ -15,6 +15,7 @@ import { irqCountOn } from "./irq.ts";
 /** NR_IPI and MAX_IPI stay below it; irq_stat_info has 24. */
 const MAX_KINDS = 64;
 
+/** A line of /proc/interrupts that is no device's: "LOC", "IPI0" … */
 export interface ArchitectureCount {
   /** "LOC", "IPI0" … */
   readonly label: string;

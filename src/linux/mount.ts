@@ -22,6 +22,7 @@ const MAX_DEPTH = 4096;
 /** include/linux/mount.h, 5.8 on. */
 const MNT_CURSOR = 0x1000_0000n;
 
+/** A mount (struct mount), as a line of /proc/mounts. */
 export interface Mount {
   /** struct mount. */
   readonly address: VirtualAddress;

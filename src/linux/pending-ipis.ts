@@ -18,6 +18,7 @@ const TYPE_MASK = 0xf0;
 const IRQ_WORK = 0x20;
 const WAKEUP = 0x30;
 
+/** A function that another CPU asked this one to run. */
 export interface PendingCall {
   readonly address: VirtualAddress;
   readonly kind: "call" | "irq work" | "wakeup";

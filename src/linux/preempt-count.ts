@@ -13,6 +13,7 @@ import { threadInfo } from "./task.ts";
 
 const NO_RESCHEDULE = 0x8000_0000;
 
+/** What a CPU's preempt_count says. */
 export interface PreemptCount {
   /** As it is in memory, without the bit of rescheduling. */
   readonly raw: number;

@@ -49,6 +49,7 @@ export interface RcuNode {
   readonly readers: readonly { readonly task: VirtualAddress; readonly blocks: boolean; readonly blocksExpedited: boolean }[];
 }
 
+/** What a CPU has told RCU. */
 export interface RcuCpu {
   readonly cpu: number;
   readonly address: VirtualAddress;

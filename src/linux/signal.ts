@@ -71,6 +71,7 @@ export function actionFlags(flags: bigint): readonly string[] {
   return FLAGS.filter(([bit]) => (flags & bit) !== 0n).map(([, name]) => name);
 }
 
+/** What a task does with one signal. */
 export interface SignalAction {
   readonly signal: number;
   /** struct k_sigaction. */
@@ -81,12 +82,14 @@ export interface SignalAction {
   readonly flags: bigint;
 }
 
+/** Signals that wait to be delivered. */
 export interface PendingSignals {
   readonly set: bigint;
   /** In the order of delivery. */
   readonly queue: readonly { readonly signal: number; readonly info: VirtualAddress }[];
 }
 
+/** What a task does with signals, which are blocked, and which wait. */
 export interface TaskSignals {
   /** struct signal_struct; 0 of a task that is gone. */
   readonly signal: VirtualAddress;

@@ -11,6 +11,7 @@ import { attempt } from "./gather.ts";
 
 const SUFFIX = "_srcu_data";
 
+/** A static SRCU domain. */
 export interface SrcuDomain {
   readonly name: string;
   readonly address: VirtualAddress;

@@ -10,6 +10,7 @@ import { InquestError } from "../bytes/errors.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import { filePath } from "./file.ts";
 
+/** A swap area in use (struct swap_info_struct). */
 export interface SwapArea {
   readonly address: VirtualAddress;
   readonly kind: "PARTITION" | "FILE";

@@ -14,6 +14,7 @@ import type { Field } from "../kernel/field.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import { unlessBroken } from "./until-broken.ts";
 
+/** A zone's watermarks in pages. */
 export interface Watermarks {
   readonly min: number;
   readonly low: number;

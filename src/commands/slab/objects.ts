@@ -6,6 +6,7 @@ import { slabsOfCache } from "../../linux/slab-owners.ts";
 import { slabStates } from "../../linux/slab-state.ts";
 import type { Session } from "../command.ts";
 
+/** An object of a slab cache. */
 export interface ListedObject {
   readonly address: VirtualAddress;
   readonly state: "allocated" | "free" | "unknown";

@@ -4,6 +4,7 @@ import { InquestError } from "../../bytes/errors.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
 import { readTask, taskTable } from "../../linux/task.ts";
 
+/** A task, briefly. */
 export interface TaskReference {
   readonly address: bigint;
   /** undefined: what lies there cannot be read as a task. */

@@ -24,6 +24,7 @@ const MAX_INSTRUCTIONS = 1 << 21;
 const MAX_MAPS_OF_PROGRAM = 1 << 12;
 const MAX_OBJECTS = 1 << 20;
 
+/** A loaded BPF program (struct bpf_prog). */
 export interface BpfProgram {
   readonly id: number;
   /** struct bpf_prog. */
@@ -51,6 +52,7 @@ export interface BpfProgram {
   readonly uid?: number;
 }
 
+/** A BPF map (struct bpf_map). */
 export interface BpfMap {
   readonly id: number;
   /** struct bpf_map. */

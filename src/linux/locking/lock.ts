@@ -9,6 +9,7 @@
  */
 import type { VirtualAddress } from "../../bytes/address.ts";
 
+/** Kind of lock. */
 export type LockKind =
   | "mutex"
   | "rwsem"
@@ -149,6 +150,7 @@ export interface HeldLock {
   readonly where: string | undefined;
 }
 
+/** Everything that tasks wait for: locks, who may hold them, chains and circles. */
 export interface LockReport {
   /** Locks of circles first, then by how many wait. */
   readonly locks: readonly ContendedLock[];

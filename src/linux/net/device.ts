@@ -23,12 +23,14 @@ const INDEX_BUCKETS = 256;
 /** MAX_ADDR_LEN. */
 const MAX_HARDWARE_ADDRESS = 32;
 
+/** An IP address of a network device. */
 export interface DeviceAddress {
   readonly family: "IPv4" | "IPv6";
   readonly address: string;
   readonly prefix: number;
 }
 
+/** A network device (struct net_device). */
 export interface NetDevice {
   /** struct net_device. */
   readonly address: VirtualAddress;

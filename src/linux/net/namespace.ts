@@ -18,6 +18,7 @@ import { guardedWalk } from "./guarded.ts";
 /** A host of containers has thousands. */
 const MAX_NAMESPACES = 1 << 17;
 
+/** A network namespace. */
 export interface NetNamespace {
   /** struct net. */
   readonly address: VirtualAddress;

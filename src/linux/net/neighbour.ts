@@ -33,6 +33,7 @@ const STATES: readonly (readonly [bit: number, name: string])[] = [
   [0x80, "PERMANENT"],
 ];
 
+/** An entry of ARP's or NDP's table. */
 export interface Neighbour {
   /** struct neighbour. */
   readonly address: VirtualAddress;

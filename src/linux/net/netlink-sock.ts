@@ -6,6 +6,7 @@ import { netlinkName } from "./sock-names.ts";
 /** Groups of one socket: NETLINK_GENERIC has some hundreds. */
 const MAX_GROUPS = 1 << 14;
 
+/** What a netlink socket has besides. */
 export interface NetlinkDetails {
   /** "ROUTE", "KOBJECT_UEVENT" … */
   readonly protocol: string;

@@ -73,6 +73,7 @@ export interface PacketFrame {
   readonly from?: { readonly device: number; readonly hardwareType: number; readonly protocol: number; readonly packetType: number };
 }
 
+/** A block of a packet ring. */
 export interface PacketBlock {
   readonly index: number;
   readonly address: VirtualAddress;
@@ -108,6 +109,7 @@ export interface PacketRingRequest {
   readonly features?: number;
 }
 
+/** A ring of an AF_PACKET socket that user space maps. */
 export interface PacketRing {
   /** struct packet_ring_buffer. */
   readonly address: VirtualAddress;

@@ -15,6 +15,7 @@ const MAX_MEMBERS = 1 << 16;
 /** PACKET_FANOUT_ (include/uapi/linux/if_packet.h). */
 const FANOUT_TYPES = ["HASH", "LB", "CPU", "ROLLOVER", "RND", "QM", "CBPF", "EBPF"];
 
+/** A group of AF_PACKET sockets that share the packets. */
 export interface PacketFanout {
   /** struct packet_fanout. */
   readonly address: VirtualAddress;
@@ -25,6 +26,7 @@ export interface PacketFanout {
   readonly members: readonly VirtualAddress[];
 }
 
+/** What an AF_PACKET socket has besides. */
 export interface PacketDetails {
   /** EtherType it receives; 3 is ETH_P_ALL, 0 none. */
   readonly protocol: number;

@@ -19,12 +19,14 @@ const BYTE_ORDER_MAGIC = 0x1a2b3c4d;
 const OPTION = { comment: 1, system: 3, application: 4, name: 2, description: 3, resolution: 9 } as const;
 const utf8 = new TextEncoder();
 
+/** The interface of a capture that a packet came by. */
 export interface PcapngInterface {
   readonly name: string;
   readonly description?: string;
   readonly linkType: number;
 }
 
+/** A packet as a capture file has it. */
 export interface PcapngPacket {
   readonly interface: PcapngInterface;
   /** Nanoseconds since 1970. */

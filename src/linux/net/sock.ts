@@ -34,6 +34,7 @@ export interface SocketQueues {
   readonly drops: number;
 }
 
+/** What all sockets have (struct sock). */
 export interface Sock {
   /** struct sock, inet_timewait_sock or request_sock. */
   readonly address: VirtualAddress;

@@ -15,6 +15,7 @@ import { type VsockDetails, vsockDetails } from "./vsock.ts";
 /** IPPROTO_TCP. */
 const TCP = 6;
 
+/** A socket with what its family knows of it. */
 export interface SocketEntry {
   readonly sock: Sock;
   /** Tasks that have it open; none for what the kernel itself uses, was closed, or is not accepted yet. */

@@ -28,6 +28,7 @@ export interface SocketTimer {
   readonly due?: number;
 }
 
+/** What a TCP connection has besides. */
 export interface TcpDetails {
   readonly sendUnacknowledged: number;
   readonly sendNext: number;

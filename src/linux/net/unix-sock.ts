@@ -10,6 +10,7 @@ import type { Kernel } from "../../kernel/kernel.ts";
 /** sizeof(struct sockaddr_un): two bytes of family and a path of 108. */
 const MAX_NAME = 110;
 
+/** What a UNIX socket has besides. */
 export interface UnixDetails {
   /** As /proc/net/unix shows it; absent for a socket without a name. */
   readonly path?: string;

@@ -12,6 +12,7 @@ export interface VsockEnd {
   readonly port: number;
 }
 
+/** What a VSOCK socket has besides. */
 export interface VsockDetails {
   readonly local: VsockEnd;
   readonly remote: VsockEnd;

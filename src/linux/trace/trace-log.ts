@@ -21,6 +21,7 @@ import { TraceMessages } from "./trace-text.ts";
 const CLOCK_BYTES = 24;
 const MAX_CLOCKS = 32;
 
+/** An event of a trace buffer, as a line of the trace file. */
 export interface TraceEvent {
   readonly time: bigint;
   readonly cpu: number;
