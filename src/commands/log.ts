@@ -171,8 +171,8 @@ export function stampText(seconds: number): string {
 function* safeLines(buffers: readonly SafeBuffer[]): Iterable<string> {
   let name = "";
   for (const buffer of buffers) {
+    if (name !== "") yield "";
     if (buffer.name !== name) {
-      if (name !== "") yield "";
       name = buffer.name;
       yield `PRINTK_SAFE_SEQ_BUF: ${name}`;
     }

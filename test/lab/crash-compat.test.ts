@@ -15,7 +15,7 @@ import { COMPAT_LINES } from "./crash-compat-table.ts";
 
 const peers = cachedPeers();
 /** Cases whose vmlinux is in the cache. */
-const cases = ["6.1-amd64-null", "6.12-amd64-null"].flatMap((id) => {
+const cases = ["5.10-amd64-null", "6.1-amd64-null", "6.12-amd64-null"].flatMap((id) => {
   const lab = loadCase(id);
   return lab?.vmlinux === undefined || !existsSync(lab.vmlinux)
     ? []

@@ -51,10 +51,11 @@ export function searchStructures(
       if (++looked > MAX_STRUCTURES) break;
       if (looked % 1000 === 0) progress?.("searching structures", looked, 0);
       const { size, kind } = type;
-      if (found.has(name)) continue;
+      // Several structures may share a name (mm_slot of ksm and khugepaged).
+      if (found.has(`${name} ${type.size}`)) continue;
       if (range !== undefined && (size < range.low || size > range.high)) continue;
       if (has !== undefined && !has(type, 0)) continue;
-      found.set(name, { kind, name, size, owner: source.owner });
+      found.set(`${name} ${size}`, { kind, name, size, owner: source.owner });
     }
   }
   return [...found.values()].sort((a, b) => a.size - b.size || (a.name < b.name ? -1 : 1));
