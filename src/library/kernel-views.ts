@@ -2,7 +2,7 @@
  * The questions about a dead kernel that are not about one value or one task: who waits for which lock, what is mounted, which sockets are
  * open, what the disks were doing. Kernel inherits them.
  *
- *   for (const { kind, path } of kernel.mounts()) …
+ *   for (const { device, directory } of kernel.mounts()) console.log(device, directory);
  *   kernel.sockets().filter((each) => "sock" in each && each.sock.local?.port === 80)
  *
  * Lists come with `notes` (see Found); a call throws LookupError or UnsupportedError when the kernel has no such thing at all, or its dump

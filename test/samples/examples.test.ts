@@ -34,8 +34,8 @@ describe.each(samples.map((sample) => [sample.name, sample] as const))("%s", (na
   });
 });
 
-test("there are eight, and the README names each", () => {
-  expect(names).toHaveLength(8);
+test("there are nine, and the README names each", () => {
+  expect(names).toHaveLength(9);
   const readme = readFileSync("examples/README.md", "utf8");
   for (const name of names) expect(readme).toContain(`| ${name}.ts |`);
 });
