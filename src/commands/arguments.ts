@@ -117,6 +117,8 @@ export function parseArguments(spec: CommandSpec, words: readonly (string | Word
       flag = undefined;
     } while (rest !== "");
   }
+  if (spec.operands?.length === 0 && operands.length > 0)
+    throw new UsageError(`${spec.name}: "${operands[0]}" is not expected; ${usageHint(spec)}`);
   return new ParsedArguments(options, operands, line, quoted);
 }
 
@@ -125,7 +127,7 @@ const LONGEST_USAGE = 200;
 
 function usageHint({ name, synopsis, options }: CommandSpec): string {
   const usage = synopsis.join(" | ");
-  if (usage.length <= LONGEST_USAGE) return `usage: ${name} ${usage}`;
+  if (usage.length <= LONGEST_USAGE) return `usage: ${name} ${usage}`.trimEnd();
   return `"help ${name}" explains ${options.map(({ flag }) => flag).join(" ")}`;
 }
 

@@ -123,7 +123,7 @@ function grouped(session: Session, args: ParsedArguments, view: BtView): BtResul
   const { kernel, progress } = session;
   const option = args.has("--group") ? "--group" : "--flame";
   const other = NOT_GROUPED.find((flag) => args.has(flag));
-  if (other !== undefined) throw new UsageError(`bt ${option} folds equal stacks: ${other} shows what differs between them`);
+  if (other !== undefined) throw new UsageError(`bt: ${option} folds equal stacks: ${other} shows what differs between them`);
   const chosen = args.operands.length > 0 || ["-a", "-c", "-p", "-g", "-n"].some((flag) => args.has(flag));
   const tasks = chosen ? selectTasks(session, args) : taskTable(kernel).tasks;
   const groups = stackGroups(kernel, tasks, !args.has("-i"), progress);

@@ -158,6 +158,8 @@ function addressOf({ kernel }: Session, operand: string): bigint {
     const address = BigInt(`0x${operand.replace(/^0x/, "")}`);
     if (kernel.types.tryStruct("cgroup") !== undefined) return address;
   }
+  if (!/^[0-9a-f]+$/i.test(operand))
+    throw new UsageError(`cgroup: "${operand}" is no path (they begin with /), address or pid; cgroup lists them`);
   return cgroupOfTask(kernel, taskOperand(kernel, operand).address) ?? 0n;
 }
 

@@ -59,23 +59,25 @@ export const cpu = defineCommand<CpuResult>({
   spec: {
     name: "cpu",
     summary: "what each CPU was doing",
-    synopsis: ["[-c cpus]"],
+    synopsis: ["[[-c] cpus]"],
     description: [
       "One row a CPU: the running task and for how long it has had the CPU (of an idle CPU: how long it has idled), how many tasks want to run, how far the run queue's clock is behind the newest one (a CPU that takes no ticks falls behind), the preempt count decoded, whether interrupts were off, softirqs that were raised and have not run, calls from other CPUs (IPIs) that have not run, and where the CPU was.",
       "WHERE is the kernel code that interrupts, NMIs and exceptions interrupted, as far out as there is any, and IRQS its interrupt flag; without interruption both are those of the instruction at which the CPU stopped.",
       "PREEMPT: pN preemption disabled N times, bhN bottom halves disabled, softirq, irqN, nmiN being served, R a reschedule is wanted; on the CPU that died what the panic disabled is counted too. An asterisk marks a CPU that is not online; the panic itself stops the others, on x86-64 by taking them offline.",
     ],
     options: [{ flag: "-c", argument: "cpus", help: "these CPUs: 0  1,3  0-2,5  a" }],
+    operands: ["number"],
     examples: [
       ["cpu", "what each CPU was doing"],
+      ["cpu 0", "one CPU"],
       ["bt -a", "their stacks"],
     ],
   },
   run(session, args) {
     const { kernel } = session;
     const { possible, present } = cpuMasks(kernel);
-    const chosen = args.value("-c");
-    const cpus = chosen === undefined ? present : parseCpuList(chosen, possible);
+    const chosen = [...args.values("-c"), ...args.operands].join(",");
+    const cpus = chosen === "" ? present : parseCpuList(chosen, possible);
     const notes: string[] = [];
     const newest = newestClock(kernel, possible);
     const rows = cpus.map((number, i) => {

@@ -36,7 +36,6 @@ export const ftrace = defineCommand<FtraceResult>({
       { flag: "-n", argument: "count", help: "the last so many" },
       { flag: "-i", argument: "instance", help: "an instance made in /sys/kernel/tracing/instances" },
     ],
-    operands: ["text"],
     examples: [
       ["ftrace -n 50", "the last fifty events before death"],
       ["ftrace -e sched_switch -c 1", "what ran on CPU 1"],
@@ -44,6 +43,8 @@ export const ftrace = defineCommand<FtraceResult>({
     ],
   },
   run(session, args) {
+    const [stray] = args.operands;
+    if (stray !== undefined) throw new UsageError(`ftrace: "${stray}": events are chosen with -e, instances with -i, tasks with -p`);
     const notes: string[] = [];
     const log = TraceLog.of(session.kernel, (text) => {
       if (!notes.includes(text)) notes.push(text);

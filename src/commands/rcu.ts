@@ -1,6 +1,6 @@
 /** `rcu`: the grace period, and the CPUs and tasks that hold it up. */
 import { hex16, type VirtualAddress } from "../bytes/address.ts";
-import { InquestError } from "../bytes/errors.ts";
+import { InquestError, UsageError } from "../bytes/errors.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import { cpuMasks } from "../linux/cpu.ts";
 import { addNote } from "../linux/gather.ts";
@@ -80,6 +80,7 @@ export const rcu = defineCommand<RcuResult>({
   },
   run(session, args) {
     const { kernel } = session;
+    if (args.operands.length > 0) throw new UsageError("usage: rcu [-a]");
     const cpus = cpuMasks(kernel).possible;
     const notes: string[] = [];
     const flavours = readRcu(kernel, cpus, notes).map((flavour) => rcuRow(kernel, flavour));

@@ -1,5 +1,6 @@
 /** `kmem -h`: the pools of huge pages. */
 import { hex16 } from "../../bytes/address.ts";
+import { UsageError } from "../../bytes/errors.ts";
 import { type HugePagePool, hugePagePools } from "../../linux/huge-page.ts";
 import { defineView } from "./view.ts";
 
@@ -10,7 +11,8 @@ export interface HugePagesView {
 export const hugePages = defineView<HugePagesView>({
   options: [{ flag: "-h", help: "pools of huge pages: address of the hstate, size, free and total pages, name" }],
   examples: [["kmem -h", "how many huge pages there are"]],
-  run({ kernel }) {
+  run({ kernel }, args) {
+    if (args.operands.length > 0) throw new UsageError("kmem: -h takes no address");
     return { pools: hugePagePools(kernel).map((pool) => ({ ...pool, size: kernel.arch.pageSize * 2 ** pool.order })) };
   },
   *text({ pools }) {

@@ -1,5 +1,6 @@
 /** `kmem -o`: where each CPU's copy of per-CPU data lies, __per_cpu_offset[]. */
 import { hex16, type VirtualAddress } from "../../bytes/address.ts";
+import { UsageError } from "../../bytes/errors.ts";
 import { defineView } from "./view.ts";
 
 export interface PerCpuOffsets {
@@ -9,7 +10,8 @@ export interface PerCpuOffsets {
 export const perCpuOffsets = defineView<PerCpuOffsets>({
   options: [{ flag: "-o", help: "offset of each CPU's copy of per-CPU data" }],
   examples: [["kmem -o", "where each CPU's per-CPU data lies"]],
-  run({ kernel }) {
+  run({ kernel }, args) {
+    if (args.operands.length > 0) throw new UsageError("kmem: -o takes no address");
     return { offsets: kernel.perCpuOffsets.flatMap((offset, cpu) => (offset === undefined ? [] : [{ cpu, offset }])) };
   },
   *text({ offsets }) {
