@@ -22,6 +22,13 @@ describe("arguments by spec", () => {
     expect(args.operands).toEqual(["1", "init"]);
   });
 
+  it("refuses words that a command has no use for", () => {
+    expect(() => parseArguments({ ...spec, operands: [] }, splitWords("-a 5"), "-a 5")).toThrow(
+      /^bt: "5" is not expected; usage: bt \[-a\]/,
+    );
+    expect(parseArguments({ ...spec, operands: [] }, splitWords("-a"), "-a").has("-a")).toBe(true);
+  });
+
   it("prefers longer flags", () => {
     expect(parse("-FF").count("-FF")).toBe(1);
     expect(parse("-FF").has("-F")).toBe(false);

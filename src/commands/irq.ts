@@ -74,6 +74,9 @@ export const irq = defineCommand<IrqResult>({
   },
   run(session, args) {
     const { kernel } = session;
+    if (args.operands.length > 0 && ["-d", "-b", "-a", "-s"].some((flag) => args.has(flag)))
+      throw new UsageError(`irq: "${args.operands[0]}" is not expected: interrupts are chosen without options`);
+    if (args.has("-c") && !args.has("-s")) throw new UsageError("irq: -c goes with -s");
     const view = args.has("-d") ? "gates" : args.has("-b") ? "softirqs" : args.has("-a") ? "affinity" : args.has("-s") ? "counts" : "list";
     if (view === "gates") {
       const gates = interruptGates(kernel).map(({ vector, handler }) => ({ vector, handler, name: decimalLabel(kernel, handler) }));

@@ -72,6 +72,7 @@ export const log = defineCommand<LogResult>({
         help: "below each message the addresses in it with what they are: registers of an oops, pointers that drivers printed",
       },
     ],
+    operands: [],
     examples: [
       ["log | tail", "the last words"],
       ["log -T", "with dates"],

@@ -76,6 +76,7 @@ export const mach = defineCommand<MachResult>({
       { flag: "-x", help: "with -c: numbers in hexadecimal" },
       { flag: "-d", help: "with -c: numbers in decimal" },
     ],
+    operands: [],
     examples: [
       ["mach", "the machine"],
       ["mach -m", "the memory map that the firmware gave"],

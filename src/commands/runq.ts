@@ -90,6 +90,7 @@ export const runq = defineCommand<RunqResult>({
       { flag: "-g", help: "by task group, with names, and with groups that are throttled" },
       { flag: "-c", argument: "cpus", help: "these CPUs: 0  1,3  0-2,5  a" },
     ],
+    operands: [],
     examples: [
       ["runq", "tasks on the run queues"],
       ["runq -m", "who has been on a CPU for how long"],

@@ -75,6 +75,7 @@ export const timer = defineCommand<TimerResult>({
       { flag: "-r", help: "high-resolution timers" },
       { flag: "-C", argument: "cpus", help: "these CPUs: 0  1,3  0-2,5  a" },
     ],
+    operands: [],
     examples: [
       ["timer", "timers of the wheel"],
       ["timer -r -C 0", "high-resolution timers of CPU 0"],
