@@ -2,6 +2,8 @@
  * `--api`: library code for the views of the system: mounts, files, sockets, timers, locks, disks … Forms with options that the library
  * has no call for give undefined, and run the command.
  */
+import { virtual } from "../../bytes/address.ts";
+import type { Kernel } from "../../kernel/kernel.ts";
 import { literal } from "../api-code.ts";
 import type { ParsedArguments } from "../arguments.ts";
 import type { Session } from "../command.ts";
@@ -149,4 +151,11 @@ export function waitqApi(_: Session, args: ParsedArguments): string | undefined 
   const [queue, ...more] = args.operands;
   if (queue === undefined || more.length > 0 || !/^[a-z_]\w*$/i.test(queue) || /^[0-9a-f]+$/i.test(queue)) return undefined;
   return `return { waiters: kernel.waiters(${literal(queue)}) };`;
+}
+
+/** kmem ADDRESS: what kernel addresses are; user and physical ones are not what identify() takes. @param asked each operand with its value */
+export function identitiesApi(asked: readonly (readonly [operand: string, value: bigint])[], kernel: Kernel): string | undefined {
+  if (asked.length === 0 || !asked.every(([, value]) => kernel.arch.isKernelAddress(virtual(value)))) return undefined;
+  const rows = asked.map(([operand, value]) => `  { operand: ${literal(operand)}, identity: kernel.identify(${literal(value)}) },\n`);
+  return `return { addresses: [\n${rows.join("")}] };`;
 }

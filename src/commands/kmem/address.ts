@@ -17,6 +17,7 @@ import type { AddressIdentity, AddressRole } from "../../linux/address-identity.
 import { type PageInfo, PageMap, readPage } from "../../linux/page.ts";
 import { Slabs } from "../../linux/slab.ts";
 import { vmallocAreaOf, vmallocAreas } from "../../linux/vmalloc.ts";
+import { identitiesApi } from "../api/views.ts";
 import type { Session } from "../command.ts";
 import { parseAddress, parseHex } from "../support/numbers.ts";
 import { contextLines, type TaskContext, taskContext } from "../support/task-context.ts";
@@ -63,6 +64,7 @@ export const addressLookUp = defineView<KmemLookUp>({
   run(session, args) {
     return { addresses: args.operands.map((operand) => lookUp(session, operand, args.has("-P"))), pageSize: session.kernel.arch.pageSize };
   },
+  api: ({ kernel }, args) => identitiesApi(args.has("-P") ? [] : args.operands.map((word) => [word, parseAddress(kernel, word)]), kernel),
   *text({ addresses, pageSize }) {
     for (const [i, each] of addresses.entries()) {
       if (i > 0) yield "";
