@@ -44,10 +44,11 @@ export function memoryUsage(kernel: Kernel): MemoryUsage {
   const note = ({ message }: Error) => {
     if (!notes.includes(message)) notes.push(message);
   };
+  const without = (what: string) => (error: Error) => note(new Error(`${what}: ${error.message}`));
   const told = <T>(read: () => T) => unlessBroken(read, note);
   const pages = counterValues(kernel, note);
   const total = told(() => word(kernel, kernel.tryAddress("_totalram_pages") ?? addressOf(kernel, "totalram_pages")));
-  const buffers = told(() => bufferPages(kernel, note));
+  const buffers = told(() => bufferPages(kernel, without("BUFFERS is not whole, and CACHED may hold the rest")));
   const file = pages("NR_FILE_PAGES");
   const swapCache = pages("NR_SWAPCACHE") ?? told(() => swapCachePages(kernel));
   const cached = file === undefined || buffers === undefined ? undefined : Math.max(0, file - buffers - (swapCache ?? 0));
@@ -68,7 +69,9 @@ export function memoryUsage(kernel: Kernel): MemoryUsage {
     swapTotal,
     swapFree,
     commitLimit: sum(base, swapTotal),
-    committed: told(() => Math.max(0, percpuCounterSum(kernel, addressOf(kernel, "vm_committed_as"), note))),
+    committed: told(() =>
+      Math.max(0, percpuCounterSum(kernel, addressOf(kernel, "vm_committed_as"), without("COMMITTED is without a CPU's part"))),
+    ),
     notes,
   };
 }

@@ -63,3 +63,10 @@ test("a call that is still locked was not run by the other CPU", () => {
   // Its own copy is that of another's call to it.
   expect(unansweredCalls(fake.kernel, 1, [0, 1], [])).toEqual([]);
 });
+
+test("a queue that cannot be read is not an empty one", () => {
+  fake.memory.drop(AREA(1));
+  const notes: string[] = [];
+  expect(pendingCalls(fake.kernel, 1, notes)).toBeUndefined();
+  expect(notes).toHaveLength(1);
+});

@@ -9,7 +9,7 @@
 import { add, type VirtualAddress, virtual } from "../bytes/address.ts";
 import { containerOf } from "../kernel/field.ts";
 import type { Kernel } from "../kernel/kernel.ts";
-import { attempt, gather } from "./gather.ts";
+import { attempt, gather, part } from "./gather.ts";
 import { llistNodes } from "./list.ts";
 
 const MAX_CALLS = 1 << 16;
@@ -30,16 +30,16 @@ export interface PendingCall {
   readonly task?: VirtualAddress;
 }
 
-/** Calls that a CPU was sent and has not run, oldest first; undefined when the queue cannot be located. */
+/** Calls that a CPU was sent and has not run, oldest first; undefined when the queue cannot be located or read. */
 export function pendingCalls(kernel: Kernel, cpu: number, notes: string[]): readonly PendingCall[] | undefined {
   const queue = kernel.tryAddress("call_single_queue");
   const struct = kernel.types.tryStruct("__call_single_data");
   if (queue === undefined || struct === undefined) return undefined;
-  const nodes = gather(
-    llistNodes(kernel.memory, kernel.perCpuAddress(queue, cpu), { limit: MAX_CALLS }),
-    notes,
-    `CPU ${cpu}, call_single_queue`,
+  const where = `CPU ${cpu}, call_single_queue`;
+  const { value: nodes, whole } = part(notes, (own) =>
+    gather(llistNodes(kernel.memory, kernel.perCpuAddress(queue, cpu), { limit: MAX_CALLS }), own, where),
   );
+  if (!whole && nodes.length === 0) return undefined;
   // New ones are put in front.
   return nodes.reverse().flatMap((node) => attempt(() => readCall(kernel, node), notes, `CPU ${cpu}, call ${node.toString(16)}`) ?? []);
 }

@@ -11,7 +11,7 @@
  * so the shared value alone may be off, even below zero; /proc/meminfo shows it with negative ones as 0.
  */
 import type { VirtualAddress } from "../bytes/address.ts";
-import { UnsupportedError } from "../bytes/errors.ts";
+import { type InquestError, UnsupportedError } from "../bytes/errors.ts";
 import type { Field } from "../kernel/field.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import { unlessBroken } from "./until-broken.ts";
@@ -79,20 +79,30 @@ export function zoneCounters(kernel: Kernel, zone: Zone): VmCounters {
   return counters(zoneItems(kernel), values, (note) => [zonePending(kernel, zone, note)]);
 }
 
-/** vm_event_states: what happened since boot, summed over the CPUs. Throws LookupError without the symbol (CONFIG_VM_EVENT_COUNTERS). */
+/**
+ * vm_event_states: what happened since boot, summed over the CPUs. Throws LookupError without the symbol
+ * (CONFIG_VM_EVENT_COUNTERS), FaultError when no CPU's part can be read.
+ */
 export function vmEvents(kernel: Kernel): VmCounters {
   const names = itemNames(kernel, "NR_VM_EVENT_ITEMS");
   const symbol = kernel.address("vm_event_states");
   const field = kernel.types.struct("vm_event_state").field("event");
   const sums = names.map(() => 0);
   const notes: string[] = [];
-  for (const cpu of cpus(kernel)) {
+  const all = cpus(kernel);
+  let lost: InquestError | undefined;
+  for (const cpu of all) {
     const add = () => {
       const words = readWords(kernel, field, kernel.perCpuAddress(symbol, cpu));
       for (let i = 0; i < sums.length; i++) (sums[i] as number) += words[i] ?? 0;
     };
-    unlessBroken(add, ({ message }) => notes.push(`CPU ${cpu}: ${message}`));
+    unlessBroken(add, (error) => {
+      lost ??= error;
+      notes.push(`the events of CPU ${cpu} are not counted: ${error.message}`);
+    });
   }
+  // Sums of nothing are no zeros.
+  if (lost !== undefined && notes.length === all.length) throw lost;
   return { counters: names.map((name, i) => ({ name, value: sums[i] as number, pending: 0 })), notes };
 }
 

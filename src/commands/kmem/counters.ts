@@ -34,6 +34,7 @@ export const counters = defineView<CountersView>({
   differences: ["-V: the NUMA table is shown on 5.14 and newer too, where it is named VM_NUMA_EVENT."],
   run({ kernel }, args) {
     if (args.operands.length > 0) throw new UsageError("kmem: -V takes no address");
+    if (kernel.types.lack !== undefined) throw kernel.types.lack;
     const notes: string[] = [];
     const note = ({ message }: Error) => notes.includes(message) || notes.push(message);
     const numa = kernel.tryAddress("vm_numa_event") === undefined ? "VM_NUMA_STAT" : "VM_NUMA_EVENT";
@@ -47,7 +48,7 @@ export const counters = defineView<CountersView>({
       [EVENTS, () => (events === undefined ? undefined : vmEvents(kernel))],
     ];
     const tables = sources.flatMap(([name, read]) => {
-      const found = unlessBroken(read, note);
+      const found = unlessBroken(read, ({ message }) => note(new Error(`${name} cannot be read: ${message}`)));
       for (const each of found?.notes ?? []) note(new Error(each));
       return found === undefined ? [] : [{ name, counters: found.counters }];
     });
