@@ -1,9 +1,9 @@
 /** `ftrace`: the trace ring buffers as text, in the layout of /sys/kernel/tracing/trace. */
-import { UnsupportedError, UsageError } from "../bytes/errors.ts";
+import { UsageError } from "../bytes/errors.ts";
 import type { TraceCpu, TraceInstance } from "../linux/trace/trace-buffer.ts";
-import { type TraceClock, type TraceEvent, TraceLog } from "../linux/trace/trace-log.ts";
+import { noTraceBuffers, type TraceClock, type TraceEvent, TraceLog } from "../linux/trace/trace-log.ts";
 import { ftraceApi } from "./api/views.ts";
-import { defineCommand, type Session } from "./command.ts";
+import { defineCommand } from "./command.ts";
 import { parseCpuList } from "./support/cpu-list.ts";
 import { lazy } from "./support/lazy.ts";
 import { parseCount } from "./support/numbers.ts";
@@ -50,7 +50,7 @@ export const ftrace = defineCommand<FtraceResult>({
       if (!notes.includes(text)) notes.push(text);
     });
     const instances = log?.instances() ?? [];
-    if (log === undefined || instances.length === 0) throw new UnsupportedError(missing(session, notes));
+    if (log === undefined || instances.length === 0) throw noTraceBuffers(session.kernel, notes);
     if (args.has("-l")) return { instances, notes };
     const wanted = args.value("-i") ?? "";
     const instance = instances.find(({ name }) => name === wanted);
@@ -101,13 +101,6 @@ export const ftrace = defineCommand<FtraceResult>({
     for (const note of notes) yield `# ${note}`;
   },
 });
-
-function missing({ kernel }: Session, notes: readonly string[]): string {
-  if (kernel.types.tryStruct("trace_array") === undefined)
-    return "this kernel's types know no trace buffers (CONFIG_TRACING, or no type information)";
-  const what = notes[0] ?? `"global_trace" is not among this kernel's symbols`;
-  return `the trace buffers cannot be found: ${what}`;
-}
 
 function wantedCount(text: string): number {
   const count = parseCount(text);

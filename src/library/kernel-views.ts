@@ -39,7 +39,7 @@ import { allSockets, type SocketEntry, type UnreadableSocket } from "../linux/ne
 import { type SwapArea, swapAreas } from "../linux/swap.ts";
 import { tasksWithPid } from "../linux/task.ts";
 import type { TraceInstance } from "../linux/trace/trace-buffer.ts";
-import { type TraceEvent, TraceLog } from "../linux/trace/trace-log.ts";
+import { noTraceBuffers, type TraceEvent, TraceLog } from "../linux/trace/trace-log.ts";
 import { vmallocAreas } from "../linux/vmalloc.ts";
 import { memoryNodes, type Zone } from "../linux/zone.ts";
 import { type Found, found } from "./found.ts";
@@ -239,13 +239,13 @@ export abstract class KernelViews {
   /** Instances of the tracer; the global one has no name. */
   traceInstances(): Found<TraceInstance> {
     const notes: string[] = [];
-    return found(this.#traceLog(notes).instances(), notes);
+    return found(this.#traces(notes).instances, notes);
   }
 
   /** Events in a trace buffer, oldest first, read as they are pulled. @param instance the global one unless told @param notes gets what is damaged */
   trace(instance = "", notes: string[] = []): Iterable<TraceEvent> {
-    const log = this.#traceLog(notes);
-    const chosen = log.instances().find(({ name }) => name === instance);
+    const { log, instances } = this.#traces(notes);
+    const chosen = instances.find(({ name }) => name === instance);
     if (chosen === undefined) throw new LookupError(`the tracer has no instance "${instance}"`);
     return lazy(() => log.events(chosen));
   }
@@ -268,12 +268,13 @@ export abstract class KernelViews {
     return { ...readIpc(this.engine, ipcNamespace(this.engine, task?.address), notes), notes };
   }
 
-  #traceLog(notes: string[]): TraceLog {
+  #traces(notes: string[]): { readonly log: TraceLog; readonly instances: readonly TraceInstance[] } {
     const note = (text: string) => {
       if (!notes.includes(text)) notes.push(text);
     };
     const log = TraceLog.of(this.engine, note);
-    if (log === undefined) throw new UnsupportedError(notes[0] ?? "this kernel has no tracer, or its types do not tell it");
-    return log;
+    const instances = log?.instances() ?? [];
+    if (log === undefined || instances.length === 0) throw noTraceBuffers(this.engine, notes);
+    return { log, instances };
   }
 }

@@ -9,7 +9,9 @@
  *                      │└─── N n p L l B b: need-resched, preempt's, lazy
  *                      └──── d irqs off, b softirqs off, D both
  */
+
 import { add, virtual } from "../../bytes/address.ts";
+import { UnsupportedError } from "../../bytes/errors.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
 import { type RawTraceEvent, TraceBuffers, type TraceInstance } from "./trace-buffer.ts";
 import { traceComms } from "./trace-comm.ts";
@@ -134,4 +136,12 @@ function marksOf(kernel: Kernel): (event: RawTraceEvent) => string {
     const depth = (count: number) => (count === 0 ? "." : count.toString(16));
     return `${off}${resched}${level}${halves ? `${depth(preemptCount & 0xf)}${depth(preemptCount >> 4)}` : depth(preemptCount)}`;
   };
+}
+
+/** Why there are no instances. @param notes what TraceLog told on the way */
+export function noTraceBuffers(kernel: Kernel, notes: readonly string[]): UnsupportedError {
+  if (kernel.types.tryStruct("trace_array") === undefined)
+    return new UnsupportedError("this kernel's types know no trace buffers (CONFIG_TRACING, or no type information)");
+  const what = notes[0] ?? `"global_trace" is not among this kernel's symbols`;
+  return new UnsupportedError(`the trace buffers cannot be found: ${what}`);
 }
