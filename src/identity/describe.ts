@@ -120,8 +120,8 @@ export function briefText({ roles, address, region }: AddressIdentity): string |
     case "symbol":
       return `${role.name}${offsetText(role.offset)}${role.module === undefined ? "" : ` [${role.module}]`}`;
     case "slab object": {
-      const { cache, offset, state } = role;
-      return `[${cache}${offsetText(offset)}${state.state === "free" ? ` ${stateText(state)}` : ""}]`;
+      const { cache, offset, objectSize, state } = role;
+      return `[${offset < objectSize ? "" : "behind "}${cache}${offset < objectSize ? offsetText(offset) : ""}${state.state === "free" ? ` ${stateText(state)}` : ""}]`;
     }
     case "slab":
       return `[${role.cache}: between objects]`;

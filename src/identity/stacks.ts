@@ -47,13 +47,26 @@ export function stackTable(kernel: Kernel): AddressTable<StackOwner> {
 /** Table of task_structs, for kernels whose slab caches cannot be read, and for those in no cache (init_task). */
 export function taskStructTable(kernel: Kernel): AddressTable<Task> {
   return kernel.memo(taskStructTable, () => {
-    const size = BigInt(kernel.types.tryStruct("task_struct")?.size ?? 0);
+    const size = kernel.types.tryStruct("task_struct")?.size ?? 0;
+    const allocated = allocatedTaskSize(kernel, size);
+    const initial = kernel.tryAddress("init_task");
     try {
       const { tasks } = taskTable(kernel);
-      return new AddressTable(tasks.map((task) => ({ start: task.address, end: BigInt.asUintN(64, task.address + size), value: task })));
+      const end = ({ address }: Task) => virtual(address + BigInt(address === initial ? size : allocated));
+      return new AddressTable(tasks.map((task) => ({ start: task.address, end: end(task), value: task })));
     } catch (error) {
       if (!(error instanceof InquestError)) throw error;
       return new AddressTable<Task>([]);
     }
   });
+}
+
+/**
+ * Bytes of a task_struct that was allocated. x86 leaves out the end of the structure that its FPU state does not need
+ * (arch_task_struct_size, CONFIG_ARCH_WANTS_DYNAMIC_TASK_STRUCT, 4.2); the next task may lie there.
+ */
+function allocatedTaskSize(kernel: Kernel, size: number): number {
+  const variable = kernel.tryAddress("arch_task_struct_size");
+  const told = variable === undefined ? undefined : kernel.memory.tryU32(variable);
+  return told === undefined || told === 0 || told > size ? size : told;
 }
