@@ -8,6 +8,7 @@ import { type ContendedLock, DECODABLE_KINDS, type LockKind, type LockReport, ty
 import { lockingNotes, lockReport } from "../linux/locking/lock-report.ts";
 import { readLock } from "../linux/locking/read-lock.ts";
 import { type TaskLocks, taskLocks } from "../linux/locking/task-locks.ts";
+import { taskTable } from "../linux/task.ts";
 import { viewApi } from "./api/views.ts";
 import type { ParsedArguments } from "./arguments.ts";
 import { defineCommand, type Session } from "./command.ts";
@@ -24,6 +25,8 @@ export interface LockResult {
   /** `lock -t`. */
   readonly tasks?: readonly TaskLocks[];
   readonly notes: readonly string[];
+  /** Why tasks are missing that may wait as well. */
+  readonly incomplete?: string;
 }
 
 const KINDS: readonly string[] = DECODABLE_KINDS;
@@ -88,12 +91,15 @@ export const lock = defineCommand<LockResult & { readonly verbose: boolean }>({
     }
     if (args.has("--type")) throw new UsageError("lock: --type wants an address");
     const report = reportOf(session);
-    return { report, notes, verbose, ...withoutVerbose({ ...report, notes: [...notes, ...report.notes] }) };
+    const lack = taskTable(kernel).incomplete;
+    const rest = lack === undefined ? {} : { incomplete: lack };
+    return { report, notes, verbose, ...rest, ...withoutVerbose({ ...report, notes: [...notes, ...report.notes], ...rest }) };
   },
   // The library has no call for locks.
   api: viewApi("return kernel.locks();", ["-v"]),
-  *text({ report, locks, tasks, notes, verbose }) {
-    if (report !== undefined) yield* reportText(report, verbose);
+  *text({ report, locks, tasks, notes, incomplete, verbose }) {
+    if (report !== undefined) yield* reportText(report, verbose, incomplete !== undefined);
+    if (incomplete !== undefined) yield `(tasks are missing that may wait too: ${incomplete})`;
     for (const [index, each] of (locks ?? []).entries()) {
       if (index > 0) yield "";
       yield* "state" in each ? contendedText(each, verbose) : decodedText(each, verbose);

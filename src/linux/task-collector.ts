@@ -58,6 +58,8 @@ export interface TaskTable {
   readonly byPid: ReadonlyMap<number, Task>;
   /** What was found damaged or missing, in one line each. */
   readonly notes: readonly string[];
+  /** Why tasks are missing: a view that finds nothing among the others must say so. */
+  readonly incomplete?: string;
 }
 
 /** True for the first thread of a thread group. */
@@ -72,6 +74,7 @@ export class TaskCollector {
   readonly #states: StateBits;
   readonly #found = new Map<bigint, Task>();
   readonly #notes: string[] = [];
+  #incomplete: string | undefined;
   readonly #active = new Map<bigint, number>();
   readonly #idle = new Map<bigint, number>();
   readonly #init: VirtualAddress | undefined;
@@ -111,9 +114,13 @@ export class TaskCollector {
       this.#notes.push(
         `${this.#found.size - before} tasks are on the task lists and have no pid: they were dying, or the table of pids is damaged`,
       );
-    if (this.#unreadable > 0) this.#notes.push(`${this.#unreadable} tasks cannot be read (excluded or damaged memory)`);
-    if (this.#brokenLinks > 0)
-      this.#notes.push(`${this.#brokenLinks} links of the task lists lead to no task: the lists are damaged, or their pages were left out`);
+    if (this.#unreadable > 0) this.#lack(`${this.#unreadable} tasks cannot be read (excluded or damaged memory)`);
+    if (this.#brokenLinks > 0) {
+      const note = `${this.#brokenLinks} links of the task lists lead to no task: the lists are damaged, or their pages were left out`;
+      // A table of pids that is whole holds what the lists lost.
+      if (fromPids) this.#notes.push(note);
+      else this.#lack(note);
+    }
     if (this.#found.size === 0) throw new LookupError("no task can be found: neither init_pid_ns nor init_task is among the symbols");
     return this.#table();
   }
@@ -124,7 +131,18 @@ export class TaskCollector {
     );
     const byPid = new Map<number, Task>();
     for (const task of tasks) if (!task.idle && !byPid.has(task.pid)) byPid.set(task.pid, task);
-    return { tasks, byAddress: this.#found, byPid, notes: this.#notes };
+    return {
+      tasks,
+      byAddress: this.#found,
+      byPid,
+      notes: this.#notes,
+      ...(this.#incomplete === undefined ? {} : { incomplete: this.#incomplete }),
+    };
+  }
+
+  #lack(note: string): void {
+    this.#notes.push(note);
+    this.#incomplete ??= note;
   }
 
   /** Walks the table of pids; false when it cannot be reached. */
@@ -140,7 +158,7 @@ export class TaskCollector {
     try {
       for (const entry of entries) {
         if (this.#unreadable > MAX_UNREADABLE && this.#unreadable > this.#found.size) {
-          this.#notes.push("the table of pids is damaged: most of it leads nowhere");
+          this.#lack("the table of pids is damaged: most of it leads nowhere");
           break;
         }
         let node = memory.tryU64(pid.address(entry));
@@ -156,7 +174,7 @@ export class TaskCollector {
       }
     } catch (error) {
       if (!(error instanceof InquestError)) throw error;
-      this.#notes.push(`the table of pids is damaged: ${error.message}`);
+      this.#lack(`the table of pids is damaged: ${error.message}`);
     }
     return true;
   }

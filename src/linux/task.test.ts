@@ -199,6 +199,7 @@ describe("taskTable", () => {
     builder.fake.memory.put64(builder.address(2) + 64n, 0xffff_8880_7777_0000n);
     expect(builder.table.tasks).toHaveLength(6);
     expect(builder.table.notes).toEqual(["2 links of the task lists lead to no task: the lists are damaged, or their pages were left out"]);
+    expect(builder.table.incomplete).toBeUndefined();
   });
 
   test("what a list names must look like a task", () => {
@@ -213,6 +214,7 @@ describe("taskTable", () => {
     builder.fake.memory.put64(PIDS + 0x200n + 16n, 0xffff_8880_9999_0000n);
     expect(builder.table.byPid.get(2)?.comm).toBe("kthreadd");
     expect(builder.table.notes.join()).toContain("1 tasks cannot be read");
+    expect(builder.table.incomplete).toContain("1 tasks cannot be read");
   });
 
   test("without run queues on_cpu tells who runs", () => {

@@ -19,9 +19,10 @@ const KIND_NAMES: Readonly<Record<LockKind, string>> = {
   rwlock: "RWLOCK",
 };
 
-export function* reportText({ locks, unknown, cycles, chains }: LockReport, verbose: boolean): Iterable<string> {
+/** @param incomplete tasks are missing that may wait as well */
+export function* reportText({ locks, unknown, cycles, chains }: LockReport, verbose: boolean, incomplete = false): Iterable<string> {
   if (locks.length === 0 && unknown.length === 0) {
-    yield "no task waits for a lock";
+    yield incomplete ? "no task that can be read waits for a lock" : "no task waits for a lock";
     return;
   }
   const names = new Map(locks.map(({ state }) => [state.address as bigint, lockName(state)]));
