@@ -3,7 +3,7 @@ import { hex16, type VirtualAddress, virtual } from "../bytes/address.ts";
 import { LookupError } from "../bytes/errors.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import { cpuMasks } from "../linux/cpu.ts";
-import { attempt } from "../linux/gather.ts";
+import { attempt, part } from "../linux/gather.ts";
 import { currentTask } from "../linux/runqueue.ts";
 import { type Task, taskState, taskTable } from "../linux/task.ts";
 import { lastArrival } from "../linux/task-times.ts";
@@ -90,6 +90,9 @@ export interface WqResult {
   readonly delayed: readonly WqDelayed[];
   /** Which parts the text shows. */
   readonly view: "busy" | "all" | "delayed";
+  /** Pools, or the wheel's timers, could not be read whole: more may be busy or wait (notes tell). */
+  readonly poolsIncomplete?: true;
+  readonly delayedIncomplete?: true;
   readonly notes?: readonly string[];
 }
 
@@ -131,13 +134,17 @@ export const wq = defineCommand<WqResult>({
   run(session, args) {
     const { kernel } = session;
     const notes: string[] = [];
-    const all = workerPools(kernel, notes);
+    const { value: all, whole: poolsWhole } = part(notes, (own) => workerPools(kernel, own));
     const names = new QueueNames(kernel);
     const queues = workQueues(kernel, all, notes).map((queue) => queueResult(session, queue, names));
     const pools = all.map((pool) => poolResult(session, pool, names));
-    const delayed = delayedWork(kernel, names, notes);
+    const { value: delayed, whole: delayedWhole } = part(notes, (own) => delayedWork(kernel, names, own));
     const view = args.has("-d") ? "delayed" : args.has("-a") ? "all" : "busy";
-    const rest = notes.length === 0 ? {} : { notes };
+    const rest = {
+      ...(poolsWhole ? {} : { poolsIncomplete: true as const }),
+      ...(delayedWhole ? {} : { delayedIncomplete: true as const }),
+      ...(notes.length === 0 ? {} : { notes }),
+    };
     const [name] = args.operands;
     if (name === undefined) return { pools, queues, delayed, view, ...rest };
     const own = queues.filter((queue) => queue.name === name);
@@ -147,10 +154,10 @@ export const wq = defineCommand<WqResult>({
     return { pools: busy, queues: own, delayed: mine(delayed), view: view === "busy" ? "all" : view, ...rest };
   },
   api: wqApi,
-  *text({ pools, queues, delayed, view, notes = [] }) {
-    if (view === "delayed") yield* delayedLines(delayed, notes.length === 0);
+  *text({ pools, queues, delayed, view, poolsIncomplete, delayedIncomplete, notes = [] }) {
+    if (view === "delayed") yield* delayedLines(delayed, delayedIncomplete !== true);
     else {
-      yield* poolLines(view === "all" ? pools : pools.filter(hasItems), notes.length === 0);
+      yield* poolLines(view === "all" ? pools : pools.filter(hasItems), poolsIncomplete !== true);
       yield* queueLines(view === "all" ? queues : queues.filter(hasWork));
       if (delayed.length > 0) {
         const overdue = delayed.filter(({ seconds }) => seconds !== undefined && seconds < 0).length;
