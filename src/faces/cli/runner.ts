@@ -169,6 +169,7 @@ export class Runner {
     try {
       let ok = true;
       for (const line of lines) {
+        await this.#turn();
         if (this.session.finished || this.#interrupted || this.outputClosed) break;
         const text = line.trim();
         if (text === "") continue;
@@ -185,6 +186,7 @@ export class Runner {
   async #perLine(command: string, lines: readonly string[]): Promise<boolean> {
     let ok = true;
     for (const operands of lines) {
+      await this.#turn();
       if (this.#interrupted || this.outputClosed) break;
       if (operands.trim() !== "") ok = (await this.#command(`${command} ${operands.trim()}`, this.#output())) && ok;
     }
@@ -265,9 +267,18 @@ export class Runner {
         await sink.write(sanitize(slice));
       }
       if (failure !== undefined) throw failure;
+      await this.#turn();
       if (this.#interrupted) throw new Interrupted();
       if (done || sink.closed) return;
     }
+  }
+
+  /**
+   * Lets the event loop turn: a Ctrl-C that came between two slices is seen only there, and `interruptible` would drop it. Files and
+   * descriptors are written without waiting, so nothing else would.
+   */
+  async #turn(): Promise<void> {
+    if (this.#options.interactive) await new Promise((resolve) => setImmediate(resolve));
   }
 
   #guard<T>(work: () => T): T {
