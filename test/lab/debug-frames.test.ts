@@ -43,7 +43,8 @@ const KNOWN: readonly { readonly why: string; readonly is: (difference: string) 
   },
   {
     why: "drgn names the assembler function around the label that the kernel's own traces name",
-    is: (text) => text.includes(":end_repeat_nmi ") && text.includes(":asm_exc_nmi "),
+    is: (text) =>
+      (text.includes(":end_repeat_nmi ") && text.includes(":asm_exc_nmi ")) || (/:work_pending\n/.test(text) && /:ret_to_user$/.test(text)),
   },
   {
     why: "arm64: drgn takes the caller of a call to address 0 from x30 minus 4",

@@ -240,32 +240,43 @@ export class Runner {
 
   async #text(outcome: CommandOutcome, sink: Sink): Promise<void> {
     let lines: Iterator<string> | undefined;
+    let slice = "";
+    let done = false;
+    const pull = () => {
+      lines ??= outcome.text({ radix: this.session.settings.radix })[Symbol.iterator]();
+      const until = Date.now() + SLICE_MS;
+      while (slice.length < SLICE_CHARACTERS) {
+        const next = lines.next();
+        if (next.done === true) {
+          done = true;
+          return;
+        }
+        slice += `${next.value}\n`;
+        if (Date.now() >= until) return;
+      }
+    };
+    const put = () => {
+      const text = slice;
+      slice = "";
+      this.#options.progress?.clear();
+      return sink.write(sanitize(text));
+    };
     for (;;) {
-      let slice = "";
-      let done = false;
       let failure: unknown;
       try {
+        // In one piece where writing takes no waiting: between two pieces Node loses a Ctrl-C that came as the first one ended.
         this.#guard(() => {
-          lines ??= outcome.text({ radix: this.session.settings.radix })[Symbol.iterator]();
-          const until = Date.now() + SLICE_MS;
-          while (slice.length < SLICE_CHARACTERS) {
-            const next = lines.next();
-            if (next.done === true) {
-              done = true;
-              return;
-            }
-            slice += `${next.value}\n`;
-            if (Date.now() >= until) return;
+          pull();
+          while (sink.direct === true && !done && !sink.closed) {
+            void put();
+            pull();
           }
         });
       } catch (error) {
         failure = error;
       }
       // What was known before the failure is shown in any case.
-      if (slice !== "") {
-        this.#options.progress?.clear();
-        await sink.write(sanitize(slice));
-      }
+      if (slice !== "") await put();
       if (failure !== undefined) throw failure;
       await this.#turn();
       if (this.#interrupted) throw new Interrupted();

@@ -20,6 +20,8 @@ export class FileError extends InquestError {
 export interface Sink {
   /** True once nobody reads any more. */
   readonly closed: boolean;
+  /** write() is done when it returns: a command can then run in one piece, which leaves Ctrl-C no gap to fall into. */
+  readonly direct?: boolean;
   write(text: string): Promise<void> | void;
   /** Waits for whoever reads to end. False when the reader could not be started. */
   finish(): Promise<boolean> | boolean;
@@ -28,6 +30,7 @@ export interface Sink {
 /** A file descriptor that stays open. */
 export class DescriptorSink implements Sink {
   closed = false;
+  readonly direct = true;
   readonly #fd: number;
 
   constructor(fd: number) {
@@ -51,6 +54,7 @@ export class DescriptorSink implements Sink {
 
 export class FileSink implements Sink {
   closed = false;
+  readonly direct = true;
   readonly #fd: number;
   readonly #path: string;
 
