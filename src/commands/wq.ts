@@ -96,7 +96,7 @@ export interface WqResult {
   readonly notes?: readonly string[];
 }
 
-/** enum wq_flags. */
+/** enum wq_flags of 6.12, for kernels whose types do not tell it. */
 const FLAGS: readonly (readonly [number, string])[] = [
   [1, "BH"],
   [2, "UNBOUND"],
@@ -109,6 +109,17 @@ const FLAGS: readonly (readonly [number, string])[] = [
   [1 << 16, "DRAINING"],
   [1 << 17, "ORDERED"],
 ];
+/** How a queue was made, or limits that older kernels keep in the same enum. */
+const NO_FLAGS = /_(LEGACY|DEPRECATED|MAX_ACTIVE|UNBOUND_MAX_ACTIVE|DFL_ACTIVE|MAX_UNBOUND_PER_CPU|UNBOUND_PER_CPU)$/;
+
+/** Names of the flags by this kernel's own enum, which grows (7.2 has PERCPU and DESTROYING). */
+function flagTable(kernel: Kernel): readonly (readonly [number, string])[] {
+  const enumerators = kernel.types.enumerator("WQ_UNBOUND")?.type.enumerators ?? [];
+  const own = enumerators.filter(
+    ({ name, value }) => /^(__)?WQ_/.test(name) && !NO_FLAGS.test(name) && value > 0n && (value & (value - 1n)) === 0n,
+  );
+  return own.length === 0 ? FLAGS : own.map(({ name, value }) => [Number(value), name.replace(/^(__)?WQ_/, "")] as const);
+}
 
 export const wq = defineCommand<WqResult>({
   spec: {
@@ -271,7 +282,9 @@ function queueResult({ kernel }: Session, queue: WorkQueue, names: QueueNames): 
   return {
     address: queue.address,
     name: queue.name,
-    flags: FLAGS.filter(([bit]) => (queue.flags & bit) !== 0).map(([, name]) => name),
+    flags: flagTable(kernel)
+      .filter(([bit]) => (queue.flags & bit) !== 0)
+      .map(([, name]) => name),
     ...(queue.maxActive === undefined ? {} : { maxActive: queue.maxActive }),
     active: queue.shares.reduce((sum, { active }) => sum + active, 0),
     inactive: queue.shares.flatMap(({ inactive }) => inactive.map((item) => itemResult(kernel, item, names))),

@@ -10,8 +10,7 @@ import { add, type VirtualAddress } from "../bytes/address.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import type { Cgroup } from "./cgroup.ts";
 
-/** PAGE_COUNTER_MAX is LONG_MAX / PAGE_SIZE; limits are rounded down to pages. */
-const NO_LIMIT = 1n << 50n;
+const LONG_MAX = (1n << 63n) - 1n;
 const NO_PIDS = 1n << 22n;
 
 /** Bytes; undefined: no limit. */
@@ -84,7 +83,9 @@ function memoryOf(kernel: Kernel, css: VirtualAddress, charged: boolean): Cgroup
     return field === undefined ? 0n : field.bigint(base);
   };
   const amount = (pages: bigint) => Number(pages) * page;
-  const limit = (pages: bigint) => (pages >= NO_LIMIT ? undefined : amount(pages));
+  // PAGE_COUNTER_MAX; it depends on the size of pages.
+  const noLimit = LONG_MAX / BigInt(page);
+  const limit = (pages: bigint) => (pages >= noLimit ? undefined : amount(pages));
   const swap = struct.has("swap");
   const events: Record<string, number> = {};
   const counts = struct.tryField("memory_events");

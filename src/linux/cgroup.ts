@@ -20,7 +20,7 @@ const MAX_ROOTS = 64;
 const MAX_GROUPS = 1 << 20;
 const MAX_DEPTH = 256;
 const MAX_NAME = 256;
-/** CSS_DYING: the group was removed and waits for its last reference. */
+/** Of a group that was not removed; for kernels whose types lack the enum (1 << 1 since 3.12). */
 const CSS_ONLINE = 2n;
 
 export interface CgroupController {
@@ -173,6 +173,7 @@ function* groupsBelow(kernel: Kernel, top: VirtualAddress, note: (text: string) 
   const { memory, types } = kernel;
   const group = types.struct("cgroup");
   const [children, sibling] = [group.field("self.children"), group.field("self.sibling")];
+  const online = types.constant("CSS_ONLINE") ?? CSS_ONLINE;
   const seen = new Set<bigint>();
   const pending: Pending[] = [{ address: top, path: "/", level: 0 }];
   for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
@@ -192,7 +193,7 @@ function* groupsBelow(kernel: Kernel, top: VirtualAddress, note: (text: string) 
         path,
         level,
         controllers: controllersOf(kernel, address),
-        dying: level > 0 && (group.field("self.flags").bigint(address) & CSS_ONLINE) === 0n,
+        dying: level > 0 && (group.field("self.flags").bigint(address) & online) === 0n,
       };
     } catch (error) {
       if (!(error instanceof InquestError)) throw error;

@@ -1,5 +1,6 @@
 /** Tasks as locks name them: by address, with crash's letters and how long they have not run. */
 import type { VirtualAddress } from "../../bytes/address.ts";
+import { InquestError } from "../../bytes/errors.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
 import { runqueue } from "../runqueue.ts";
 import { type Task, taskState, taskTable } from "../task.ts";
@@ -25,7 +26,8 @@ export function secondsSinceRun(kernel: Kernel, task: Task): number | undefined 
   try {
     const last = lastArrival(kernel, task);
     return last === undefined || last === 0n || now === undefined || now < last ? undefined : Number(now - last) / 1e9;
-  } catch {
+  } catch (error) {
+    if (!(error instanceof InquestError)) throw error;
     return undefined;
   }
 }
