@@ -2,13 +2,12 @@
 import { existsSync } from "node:fs";
 import { beforeAll, describe, expect, test } from "vitest";
 import { type CachedCase, cachedCases } from "../../lab/case-record.ts";
-import { InquestError } from "../../src/bytes/errors.ts";
 import type { Session } from "../../src/commands/command.ts";
 import { createSession } from "../../src/commands/session.ts";
 import { registerDisassemblers } from "../../src/faces/cli/disassemblers.ts";
 import { Kernel } from "../../src/library/kernel.ts";
 import { openDump } from "../../src/library/open-dump.ts";
-import { apiAnswers } from "../support/api-answer.ts";
+import { expectSameAnswer } from "../support/api-answer.ts";
 
 const LINES = [
   ...["bt", "bt -l", "bt -i", "bt -il", "bt -V", "bt -a", "foreach IN bt", "foreach active bt -l"],
@@ -37,36 +36,5 @@ describe.each(cases.map((lab) => [lab.id, lab] as const))("%s", (_, lab) => {
     await kernel.loadDisassembler();
   });
 
-  test.each(LINES)("%s", async (line) => {
-    if (!answers(line)) {
-      await expect(apiAnswers(session, new Kernel(kernel.engine), line)).rejects.toThrow(InquestError);
-      return;
-    }
-    const { runs, script, command } = await apiAnswers(session, new Kernel(kernel.engine), line);
-    expect(runs).toBe(false);
-    expect(command).toMatchObject(script as object);
-  });
-
-  /** False for a frame of a module that has no debug file, which has no arguments. */
-  function answers(line: string): boolean {
-    try {
-      return session.execute(line) !== undefined;
-    } catch (error) {
-      if (error instanceof InquestError) return false;
-      throw error;
-    }
-  }
-
-  test("a local of a frame that was chosen", async () => {
-    const { frames } = new Kernel(kernel.engine).stack(session.context);
-    const found = frames.flatMap(({ level, variables }) =>
-      variables.flatMap(({ name, value }) => (value?.address === undefined ? [] : [{ level, name }])),
-    );
-    const [first] = found;
-    expect(first).toBeDefined();
-    session.execute(`frame ${first?.level}`);
-    const { runs, script, command } = await apiAnswers(session, new Kernel(kernel.engine), `p ${first?.name}`);
-    expect(runs).toBe(false);
-    expect(command).toMatchObject(script as object);
-  });
+  test.each(LINES)("%s", (line) => expectSameAnswer(session, new Kernel(kernel.engine), line));
 });

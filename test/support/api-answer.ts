@@ -1,4 +1,6 @@
 /** What the code that a line with `--api` prints answers, and what the line itself answers; both as JSON, to be held against each other. */
+import { expect } from "vitest";
+import { InquestError } from "../../src/bytes/errors.ts";
 import type { Session } from "../../src/commands/command.ts";
 import { jsonChunks } from "../../src/commands/json.ts";
 import type { Kernel } from "../../src/library/kernel.ts";
@@ -26,4 +28,25 @@ export async function apiAnswers(session: Session, kernel: Kernel, line: string)
   const module = (await import(`data:text/javascript,${encodeURIComponent(text)}`)) as { default(kernel: Kernel): unknown };
   const script = asJson(await module.default(kernel));
   return { runs: text.includes("kernel.run("), script, command: asJson(session.execute(line).result) };
+}
+
+/** True when the line has an answer; false when this kernel has nothing of the kind, and the line says so. */
+export function hasAnswer(session: Session, line: string): boolean {
+  try {
+    return session.execute(line) !== undefined;
+  } catch (error) {
+    if (error instanceof InquestError) return false;
+    throw error;
+  }
+}
+
+/** The printed code answers a part of what the line does, without running it; where the line refuses, so does the code. */
+export async function expectSameAnswer(session: Session, kernel: Kernel, line: string): Promise<void> {
+  if (!hasAnswer(session, line)) {
+    await expect(apiAnswers(session, kernel, line)).rejects.toThrow(InquestError);
+    return;
+  }
+  const { runs, script, command } = await apiAnswers(session, kernel, line);
+  expect(runs).toBe(false);
+  expect(command).toMatchObject(script as object);
 }
