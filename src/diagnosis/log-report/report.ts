@@ -70,7 +70,12 @@ export interface LogReport {
   /** Bytes of "Code:", and which one the pc stands on. */
   readonly code?: { readonly bytes: Uint8Array; readonly at: number };
   /** Call traces in the order they were printed: "Call Trace", "Allocated by task", "Freed by task" …, frames innermost first. */
-  readonly traces: readonly { readonly name: string; readonly frames: readonly VerdictFrame[]; readonly pid?: number; readonly comm?: string }[];
+  readonly traces: readonly {
+    readonly name: string;
+    readonly frames: readonly VerdictFrame[];
+    readonly pid?: number;
+    readonly comm?: string;
+  }[];
   /** Values that only this family has: "size", "cache", "object", "shadow" …; a bigint is an address. */
   readonly fields: Readonly<Record<string, string | number | bigint | readonly string[]>>;
   /** Why it is not whole: cut off, lines of others between, no trace. */

@@ -1,0 +1,57 @@
+/** The lines of one report → its fields: what all reports share, then what its family alone has. */
+import { familyFields } from "./families/index.ts";
+import type { OpenReport } from "./find-reports.ts";
+import { frameLine, symbolIn } from "./frame-line.ts";
+import type { LogReport } from "./report.ts";
+import { machineState } from "./state-lines.ts";
+import { tracesOf } from "./traces.ts";
+
+/** `cut`: the input ended while the report was still open. */
+export function parseReport(open: OpenReport, cut: boolean): LogReport {
+  const { family, head, lines } = open;
+  const state = machineState(lines);
+  const traces = tracesOf(lines);
+  const fields = familyFields(family, lines, open.lead);
+  const headFrame = family === "warning" || family === "kasan" || family === "kfence" || family === "kmsan" ? symbolIn(head) : undefined;
+  const pc = headFrame ?? state.pc;
+  const damage = new Set(open.damage);
+  const frames = traces.flatMap((trace) => trace.frames);
+  if (state.speakers > 1 && !["rcu-stall", "soft-lockup", "hard-lockup", "workqueue-lockup", "panic", "hung-task"].includes(family)) {
+    // The same report prints its CPU line twice only when it panics; another task's line is another report's.
+    damage.add("lines of another CPU or task are mixed in");
+  }
+  if (family === "panic" && /panic_on_warn|hung_task: blocked|softlockup: hung|Fatal exception|RCU Stall|Hard LOCKUP/.test(head)) {
+    damage.add("the report that led to this panic is missing");
+  }
+  const needsTrace = !["ubsan-line", "oom", "machine-check", "slub", "other", "panic"].includes(family);
+  if (frames.length === 0 && needsTrace) damage.add("no call trace");
+  else if (frames.length > 0 && needsTrace && frames.every(({ doubtful }) => doubtful === true) && pc?.function === undefined)
+    damage.add("no confirmed frame in the call trace");
+  if (cut && lines.length > 0 && frameLine(lines.at(-1)?.text ?? "").length > 0 && frames.length < 3)
+    damage.add("cut off in the call trace");
+  const first = lines[0];
+  const last = lines.at(-1);
+  if (first === undefined || last === undefined) throw new RangeError("a report has at least its head");
+  const { speakers: _, pc: __, workqueue, ...shared } = state;
+  const { faultAddress, errorCode, access: ___, ...own } = fields;
+  return {
+    family,
+    head,
+    first,
+    last,
+    lines,
+    ...shared,
+    ...(shared.pid === undefined && typeof fields.pid === "number" ? { pid: fields.pid } : {}),
+    ...(shared.comm === undefined && typeof fields.comm === "string" ? { comm: fields.comm } : {}),
+    ...(pc === undefined ? {} : { pc }),
+    ...(typeof faultAddress === "bigint" ? { faultAddress } : {}),
+    ...(typeof errorCode === "bigint" ? { errorCode } : {}),
+    traces,
+    fields: {
+      ...own,
+      ...(fields.access === undefined ? {} : { access: fields.access }),
+      ...(workqueue === undefined ? {} : { workqueue }),
+    },
+    damage: [...damage],
+  };
+}
