@@ -50,6 +50,7 @@ const END_OF_TRACE = /---\[ end trace/;
 const RULE = /^={20,}$/;
 const OWN_WORDS =
   /^(?:\s|$|\[|#|<\/?[A-Z#_]+>|[A-Za-z0-9]{2,4}\s*: |[A-Z0-9]{2,9}:|x\d+\s*:|r\d+\s*:|CPU|Call|Code|Modules|Hardware|Workqueue|Tainted|Comm|PGD|Oops|task|page|raw|flags|Memory|Allocated|Freed|Last|The|located|which|Object|Read|Write|INFO|Showing|NMI|Sending|rcu|Mem|Node|DMA|Normal|pstate|pc |lr |sp |epc|NIP|LR|GPR|CFAR|Krnl|Exception|stack|Internal|Uninit|Local|Bytes|ESR|EC|SET|EA|FSC|Data|ISV|swapper|user|Free|Stack|backtrace|hex|comm|other|but|and|the|-> |-{3,}|\*|irq|hardirqs|softirqs|value|Reported|read |write |kfence|allocated|freed|Dumping|Kernel|BUG|WARNING|general|kasan|KASAN|to |Possible|possible)/;
+const DROPPED = "lines are missing: the kernel dropped messages";
 const STALLS: ReadonlySet<ReportFamily> = new Set(["rcu-stall", "soft-lockup", "hard-lockup", "hung-task", "workqueue-lockup"]);
 
 export class ReportFinder {
@@ -65,6 +66,8 @@ export class ReportFinder {
   readonly #open = new Map<string, OpenReport>();
   #last: OpenReport | undefined;
   #done: LogReport[] = [];
+  /** The line being read says that lines before it were lost. */
+  #dropped = false;
 
   /** Bytes given so far. */
   get consumed(): number {
@@ -138,6 +141,8 @@ export class ReportFinder {
   #decode(from: number, to: number): LogLine[] {
     this.#count(from);
     let text = decoder.decode(this.#bytes.subarray(from, to));
+    this.#dropped = text.includes("printk messages dropped");
+    if (this.#dropped) for (const report of this.#open.values()) report.damage.add(DROPPED);
     if (text.endsWith("\r")) text = text.slice(0, -1);
     if (text.includes("\x1b")) text = text.replace(/\x1b\[[\d;]*[A-Za-z]/g, "");
     if (text.includes("&"))
@@ -169,8 +174,22 @@ export class ReportFinder {
 
   /** The head goes on with the open report: the second line of the same event. */
   #continues(head: Head, current: OpenReport | undefined, line: LogLine): boolean {
-    if (current === undefined || head.follows === undefined || !head.follows.includes(current.family)) return false;
+    if (current === undefined) return false;
     if (head.family === "panic") return true;
+    // One line that fell into a trace does not end it; the BUG() or WARNING that follows it will.
+    if (
+      (head.family === "list" || head.family === "refcount") &&
+      current.family !== head.family &&
+      current.frames > 0 &&
+      !isWhole(current)
+    ) {
+      current.damage.add("lines of another CPU or task are mixed in");
+      return true;
+    }
+    // The same task faults while it prints: what it says then tells where it was.
+    if (head.family === "oops" && current.context !== "" && current.frames === 0 && current.family !== "panic" && !current.ended)
+      return true;
+    if (head.follows === undefined || !head.follows.includes(current.family)) return false;
     const previous = current.lines.at(-1);
     const near = previous?.time === undefined || line.time === undefined || line.time - previous.time < 5;
     return near && current.frames === 0 && !current.ended;
@@ -198,6 +217,7 @@ export class ReportFinder {
       panicked: head.family === "panic",
       allCpus: false,
     };
+    if (this.#dropped) report.damage.add(DROPPED);
     this.#open.set(context, report);
     this.#last = report;
     this.#add(report, line);
@@ -247,7 +267,6 @@ export class ReportFinder {
     report.idle = own ? 0 : report.idle + 1;
     if (/^Sending NMI from CPU|NMI backtrace for cpu|^Task dump for CPU/.test(line.text) && STALLS.has(report.family))
       report.allCpus = true;
-    if (/\bprintk messages dropped\b/.test(line.text)) report.damage.add("lines are missing: the kernel dropped messages");
     if (END_OF_TRACE.test(line.text)) report.ended = true;
     const closed =
       (END_OF_PANIC.test(line.text) && report.panicked) ||
@@ -267,7 +286,9 @@ export class ReportFinder {
 
 /** It has said all it had to say; what follows is another event. */
 function isWhole(report: OpenReport): boolean {
-  if (report.ended) return true;
+  if (report.ended || report.panicked) return true;
+  // These end in a line of "=".
+  if (["kasan", "kmsan", "kcsan", "kfence"].includes(report.family)) return false;
   if (report.frames === 0) return false;
   const tail = report.lines.at(-1)?.text ?? "";
   // In the middle of a trace the last line is one of its frames.

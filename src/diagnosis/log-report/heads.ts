@@ -56,6 +56,8 @@ export const HEADS: readonly Head[] = [
   // arch/*/kernel/{traps,dumpstack}.c die(): "WORDS: code [#n]"
   { family: "oops", pattern: /(?:Internal error|Kernel code patching|Oops|Kernel mode BUG)\b.{0,120}\[#\d+\]/, follows: BEFORE_OOPS },
   { family: "oops", pattern: /^(?:.{0,40}[:\s])?(?:general protection fault|stack segment|divide error|invalid opcode|int3|alignment check|bounds|coprocessor segment overrun|invalid TSS|segment not present|overflow|stack guard page|control protection fault|trap|segment-related general protection fault|Machine check|Exception|Kernel access of bad area)\b.{0,160}\[#\d+\]/, follows: BEFORE_OOPS },
+  // "words: code [#n]" of a trap that has no name of its own above
+  { family: "oops", pattern: /(?:^|[:\]] )[A-Za-z][\w ,/-]{2,80}: [0-9a-f]{4} \[#\d+\]/, follows: BEFORE_OOPS },
   { family: "stack", pattern: /PANIC: double fault/, follows: ["stack"] },
   { family: "stack", pattern: /BUG: .{0,40}stack guard page was hit at/ },
   { family: "stack", pattern: /Insufficient stack space to handle exception!|kernel stack overflow \(/i },

@@ -2,6 +2,7 @@
 import { familyFields } from "./families/index.ts";
 import type { OpenReport } from "./find-reports.ts";
 import { frameLine, symbolIn } from "./frame-line.ts";
+import { isPassedOver, isWaiting } from "./passed-over.ts";
 import type { LogReport } from "./report.ts";
 import { machineState } from "./state-lines.ts";
 import { tracesOf } from "./traces.ts";
@@ -23,10 +24,30 @@ export function parseReport(open: OpenReport, cut: boolean): LogReport {
   if (family === "panic" && /panic_on_warn|hung_task: blocked|softlockup: hung|Fatal exception|RCU Stall|Hard LOCKUP/.test(head)) {
     damage.add("the report that led to this panic is missing");
   }
-  const needsTrace = !["ubsan-line", "oom", "machine-check", "slub", "other", "panic"].includes(family);
+  const needsTrace = !["oom", "machine-check", "slub", "panic"].includes(family) && (family !== "other" || open.panicked);
   if (frames.length === 0 && needsTrace) damage.add("no call trace");
   else if (frames.length > 0 && needsTrace && frames.every(({ doubtful }) => doubtful === true) && pc?.function === undefined)
     damage.add("no confirmed frame in the call trace");
+  const main = frames.filter(({ doubtful, function: name }) => doubtful !== true && name !== undefined);
+  if (
+    needsTrace &&
+    family !== "lockdep" &&
+    main.length > 0 &&
+    main.every((frame) => isPassedOver(frame.function ?? "") || isWaiting(frame.function ?? "")) &&
+    (pc?.function === undefined || isPassedOver(pc.function) || open.panicked)
+  ) {
+    damage.add("the call trace ends before the code that failed");
+  }
+  if (
+    traces.some((trace) =>
+      trace.frames
+        .filter(({ doubtful }) => doubtful !== true)
+        .slice(0, 3)
+        .some((frame) => frame.function === "should_fail" || frame.function === "should_fail_ex"),
+    )
+  ) {
+    damage.add("a trace of fault injection stands in it");
+  }
   if (cut && lines.length > 0 && frameLine(lines.at(-1)?.text ?? "").length > 0 && frames.length < 3)
     damage.add("cut off in the call trace");
   const first = lines[0];

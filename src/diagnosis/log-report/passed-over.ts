@@ -12,6 +12,19 @@ function words(...patterns: string[]): RegExp {
 
 /** Prints, checks, instruments: in every kind of report. */
 const REPORTING = words(
+  "__this_cpu_preempt_check",
+  "check_preemption_disabled",
+  "debug_smp_processor_id",
+  "kmemleak_\\w+",
+  "_*create_object",
+  "\\w*_panic",
+  "__this_cpu_preempt_check",
+  "check_preemption_disabled",
+  "debug_smp_processor_id",
+  "kmemleak_\\w+",
+  "create_object",
+  "__create_object",
+  "\\w*_panic",
   "_?_?dump_stack\\w*",
   "show_stack\\w*",
   "show_regs\\w*",
@@ -79,6 +92,8 @@ const REPORTING = words(
 );
 /** Raises or delivers an exception. */
 const EXCEPTION = words(
+  "__x86_\\w*thunk\\w*",
+  "__x86_return_\\w+",
   "die\\w*",
   "__die\\w*",
   "oops_\\w+",
@@ -151,6 +166,17 @@ const EXCEPTION = words(
 );
 /** Memory for anyone. */
 const MEMORY = words(
+  "__alloc_percpu\\w*",
+  "alloc_inode\\w*",
+  "new_inode",
+  "\\w+_alloc_inode",
+  "filemap_alloc_folio\\w*",
+  "__filemap_get_folio\\w*",
+  "pagecache_get_page",
+  "find_or_create_page",
+  "grab_cache_page\\w*",
+  "do_read_cache_\\w+",
+  "__page_cache_alloc",
   "k[mzc]alloc\\w*",
   "__?kmalloc\\w*",
   "__do_kmalloc\\w*",
@@ -309,6 +335,23 @@ const LOCKING = words(
 );
 /** Copies, strings, containers, bits: they do to their arguments what the caller said. */
 const HELPERS = words(
+  "_*strn?str",
+  "\\w+_string",
+  "crc\\d+\\w*",
+  "crypto_\\w+",
+  "_*aes\\w*_\\w+",
+  "aesni_\\w+",
+  "skcipher_\\w+",
+  "sha\\d+_\\w+",
+  "\\w*copy_(?:to|from)_user\\w*",
+  "unregister_netdev\\w*",
+  "rollback_registered\\w*",
+  "\\w+_unregister",
+  "tty_unregister_device",
+  "\\w+_compat_ioctl",
+  "iput",
+  "dput",
+  "fput",
   "_?_?mem(?:cpy|set|move|cmp|chr|scan|zero)\\w*",
   "__?p?i?_?mem(?:cpy|set|move)\\w*",
   "_*str(?:n?len|n?cpy|lcpy|scpy|n?cmp|n?casecmp|n?cat|lcat|r?chr|str|sep|spn|pbrk|dup|im)\\w*",
@@ -482,9 +525,13 @@ const BUFFERS = words(
   "napi_\\w*alloc\\w*",
 );
 
+/** Makes an object for its caller: who leaks it is the caller. */
+const CONSTRUCTORS = words("\\w+_alloc", "alloc_\\w+", "\\w+_alloc_\\w+");
+
 /** Which tools a report passes over. */
-export type PassedOver = "reporting" | "exception" | "memory" | "locking" | "helpers" | "entry" | "buffers";
+export type PassedOver = "constructors" | "reporting" | "exception" | "memory" | "locking" | "helpers" | "entry" | "buffers";
 const GROUPS: Readonly<Record<PassedOver, RegExp>> = {
+  constructors: CONSTRUCTORS,
   reporting: REPORTING,
   exception: EXCEPTION,
   memory: MEMORY,
@@ -566,7 +613,7 @@ export function isWaiting(name: string): boolean {
 }
 
 /** A wait for all CPUs or for the network's big lock: the place to name is this wait, whoever does it. */
-const SHARED_WAIT = /^(rtnl_lock\w*|synchronize_(?:rcu|srcu|net|sched|rcu_expedited|rcu_bh|rcu_tasks)|rcu_barrier)$/;
+const SHARED_WAIT = /^(rtnl_lock\w*|_*synchronize_(?:rcu|srcu|net|sched|rcu_expedited|rcu_bh|rcu_tasks)|rcu_barrier)$/;
 export function isSharedWait(name: string): boolean {
   return SHARED_WAIT.test(name);
 }
@@ -603,12 +650,10 @@ const LOOP_ANCHORS = words(
   "do_loop_readv_writev",
   "new_sync_\\w+",
   "call_(?:read|write)_iter",
-  "blkdev_ioctl",
+  "(?:compat_)?blkdev_ioctl",
   "blkdev_driver_ioctl",
   "__blkdev_driver_ioctl",
   "sock_(?:sendmsg|recvmsg|ioctl|setsockopt)\\w*",
-  "__sys_(?:sendto|sendmsg|setsockopt|bind|connect|sendmmsg)",
-  "____sys_sendmsg",
   "rtnetlink_rcv_msg",
   "netlink_rcv_skb",
   "nfnetlink_rcv_\\w+",
@@ -621,20 +666,9 @@ const LOOP_ANCHORS = words(
   "__?napi_poll",
   "net_rx_action",
   "mount_fs",
-  "do_mount",
   "vfs_get_tree",
-  "do_new_mount",
-  "path_mount",
-  "mmap_region",
-  "do_mmap\\w*",
-  "handle_mm_fault",
-  "__handle_mm_fault",
   "rcu_do_batch",
   "rcu_core",
-  "notifier_call_chain",
-  "raw_notifier_call_chain",
-  "do_group_exit",
-  "do_exit",
   "generic_smp_call_function_\\w+",
   "__flush_smp_call_function_queue",
   "flush_smp_call_function_queue",

@@ -42,7 +42,7 @@ export function placeOf(report: LogReport): Place {
     case "kcsan":
       return typeof report.fields.first === "string" ? named(report, report.fields.first) : tracePlace(mainTrace(report));
     case "kmemleak":
-      return tracePlace(trace(report, "Allocated") ?? mainTrace(report));
+      return tracePlace(trace(report, "Allocated") ?? mainTrace(report), [...ALL_TOOLS, "constructors"]);
     case "page-state": {
       const owner = report.traces.find(({ name, frames }) => name.startsWith("page last allocated") && frames.length > 0);
       return tracePlace(owner ?? mainTrace(report));
@@ -51,7 +51,7 @@ export function placeOf(report: LogReport): Place {
       return report.fields.kind === "stack-protector" && typeof report.fields.place === "string"
         ? named(report, report.fields.place)
         : report.fields.kind === "stack-end"
-          ? afterSchedule(report)
+          ? stallPlace(report)
           : NOWHERE;
     case "kmsan":
     case "kasan":
@@ -117,6 +117,11 @@ function faultPlace(report: LogReport): Place {
   }
   const start = pc?.function === undefined ? 0 : frames.findIndex((frame) => physical(frame) && frame.function === pc.function) + 1;
   const place = tracePlace(from, ALL_TOOLS, start);
+  if (place.function === undefined && pc !== undefined && pc.function === undefined) {
+    // A jump to nowhere: entry code may be all that is left of its caller.
+    const caller = tracePlace(from, ["reporting", "exception"]);
+    if (caller.function !== undefined) return caller;
+  }
   if (place.function !== undefined || pc?.function === undefined) return place;
   return { ...at(frames, -1), function: pc.function };
 }
@@ -151,12 +156,12 @@ function contextPlace(report: LogReport): Place {
 function lockPlace(report: LogReport): Place {
   const { place, kind } = report.fields;
   const groups: readonly PassedOver[] = ["reporting", "locking", "entry", "helpers", "memory", "exception"];
-  if (kind === "spinlock" || kind === "unregistered-key" || kind === "rcu-usage" || kind === "locks-held" || kind === "wait-context") {
+  if (kind === "spinlock" || kind === "unregistered-key" || kind === "rcu-usage") {
     const from = trace(report, "stack backtrace") ?? trace(report, "Call Trace") ?? mainTrace(report);
     const found = tracePlace(from, groups);
     return found.function === undefined && typeof place === "string" ? { ...found, function: place } : found;
   }
-  if (typeof place === "string" && !isPassedOver(place, ["locking", "reporting"])) {
+  if (typeof place === "string" && !isPassedOver(place, ["locking", "reporting", "helpers"])) {
     const from = trace(report, "stack backtrace") ?? trace(report, "Call Trace") ?? mainTrace(report);
     const frames = from?.frames ?? [];
     return { function: place, frames, index: frames.findIndex((frame) => frame.function === place) };
@@ -189,6 +194,10 @@ function stallPlace(report: LogReport): Place {
     );
     const start = entry + 1;
     let below = -1;
+    const call = frames.findIndex(
+      (frame, index) => index >= start && physical(frame) && /^_*smp_call_function\w*$/.test(frame.function ?? ""),
+    );
+    if (call >= 0 && report.family !== "rcu-stall") return at(frames, call);
     for (let index = start; index < frames.length; index++) {
       const frame = frames[index];
       if (frame === undefined || !physical(frame)) continue;
@@ -211,13 +220,4 @@ function stallPlace(report: LogReport): Place {
 function firstEntry(frames: readonly VerdictFrame[], index: number): boolean {
   const first = frames.findIndex((frame) => physical(frame) && isInterruptEntry(frame.function ?? ""));
   return index - first < 4;
-}
-
-/** The stack's end was found overwritten when the task gave up the CPU: the first frame that is not the scheduler's. */
-function afterSchedule(report: LogReport): Place {
-  const frames = mainTrace(report)?.frames ?? [];
-  return at(
-    frames,
-    frames.findIndex((frame) => physical(frame) && !isWaiting(frame.function ?? "") && !isPassedOver(frame.function ?? "")),
-  );
 }

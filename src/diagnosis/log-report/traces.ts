@@ -71,12 +71,19 @@ export function tracesOf(lines: readonly LogLine[]): Trace[] {
     }
     const trace = traces.at(-1);
     if (trace === undefined || trace.frames.length >= FRAMES) continue;
-    const frames = frameLine(text);
+    const frames = interruptedAt(text, trace.frames.length) ?? frameLine(text);
     // On arm a line tells the caller too, and the next line begins with it.
     if (frames.length === 2 && trace.frames.at(-1)?.function === frames[0]?.function) frames.shift();
     trace.frames.push(...frames);
   }
   return traces.filter(({ frames, name }) => frames.length > 0 || name !== "").map(({ first: _, ...trace }) => trace);
+}
+
+/** Registers inside a trace: the code below was interrupted there ("RIP: 0010:func+0x…"; user mode has another selector). */
+function interruptedAt(text: string, frames: number): VerdictFrame[] | undefined {
+  if (frames === 0) return undefined;
+  const symbol = /^\s*RIP: 0010:(?:\[<[0-9a-f]+>\]\s*)*(\S.*)$/.exec(text)?.[1];
+  return symbol === undefined ? undefined : frameLine(` ${symbol}`);
 }
 
 function nameOf(text: string): { name: string; match: RegExpExecArray } | undefined {

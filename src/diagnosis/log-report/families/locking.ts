@@ -30,7 +30,7 @@ export const lockdepFields: FieldParser = (lines) => {
   if (spin !== null) fields.spin = spin[1] ?? "";
   // Where the lock is taken, freed or released: "… is trying to acquire lock:" and two lines of "at: [<…>] func+0x…".
   const at = lines.findIndex(({ text }) =>
-    /is trying to (?:acquire|release|contend) lock|is freeing memory|just changed the state of lock|takes:|is exiting/.test(text),
+    /is trying to (?:acquire|release|contend|lock)|is freeing memory|just changed the state of lock|takes:|is exiting/.test(text),
   );
   if (at >= 0) {
     for (const { text } of lines.slice(at, at + 5)) {
@@ -51,6 +51,12 @@ export const lockdepFields: FieldParser = (lines) => {
           .join(" "),
       )?.[1] ?? /lock \((.+?)\) at/.exec(lines[at]?.text ?? "")?.[1];
     if (lock !== undefined) fields.lock = lock;
+  }
+  if (fields.place === undefined || fields.kind === "locks-held" || fields.kind === "lock-held-at-exit") {
+    // The place where the lock that is still held was taken.
+    const taken = fields.kind === "locks-held" || fields.kind === "lock-held-at-exit" ? find(lines, /^\s*#0: .* at: (.*)$/) : undefined;
+    const symbol = taken === undefined ? undefined : symbolIn(taken[1] ?? "");
+    if (symbol?.function !== undefined) fields.place = symbol.function;
   }
   const held = /but task is already holding lock/;
   const heldAt = lines.findIndex(({ text }) => held.test(text));

@@ -21,7 +21,9 @@ export const panicFields: FieldParser = (lines) => {
   const fields: Fields = {};
   const head = find(lines, /Kernel panic - not syncing(?:: | \[\d+\]: |, )?(.*)$/);
   if (head !== undefined) fields.text = (head[1] ?? "").trim();
-  const protector = /Kernel stack is corrupted in:\s*(?:\[?<?[0-9a-fx]+>?\]?\s*)?([A-Za-z_][\w.]*)?/.exec(String(fields.text ?? ""));
+  const protector = /Kernel stack is corrupted in:\s*(?:\[<[0-9a-f]+>\]\s*|[0-9a-f]{8,16}\s*$)?([A-Za-z_][\w.]*)?/.exec(
+    String(fields.text ?? ""),
+  );
   if (protector !== null) {
     fields.kind = "stack-protector";
     if (protector[1] !== undefined) fields.place = protector[1].replace(/\.(?:part|isra|constprop|cold).*$/, "");
