@@ -155,9 +155,10 @@ function stateOf(
   kernel: Kernel,
   { frame, source, registers, at, kind }: Candidate,
   stack: UnwoundStack,
-  { event, facts }: Subject,
+  { fault, event: subject, facts }: Subject,
   logged: VirtualAddress | undefined,
 ): FaultState {
+  const event = fault ?? subject;
   const checks: StateCheck[] = [];
   const pc = virtual(registers.pc ?? 0n);
   if (logged !== undefined)
@@ -237,7 +238,7 @@ function errorFacts(kernel: Kernel, facts: LogFacts | undefined, kind: EventKind
 
 function stateOfLog(
   kernel: Kernel,
-  { event, facts }: Subject,
+  { fault, event: subject, facts }: Subject,
   pc: VirtualAddress,
   logged: ReadonlyMap<string, bigint>,
   reason: string,
@@ -249,7 +250,7 @@ function stateOfLog(
     if (number >= 0) registers.set(number, value);
   }
   registers.set(file.pc, pc);
-  const kind = event?.kind ?? "page fault";
+  const kind = (fault ?? subject)?.kind ?? "page fault";
   return {
     kind,
     source: "log",

@@ -3,7 +3,7 @@
  *
  *   log ─► subject ─► registers at the fault ─► operand that faulted ─► where its bad value came from ─► identities of all addresses
  */
-import { hex16, type VirtualAddress, virtual } from "../../bytes/address.ts";
+import { virtual } from "../../bytes/address.ts";
 import { InquestError } from "../../bytes/errors.ts";
 import { identifyAddress } from "../../identity/identify.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
@@ -15,6 +15,7 @@ import { type Activation, Activations } from "./activation.ts";
 import { type FaultState, faultState } from "./cpu-state.ts";
 import { type Helper, helperOf } from "./helper-functions.ts";
 import { KnownValues } from "./known-values.ts";
+import type { EventFamily } from "./log-events.ts";
 import { type AddressPart, type FaultingAccess, faultingAccess } from "./operands.ts";
 import { pointedTo, type ValueOrigin, valueOrigin, valueText } from "./origin.ts";
 import { type Subject, subjectOf } from "./subject.ts";
@@ -68,19 +69,25 @@ export interface NoFault {
 
 /** Looks into the fault that a dump died of; once per dump. The machine's disassembler must have been loaded. */
 export function faultCase(kernel: Kernel): FaultCase | NoFault {
-  return kernel.memo(faultCase, () => {
-    const subject = subjectOf(kernel);
-    if (subject.event?.family === "deliberate") return { subject, reason: `the crash was asked for: ${subject.event.text}` };
-    const state = faultState(kernel, subject);
-    if ("reason" in state) return { subject, reason: state.reason };
-    const activations = new Activations(kernel, state.pc, state.registers, state.stack, state.frame);
-    const fault = activations.at(0) as Activation;
-    const cpu = subject.cpu;
-    const access = faultingAccess(kernel, state, fault, activations.at(1), cpu);
-    const values = new KnownValues(kernel, activations, cpu, subject.task?.address);
-    const parts = { kernel, subject, state, access, activations, values };
-    return { ...parts, ...blame(parts, fault) };
-  });
+  return kernel.memo(faultCase, () => faultCaseOf(kernel, subjectOf(kernel)));
+}
+
+/** Families of events whose CPU state tells something: a stalled CPU is not where the trouble is. */
+const FAULTS: ReadonlySet<EventFamily> = new Set(["fault", "assertion", "corruption", "warning"]);
+
+/** The same of a subject that was found in another way, or is not to be looked for in the log. */
+export function faultCaseOf(kernel: Kernel, subject: Subject): FaultCase | NoFault {
+  const { event } = subject;
+  if (event?.family === "deliberate") return { subject, reason: `the crash was asked for: ${event.text}` };
+  if (event !== undefined && !FAULTS.has(event.family)) return { subject, reason: `nothing faulted: ${event.text}` };
+  const state = faultState(kernel, subject);
+  if ("reason" in state) return { subject, reason: state.reason };
+  const activations = new Activations(kernel, state.pc, state.registers, state.stack, state.frame);
+  const fault = activations.at(0) as Activation;
+  const access = faultingAccess(kernel, state, fault, activations.at(1), subject.cpu);
+  const values = new KnownValues(kernel, activations, subject.cpu, subject.task?.address);
+  const parts = { kernel, subject, state, access, activations, values };
+  return { ...parts, ...blame(parts, fault) };
 }
 
 type Parts = Pick<FaultCase, "kernel" | "state" | "access" | "activations" | "values">;
@@ -242,10 +249,3 @@ export function tryIdentify(kernel: Kernel, address: bigint): AddressIdentity | 
     throw error;
   }
 }
-
-/** For commands: sixteen digits. */
-export function addressWord(address: bigint): string {
-  return hex16(address);
-}
-
-export type { VirtualAddress };

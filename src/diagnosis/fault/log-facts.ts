@@ -41,7 +41,7 @@ const REPORT_LENGTH = 120;
 const END = /^---\[ end trace /;
 
 const CODE =
-  /^(?:RIP: (?:[0-9a-f]{4}:)?|pc : )(?:\[<[0-9a-f]+>\] )?(?:(?<name>[A-Za-z_][\w.$]*)\+0x(?<offset>[0-9a-f]+)\/0x(?<size>[0-9a-f]+)(?: \[(?<module>[^\] ]+)[^\]]*\])?|(?:0x)?(?<bare>[0-9a-f]+)\b)/;
+  /^(?:RIP: (?:0010:|0008:)?|pc : )(?:\[<[0-9a-f]+>\] )?(?:(?<name>[A-Za-z_][\w.$]*)\+0x(?<offset>[0-9a-f]+)\/0x(?<size>[0-9a-f]+)(?: \[(?<module>[^\] ]+)[^\]]*\])?|(?:0x)?(?<bare>[0-9a-f]+)(?![\w:]))/;
 const X86_REGISTER = /\bR(AX|BX|CX|DX|SI|DI|BP|08|09|1[0-5]): ([0-9a-f]{16})\b/g;
 const X86_SP = /^RSP: (?:[0-9a-f]{4}:)?([0-9a-f]{16}) EFLAGS: ([0-9a-f]+)/;
 const ARM_REGISTER = /\bx(\d{1,2}) ?: ([0-9a-f]{16})\b/g;

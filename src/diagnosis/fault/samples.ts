@@ -27,7 +27,8 @@ export function siblingWords(kernel: Kernel, address: bigint, size: number): rea
     const slabs = Slabs.of(kernel);
     const own = slabs?.objectOf(virtual(address));
     const slab = own === undefined ? undefined : slabs?.slabAt(own.page);
-    if (own === undefined || slab === undefined || own.offset < 0 || size < 1 || size > 8) return [];
+    // What kmalloc() gives is of any type: other objects tell nothing.
+    if (own === undefined || slab === undefined || /kmalloc/.test(own.cache) || own.offset < 0 || size < 1 || size > 8) return [];
     for (let i = 0; i < slab.objects && found.length < MAX_SAMPLE; i++) {
       const object = add(slab.start, i * slab.cache.stride);
       if (i === own.index) continue;

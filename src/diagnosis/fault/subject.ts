@@ -22,6 +22,8 @@ import { type LogFacts, logFacts } from "./log-facts.ts";
 export interface Subject {
   /** Undefined when the log tells of nothing abnormal (it was overwritten, or the machine was healthy). */
   readonly event: LogEvent | undefined;
+  /** The exception that the report led to, when the event itself is a check that found something before: the CPU's state is its. */
+  readonly fault: LogEvent | undefined;
   /** What its report says of the CPU. */
   readonly facts: LogFacts | undefined;
   /** Somebody asked for the crash, and how; also when an event before it is the subject. */
@@ -54,8 +56,10 @@ export function subjectOf(kernel: Kernel): Subject {
       notes.push(`the log cannot be read: ${error.message}`);
     }
     const chosen = chooseEvent(logEvents(records));
-    const facts = chosen.event === undefined ? undefined : logFacts(records, chosen.event);
-    return { ...chosen, facts, ...taskOf(kernel, chosen.event, facts, notes), notes };
+    const fault = faultOf(chosen);
+    const told = fault ?? chosen.event;
+    const facts = told === undefined ? undefined : logFacts(records, told);
+    return { ...chosen, fault, facts, ...taskOf(kernel, chosen.event, facts, notes), notes };
   });
 }
 
@@ -80,6 +84,15 @@ export function chooseEvent(events: readonly LogEvent[]): Pick<Subject, "event" 
     before: events.slice(0, at).map((each) => ({ event: each, why: whyNot(each, event) })),
     after: events.slice(at + 1),
   };
+}
+
+/** KASAN reports the access and lets it happen: the exception follows in the same task. */
+function faultOf({ event, after }: Pick<Subject, "event" | "after">): LogEvent | undefined {
+  if (event === undefined || event.family === "fault" || event.family === "assertion") return event;
+  if (event.family !== "corruption") return undefined;
+  const next = after.find(({ family }) => family !== "panic");
+  const soon = event.time === undefined || next?.time === undefined || next.time - event.time <= SAME_TROUBLE;
+  return next?.family === "fault" && soon && next.caller === event.caller ? next : undefined;
 }
 
 function isSameTrouble(early: LogEvent, hard: LogEvent): boolean {

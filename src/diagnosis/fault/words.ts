@@ -40,7 +40,7 @@ export function pointerName(fault: FaultCase): string {
   if (source?.variable !== undefined) return source.member === undefined ? source.variable : `${source.variable}.${source.member}`;
   if (source?.container !== undefined && source.member !== undefined) return `${source.container}.${source.member}`;
   const argument = bad?.origin?.steps.find(({ argument }) => argument !== undefined)?.argument;
-  return argument ?? "a pointer";
+  return argument ?? bad?.register ?? "a pointer";
 }
 
 /** How the registers came by and that they agree. */

@@ -48,7 +48,7 @@ function called(fault: FaultCase, as: VerdictClass, target: string): Finding | u
   const source = sourceOf(fault);
   const name = pointerName(fault);
   const object = sourceObject(fault);
-  const what = name === "a pointer" ? "a function pointer" : name;
+  const what = name === bad.register || name === "a pointer" ? "a function pointer" : name;
   return {
     class: as,
     title: `${functionText(guilty)} calls ${what}, which is ${target}`,
