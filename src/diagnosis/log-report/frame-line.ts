@@ -21,6 +21,8 @@ const FROM = new RegExp(
 const INLINE = new RegExp(String.raw`^\s+(${NAME})\s+(\S+\.(?:c|h|S|rs|cc)):(\d+)\s+\[inline\]`);
 const INLINED_BY = new RegExp(String.raw`^\s+\(inlined by\)\s+(${NAME}) at (\S+):(\d+)`);
 const PLACE = /\s(\S+\.(?:c|h|S|rs)):(\d+)/;
+/** Until 4.8 the change of stack stood on the line of the first frame there. */
+const STACK_MARK = /^\s*(?:<[<A-Z#/]{1,24}>+\s+)+/;
 const SYMBOL_ANYWHERE = new RegExp(SYMBOL);
 
 /** The frames a line tells: none, one, or two on arm ("a from b+…" where a is the inner one). */
@@ -31,7 +33,7 @@ export function frameLine(text: string): VerdictFrame[] {
     const outer = symbolFrame(from, 2);
     return [{ function: plainName(from[1] ?? "") }, outer];
   }
-  const frame = FRAME.exec(text);
+  const frame = FRAME.exec(text.replace(STACK_MARK, ""));
   if (frame !== null) {
     const rest = frame[6] ?? "";
     // `lock: class+0x1/0x2, at: …` and prose are no frames.

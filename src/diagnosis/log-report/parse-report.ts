@@ -28,13 +28,18 @@ export function parseReport(open: OpenReport, cut: boolean): LogReport {
   if (frames.length === 0 && needsTrace) damage.add("no call trace");
   else if (frames.length > 0 && needsTrace && frames.every(({ doubtful }) => doubtful === true) && pc?.function === undefined)
     damage.add("no confirmed frame in the call trace");
-  const main = frames.filter(({ doubtful, function: name }) => doubtful !== true && name !== undefined);
+  const main = frames
+    .filter(({ doubtful, function: name }) => doubtful !== true && name !== undefined)
+    .map((frame) => frame.function ?? "");
+  const lastLine = lines.at(-1)?.text ?? "";
+  const endsInTrace = cut && (frameLine(lastLine).length > 0 || /^\s*R[0-9A-DS][0-9XIP]: /.test(lastLine));
+  // Only the frames that print, or the log stops before the frames below the exception.
   if (
     needsTrace &&
     family !== "lockdep" &&
     main.length > 0 &&
-    main.every((frame) => isPassedOver(frame.function ?? "") || isWaiting(frame.function ?? "")) &&
-    (pc?.function === undefined || isPassedOver(pc.function) || open.panicked)
+    (main.every((name) => isPassedOver(name, ["reporting"])) ||
+      (endsInTrace && main.every((name) => isPassedOver(name) || isWaiting(name))))
   ) {
     damage.add("the call trace ends before the code that failed");
   }

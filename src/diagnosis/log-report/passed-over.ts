@@ -12,6 +12,12 @@ function words(...patterns: string[]): RegExp {
 
 /** Prints, checks, instruments: in every kind of report. */
 const REPORTING = words(
+  "__rustc::rust_begin_unwind",
+  ".*rust_begin_unwind",
+  "dev_vprintk_\\w+",
+  "\\w*vprintk\\w*",
+  "va_format",
+  "\\w+_printk_\\w+",
   "__this_cpu_preempt_check",
   "check_preemption_disabled",
   "debug_smp_processor_id",
@@ -251,6 +257,7 @@ const MEMORY = words(
 );
 /** Locks, atomics, references, wait queues. */
 const LOCKING = words(
+  "_*atomic\\w*",
   "_?_?lock_(?:acquire|release|acquired|contended|is_held\\w*|downgrade|set_class)\\w*",
   "__lock_\\w+",
   "lockdep_\\w+",
@@ -335,6 +342,8 @@ const LOCKING = words(
 );
 /** Copies, strings, containers, bits: they do to their arguments what the caller said. */
 const HELPERS = words(
+  "drbg_\\w+",
+  "(?:xts|cbc|ecb|ctr|gcm|ccm|lrw|cts|cfb|ofb|hmac|shash|ahash|aead|akcipher|cipher)_\\w+",
   "_*strn?str",
   "\\w+_string",
   "crc\\d+\\w*",
@@ -620,6 +629,7 @@ export function isSharedWait(name: string): boolean {
 
 /** What calls the part of the kernel that runs too long: the frame it called is the subject, the frames below it are where time was taken. */
 const LOOP_ANCHORS = words(
+  "mmap_region",
   "do_syscall_\\w+",
   "entry_\\w+",
   "invoke_syscall",
@@ -692,6 +702,7 @@ export function isLoopAnchor(name: string): boolean {
 
 /** An interrupt came upon the looping code: frames above it belong to the report itself. */
 const INTERRUPT_ENTRY = words(
+  "\\w*apic_timer_interrupt",
   "apic_timer_interrupt",
   "asm_\\w*(?:interrupt|sysvec\\w*|apic\\w*)",
   "asm_sysvec_\\w+",

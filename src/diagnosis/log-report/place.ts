@@ -161,10 +161,14 @@ function lockPlace(report: LogReport): Place {
     const found = tracePlace(from, groups);
     return found.function === undefined && typeof place === "string" ? { ...found, function: place } : found;
   }
-  if (typeof place === "string" && !isPassedOver(place, ["locking", "reporting", "helpers"])) {
+  // Taken in a helper: where the other lock is held is the code that has them both.
+  const known = [place, report.fields.heldPlace].find(
+    (each) => typeof each === "string" && !isPassedOver(each, ["locking", "reporting", "helpers"]),
+  );
+  if (typeof known === "string") {
     const from = trace(report, "stack backtrace") ?? trace(report, "Call Trace") ?? mainTrace(report);
     const frames = from?.frames ?? [];
-    return { function: place, frames, index: frames.findIndex((frame) => frame.function === place) };
+    return { function: known, frames, index: frames.findIndex((frame) => frame.function === known) };
   }
   return tracePlace(trace(report, "stack backtrace") ?? trace(report, "Call Trace") ?? mainTrace(report), groups);
 }
@@ -186,7 +190,7 @@ function stallPlace(report: LogReport): Place {
   if (candidates.length === 0) return at([], -1);
   // A CPU that only waits, or the CPU that prints, tells nothing; prefer a trace that was interrupted.
   const interrupted = candidates.filter(({ frames }) => frames.some((frame) => isInterruptEntry(frame.function ?? "")));
-  if (interrupted.length > 0) candidates = [...interrupted, ...candidates];
+  if (interrupted.length > 0 && report.family === "rcu-stall") candidates = [...interrupted, ...candidates];
   for (const candidate of candidates) {
     const frames = candidate.frames;
     const entry = frames.findLastIndex(

@@ -150,7 +150,7 @@ class Mangled {
     let digits = 0;
     for (let char = this.#next(); char !== "_"; char = this.#next(), digits++) {
       const digit = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ".indexOf(char);
-      if (char === "" || digit < 0 || digits > 9) throw new RangeError("no number");
+      if (char === "" || digit < 0 || digits > 20) throw new RangeError("no number");
       value = value * 62 + digit;
     }
     return digits === 0 ? 0 : value + 1;

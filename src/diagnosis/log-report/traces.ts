@@ -54,7 +54,7 @@ const NAMES: readonly { readonly pattern: RegExp; readonly name: (match: RegExpE
 
 /** At most this many traces and frames are kept: `sysrq t` in a log has thousands. */
 const TRACES = 400;
-const FRAMES = 400;
+const FRAMES = 2000;
 
 export function tracesOf(lines: readonly LogLine[]): Trace[] {
   const traces: { name: string; frames: VerdictFrame[]; pid?: number; first: number }[] = [{ name: "", frames: [], first: 0 }];

@@ -13,22 +13,24 @@ export interface Titled {
 }
 
 const UNUSABLE = "corrupted";
-/** Damage after which no function can be trusted. */
-const SYSCALL =
-  /^(?:__(?:x64|ia32|arm64|se|do|s390x?|riscv|compat)_?(?:compat_)?_?sys_|__(?:x64|ia32|arm64|se|do)_(?:compat_)?sys_|(?:compat_)?[sS]y[sS]_)/;
+
+/** The names a system call had in the kernel's ages: __x64_sys_x is sys_x, SyS_x is x. */
+function systemCall(name: string): string {
+  return name.replace(/^__(?:x64|ia32|arm64|s390x|riscv|se|do)_(?:compat_)?sys_/, "sys_").replace(/^(?:compat_)?SyS_/, "");
+}
 
 export function titled(report: LogReport): Titled {
   const { verdict } = explainReport(report);
   const { fields, family } = report;
   const kind = String(fields.kind ?? "");
-  const place = (verdict.function ?? "").replace(SYSCALL, "") || undefined;
+  const place = systemCall(verdict.function ?? "") || undefined;
   const where = place ?? UNUSABLE;
   const access = verdict.access?.kind === "write" ? " Write" : verdict.access?.kind === "read" ? " Read" : "";
   const damaged = report.damage.length > 0;
-  const make = (title: string, type: string, own: string | undefined = where): Titled => ({
+  const make = (title: string, type: string, own: string | null | undefined = where): Titled => ({
     title,
     type,
-    function: own === UNUSABLE ? UNUSABLE : own,
+    function: own ?? undefined,
     corrupted: damaged || own === UNUSABLE,
   });
   switch (family) {
@@ -92,7 +94,7 @@ export function titled(report: LogReport): Titled {
     case "hard-lockup":
       return make(`BUG: hard lockup in ${where}`, "HANG");
     case "workqueue-lockup":
-      return make("BUG: workqueue lockup", "HANG", undefined);
+      return make("BUG: workqueue lockup", "HANG", null);
     case "kmemleak":
       return make(`memory leak in ${where}`, "LEAK");
     case "page-state":
@@ -101,12 +103,12 @@ export function titled(report: LogReport): Titled {
       if (kind === "guard") return make(`BUG: stack guard page was hit in ${where}`, "");
       if (kind === "double-fault") return make(`PANIC: double fault in ${where}`, "DoS");
       if (kind === "overflow") return make(`kernel stack overflow in ${where}`, "DoS");
-      return make(report.head, "", undefined);
+      return make(report.head, "", null);
     case "panic": {
       const text = String(fields.text ?? "").replace(/\s*\.\.\.$/, "");
       if (kind === "stack-protector") return make(`kernel panic: stack is corrupted in ${where}`, "DoS");
       if (kind === "stack-end") return make(`kernel panic: corrupted stack end in ${where}`, "DoS");
-      return make(`kernel panic: ${text}`, "DoS", undefined);
+      return make(`kernel panic: ${text}`, "DoS", null);
     }
     case "other":
       if (kind === "dentry")
@@ -127,16 +129,16 @@ export function titled(report: LogReport): Titled {
       if (kind === "usercopy") return make(`BUG: bad usercopy in ${where}`, "MEMORY_SAFETY_BUG");
       if (kind === "odebug") return make(`WARNING: ODEBUG bug in ${where}`, "WARNING");
       if (kind === "netdevice")
-        return make(`unregister_netdevice: waiting for ${String(fields.text).replace(/\d+$/, "")} to become free`, "DoS", undefined);
-      return make(report.head, "", undefined);
+        return make(`unregister_netdevice: waiting for ${String(fields.text).replace(/\d+$/, "")} to become free`, "DoS", null);
+      return make(report.head, "", null);
     case "slub":
       return make(`BUG: ${kind} in ${where}`, "");
     default:
-      return make(report.head, "", undefined);
+      return make(report.head, "", null);
   }
 }
 
-type Make = (title: string, type: string, own?: string) => Titled;
+type Make = (title: string, type: string, own?: string | null) => Titled;
 
 function oopsTitle(report: LogReport, where: string, make: Make): Titled {
   const { fields, head } = report;
@@ -148,10 +150,11 @@ function oopsTitle(report: LogReport, where: string, make: Make): Titled {
   if (/user memory/.test(head)) return make(`BUG: unable to handle kernel access to user memory in ${where}`, "DoS");
   if (/unable to handle (?:kernel |page fault)/i.test(head))
     return make(`BUG: unable to handle kernel paging request in ${where}`, "MEMORY_SAFETY_BUG");
-  const plain = /(general protection fault|divide error|invalid opcode|stack segment fault|stack segment|int3|alignment check)/.exec(
+  const plain = /(general protection fault|divide.error|invalid opcode|stack segment fault|stack segment|int3|alignment check)/.exec(
     head,
   )?.[1];
-  if (plain !== undefined) return make(`${plain.replace(/^stack segment$/, "stack segment fault")} in ${where}`, "DoS");
+  if (plain !== undefined)
+    return make(`${plain.replace("divide_error", "divide error").replace(/^stack segment$/, "stack segment fault")} in ${where}`, "DoS");
   if (/Internal error/.test(head)) return make(`Internal error in ${where}`, "DoS");
   if (/Unhandled fault/.test(head)) return make(`Unhandled fault in ${where}`, "DoS");
   return make(`${head.replace(/[:(].*$/, "")} in ${where}`, "DoS");
@@ -179,7 +182,7 @@ function lockTitle(report: LogReport, place: string | undefined, make: Make): Ti
   const { fields, head } = report;
   const kind = String(fields.kind ?? "");
   const where = place ?? UNUSABLE;
-  if (place === undefined && /^WARNING: /.test(head)) return make(head, "WARNING", undefined);
+  if (place === undefined && /^WARNING: /.test(head)) return make(head, "WARNING", null);
   const word = /\[ INFO/.test(head) ? "INFO" : "WARNING";
   switch (kind) {
     case "circular":
@@ -204,7 +207,7 @@ function lockTitle(report: LogReport, place: string | undefined, make: Make): Ti
     case "unregistered-key":
       return make(`INFO: trying to register non-static key in ${where}`, "");
     case "wait-context":
-      return make(`BUG: Invalid wait context in ${where}`, "LOCKDEP");
+      return make(`WARNING: locking bug in ${where}`, "LOCKDEP");
     case "spinlock":
       return make(`BUG: ${String(fields.spin)} in ${where}`, "LOCKDEP");
     default:

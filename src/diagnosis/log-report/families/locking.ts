@@ -62,6 +62,8 @@ export const lockdepFields: FieldParser = (lines) => {
   const heldAt = lines.findIndex(({ text }) => held.test(text));
   const heldLock = heldAt < 0 ? undefined : /\(([^()]+(?:\([^)]*\))?)\)\s*\{/.exec(lines[heldAt + 1]?.text ?? "")?.[1];
   if (heldLock !== undefined) fields.held = heldLock;
+  const heldPlace = heldAt < 0 ? undefined : symbolIn(/\bat: (.*)$/.exec(lines[heldAt + 1]?.text ?? "")?.[1] ?? "");
+  if (heldPlace?.function !== undefined) fields.heldPlace = heldPlace.function;
   const place = /^(\S+):(\d+) suspicious/.exec(find(lines, /^\S+:\d+ suspicious rcu_dereference/)?.input ?? "");
   if (place !== null) Object.assign(fields, { file: place[1] ?? "", line: Number(place[2]) });
   const who = find(lines, /^(.+)\/(\d+) (?:is trying to|is freeing|just changed|is leaving|is exiting|still has)/);

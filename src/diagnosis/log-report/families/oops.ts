@@ -52,7 +52,7 @@ export const oopsFields: FieldParser = (lines, lead) => {
     if (die[2] !== undefined) fields.faultAddress = hex(die[2]);
     fields.kind ??= /general protection/.test(words)
       ? "protection"
-      : /divide error/.test(words)
+      : /divide.error/.test(words)
         ? "divide"
         : /invalid opcode|[Uu]ndefined instruction|illegal instruction/.test(words)
           ? "opcode"
