@@ -49,7 +49,7 @@ const END_OF_PANIC = /---\[ end Kernel panic|^Rebooting in \d+ seconds|^Kernel O
 const END_OF_TRACE = /---\[ end trace/;
 const RULE = /^={20,}$/;
 const OWN_WORDS =
-  /^(?:\s|$|\[|#|<\/?[A-Z#_]+>|[A-Za-z0-9]{2,4}\s*: |[A-Z0-9]{2,9}:|x\d+\s*:|r\d+\s*:|CPU|Call|Code|Modules|Hardware|Workqueue|Tainted|Comm|PGD|Oops|task|page|raw|flags|Memory|Allocated|Freed|Last|The|located|which|Object|Read|Write|INFO|Showing|NMI|Sending|rcu|Mem|Node|DMA|Normal|pstate|pc |lr |sp |epc|NIP|LR|GPR|CFAR|Krnl|Exception|stack|Internal|Uninit|Local|Bytes|ESR|EC|SET|EA|FSC|Data|ISV|swapper|user|Free|Stack|backtrace|hex|comm|other|but|and|the|-> |-{3,}|\*|irq|hardirqs|softirqs|value|Reported|read |write |kfence|allocated|freed|Dumping|Kernel|BUG|WARNING|general|kasan|KASAN|to |Possible|possible)/;
+  /^(?:\s|$|(?:\\x0a)?[0-9a-f]{4,16}[: ]|\\x0a|\[|#|<\/?[A-Z#_]+>|[A-Za-z0-9]{2,4}\s*: |[A-Z0-9]{2,9}:|x\d+\s*:|r\d+\s*:|CPU|Call|Code|Modules|Hardware|Workqueue|Tainted|Comm|PGD|Oops|task|page|raw|flags|Memory|Allocated|Freed|Last|The|located|which|Object|Read|Write|INFO|Showing|NMI|Sending|rcu|Mem|Node|DMA|Normal|pstate|pc |lr |sp |epc|NIP|LR|GPR|CFAR|Krnl|Exception|stack|Internal|Uninit|Local|Bytes|ESR|EC|SET|EA|FSC|Data|ISV|swapper|user|Free|Stack|backtrace|hex|comm|other|but|and|the|-> |-{3,}|\*|irq|hardirqs|softirqs|value|Reported|read |write |kfence|allocated|freed|Dumping|Kernel|BUG|WARNING|general|kasan|KASAN|to |Possible|possible)/;
 const DROPPED = "lines are missing: the kernel dropped messages";
 const STALLS: ReadonlySet<ReportFamily> = new Set(["rcu-stall", "soft-lockup", "hard-lockup", "hung-task", "workqueue-lockup"]);
 

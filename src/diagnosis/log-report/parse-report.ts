@@ -31,15 +31,16 @@ export function parseReport(open: OpenReport, cut: boolean): LogReport {
   const main = frames
     .filter(({ doubtful, function: name }) => doubtful !== true && name !== undefined)
     .map((frame) => frame.function ?? "");
-  const lastLine = lines.at(-1)?.text ?? "";
-  const endsInTrace = cut && (frameLine(lastLine).length > 0 || /^\s*R[0-9A-DS][0-9XIP]: /.test(lastLine));
+  const endsInTrace = cut && lines.slice(-2).some(({ text }) => frameLine(text).length > 0 || /^\s*R[0-9A-DS][0-9XIP]: /.test(text));
   // Only the frames that print, or the log stops before the frames below the exception.
   if (
     needsTrace &&
     family !== "lockdep" &&
     main.length > 0 &&
     (main.every((name) => isPassedOver(name, ["reporting"])) ||
-      (endsInTrace && main.every((name) => isPassedOver(name) || isWaiting(name))))
+      (endsInTrace &&
+        (pc?.function === undefined || isPassedOver(pc.function)) &&
+        main.every((name) => isPassedOver(name) || isWaiting(name))))
   ) {
     damage.add("the call trace ends before the code that failed");
   }

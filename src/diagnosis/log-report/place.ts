@@ -180,7 +180,9 @@ function hungPlace(report: LogReport): Place {
   if (shared >= 0) return at(frames, shared);
   const index = frames.findIndex(
     (frame) =>
-      physical(frame) && !isWaiting(frame.function ?? "") && !isPassedOver(frame.function ?? "", ["reporting", "locking", "entry"]),
+      physical(frame) &&
+      !isWaiting(frame.function ?? "") &&
+      !isPassedOver(frame.function ?? "", ["reporting", "locking", "entry", "memory"]),
   );
   return at(frames, index);
 }

@@ -118,11 +118,11 @@ export function titled(report: LogReport): Titled {
           /^(\w+)/.exec(String(fields.text))?.[1],
         );
       if (kind === "trusty") {
-        const assert = /ASSERT FAILED at .*?: ?(.*)$/.exec(String(fields.text));
+        const assert = /ASSERT FAILED at \(?.*:\d+\)?: ?(.*)$/.exec(String(fields.text));
         return make(
           assert === null ? `trusty: panic: ${String(fields.text).replace(/\b\d+\b/g, "NUM")}` : `trusty: ASSERT FAILED: ${assert[1]}`,
           "DoS",
-          undefined,
+          null,
         );
       }
       if (kind === "rust") return make(`${String(fields.text)} in ${where}`, "");
