@@ -9,6 +9,7 @@ import { nullCall, wildCall } from "./detectors/calls.ts";
 import { errorPointer } from "./detectors/error-pointer.ts";
 import { listCorruption } from "./detectors/list-corruption.ts";
 import { nullPointer } from "./detectors/null-pointer.ts";
+import { stackOverflow } from "./detectors/stack-overflow.ts";
 import { useAfterFree } from "./detectors/use-after-free.ts";
 import { wildPointer } from "./detectors/wild-pointer.ts";
 import { accessText, type FaultCase, faultCase, type NoFault, originText } from "./fault-case.ts";
@@ -16,6 +17,7 @@ import { plainName } from "./words.ts";
 
 /** The most telling first. */
 export const FAULT_DETECTORS: readonly Detector[] = [
+  stackOverflow,
   useAfterFree,
   listCorruption,
   nullCall,

@@ -148,6 +148,14 @@ function touchedValue(
     return { path, bad: { value: address, level: 0, offset: 0n, identity: identifyAddress(kernel, address) } };
   }
   const origin = fault.flow === undefined ? undefined : valueOrigin(kernel, activations, values, 0, part.register, part.value);
+  const passed = helper === undefined || !isLostAt(origin, 0) ? undefined : argumentOf({ activations, values }, helper, kind, address);
+  if (passed !== undefined) {
+    // The register moved on while the helper went through memory: what the caller passed is to blame.
+    const followed = valueOrigin(kernel, activations, values, 1, passed.register, passed.value);
+    const offset = BigInt.asIntN(64, address - passed.value);
+    const bad: BadValue = { ...passed, level: 1, offset, identity: identifyAddress(kernel, passed.value), origin: followed };
+    return { bad, path: { access: { kind, ...size }, address } };
+  }
   const offset = BigInt.asIntN(64, address - part.value);
   const isBase = culprit.base?.register === part.register && culprit.index === undefined;
   const path: AccessPath = {
@@ -170,6 +178,33 @@ function touchedValue(
     },
     path,
   };
+}
+
+function isLostAt(origin: ValueOrigin | undefined, level: number): boolean {
+  const last = origin?.steps.at(-1);
+  return last === undefined || (last.level === level && (last.kind === "lost" || last.kind === "merge"));
+}
+
+/** Bytes that one call of a helper goes through at most. */
+const MAX_COPY = 1n << 24n;
+
+/** Which of a helper's pointers leads to the address: the nearest below it of those that are read, or written. */
+function argumentOf(
+  { activations, values }: Pick<Parts, "activations" | "values">,
+  helper: Helper,
+  kind: "read" | "write",
+  address: bigint,
+): { readonly register: string; readonly value: bigint } | undefined {
+  const caller = activations.at(1);
+  if (caller?.flow === undefined) return undefined;
+  let best: { readonly register: string; readonly value: bigint } | undefined;
+  for (const index of kind === "read" ? helper.reads : helper.writes) {
+    const register = activations.machine.arguments[index];
+    const value = register === undefined ? undefined : values.of(1, caller.flow.originOf(caller.pc, register))?.value;
+    if (register === undefined || value === undefined || value > address || address - value >= MAX_COPY) continue;
+    if (best === undefined || value > best.value) best = { register, value };
+  }
+  return best;
 }
 
 /** Of base and index the one that is no address; the base when both could be. */

@@ -25,6 +25,8 @@ export const listCorruption: Detector = {
     const { subject, bad } = fault;
     const report = subject.event?.kind === "list" ? listReport(subject.event.text) : undefined;
     if (report !== undefined) return reported(fault, report);
+    const seen = reportOfCheck(fault);
+    if (seen !== undefined) return reported(fault, seen);
     const poison = bad === undefined ? undefined : poisonOf(bad.value);
     return poison?.name.startsWith("LIST_POISON") === true ? followed(fault, poison.name) : undefined;
   },
@@ -36,7 +38,7 @@ function reported(fault: FaultCase, report: ListReport): Finding {
   const now = readLink(kernel, node, link);
   const checks: Check[] = [
     {
-      what: `${hex16(node)}->${link} holds ${now === undefined ? "?" : hex16(now)} in the dump, as the log says`,
+      what: `${hex16(node)}->${link} holds ${now === undefined ? "?" : hex16(now)} in the dump, not ${expected === undefined ? "a neighbour" : hex16(expected)}`,
       result: now === undefined ? "not possible" : now === was ? "held" : "refuted",
     },
   ];
@@ -93,6 +95,29 @@ function reported(fault: FaultCase, report: ListReport): Finding {
           ]),
     ],
   };
+}
+
+/**
+ * The log is gone, and the trap is that of the kernel's own check: the entry is what its caller passed, and the links tell what was wrong
+ * with it.
+ */
+function reportOfCheck({ kernel, access, guilty, guiltyLevel, values, activations, helper, subject }: FaultCase): ListReport | undefined {
+  if (access.kind !== "trap" || subject.event !== undefined || helper === undefined || !/list_del/.test(helper.name)) return undefined;
+  const [register = ""] = activations.machine.arguments;
+  const entry = guilty.flow === undefined ? undefined : values.of(guiltyLevel, guilty.flow.originOf(guilty.pc, register))?.value;
+  if (entry === undefined) return undefined;
+  for (const [own, back] of [
+    ["next", "prev"],
+    ["prev", "next"],
+  ] as const) {
+    const node = readLink(kernel, entry, own);
+    if (node === undefined) continue;
+    if (poisonOf(node)?.name.startsWith("LIST_POISON") === true)
+      return { operation: "del", what: "poison", entry, node: entry, link: own, expected: undefined, was: node };
+    const was = readLink(kernel, node, back);
+    if (was !== undefined && was !== entry) return { operation: "del", what: "neighbour", entry, node, link: back, expected: entry, was };
+  }
+  return undefined;
 }
 
 function followed(fault: FaultCase, poison: string): Finding | undefined {

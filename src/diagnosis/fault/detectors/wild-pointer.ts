@@ -19,7 +19,7 @@ export const wildPointer: Detector = {
   refutedBy: [
     "the value is NULL, an error code or a poison",
     "the memory is mapped in the dump and allows the access",
-    "it is the guard page of a stack",
+    "it is the function's own stack",
   ],
   detect(fault: FaultCase): Finding | undefined {
     const { bad, kernel, access, state } = fault;
@@ -36,6 +36,10 @@ export const wildPointer: Detector = {
       : forbidden
         ? { what: `${hex16(address)} is mapped and does not allow it`, result: mapped ? "held" : "not possible" }
         : { what: `${hex16(address)} is not mapped in the dump`, result: mapped ? "refuted" : "held" };
+    const local: Check[] =
+      bad.origin?.end === "stack"
+        ? [{ what: `${bad.register ?? "it"} points at a local of ${fault.guilty.function}`, result: "refuted" }]
+        : [];
     const source = sourceOf(fault);
     const name = pointerName(fault);
     const what = notCanonical ? "which no address can be" : (briefText(bad.identity) ?? regionText(bad.identity));
@@ -43,7 +47,7 @@ export const wildPointer: Detector = {
     return {
       class: "wild-pointer",
       title: `${functionText(fault.guilty)} ${accessPhrase(fault)} with ${name} = ${hex16(bad.value)}, ${what}`,
-      checks: [...stateChecks(fault), check],
+      checks: [...stateChecks(fault), check, ...local],
       baseRate: siblingRate(
         kernel,
         source?.address,
