@@ -16,7 +16,7 @@ export function classOf(report: LogReport): VerdictClass {
       return warningClass(report);
     case "kasan":
     case "kfence":
-      return memoryClass(kind);
+      return memoryClass(kind === "" ? String(report.fields.shadowMeaning ?? "") : kind);
     case "kmsan":
       return /use-after-free/.test(kind) ? "use-after-free" : "uninitialised-value";
     case "kcsan":
@@ -113,9 +113,10 @@ function warningClass(report: LogReport): VerdictClass {
 function memoryClass(kind: string): VerdictClass {
   if (/double-free/.test(kind) && !/invalid-free/.test(kind)) return "double-free";
   if (/invalid-free|invalid free|double-free/.test(kind)) return "bad-free";
-  if (/use-after/.test(kind)) return "use-after-free";
+  // Without a head the shadow byte is left to tell.
+  if (/use-after|^freed/.test(kind)) return "use-after-free";
   if (/null-ptr/.test(kind)) return "null-pointer-dereference";
-  if (/out-of-bounds|memory corruption/.test(kind)) return "out-of-bounds";
+  if (/out-of-bounds|memory corruption|redzone|only the first/.test(kind)) return "out-of-bounds";
   return "wild-pointer";
 }
 

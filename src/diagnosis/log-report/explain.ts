@@ -212,7 +212,7 @@ function storyOf(report: LogReport, verdict: Verdict, place: Place, callers: rea
   const on = cpu === undefined ? "" : ` on CPU ${cpu}`;
   if (place.function !== undefined)
     story.push(
-      `${place.function}${callers.length === 0 ? "" : `, called by ${callers.slice(0, 2).join(" from ")},`} was running${task}${on}.`,
+      `${place.function}${callers.length === 0 ? "" : `, called by ${callers.slice(0, 2).join(" from ")},`} ${report.family === "hung-task" ? "is waiting" : "was running"}${task}${on}.`,
     );
   else story.push(`The report does not tell where it happened${task}${on}.`);
   if (faultAddress !== undefined && verdict.access !== undefined) {
@@ -234,6 +234,7 @@ function storyOf(report: LogReport, verdict: Verdict, place: Place, callers: rea
     story.push(
       `The object lies in slab cache ${verdict.object.cache}${verdict.object.state === undefined ? "" : ` (${verdict.object.state})`}.`,
     );
+  if (verdict.object?.type !== undefined) story.push(`It is ${verdict.object.type}.`);
   for (const name of ["Allocated", "Freed"] as const) {
     const trace = report.traces.find((each) => each.name === name && each.frames.length > 0);
     const by = trace?.frames.find((frame) => frame.function !== undefined && frame.inlined !== true && !isPassedOver(frame.function));
@@ -270,6 +271,21 @@ function evidenceOf(report: LogReport, place: Place): Evidence[] {
 }
 
 function framesOf(report: LogReport, place: Place): VerdictFrame[] {
-  const frames = place.frames.length > 0 ? place.frames : (mainTrace(report)?.frames ?? []);
+  let frames = place.frames.length > 0 ? place.frames : (mainTrace(report)?.frames ?? []);
+  const { pc } = report;
+  // A fault is not in its own trace: the pc stands above it.
+  if (place.index < 0 && pc?.function !== undefined && pc.function === place.function) {
+    return [
+      { ...pc, guilty: true as const },
+      ...frames.filter(({ function: name }) => name !== undefined && !isPassedOver(name, ["reporting", "exception"])).slice(0, 63),
+    ];
+  }
+  if (place.index < 0)
+    frames = frames.slice(
+      Math.max(
+        0,
+        frames.findIndex(({ function: name }) => name !== undefined && !isPassedOver(name, ["reporting"])),
+      ),
+    );
   return frames.slice(0, 64).map((frame, index) => (index === place.index ? { ...frame, guilty: true as const } : frame));
 }

@@ -25,6 +25,8 @@ const IDLE_LIMIT = 40;
 const SILENCE_SECONDS = 120;
 /** How many lines before a head belong to it (text of WARN() before 6.x, "KASAN: null-ptr-deref in range"). */
 const LEAD_LINES = 8;
+/** Without its head, a report begins with the trace before the first line that is known. */
+const HEADLESS_LINES = 60;
 const CARRY = 8 * 1024;
 const OPEN_LIMIT = 64;
 
@@ -175,7 +177,7 @@ export class ReportFinder {
   /** The head goes on with the open report: the second line of the same event. */
   #continues(head: Head, current: OpenReport | undefined, line: LogLine): boolean {
     if (current === undefined) return false;
-    if (head.family === "panic") return true;
+    if (head.family === "panic" || head.headless === true) return true;
     // One line that fell into a trace does not end it; the BUG() or WARNING that follows it will.
     if (
       (head.family === "list" || head.family === "refcount") &&
@@ -203,12 +205,13 @@ export class ReportFinder {
   }
 
   #start(head: Head, line: LogLine, context: string, from: number): void {
+    const lead = this.#lead(from, context, head.headless === true ? HEADLESS_LINES : LEAD_LINES);
     const report: OpenReport = {
       family: head.family,
       head: line.text.trim(),
-      lead: this.#lead(from, context),
-      lines: [],
-      damage: new Set(),
+      lead,
+      lines: head.headless === true ? [...lead] : [],
+      damage: new Set(head.headless === true ? ["its head is missing"] : []),
       context,
       stamped: line.time !== undefined,
       frames: 0,
@@ -224,15 +227,16 @@ export class ReportFinder {
   }
 
   /** The last lines of the same context before the head. */
-  #lead(from: number, context: string): LogLine[] {
+  #lead(from: number, context: string, most: number): LogLine[] {
     const lead: LogLine[] = [];
     let end = from - 1;
-    for (let step = 0; step < 4 * LEAD_LINES && end > 0 && lead.length < LEAD_LINES; step++) {
+    for (let step = 0; step < 4 * most && end > 0 && lead.length < most; step++) {
       const start = this.#bytes.lastIndexOf(10, end - 1) + 1;
       if (end - start < LINE_LIMIT) {
         const text = decoder.decode(this.#bytes.subarray(start, end));
         const pieces = takePrefix(text).filter(({ caller }) => (caller ?? "") === context);
-        for (const { stamped: _, ...piece } of pieces.reverse()) lead.unshift({ number: 0, offset: this.#base + start, ...piece });
+        for (const { stamped: _, ...piece } of pieces.reverse())
+          lead.unshift({ number: this.#lines - step, offset: this.#base + start, ...piece });
       }
       end = start - 1;
     }

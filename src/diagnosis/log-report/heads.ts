@@ -9,6 +9,8 @@ export interface Head {
   readonly pattern: RegExp;
   /** Follows another head of the same event: part of an open report, a head only when none is open. */
   readonly follows?: readonly ReportFamily[];
+  /** In the middle of a report: when none is open, the head was not logged. */
+  readonly headless?: true;
 }
 
 const ANY: readonly ReportFamily[] = [
@@ -42,7 +44,7 @@ const BEFORE_OOPS: readonly ReportFamily[] = ["oops", "list", "stack", "slub", "
 // biome-ignore format: a table
 export const HEADS: readonly Head[] = [
   // arch/x86/mm/fault.c show_fault_oops; ppc64 arch/powerpc/mm/fault.c bad_page_fault
-  { family: "oops", pattern: /BUG: unable to handle (?:kernel |page fault for address)/i, follows: ["oops"] },
+  { family: "oops", pattern: /BUG: unable to handle (?:kernel .{5,60} (?:at|for)\b|page fault for address)/i, follows: ["oops"] },
   { family: "oops", pattern: /BUG: kernel (?:NULL pointer dereference|instruction fetch|data access|unaligned|paging request)/i, follows: ["oops"] },
   // arch/{arm,arm64,riscv,mips,s390,powerpc,loongarch}/mm/fault.c
   { family: "oops", pattern: /Unable to handle kernel (?:.{0,60} at virtual address|pointer dereference in|paging request|NULL pointer|access to user|data access|instruction fetch|unknown fault)/, follows: ["oops"] },
@@ -71,6 +73,7 @@ export const HEADS: readonly Head[] = [
   { family: "list", pattern: /list_(?:add|del) (?:corruption|double add)/, follows: ["warning"] },
   // mm/kasan/report.c, mm/kmsan/report.c, kernel/kcsan/report.c, mm/kfence/report.c, lib/ubsan.c
   { family: "kasan", pattern: /BUG: KASAN: / },
+  { family: "kasan", pattern: /^\s*Allocated by task \d+:$/, follows: ANY, headless: true },
   { family: "kmsan", pattern: /BUG: KMSAN: / },
   { family: "kcsan", pattern: /BUG: KCSAN: / },
   { family: "kfence", pattern: /BUG: KFENCE: / },
@@ -115,7 +118,7 @@ export const HEADS: readonly Head[] = [
 export const ANCHORS: readonly string[] = [
   "BUG: ", " BUG ", "\nBUG ", "Unabl", "Unhan", "Align", "Bad m", "SErro", "Unexp", "CFI f", " [#1]", " [#2]", " [#3]", " [#4]", " [#5]",
   " [#6]", " [#7]", " [#8]", " [#9]", "Oops:", "Oops[", "PANIC", "Insuf", "k ove", "s bad", "overr", "WARNI", "refco", "list_", "UBSAN",
-  "INFO:", "DEBUG", "LOCKU", "oom-k", "unref", "VFS: ", "unreg", "userc", "rust_", "trust", "dware", "ncorr", "ous e", "panic",
+  "INFO:", "DEBUG", "LOCKU", "oom-k", "unref", "VFS: ", "unreg", "userc", "rust_", "trust", "dware", "ncorr", "ous e", "panic", "by ta",
 ];
 
 /** The head that a line is, if it is one; `text` without prefix. */

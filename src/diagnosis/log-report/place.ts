@@ -82,7 +82,7 @@ function trace(report: LogReport, name: string): Trace | undefined {
 
 function named(report: LogReport, name: string): Place {
   const frames = mainTrace(report)?.frames ?? [];
-  return { function: name, frames, index: frames.findIndex((frame) => frame.function === name) };
+  return { function: name, frames, index: frames.findIndex((frame) => physical(frame) && frame.function === name) };
 }
 
 const physical = (frame: VerdictFrame): boolean => frame.doubtful !== true && frame.inlined !== true && frame.function !== undefined;
@@ -168,7 +168,7 @@ function lockPlace(report: LogReport): Place {
   if (typeof known === "string") {
     const from = trace(report, "stack backtrace") ?? trace(report, "Call Trace") ?? mainTrace(report);
     const frames = from?.frames ?? [];
-    return { function: known, frames, index: frames.findIndex((frame) => frame.function === known) };
+    return { function: known, frames, index: frames.findIndex((frame) => physical(frame) && frame.function === known) };
   }
   return tracePlace(trace(report, "stack backtrace") ?? trace(report, "Call Trace") ?? mainTrace(report), groups);
 }

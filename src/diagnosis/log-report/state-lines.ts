@@ -24,10 +24,11 @@ export interface MachineState {
   readonly speakers: number;
 }
 
+/** The release is the first word behind the taint letters. */
 const CPU_LINE =
-  /CPU:? (\d+) (?:UID: \d+ )?PID: (\d+) Comm: (.*?) (?:(?:\[?Kdump: loaded\]?|Kdump: loaded) )?(Not tainted|Tainted: (?:[A-Z ]+?))\s{1,6}(\S+)/;
+  /CPU:? (\d+) (?:UID: \d+ )?PID: (\d+) Comm: (.*?) (?:\[?Kdump: loaded\]? )?(Not tainted|Tainted:(?: +[A-Z]{1,20}(?![\w.-]))*) +(\S+)/;
 const CPU_LINE_LOOSE = /CPU:? (\d+) (?:UID: \d+ )?PID: (\d+) Comm: (\S+)/;
-const OLD_PID_LINE = /^Pid: (\d+), comm: (.{1,20}?) +(Not tainted|Tainted: [A-Z ]+?)\s{1,4}\(?(\S+)/;
+const OLD_PID_LINE = /^Pid: (\d+), comm: (.{1,20}?) +(Not tainted|Tainted:(?: +[A-Z-]+\b)*?) +\(?(\d\S+)/;
 const PC_LINES: readonly RegExp[] = [
   /^\s*RIP: (?:e?[0-9a-f]{4}:)?(?!0033)(?:\s*\[<[0-9a-f]+>\]\s*)*(.*)$/,
   /^\s*(?:E?IP): (?:\[<[0-9a-f]+>\]\s*)?(?:is at )?(.*)$/,
@@ -58,7 +59,7 @@ export function machineState(lines: readonly LogLine[]): MachineState {
         state.pid = Number(loose[2]);
         state.comm = loose[3] ?? "";
         if (cpu !== null) {
-          state.taint = (cpu[4] ?? "").replace(/^Tainted: /, "").replace(/\s+/g, " ");
+          state.taint = (cpu[4] ?? "").replace(/^Tainted: */, "").replace(/\s+/g, " ");
           state.release = cpu[5] ?? "";
         }
       }

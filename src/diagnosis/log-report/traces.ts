@@ -59,7 +59,7 @@ const FRAMES = 2000;
 export function tracesOf(lines: readonly LogLine[]): Trace[] {
   const traces: { name: string; frames: VerdictFrame[]; pid?: number; first: number }[] = [{ name: "", frames: [], first: 0 }];
   for (const [index, { text }] of lines.entries()) {
-    const named = /^stack backtrace:/.test(text) ? { match: [] as unknown as RegExpExecArray, name: "stack backtrace" } : nameOf(text);
+    const named = /^\s*stack backtrace:/.test(text) ? { match: [] as unknown as RegExpExecArray, name: "stack backtrace" } : nameOf(text);
     if (named !== undefined) {
       const last = traces.at(-1);
       // "stack backtrace:", then the line of the CPU, then "Call Trace:": one trace.
@@ -87,8 +87,9 @@ function interruptedAt(text: string, frames: number): VerdictFrame[] | undefined
 }
 
 function nameOf(text: string): { name: string; match: RegExpExecArray } | undefined {
+  const line = text.trimStart();
   for (const { pattern, name } of NAMES) {
-    const match = pattern.exec(text);
+    const match = pattern.exec(line);
     if (match !== null) return { name: name(match), match };
   }
   return undefined;

@@ -126,7 +126,8 @@ function shown(report: LogReport, full: boolean): string {
   );
   if (stack.length > 0) lines.push("", ...stack.slice(guilty, guilty + SHOWN_FRAMES).map(frameText));
   lines.push("", "  Evidence");
-  for (const [index, { claim, command }] of evidence.entries()) lines.push(`   ${index + 1} ${claim.padEnd(32)}  ${command}`);
+  const width = Math.max(...evidence.map(({ claim }) => claim.length));
+  for (const [index, { claim, command }] of evidence.entries()) lines.push(`   ${index + 1} ${claim.padEnd(width)}   ${command}`);
   const machine = [context.release, context.machine, context.hardware].filter((each) => each !== undefined).join(", ");
   if (machine !== "") lines.push(`  Machine    ${machine}`);
   if (context.taint !== undefined && context.taint !== "Not tainted") lines.push(`  Taint      ${context.taint}`);

@@ -94,7 +94,7 @@ function shadowRow(lines: readonly LogLine[]): Fields | undefined {
   const caret = lines[at + 1]?.text.indexOf("^") ?? -1;
   const shift = row.text.length - text.length;
   const byte =
-    bracketed ?? (caret < 0 ? undefined : /[0-9a-f]{2}/.exec(row.text.slice(Math.max(caret - shift - 1, 18), caret - shift + 2))?.[0]);
+    bracketed ?? (caret < 0 ? undefined : /\b[0-9a-f]{2}\b/.exec(text.slice(Math.max(caret - shift - 1, 18), caret - shift + 3))?.[0]);
   if (byte === undefined) return { shadow: text };
   return { shadow: text, shadowByte: Number.parseInt(byte, 16), shadowMeaning: shadowMeaning(Number.parseInt(byte, 16)) };
 }
