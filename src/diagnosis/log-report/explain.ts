@@ -235,7 +235,9 @@ function storyOf(report: LogReport, verdict: Verdict, place: Place, callers: rea
       `The object lies in slab cache ${verdict.object.cache}${verdict.object.state === undefined ? "" : ` (${verdict.object.state})`}.`,
     );
   if (verdict.object?.type !== undefined) story.push(`It is ${verdict.object.type}.`);
-  for (const name of ["Allocated", "Freed"] as const) {
+  // A trace with holes names whoever stands behind the hole.
+  const whole = !report.damage.some((reason) => /missing: the kernel dropped|mixed in/.test(reason));
+  for (const name of whole ? (["Allocated", "Freed"] as const) : []) {
     const trace = report.traces.find((each) => each.name === name && each.frames.length > 0);
     const by = trace?.frames.find((frame) => frame.function !== undefined && frame.inlined !== true && !isPassedOver(frame.function));
     if (by?.function !== undefined)
