@@ -81,7 +81,11 @@ export function faultCaseOf(kernel: Kernel, subject: Subject): FaultCase | NoFau
   if (event?.family === "deliberate") return { subject, reason: `the crash was asked for: ${event.text}` };
   if (event !== undefined && !FAULTS.has(event.family)) return { subject, reason: `nothing faulted: ${event.text}` };
   const state = faultState(kernel, subject);
-  if ("reason" in state) return { subject, reason: state.reason };
+  return "reason" in state ? { subject, reason: state.reason } : faultCaseAt(kernel, subject, state);
+}
+
+/** The same of registers that are known. */
+export function faultCaseAt(kernel: Kernel, subject: Subject, state: FaultState): FaultCase {
   const activations = new Activations(kernel, state.pc, state.registers, state.stack, state.frame);
   const fault = activations.at(0) as Activation;
   const access = faultingAccess(kernel, state, fault, activations.at(1), subject.cpu);
@@ -147,13 +151,16 @@ function touchedValue(
     // The address is a constant of the instruction: the code itself had it so.
     return { path, bad: { value: address, level: 0, offset: 0n, identity: identifyAddress(kernel, address) } };
   }
-  const origin = fault.flow === undefined ? undefined : valueOrigin(kernel, activations, values, 0, part.register, part.value);
-  const passed = helper === undefined || !isLostAt(origin, 0) ? undefined : argumentOf({ activations, values }, helper, kind, address);
+  const followed = fault.flow === undefined ? undefined : valueOrigin(kernel, activations, values, 0, part.register, part.value);
+  // A repeated string instruction has moved its registers on: only memory that holds the very value says where that came from.
+  const moved = culprit.reach > 0 && followed?.steps.find(({ load }) => load !== undefined)?.load?.comparison !== "same";
+  const origin = moved ? undefined : followed;
+  const passed = helper === undefined ? undefined : argumentOf({ activations, values }, helper, kind, address);
   if (passed !== undefined) {
-    // The register moved on while the helper went through memory: what the caller passed is to blame.
-    const followed = valueOrigin(kernel, activations, values, 1, passed.register, passed.value);
+    // Registers move on while a helper goes through memory, in `rep movs` even without a definition of theirs in the code.
+    const before = valueOrigin(kernel, activations, values, 1, passed.register, passed.value);
     const offset = BigInt.asIntN(64, address - passed.value);
-    const bad: BadValue = { ...passed, level: 1, offset, identity: identifyAddress(kernel, passed.value), origin: followed };
+    const bad: BadValue = { ...passed, level: 1, offset, identity: identifyAddress(kernel, passed.value), origin: before };
     return { bad, path: { access: { kind, ...size }, address } };
   }
   const offset = BigInt.asIntN(64, address - part.value);
@@ -178,11 +185,6 @@ function touchedValue(
     },
     path,
   };
-}
-
-function isLostAt(origin: ValueOrigin | undefined, level: number): boolean {
-  const last = origin?.steps.at(-1);
-  return last === undefined || (last.level === level && (last.kind === "lost" || last.kind === "merge"));
 }
 
 /** Bytes that one call of a helper goes through at most. */
