@@ -67,7 +67,7 @@ export const HEADS: readonly Head[] = [
   { family: "stack", pattern: /Thread overran stack, or stack corrupted/, follows: ANY },
   // kernel/panic.c __warn, lib/bug.c; 6.19: "WARNING: [condition] file:line at func, CPU#n: comm/pid"
   { family: "warning", pattern: /WARNING: CPU: \d+ PID: \d+ at /, follows: ["refcount", "list", "warning", "other", "page-state"] },
-  { family: "warning", pattern: /WARNING: (?:\[.{1,200}\] )?\S+:\d+ at \S+, CPU#\d+: /, follows: ["refcount", "list", "warning", "other", "page-state"] },
+  { family: "warning", pattern: /WARNING: (?:\[.{1,200}\] )?\S+:\d+ at \S+(?: \[\S+\])?, CPU#\d+: /, follows: ["refcount", "list", "warning", "other", "page-state"] },
   { family: "warning", pattern: /WARNING: at \S+:\d+ \S/, follows: ["refcount", "list", "warning", "other"] },
   { family: "refcount", pattern: /refcount_t: (?:addition|increment|underflow|saturated|decrement|hit)/, follows: ["warning"] },
   { family: "list", pattern: /list_(?:add|del) (?:corruption|double add)/, follows: ["warning"] },

@@ -184,7 +184,7 @@ const MEMORY = words(
   "do_read_cache_\\w+",
   "__page_cache_alloc",
   "k[mzc]alloc\\w*",
-  "__?kmalloc\\w*",
+  "_*kmalloc\\w*",
   "__do_kmalloc\\w*",
   "kvm[az]l?l?oc\\w*",
   "__kvmalloc\\w*",
@@ -257,6 +257,8 @@ const MEMORY = words(
 );
 /** Locks, atomics, references, wait queues. */
 const LOCKING = words(
+  "lockref_\\w+",
+  "bit_spin_\\w+",
   "_*atomic\\w*",
   "_?_?lock_(?:acquire|release|acquired|contended|is_held\\w*|downgrade|set_class)\\w*",
   "__lock_\\w+",
@@ -303,7 +305,7 @@ const LOCKING = words(
   "might_\\w+",
   "arch_local_\\w+",
   "trace_hardirqs_\\w+",
-  "__?local_\\w*",
+  "_*local_\\w*",
   "preempt_\\w+",
   "lock_sock_nested",
   "lock_sock_fast\\w*",
@@ -329,7 +331,7 @@ const LOCKING = words(
   "complete",
   "complete_all",
   "swake_up\\w*",
-  "__?wake_up\\w*",
+  "_*wake_up\\w*",
   "try_to_wake_up",
   "ttwu_\\w+",
   "autoremove_wake_function",
@@ -342,6 +344,10 @@ const LOCKING = words(
 );
 /** Copies, strings, containers, bits: they do to their arguments what the caller said. */
 const HELPERS = words(
+  "cpumask_\\w+",
+  "__phys_addr\\w*",
+  "memory_is_\\w+",
+  "check_region_inline",
   "drbg_\\w+",
   "(?:xts|cbc|ecb|ctr|gcm|ccm|lrw|cts|cfb|ofb|hmac|shash|ahash|aead|akcipher|cipher)_\\w+",
   "_*strn?str",
@@ -362,7 +368,7 @@ const HELPERS = words(
   "dput",
   "fput",
   "_?_?mem(?:cpy|set|move|cmp|chr|scan|zero)\\w*",
-  "__?p?i?_?mem(?:cpy|set|move)\\w*",
+  "_*p?i?_?mem(?:cpy|set|move)\\w*",
   "_*str(?:n?len|n?cpy|lcpy|scpy|n?cmp|n?casecmp|n?cat|lcat|r?chr|str|sep|spn|pbrk|dup|im)\\w*",
   "sized_str\\w+",
   "fortify_\\w+",
@@ -388,7 +394,7 @@ const HELPERS = words(
   "copy_page\\w*",
   "_?copyout",
   "_?copyin",
-  "__?(?:get|put)_user\\w*",
+  "_*(?:get|put)_user\\w*",
   "rep_\\w+",
   "clear_user\\w*",
   "__clear_user",
@@ -403,7 +409,7 @@ const HELPERS = words(
   "strncpy_from_user",
   "strnlen_user",
   "probe_kernel_\\w+",
-  "__?list_\\w+",
+  "_*list_\\w+",
   "_+list_\\w+",
   "klist_\\w+",
   "__hlist_\\w+",
@@ -490,6 +496,8 @@ const HELPERS = words(
 );
 /** Entry code that only frames a call from user space or an interrupt. */
 const ENTRY = words(
+  "perf_trace_\\w+",
+  "perf_syscall_\\w+",
   "entry_\\w+",
   "do_syscall_\\w+",
   "do_(?:fast_|int80_)?syscall\\w*",
@@ -557,6 +565,11 @@ export function isPassedOver(name: string, groups: readonly PassedOver[] = ALL_T
 
 /** Waiting itself: what a sleeping task's trace begins with. */
 const WAITING = words(
+  "\\w*wait\\w*",
+  "\\w*completion\\w*",
+  "\\w*synchronize\\w*",
+  "\\w*rwsem\\w*",
+  "\\w*_lock(?:_\\w+)?",
   "_+schedule\\w*",
   "schedule\\w*",
   "context_switch",
@@ -593,8 +606,8 @@ const WAITING = words(
   "usleep\\w*",
   "hrtimer_nanosleep",
   "do_nanosleep",
-  "__?folio_lock\\w*",
-  "__?lock_page\\w*",
+  "_*folio_lock\\w*",
+  "_*lock_page\\w*",
   "lock_(?:sock|page|buffer|two|mount|rename|super|system)\\w*",
   "__lock_\\w+",
   "folio_wait_\\w+",
@@ -640,7 +653,7 @@ const LOOP_ANCHORS = words(
   "do_int80_\\w+",
   "ret_fast_syscall",
   "process_one_work",
-  "__?do_softirq\\w*",
+  "_*do_softirq\\w*",
   "handle_softirqs",
   "run_ksoftirqd",
   "call_timer_fn",
@@ -653,7 +666,7 @@ const LOOP_ANCHORS = words(
   "kthread",
   "ret_from_fork\\w*",
   "irq_exit\\w*",
-  "__?vfs_(?:read|write|ioctl|fsync|fallocate|readv|writev|iter_\\w+|statfs|getxattr|setxattr|open|mkdir|unlink)\\w*",
+  "_*vfs_(?:read|write|ioctl|fsync|fallocate|readv|writev|iter_\\w+|statfs|getxattr|setxattr|open|mkdir|unlink)\\w*",
   "do_vfs_ioctl",
   "ksys_(?:read|write|ioctl)",
   "do_iter_(?:read|write)\\w*",
@@ -670,10 +683,10 @@ const LOOP_ANCHORS = words(
   "genl_\\w*rcv_msg",
   "genl_family_rcv_msg\\w*",
   "genl_rcv",
-  "__?netif_receive_skb\\w*",
+  "_*netif_receive_skb\\w*",
   "deliver_skb",
   "process_backlog",
-  "__?napi_poll",
+  "_*napi_poll",
   "net_rx_action",
   "mount_fs",
   "vfs_get_tree",
@@ -702,6 +715,11 @@ export function isLoopAnchor(name: string): boolean {
 
 /** An interrupt came upon the looping code: frames above it belong to the report itself. */
 const INTERRUPT_ENTRY = words(
+  "\\w+_int_handler",
+  "gic_handle_irq",
+  "call_on_irq_stack",
+  "handle_riscv_irq",
+  "do_interrupt_handler",
   "\\w*apic_timer_interrupt",
   "apic_timer_interrupt",
   "asm_\\w*(?:interrupt|sysvec\\w*|apic\\w*)",

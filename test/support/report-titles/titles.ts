@@ -36,10 +36,7 @@ export function titled(report: LogReport): Titled {
   switch (family) {
     case "kasan": {
       if (verdict.access?.kind === "free")
-        return make(
-          `KASAN: ${/double-free or/.test(kind) ? "invalid-free" : kind.replace("double-free", "double-free")} in ${where}`,
-          "KASAN-INVALID-FREE",
-        );
+        return make(`KASAN: ${/double-free/.test(kind) ? "invalid-free" : kind} in ${where}`, "KASAN-INVALID-FREE");
       const write = access === " Write" ? "WRITE" : "READ";
       const type = /use-after-free/.test(kind)
         ? `KASAN-USE-AFTER-FREE-${write}`
@@ -108,7 +105,7 @@ export function titled(report: LogReport): Titled {
       const text = String(fields.text ?? "").replace(/\s*\.\.\.$/, "");
       if (kind === "stack-protector") return make(`kernel panic: stack is corrupted in ${where}`, "DoS");
       if (kind === "stack-end") return make(`kernel panic: corrupted stack end in ${where}`, "DoS");
-      return make(`kernel panic: ${text}`, "DoS", null);
+      return make(`kernel panic: ${text.replace(/0x[0-9a-f]+|\b[0-9a-f]{8,16}\b/g, "ADDR").replace(/\b\d+\b/g, "NUM")}`, "DoS", null);
     }
     case "other":
       if (kind === "dentry")
