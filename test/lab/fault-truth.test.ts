@@ -9,6 +9,7 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { type CachedCase, loadCase } from "../../lab/case-record.ts";
 import { loadDisassembler } from "../../src/arch/disassembler.ts";
 import { virtual } from "../../src/bytes/address.ts";
+import { createSession } from "../../src/commands/session.ts";
 import { diagnoseFault, type FaultDiagnosis, judge } from "../../src/diagnosis/fault/diagnose-fault.ts";
 import { faultCaseOf } from "../../src/diagnosis/fault/fault-case.ts";
 import { subjectOf } from "../../src/diagnosis/fault/subject.ts";
@@ -115,7 +116,10 @@ function check(found: FaultDiagnosis, truth: Truth, typed: boolean): void {
 /** Every value that is cited is in the dump. */
 function checkEvidence(kernel: Kernel, { evidence }: FaultDiagnosis): void {
   expect(evidence.length).toBeGreaterThan(1);
-  for (const { values } of evidence) {
+  const session = createSession(kernel);
+  for (const { values, command } of evidence) {
+    // What is piped into a tool is the shell's.
+    expect(session.execute(command.split(" | ")[0] as string).result, command).toBeDefined();
     for (const { address, value } of values) {
       const size = value >> 32n === 0n ? 4 : 8;
       expect(size === 8 ? kernel.memory.u64(virtual(address)) : BigInt(kernel.memory.u32(virtual(address)))).toBe(value);

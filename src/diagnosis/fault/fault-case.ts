@@ -153,7 +153,8 @@ function touchedValue(
   }
   const followed = fault.flow === undefined ? undefined : valueOrigin(kernel, activations, values, 0, part.register, part.value);
   // A repeated string instruction has moved its registers on: only memory that holds the very value says where that came from.
-  const moved = culprit.reach > 0 && followed?.steps.find(({ load }) => load !== undefined)?.load?.comparison !== "same";
+  const moved =
+    culprit.reach > 0 && followed?.end !== "stack" && followed?.steps.find(({ load }) => load !== undefined)?.load?.comparison !== "same";
   const origin = moved ? undefined : followed;
   const passed = helper === undefined ? undefined : argumentOf({ activations, values }, helper, kind, address);
   if (passed !== undefined) {

@@ -73,8 +73,14 @@ export function faultEvidence(fault: FaultCase): Evidence[] {
       values: [{ address: pc, value: state.pc }],
     });
   }
-  if (subject.event !== undefined) found.push({ claim: `the log says: ${subject.event.text}`, command: "log", values: [] });
+  if (subject.event !== undefined)
+    found.push({ claim: `the log says: ${subject.event.text}`, command: `log | grep -F '${headOf(subject.event.text)}'`, values: [] });
   return found;
+}
+
+/** Enough of a line to find it by, without what a shell would take apart. */
+function headOf(text: string): string {
+  return (/^[^']{1,48}/.exec(text)?.[0] ?? "").trimEnd();
 }
 
 /** The memory that the bad value came from, as it is now. */
