@@ -10,6 +10,7 @@ import type { Kernel } from "../../../kernel/kernel.ts";
 import { type Poison, poisonOf } from "../../../linux/poison.ts";
 import { type Check, type Detector, type Finding, has } from "../detector.ts";
 import { type FaultCase, sourceOf, tryIdentify } from "../fault-case.ts";
+import { freedMemory, isTypesafe } from "../freed-memory.ts";
 import { objectType } from "../object-type.ts";
 import { freeOnStack, siblingRate, slabRole } from "../samples.ts";
 import { accessPhrase, faultEvidence, functionText, pointerName, sourceEvidence, sourceObject, stateChecks } from "../words.ts";
@@ -42,17 +43,22 @@ export const useAfterFree: Detector = {
     const source = sourceOf(fault);
     const poison = poisonOf(bad.value);
     const freed = poison !== undefined && FREED.has(poison.name) ? poison : undefined;
-    const role = source?.base === undefined ? undefined : slabRole(tryIdentify(kernel, source.base));
-    const isFree = role?.state.state === "free";
+    const memory = source?.base === undefined ? undefined : freedMemory(kernel, source.base);
+    const role = memory?.slab;
+    const isFree = memory?.state === "free";
     if (freed === undefined && !isFree) return undefined;
     const checks: Check[] = stateChecks(fault);
     if (freed !== undefined) checks.push({ what: `the value is ${freed.name}: ${freed.meaning}`, result: "held" });
-    if (role !== undefined) {
-      const what = `the object at ${hex16(role.object)} (${role.cache}) is ${stateText(role.state)}`;
+    if (memory !== undefined) {
       // Allocated again since: it holds no poison then, unless nobody wrote it.
-      const result = isFree ? "held" : role.state.state === "unknown" || source?.comparison === "changed" ? "not possible" : "refuted";
-      checks.push({ what, result: freed !== undefined && result === "refuted" ? "not possible" : result });
+      const result = isFree ? "held" : memory.state === "unknown" || source?.comparison === "changed" ? "not possible" : "refuted";
+      checks.push({ what: memory.text, result: freed !== undefined && result === "refuted" ? "not possible" : result });
     } else checks.push({ what: "the object that the value was read from is known", result: "not possible" });
+    if (role !== undefined && freed === undefined) {
+      const typesafe = isTypesafe(kernel, role.cacheAddress);
+      const what = `${role.cache} ${typesafe === true ? "allows" : "does not allow"} that free objects are read (SLAB_TYPESAFE_BY_RCU)`;
+      checks.push({ what, result: typesafe === false ? "held" : "not possible" });
+    }
     if (freed !== undefined && source?.address !== undefined) checks.push(poisonedAround(kernel, source.address, freed));
     const rate =
       isFree || source?.address === undefined
@@ -68,10 +74,7 @@ export const useAfterFree: Detector = {
       baseRate: rate,
       rarity: true,
       ...(object === undefined ? {} : { object }),
-      story:
-        isFree && role !== undefined
-          ? [`The object at ${hex16(role.object)} is free now (${stateText(role.state)}); the code still had a pointer to it.`]
-          : [],
+      story: isFree && memory !== undefined ? [`The code still had a pointer to memory that was given back: ${memory.text}.`] : [],
       evidence: [...faultEvidence(fault), ...sourceEvidence(fault), ...objectEvidence(fault)],
     };
   },
