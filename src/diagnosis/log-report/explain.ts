@@ -4,14 +4,19 @@
  * Text alone is weaker than a dump: what the kernel printed is taken as observed, what follows from it is said so, and a damaged report
  * lowers the confidence.
  */
+import type { Disassembler } from "../../arch/disassembler.ts";
 import { signatureOf } from "../signature.ts";
 import type { Access, Confidence, Diagnosis, Evidence, Verdict, VerdictClass, VerdictFrame } from "../verdict.ts";
 import { classOf, isPoison } from "./classify.ts";
+import { type FaultingInstruction, faultingInstruction } from "./faulting-instruction.ts";
 import { isPassedOver } from "./passed-over.ts";
 import { mainTrace, type Place, placeOf } from "./place.ts";
 import type { LogReport } from "./report.ts";
 
-export function explainReport(report: LogReport): Diagnosis {
+/** `disassembler`: of the report's machine, to read its "Code:" bytes; without one the instruction is not told. */
+export function explainReport(given: LogReport, disassembler?: Disassembler): Diagnosis {
+  const instruction = disassembler === undefined ? undefined : faultingInstruction(given, disassembler);
+  const report = withOperand(given, instruction);
   const place = placeOf(report);
   const verdictClass = classOf(report);
   const access = accessOf(report);
@@ -46,7 +51,7 @@ export function explainReport(report: LogReport): Diagnosis {
       ...(pid === undefined ? {} : { pid }),
       ...(comm === undefined ? {} : { comm }),
     },
-    story: storyOf(report, verdict, place, meaningful),
+    story: storyOf(report, verdict, place, meaningful, instruction),
     evidence: evidenceOf(report, place),
     alternatives: [],
     signature: signatureOf(verdictClass, place.function === undefined ? [] : [place.function, ...meaningful]),
@@ -58,6 +63,17 @@ export function explainReport(report: LogReport): Diagnosis {
       ...(report.hardware === undefined ? {} : { hardware: report.hardware }),
       notes: report.damage,
     },
+  };
+}
+
+/** What the kernel did not print and the instruction tells: the address of a general protection fault, read or write, how much. */
+function withOperand(report: LogReport, instruction: FaultingInstruction | undefined): LogReport {
+  const operand = instruction?.operand;
+  if (operand === undefined || report.family !== "oops") return report;
+  return {
+    ...report,
+    faultAddress: report.faultAddress ?? operand.address,
+    fields: { ...report.fields, access: report.fields.access ?? operand.access, ...(operand.size > 0 ? { size: operand.size } : {}) },
   };
 }
 
@@ -205,7 +221,13 @@ function titleOf(report: LogReport, verdict: VerdictClass, place: Place): string
   return `${words}${name === undefined ? "" : ` in ${name}`}${typeof fields.detail === "string" ? `: ${fields.detail}` : ""}`;
 }
 
-function storyOf(report: LogReport, verdict: Verdict, place: Place, callers: readonly string[]): string[] {
+function storyOf(
+  report: LogReport,
+  verdict: Verdict,
+  place: Place,
+  callers: readonly string[],
+  instruction: FaultingInstruction | undefined,
+): string[] {
   const { fields, comm, pid, cpu, faultAddress } = report;
   const story: string[] = [];
   const task = comm === undefined ? "" : ` in task ${comm}${pid === undefined ? "" : ` (${pid})`}`;
@@ -215,6 +237,16 @@ function storyOf(report: LogReport, verdict: Verdict, place: Place, callers: rea
       `${place.function}${callers.length === 0 ? "" : `, called by ${callers.slice(0, 2).join(" from ")},`} ${report.family === "hung-task" ? "is waiting" : "was running"}${task}${on}.`,
     );
   else story.push(`The report does not tell where it happened${task}${on}.`);
+  if (instruction !== undefined) {
+    const { text, operand } = instruction;
+    const held = operand?.registers.map(({ name, value }) => `${name} = ${hex(value)}`).join(", ");
+    const size = operand === undefined || operand.size === 0 ? "" : ` ${operand.size} byte${operand.size === 1 ? "" : "s"}`;
+    story.push(
+      operand === undefined
+        ? `The instruction is ${text}.`
+        : `The instruction ${text} ${operand.access}s${size} at ${operand.formula}, with ${held}.`,
+    );
+  }
   if (faultAddress !== undefined && verdict.access !== undefined) {
     if (verdict.class === "null-pointer-dereference" && faultAddress < 4096n)
       story.push(

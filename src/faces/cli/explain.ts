@@ -3,12 +3,15 @@
  * than memory; "-" is the standard input.
  */
 import { closeSync, openSync, readSync } from "node:fs";
-import { UsageError } from "../../bytes/errors.ts";
+import { type Disassembler, loadDisassembler } from "../../arch/disassembler.ts";
+import { UnsupportedError, UsageError } from "../../bytes/errors.ts";
 import { jsonChunks } from "../../commands/json.ts";
 import { explainReport } from "../../diagnosis/log-report/explain.ts";
+import { codeMachine } from "../../diagnosis/log-report/faulting-instruction.ts";
 import { ReportFinder } from "../../diagnosis/log-report/find-reports.ts";
 import type { LogReport } from "../../diagnosis/log-report/report.ts";
-import type { VerdictFrame } from "../../diagnosis/verdict.ts";
+import type { Diagnosis, VerdictFrame } from "../../diagnosis/verdict.ts";
+import { registerDisassemblers } from "./disassemblers.ts";
 import { sanitize } from "./sanitize.ts";
 import { writeAll } from "./write-all.ts";
 
@@ -48,13 +51,14 @@ export function parseExplainOptions(words: readonly string[]): ExplainOptions {
 }
 
 /** Explains all files; returns how many reports were found. */
-export function explain(options: ExplainOptions, write: (text: string) => boolean = (text) => writeAll(1, text)): number {
+export async function explain(options: ExplainOptions, write: (text: string) => boolean = (text) => writeAll(1, text)): Promise<number> {
   let found = 0;
   for (const file of options.files) {
     let inFile = 0;
     for (const report of reportsOf(file)) {
       inFile++;
-      const text = options.json ? json(file, report) : shown(report, options.verbose || inFile === 1);
+      const diagnosis = explainReport(report, await disassemblerOf(report));
+      const text = options.json ? json(file, report, diagnosis) : shown(report, diagnosis, options.verbose || inFile === 1);
       const heading = !options.json && options.files.length > 1 && inFile === 1 ? `${file}:\n` : "";
       if (!write(heading + text)) return found + inFile;
     }
@@ -62,6 +66,19 @@ export function explain(options: ExplainOptions, write: (text: string) => boolea
     found += inFile;
   }
   return found;
+}
+
+/** Loaded when the first report with code needs it; without it the report is explained all the same. */
+async function disassemblerOf(report: LogReport): Promise<Disassembler | undefined> {
+  const machine = codeMachine(report);
+  if (machine === undefined) return undefined;
+  registerDisassemblers();
+  try {
+    return await loadDisassembler(machine);
+  } catch (error) {
+    if (error instanceof UnsupportedError) return undefined;
+    throw error;
+  }
 }
 
 function* reportsOf(file: string): Generator<LogReport> {
@@ -98,14 +115,14 @@ function readPiece(descriptor: number, piece: Uint8Array, file: string): number 
   }
 }
 
-function json(file: string, report: LogReport): string {
+function json(file: string, report: LogReport, diagnosis: Diagnosis): string {
   const parts: string[] = [];
   for (const part of jsonChunks({
     file,
     line: report.first.number,
     offset: report.first.offset,
     family: report.family,
-    ...explainReport(report),
+    ...diagnosis,
     fields: report.fields,
   }))
     parts.push(part);
@@ -113,8 +130,8 @@ function json(file: string, report: LogReport): string {
 }
 
 /** One report for people: the answer first, then the story, the stack, the evidence. */
-function shown(report: LogReport, full: boolean): string {
-  const { verdict, story, evidence, signature, frames, context, subject } = explainReport(report);
+function shown(report: LogReport, diagnosis: Diagnosis, full: boolean): string {
+  const { verdict, story, evidence, signature, frames, context, subject } = diagnosis;
   const where = `line ${report.first.number}${subject.time === undefined ? "" : `, at ${subject.time.toFixed(6)} s`}`;
   const lines = [`${verdict.title}    confidence: ${verdict.confidence}`];
   if (!full) return sanitize(`also (${where}): ${lines[0]}   ${signature.hash}\n`);

@@ -99,7 +99,7 @@ async function explainLogs(words: readonly string[]): Promise<number> {
     writeAll(words.length === 0 ? 2 : 1, `${EXPLAIN_USAGE}\n`);
     return words.length === 0 ? EXIT.misused : EXIT.ok;
   }
-  return explain(parseExplainOptions(words)) > 0 ? EXIT.ok : EXIT.failed;
+  return (await explain(parseExplainOptions(words))) > 0 ? EXIT.ok : EXIT.failed;
 }
 
 /** Someone sits at a terminal. */
