@@ -70,10 +70,23 @@ export function explainReport(given: LogReport, disassembler?: Disassembler): Di
 function withOperand(report: LogReport, instruction: FaultingInstruction | undefined): LogReport {
   const operand = instruction?.operand;
   if (operand === undefined || report.family !== "oops") return report;
+  // KASAN's own check failed: the shadow of an address that is no kernel memory (KASAN_SHADOW_OFFSET of x86-64, 8 bytes a shadow byte).
+  const shadow = operand.address - 0xdffffc00_00000000n;
+  const meant =
+    shadow >= 0n && shadow < 1n << 58n && report.machine === "x86_64" && report.fields.rangeStart === undefined ? shadow << 3n : undefined;
+  const range =
+    meant === undefined
+      ? {}
+      : { rangeStart: meant, rangeEnd: meant + 7n, shadowKind: meant < 4096n ? "null-ptr-deref" : "wild-memory-access" };
   return {
     ...report,
     faultAddress: report.faultAddress ?? operand.address,
-    fields: { ...report.fields, access: report.fields.access ?? operand.access, ...(operand.size > 0 ? { size: operand.size } : {}) },
+    fields: {
+      ...report.fields,
+      ...range,
+      access: report.fields.access ?? operand.access,
+      ...(operand.size > 0 ? { size: operand.size } : {}),
+    },
   };
 }
 
@@ -237,6 +250,10 @@ function storyOf(
       `${place.function}${callers.length === 0 ? "" : `, called by ${callers.slice(0, 2).join(" from ")},`} ${report.family === "hung-task" ? "is waiting" : "was running"}${task}${on}.`,
     );
   else story.push(`The report does not tell where it happened${task}${on}.`);
+  const pc = report.pc?.function;
+  if (report.family === "oops" && pc !== undefined && place.function !== undefined && pc !== place.function) {
+    story.push(`The fault itself was in ${pc}, which does what its caller asks.`);
+  }
   if (instruction !== undefined) {
     const { text, operand } = instruction;
     const held = operand?.registers.map(({ name, value }) => `${name} = ${hex(value)}`).join(", ");
