@@ -147,6 +147,8 @@ describe("faults", () => {
     const found = fault(kernel);
     check(found, truthOf(made), true);
     checkEvidence(kernel, found);
+    expect(found.verdict.file).toMatch(new RegExp(`${truthOf(made).module}\\.c$`));
+    expect(found.frames.filter(({ guilty }) => guilty)).toMatchObject([{ module: truthOf(made).module }]);
     kernel.dump.close();
   });
 

@@ -3,7 +3,7 @@
  * plainer one that would say the same of it (a poisoned pointer is a wild pointer too).
  */
 import type { Kernel } from "../../kernel/kernel.ts";
-import type { Alternative, Confidence, Evidence, Verdict } from "../verdict.ts";
+import type { Alternative, Confidence, Evidence, Verdict, VerdictFrame } from "../verdict.ts";
 import { confidenceOf, type Detector, type Finding } from "./detector.ts";
 import { nullCall, wildCall } from "./detectors/calls.ts";
 import { errorPointer } from "./detectors/error-pointer.ts";
@@ -13,6 +13,7 @@ import { stackOverflow } from "./detectors/stack-overflow.ts";
 import { useAfterFree } from "./detectors/use-after-free.ts";
 import { wildPointer } from "./detectors/wild-pointer.ts";
 import { accessText, type FaultCase, faultCase, type NoFault, originText } from "./fault-case.ts";
+import { guiltyLine, verdictFrames } from "./verdict-frames.ts";
 import { plainName } from "./words.ts";
 
 /** The most telling first. */
@@ -36,6 +37,8 @@ export interface FaultDiagnosis {
   readonly story: readonly string[];
   readonly evidence: readonly Evidence[];
   readonly alternatives: readonly Alternative[];
+  /** From the faulting function outwards. */
+  readonly frames: readonly VerdictFrame[];
 }
 
 /** What the fault was; a NoFault when the dump has none to look into. The machine's disassembler must have been loaded. */
@@ -51,13 +54,15 @@ export function judge(fault: FaultCase): FaultDiagnosis {
   }));
   const standing = findings.filter(({ confidence }) => confidence !== "unknown").sort((a, b) => RANK[a.confidence] - RANK[b.confidence]);
   const [best] = standing;
+  const frames = verdictFrames(fault);
   const others = findings.filter((each) => each !== best);
   return {
     fault,
-    verdict: verdictOf(fault, best?.finding, best?.confidence ?? "unknown"),
+    verdict: verdictOf(fault, frames, best?.finding, best?.confidence ?? "unknown"),
     finding: best?.finding,
     story: storyOf(fault, best?.finding),
     evidence: best?.finding.evidence ?? [],
+    frames,
     alternatives: others.map(({ finding, confidence }) => {
       const refuted = finding.checks.filter(({ result }) => result === "refuted").map(({ what }) => what);
       return { class: finding.class, title: finding.title, confidence, ...(refuted.length === 0 ? {} : { refutedBy: refuted.join("; ") }) };
@@ -65,7 +70,7 @@ export function judge(fault: FaultCase): FaultDiagnosis {
   };
 }
 
-function verdictOf(fault: FaultCase, finding: Finding | undefined, confidence: Confidence): Verdict {
+function verdictOf(fault: FaultCase, frames: readonly VerdictFrame[], finding: Finding | undefined, confidence: Confidence): Verdict {
   const { guilty, path, access, subject } = fault;
   const origin = originText(fault);
   const title =
@@ -76,6 +81,7 @@ function verdictOf(fault: FaultCase, finding: Finding | undefined, confidence: C
     confidence,
     function: plainName(guilty.function),
     ...(guilty.module === undefined ? {} : { module: guilty.module }),
+    ...guiltyLine(fault, frames),
     ...(path === undefined ? {} : { access: path.access, address: path.address }),
     ...(finding?.object === undefined ? {} : { object: finding.object }),
     ...(origin === undefined ? {} : { origin }),
