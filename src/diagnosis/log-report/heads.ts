@@ -72,7 +72,7 @@ export const HEADS: readonly Head[] = [
   { family: "refcount", pattern: /refcount_t: (?:addition|increment|underflow|saturated|decrement|hit)/, follows: ["warning"] },
   { family: "list", pattern: /list_(?:add|del) (?:corruption|double add)/, follows: ["warning"] },
   // mm/kasan/report.c, mm/kmsan/report.c, kernel/kcsan/report.c, mm/kfence/report.c, lib/ubsan.c
-  { family: "kasan", pattern: /BUG: KASAN: / },
+  { family: "kasan", pattern: /BUG: KAS[Aa][Nn]: / },
   { family: "kasan", pattern: /^\s*Allocated by task \d+:$/, follows: ANY, headless: true },
   { family: "kmsan", pattern: /BUG: KMSAN: / },
   { family: "kcsan", pattern: /BUG: KCSAN: / },

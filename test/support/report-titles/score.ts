@@ -47,7 +47,8 @@ function functionOf(title: string): string | undefined {
 function firstReport(log: string): LogReport | undefined {
   const finder = new ReportFinder();
   const reports = [...finder.push(new TextEncoder().encode(log)), ...finder.finish()];
-  return reports.sort((a, b) => a.first.offset - b.first.offset)[0];
+  // The labels know no report of these families: killing a process for memory, and the hardware, are no bugs of the kernel there.
+  return reports.filter(({ family }) => family !== "oom" && family !== "machine-check").sort((a, b) => a.first.offset - b.first.offset)[0];
 }
 
 const words = process.argv.slice(2);

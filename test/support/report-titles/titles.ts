@@ -95,7 +95,13 @@ export function titled(report: LogReport): Titled {
     case "kmemleak":
       return make(`memory leak in ${where}`, "LEAK");
     case "page-state":
-      return make(/state/.test(kind) ? `BUG: Bad page state in ${where}` : `BUG: ${kind}`, "");
+      return make(
+        /state/.test(kind)
+          ? `BUG: Bad page state in ${where}`
+          : `BUG: ${/rss/.test(kind) ? "Bad rss-counter state" : /non-zero/.test(kind) ? `${kind} on freeing mm` : kind}`,
+        "",
+        /state|map|cache/.test(kind) && !/rss/.test(kind) ? undefined : null,
+      );
     case "stack":
       if (kind === "guard") return make(`BUG: stack guard page was hit in ${where}`, "");
       if (kind === "double-fault") return make(`PANIC: double fault in ${where}`, "DoS");
@@ -125,8 +131,7 @@ export function titled(report: LogReport): Titled {
       if (kind === "rust") return make(`${String(fields.text)} in ${where}`, "");
       if (kind === "usercopy") return make(`BUG: bad usercopy in ${where}`, "MEMORY_SAFETY_BUG");
       if (kind === "odebug") return make(`WARNING: ODEBUG bug in ${where}`, "WARNING");
-      if (kind === "netdevice")
-        return make(`unregister_netdevice: waiting for ${String(fields.text).replace(/\d+$/, "")} to become free`, "DoS", null);
+      if (kind === "netdevice") return make("unregister_netdevice: waiting for DEV to become free", "DoS", null);
       return make(report.head, "", null);
     case "slub":
       return make(`BUG: ${kind} in ${where}`, "");
@@ -181,6 +186,8 @@ function lockTitle(report: LogReport, place: string | undefined, make: Make): Ti
   const where = place ?? UNUSABLE;
   if (place === undefined && /^WARNING: /.test(head)) return make(head, "WARNING", null);
   const word = /\[ INFO/.test(head) ? "INFO" : "WARNING";
+  // Until 4.10 these began with BUG.
+  const loud = /BUG: /.test(head) ? "BUG" : "WARNING";
   switch (kind) {
     case "circular":
     case "recursive":
@@ -192,19 +199,23 @@ function lockTitle(report: LogReport, place: string | undefined, make: Make): Ti
     case "rcu-usage":
       return make(`${word}: suspicious RCU usage in ${where}`, word === "INFO" ? "" : "LOCKDEP");
     case "unlock-balance":
-      return make(`BUG: bad unlock balance in ${where}`, "LOCKDEP");
+      return make(`${loud}: bad unlock balance in ${where}`, "LOCKDEP");
     case "freed-lock":
-      return make(`WARNING: held lock freed in ${where}`, "LOCKDEP");
+      return make(`${loud}: held lock freed in ${where}`, "LOCKDEP");
     case "locks-held":
-      return make(`WARNING: still has locks held in ${where}`, "LOCKDEP");
+      return make(`${loud}: still has locks held in ${where}`, "LOCKDEP");
     case "lock-held-at-exit":
-      return make(`WARNING: lock held when returning to user space in ${where}`, "LOCKDEP");
+      return make(`${loud}: lock held when returning to user space in ${where}`, "LOCKDEP");
     case "nested-lock":
       return make(`WARNING: nested lock was not taken in ${where}`, "LOCKDEP");
     case "unregistered-key":
       return make(`INFO: trying to register non-static key in ${where}`, "");
     case "wait-context":
       return make(`WARNING: locking bug in ${where}`, "LOCKDEP");
+    case "limit":
+      return make(head.replace(/!$/, ""), "", null);
+    case "workqueue-leak":
+      return make(`BUG: workqueue leaked lock or atomic in ${where}`, "LOCKDEP");
     case "spinlock":
       return make(`BUG: ${String(fields.spin)} in ${where}`, "LOCKDEP");
     default:

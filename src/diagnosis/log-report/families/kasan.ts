@@ -11,8 +11,9 @@ import { type FieldParser, type Fields, find, hex } from "./fields.ts";
 
 export const kasanFields: FieldParser = (lines) => {
   const fields: Fields = {};
-  const head = find(lines, /BUG: KASAN: ([\w/ -]+?) (?:in|on) (.*)$/);
-  if (head !== undefined) fields.kind = (head[1] ?? "").trim();
+  const head = find(lines, /BUG: KAS[Aa][Nn]: ([\w/ -]+?) (?:in|on) (.*)$/);
+  if (head !== undefined)
+    fields.kind = (head[1] ?? "").trim().replace("use after free", "use-after-free").replace("out of bounds", "out-of-bounds"); // until 4.1
   const access =
     find(lines, /\b(Read|Write) of size (\d+) at addr ([0-9a-f]+|\(null\)) by task (.*)\/(\d+)/) ??
     find(lines, /\b(Read|Write) of size (\d+)(?: at addr ([0-9a-f]+))?/);
@@ -30,7 +31,8 @@ export const kasanFields: FieldParser = (lines) => {
   } else if (freed !== undefined) {
     fields.access = "free";
     fields.faultAddress = hex(freed[1]);
-  } else {
+  }
+  if (fields.faultAddress === undefined) {
     const address = find(lines, /at addr ([0-9a-f]{8,16})/);
     if (address !== undefined) fields.faultAddress = hex(address[1]);
   }
