@@ -202,6 +202,9 @@ describe("faults", () => {
   test.each(there(QUIET))("%s: nothing faulted", async (_, made) => {
     const kernel = await open(made, false);
     expect(diagnoseFault(kernel)).toHaveProperty("reason");
+    // Nor by its stack, when the log does not tell.
+    const silent = { ...subjectOf(kernel), event: undefined, fault: undefined, facts: undefined, deliberate: undefined };
+    expect(faultCaseOf(kernel, silent)).toHaveProperty("reason");
     kernel.dump.close();
   });
 });

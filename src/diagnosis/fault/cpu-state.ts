@@ -74,6 +74,8 @@ const DYING =
 const STOPPING =
   /^(?:panic|vpanic|crash_kexec|__crash_kexec|crash_save_cpu|machine_kexec|native_machine_crash_shutdown|delay_\w+|__const_udelay|__delay\w*|native_halt|sysrq_handle_crash|nmi_panic)(?:\.\w+)*$/;
 
+const PANICKED = /^(?:v?panic|nmi_panic)(?:\.\w+)*$/;
+
 interface Candidate {
   readonly frame: number;
   readonly source: "exception frame" | "crash note";
@@ -107,7 +109,7 @@ export function faultState(kernel: Kernel, subject: Subject): FaultState | NoFau
     }
   }
   if (stack !== undefined) {
-    const found = choose(candidates(stack), logged, facts);
+    const found = choose(stack, logged, facts);
     if (found !== undefined) return stateOf(kernel, found, stack, subject, logged);
     reason = `no registers of a fault are on the stack of task ${task?.pid}`;
   }
@@ -140,7 +142,8 @@ function candidates(stack: UnwoundStack): readonly Candidate[] {
 }
 
 /** The one that the log names; without the log the outermost exception whose handler gave up, else what the crash note holds. */
-function choose(all: readonly Candidate[], logged: VirtualAddress | undefined, facts: LogFacts | undefined): Candidate | undefined {
+function choose(stack: UnwoundStack, logged: VirtualAddress | undefined, facts: LogFacts | undefined): Candidate | undefined {
+  const all = candidates(stack);
   if (logged !== undefined) {
     const sp = facts?.registers.get("rsp") ?? facts?.registers.get("sp");
     const there = all.filter(({ registers }) => registers.pc === logged);
@@ -148,7 +151,10 @@ function choose(all: readonly Candidate[], logged: VirtualAddress | undefined, f
     if (found !== undefined) return found;
   }
   const dying = all.filter(({ kind, handler }) => kind !== undefined && handler.some(({ function: name }) => DYING.test(name ?? "")));
-  return dying.at(-1) ?? all.find(({ source }) => source === "crash note");
+  if (dying.length > 0) return dying.at(-1);
+  // A CPU that went through panic() was stopped there, whatever its registers are now.
+  const stopped = stack.frames.some(({ function: name }) => PANICKED.test(name ?? ""));
+  return stopped ? undefined : all.find(({ source }) => source === "crash note");
 }
 
 function stateOf(
