@@ -400,6 +400,21 @@ describe("locks and waits", () => {
     expect(verdict).toMatchObject({ class: "hung-task", function: "widget_open" });
     expect(story.join()).toContain("likely owned by holder (9)");
   });
+  test("the watchdog that prints is not the task that hangs", () => {
+    const { subject } = explained(
+      "INFO: task feeder:2 blocked for more than 122 seconds.",
+      "task:feeder          state:D stack:0     pid:2     ppid:1      flags:0x00004002",
+      "Call Trace:",
+      " __schedule+0x1/0x2",
+      " widget_open+0x1/0x2",
+      "Kernel panic - not syncing: hung_task: blocked tasks",
+      "CPU: 0 PID: 29 Comm: khungtaskd Not tainted 6.1.0 #1",
+      "Call Trace:",
+      " panic+0x1/0x2",
+      " watchdog+0x1/0x2",
+    );
+    expect(subject).toMatchObject({ comm: "feeder", pid: 2 });
+  });
   test("a stall names what the dispatcher called, not the top of the loop", () => {
     const { verdict } = explained(
       "rcu: INFO: rcu_preempt self-detected stall on CPU",
@@ -488,6 +503,21 @@ describe("memory and the rest", () => {
       explained(head, CPU, "Call Trace:", " dump_stack+0x1/0x2", " panic+0x1/0x2", " widget_poll+0x1c/0x40", " do_syscall_64+0x1/0x2")
         .verdict.class,
     ).toBe(wanted);
+  });
+  test("a panic of its own names who called it; one that follows a lost report does not", () => {
+    const lines = (text: string): string[] => [
+      `Kernel panic - not syncing: ${text}`,
+      CPU,
+      "Call Trace:",
+      " dump_stack+0x1/0x2",
+      " panic+0x1/0x2",
+      " widget_give_up+0x1c/0x40",
+      " do_syscall_64+0x1/0x2",
+    ];
+    expect(explained(...lines("widget: lost")).verdict).toMatchObject({ class: "unknown", function: "widget_give_up" });
+    const late = explained(...lines("Fatal exception"));
+    expect(late.verdict.function).toBeUndefined();
+    expect(late.context.notes.join()).toContain("missing");
   });
   test("the signature does not depend on offsets, tasks or times", () => {
     const lines = (shift: string, comm: string): string[] => [

@@ -142,6 +142,7 @@ const CHECKED: ReadonlySet<VerdictClass> = new Set([
   "oom-of-container",
   "hardware-error",
   "null-pointer-dereference",
+  "deliberate",
   "deadlock",
   "self-deadlock",
 ]);
@@ -225,7 +226,7 @@ function titleOf(report: LogReport, verdict: VerdictClass, place: Place): string
     const what = typeof fields.text === "string" ? `: ${fields.text}` : typeof fields.condition === "string" ? `: ${fields.condition}` : "";
     return `${words} in ${name ?? "an unknown function"}${typeof fields.file === "string" ? ` (${fields.file}:${String(fields.line)})` : ""}${what}`;
   }
-  if (report.family === "panic" && name === undefined) return `panic: ${String(fields.text ?? "")}`;
+  if (report.family === "panic") return `panic${name === undefined ? "" : ` by ${name}`}: ${String(fields.text ?? "")}`;
   if (access !== undefined && access.kind !== "free" && name !== undefined) {
     const size = access.size === undefined ? "" : ` ${access.size} byte${access.size === 1 ? "" : "s"}`;
     const at = faultAddress === undefined ? "" : ` at ${hex(faultAddress)}`;

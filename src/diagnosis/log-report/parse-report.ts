@@ -68,6 +68,10 @@ export function parseReport(open: OpenReport, cut: boolean): LogReport {
     last,
     lines,
     ...shared,
+    // A hung task's report is printed by the watchdog; its own line names the task.
+    ...(family === "hung-task" && typeof fields.pid === "number" && typeof fields.comm === "string"
+      ? { pid: fields.pid, comm: fields.comm }
+      : {}),
     ...(shared.pid === undefined && typeof fields.pid === "number" ? { pid: fields.pid } : {}),
     ...(shared.comm === undefined && typeof fields.comm === "string" ? { comm: fields.comm } : {}),
     ...(pc === undefined ? {} : { pc }),

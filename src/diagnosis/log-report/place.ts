@@ -52,7 +52,9 @@ export function placeOf(report: LogReport): Place {
         ? named(report, report.fields.place)
         : report.fields.kind === "stack-end"
           ? stallPlace(report)
-          : NOWHERE;
+          : report.fields.kind === "panic" && report.damage.length === 0
+            ? tracePlace(mainTrace(report))
+            : NOWHERE;
     case "kmsan":
     case "kasan":
     case "kfence":
