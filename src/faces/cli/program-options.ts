@@ -64,7 +64,9 @@ one, it is looked for where distributions install it, and used when its build-id
   -h, --help [NAME]   this text, or a command's page (also: input, output, all)
   -v, --version
 
-The exit status is 0 only if every command succeeded.`;
+The exit status is 0 only if every command succeeded.
+
+inquest explain FILE...  finds and explains the kernel reports in logs (inquest explain --help)`;
 
 /** crash's spellings. */
 const SPELLINGS: Readonly<Record<string, string>> = {

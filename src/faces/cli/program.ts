@@ -34,6 +34,7 @@ const SHOWN_NOTES = 4;
 /** Runs the program. Throws what main.ts reports: ProgramUsageError, InquestError, or a bug. */
 export async function program(words: readonly string[]): Promise<number> {
   if (words[0] === "script") return script(words.slice(1));
+  if (words[0] === "explain") return explainLogs(words.slice(1));
   const options = parseProgramOptions(words);
   if (options.version) {
     writeAll(1, `inquest ${version}\n`);
@@ -89,6 +90,16 @@ async function script(words: readonly string[]): Promise<number> {
   const { libraryUrl } = await import("./library-url.ts");
   await runScript(parseScriptOptions(words), libraryUrl(import.meta.url));
   return EXIT.ok;
+}
+
+/** `inquest explain`: fails when a log holds no report, as grep does. */
+async function explainLogs(words: readonly string[]): Promise<number> {
+  const { EXPLAIN_USAGE, explain, parseExplainOptions } = await import("./explain.ts");
+  if (words.length === 0 || words.some((word) => word === "-h" || word === "--help")) {
+    writeAll(words.length === 0 ? 2 : 1, `${EXPLAIN_USAGE}\n`);
+    return words.length === 0 ? EXIT.misused : EXIT.ok;
+  }
+  return (await explain(parseExplainOptions(words))) > 0 ? EXIT.ok : EXIT.failed;
 }
 
 /** Someone sits at a terminal. */

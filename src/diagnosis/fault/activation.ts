@@ -1,0 +1,225 @@
+/**
+ * The functions that were running at the fault, each with the instruction at which it stands: the fault's own function, then its callers at
+ * their call instructions (a frame's pc is the return address behind). A function that left by a jump has no frame; where the call's target
+ * and the callee differ and one chain of such jumps leads from one to the other, it stands in the list too.
+ *
+ *   lab_slab_visit        at its faulting instruction       registers: all
+ *   lab_slab_use_after_free   at `jmp lab_slab_visit`       registers: those that calls preserve, as the caller had them
+ *   lab_slab_trigger_set  at `call lab_slab_use_after_free` registers: those that the unwind recovered
+ */
+import { type DecodedInstruction, disassemblerFor } from "../../arch/disassembler.ts";
+import type { RegisterSet } from "../../arch/registers.ts";
+import { type VirtualAddress, virtual } from "../../bytes/address.ts";
+import { InquestError } from "../../bytes/errors.ts";
+import type { Kernel } from "../../kernel/kernel.ts";
+import type { UnwoundStack } from "../../stack/frame.ts";
+import { mainPart } from "../../type-flow/function-extent.ts";
+import { type FunctionFlow, flowOf } from "../../type-flow/function-flow.ts";
+import { type Machine, machineOf } from "../../type-flow/machine.ts";
+
+export interface Activation {
+  /** Place in the unwound stack; undefined for a function that left by a jump, and when only the log tells registers. */
+  readonly frame: number | undefined;
+  /** The instruction: the faulting one, a call, or a jump. */
+  readonly pc: VirtualAddress;
+  readonly function: string;
+  readonly module: string | undefined;
+  /** pc minus the function's start. */
+  readonly offset: number;
+  /** undefined where the code cannot be followed. */
+  readonly flow: FunctionFlow | undefined;
+  /** Values of registers before the instruction that are certain, by name. */
+  readonly registers: ReadonlyMap<string, bigint>;
+  /** Canonical frame address; undefined where it is not known. */
+  readonly cfa: bigint | undefined;
+  /** It called the one before by a jump that was found in the code, not proved by a return address. */
+  readonly byJump: boolean;
+}
+
+/** Jumps that one call may go on through. */
+const MAX_JUMPS = 3;
+/** Functions that a search for jumps looks into. */
+const MAX_SEARCHED = 24;
+
+/** Gives the functions one after the other, as far as they are asked for. */
+export class Activations {
+  readonly #kernel: Kernel;
+  readonly #stack: UnwoundStack | undefined;
+  readonly #list: Activation[] = [];
+  #nextFrame: number | undefined;
+  readonly machine: Machine;
+
+  /**
+   * @param registers at the fault
+   * @param frame of the fault in the stack
+   */
+  constructor(kernel: Kernel, pc: VirtualAddress, registers: RegisterSet, stack?: UnwoundStack, frame?: number) {
+    this.#kernel = kernel;
+    this.#stack = stack;
+    this.machine = machineOf(kernel.arch.name);
+    this.#nextFrame = frame === undefined ? undefined : frame + 1;
+    const known = new Map<string, bigint>();
+    for (const name of this.machine.registers) {
+      const value = registers.get(registers.file.names.indexOf(name));
+      if (value !== undefined) known.set(name, value);
+    }
+    this.#list.push(this.#at(pc, frame, known, this.#callerSp(frame), false));
+  }
+
+  /** 0: the function of the fault. undefined where nothing certain follows. */
+  at(index: number): Activation | undefined {
+    while (this.#list.length <= index) {
+      const before = this.#list.length;
+      this.#extend();
+      if (this.#list.length === before) return undefined;
+    }
+    return this.#list[index];
+  }
+
+  /** The stack pointer of the frame outside, which is this one's canonical frame address. */
+  #callerSp(frame: number | undefined): bigint | undefined {
+    const next = frame === undefined ? undefined : this.#stack?.frames[frame + 1];
+    return next?.kind === "call" && next.certainty === "exact" ? next.registers.sp : undefined;
+  }
+
+  #extend(): void {
+    const frame = this.#nextFrame;
+    const next = frame === undefined ? undefined : this.#stack?.frames[frame];
+    const inner = this.#list.at(-1);
+    if (next === undefined || frame === undefined || inner === undefined || next.kind !== "call" || next.certainty !== "exact") return;
+    this.#nextFrame = frame + 1;
+    const call = instructionBefore(this.#kernel, next.pc);
+    if (call === undefined) {
+      this.#nextFrame = undefined;
+      return;
+    }
+    const known = new Map<string, bigint>();
+    for (const name of this.machine.registers) {
+      if (!this.machine.preserved.has(name)) continue;
+      const value = next.registers.get(next.registers.file.names.indexOf(name));
+      if (value !== undefined) known.set(name, value);
+    }
+    // A function's own start, by which the call must have entered it.
+    const direct = call.operands.find((operand) => operand.kind === "target");
+    const thunk = direct !== undefined && /^__x86_indirect_/.test(this.#kernel.symbols.byAddress(direct.address)?.symbol.name ?? "");
+    const target = thunk ? undefined : direct;
+    if (target !== undefined && inner.flow !== undefined) {
+      const start = (inner.flow.parts[0] as { readonly start: bigint }).start;
+      const jumps = this.#jumps(target.address, start);
+      if (jumps === undefined) {
+        this.#nextFrame = undefined;
+        return;
+      }
+      // Innermost first: the last jump enters the function that is known.
+      for (const pc of jumps.reverse()) this.#list.push(this.#at(pc, undefined, known, undefined, true));
+    }
+    // No instruction ran between the call and the fetch that failed: the registers are still what they were.
+    const fetched = this.#list.length === 1 && inner.flow === undefined && target === undefined;
+    const registers = fetched ? new Map([...inner.registers, ...known]) : known;
+    this.#list.push(this.#at(call.address, frame, registers, this.#callerSp(frame), false));
+  }
+
+  #at(
+    pc: VirtualAddress,
+    frame: number | undefined,
+    registers: ReadonlyMap<string, bigint>,
+    cfa: bigint | undefined,
+    byJump: boolean,
+  ): Activation {
+    let flow: FunctionFlow | undefined;
+    try {
+      flow = flowOf(this.#kernel, pc);
+    } catch (error) {
+      if (!(error instanceof InquestError)) throw error;
+    }
+    const symbol = this.#kernel.arch.isKernelAddress(pc) ? this.#kernel.symbols.byAddress(pc) : undefined;
+    return {
+      frame,
+      pc,
+      function: symbol?.symbol.name ?? `0x${pc.toString(16)}`,
+      module: symbol?.symbol.module,
+      offset: symbol?.offset ?? 0,
+      flow,
+      registers,
+      cfa,
+      byJump,
+    };
+  }
+
+  /** The jumps by which a call of one function ends in another, in their order; none when it is called itself; undefined when that is not known. */
+  #jumps(from: VirtualAddress, to: bigint): VirtualAddress[] | undefined {
+    if (entersAt(from, to)) return [];
+    const open: { readonly at: VirtualAddress; readonly jumps: VirtualAddress[] }[] = [{ at: from, jumps: [] }];
+    const found: VirtualAddress[][] = [];
+    for (let searched = 0; searched < MAX_SEARCHED; searched++) {
+      const next = open.shift();
+      if (next === undefined) break;
+      for (const { pc, target } of outwardJumps(this.#kernel, next.at)) {
+        const jumps = [...next.jumps, pc];
+        if (entersAt(target, to)) found.push(jumps);
+        else if (jumps.length < MAX_JUMPS) open.push({ at: target, jumps });
+      }
+    }
+    return found.length === 1 ? found[0] : undefined;
+  }
+}
+
+/** Past endbr64, bti, and the nops of a tracer: the compiler's own jumps may leave them out. */
+function entersAt(target: bigint, start: bigint): boolean {
+  return target >= start - 16n && target <= start + 8n;
+}
+
+/** Jumps of a function that leave it for another. */
+function outwardJumps(
+  kernel: Kernel,
+  address: VirtualAddress,
+): readonly { readonly pc: VirtualAddress; readonly target: VirtualAddress }[] {
+  let flow: FunctionFlow;
+  try {
+    flow = flowOf(kernel, mainPart(kernel, address).start);
+  } catch (error) {
+    if (error instanceof InquestError) return [];
+    throw error;
+  }
+  const found: { pc: VirtualAddress; target: VirtualAddress }[] = [];
+  for (const pc of flow.addresses) {
+    const { instruction } = flow.at(pc) ?? {};
+    if (instruction?.flow !== "jump") continue;
+    const target = instruction.operands.find((operand) => operand.kind === "target");
+    if (target === undefined || flow.parts.some(({ start, end }) => target.address >= start && target.address < end)) continue;
+    found.push({ pc, target: target.address });
+  }
+  return found;
+}
+
+/** The instruction at an address; undefined when its bytes are not in the dump or are none. */
+export function instructionAt(kernel: Kernel, pc: VirtualAddress): DecodedInstruction | undefined {
+  const disassembler = disassemblerFor(kernel.arch.name);
+  for (let length = disassembler.longest; length > 0; length -= disassembler.unit) {
+    const bytes = kernel.memory.tryBytes(pc, length);
+    if (bytes === undefined) continue;
+    const found = disassembler.decode(bytes, pc);
+    return found.valid ? found : undefined;
+  }
+  return undefined;
+}
+
+/** The instruction that ends where a return address is: the call. */
+export function instructionBefore(kernel: Kernel, address: VirtualAddress): DecodedInstruction | undefined {
+  const { unit, longest } = disassemblerFor(kernel.arch.name);
+  if (unit === longest) return instructionAt(kernel, virtual(address - BigInt(unit)));
+  try {
+    const before = flowOf(kernel, virtual(address - 1n));
+    const at = before.addresses.findLast((each) => each < address);
+    const found = at === undefined ? undefined : instructionAt(kernel, at);
+    if (found !== undefined && found.address + BigInt(found.size) === address) return found;
+  } catch (error) {
+    if (!(error instanceof InquestError)) throw error;
+  }
+  // Code that cannot be followed as a function: a call of any length that ends there.
+  for (let size = 2; size <= 8; size++) {
+    const found = instructionAt(kernel, virtual(address - BigInt(size)));
+    if (found?.size === size && found.flow === "call") return found;
+  }
+  return undefined;
+}

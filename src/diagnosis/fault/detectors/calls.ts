@@ -1,0 +1,61 @@
+/**
+ * Calls and jumps through a bad pointer: to NULL (an operation that was never set), or to where no code is. Row 4 of the catalogue.
+ */
+import { hex16 } from "../../../bytes/address.ts";
+import { briefText } from "../../../identity/describe.ts";
+import type { VerdictClass } from "../../verdict.ts";
+import { type Check, type Detector, type Finding, has } from "../detector.ts";
+import { type FaultCase, sourceOf } from "../fault-case.ts";
+import { siblingRate } from "../samples.ts";
+import { faultEvidence, functionText, pointerName, sourceEvidence, sourceObject, stateChecks } from "../words.ts";
+import { isErrorPointer } from "./error-pointer.ts";
+
+const FIRST_PAGE = 4096n;
+
+export const nullCall: Detector = {
+  class: "null-function-call",
+  needs: ["fetch", "bad value"],
+  refutedBy: [
+    "the call's target register does not hold the address that was fetched from",
+    "the stack was overwritten: no call leads there",
+  ],
+  detect: (fault) => (fault.bad !== undefined && fault.bad.value < FIRST_PAGE ? called(fault, "null-function-call", "NULL") : undefined),
+};
+
+export const wildCall: Detector = {
+  class: "wild-call",
+  needs: ["fetch", "bad value"],
+  refutedBy: ["the target is code that the dump has", "the target is NULL or an error code"],
+  detect(fault) {
+    const { bad, kernel } = fault;
+    if (bad === undefined || bad.value < FIRST_PAGE || isErrorPointer(bad.value)) return undefined;
+    const found = called(fault, "wild-call", hex16(bad.value));
+    if (found === undefined) return undefined;
+    const symbol = bad.identity.roles.find(({ kind }) => kind === "symbol");
+    const isText = symbol?.kind === "symbol" && /text/.test(symbol.section ?? "") && kernel.arch.isKernelAddress(bad.value);
+    const check: Check = isText
+      ? { what: `the target is code: ${kernel.symbolize(bad.identity.address) ?? ""}`, result: "refuted" }
+      : { what: `the target is no code: ${briefText(bad.identity) ?? bad.identity.region}`, result: "held" };
+    return { ...found, checks: [...found.checks, check], rarity: true };
+  },
+};
+
+function called(fault: FaultCase, as: VerdictClass, target: string): Finding | undefined {
+  const { access, bad, kernel, guilty } = fault;
+  if (!has(fault, ["fetch"]) || access.kind !== "fetch" || bad === undefined) return undefined;
+  const checks: Check[] = stateChecks(fault);
+  if (access.call === undefined) checks.push({ what: "the call that led there is known", result: "not possible" });
+  const source = sourceOf(fault);
+  const name = pointerName(fault);
+  const object = sourceObject(fault);
+  const what = name === bad.register || name === "a pointer" ? "a function pointer" : name;
+  return {
+    class: as,
+    title: `${functionText(guilty)} calls ${what}, which is ${target}`,
+    checks,
+    baseRate: siblingRate(kernel, source?.address, 8, `${name} is as bad in other objects of the slab`, (word) => word === bad.value),
+    ...(object === undefined ? {} : { object }),
+    story: access.call === undefined ? ["No call instruction leads there: a return to an overwritten address is as likely."] : [],
+    evidence: [...faultEvidence(fault), ...sourceEvidence(fault)],
+  };
+}

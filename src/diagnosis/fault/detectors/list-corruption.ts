@@ -1,0 +1,161 @@
+/**
+ * A list whose links do not agree: found by the kernel's own checks (the log tells the nodes), or by following the poison that list_del()
+ * leaves in an entry (include/linux/poison.h: LIST_POISON1 in next, LIST_POISON2 in prev). Row 9 of the catalogue.
+ */
+import { hex16, virtual } from "../../../bytes/address.ts";
+import { type CType, strip } from "../../../debug-info/c-type.ts";
+import { poisonOf } from "../../../linux/poison.ts";
+import { membersAt } from "../../../type-flow/member-path.ts";
+import type { Check, Detector, Finding } from "../detector.ts";
+import { type FaultCase, sourceOf, tryIdentify } from "../fault-case.ts";
+import { checkRing, type ListReport, linkAddress, listReport, readLink } from "../list-report.ts";
+import { type Placed, placeOf } from "../placed.ts";
+import { slabRole } from "../samples.ts";
+import { accessPhrase, faultEvidence, functionText, pointerName, sourceEvidence, sourceObject, stateChecks } from "../words.ts";
+
+export const listCorruption: Detector = {
+  class: "list-corruption",
+  needs: [],
+  refutedBy: [
+    "the links agree in the dump, and nothing shows that they were changed since",
+    "the whole object was freed: then the list is only where it showed",
+    "the list was being changed on another CPU",
+  ],
+  detect(fault: FaultCase): Finding | undefined {
+    const { subject, bad } = fault;
+    const report = subject.event?.kind === "list" ? listReport(subject.event.text) : undefined;
+    if (report !== undefined) return reported(fault, report);
+    const seen = reportOfCheck(fault);
+    if (seen !== undefined) return reported(fault, seen);
+    const poison = bad === undefined ? undefined : poisonOf(bad.value);
+    return poison?.name.startsWith("LIST_POISON") === true ? followed(fault, poison.name) : undefined;
+  },
+};
+
+function reported(fault: FaultCase, report: ListReport): Finding {
+  const { kernel } = fault;
+  const { node, link, was, expected, entry, operation } = report;
+  const now = readLink(kernel, node, link);
+  const checks: Check[] = [
+    {
+      what: `${hex16(node)}->${link} holds ${now === undefined ? "?" : hex16(now)} in the dump, not ${expected === undefined ? "a neighbour" : hex16(expected)}`,
+      result: now === undefined ? "not possible" : now === was ? "held" : "refuted",
+    },
+  ];
+  if (entry !== undefined && report.what === "neighbour") {
+    const other = link === "prev" ? "next" : "prev";
+    const points = readLink(kernel, entry, other);
+    checks.push({
+      what: `the entry ${hex16(entry)} still points at ${hex16(node)}`,
+      result: points === undefined ? "not possible" : points === node ? "held" : "not possible",
+    });
+  }
+  // The ring is sound elsewhere: one place was damaged, not the reading of it.
+  const ring = checkRing(kernel, entry ?? node);
+  const damaged = placeOf(kernel, node, isListHead);
+  const writer = was === undefined ? undefined : tryIdentify(kernel, was);
+  const wrote = writer === undefined ? undefined : placedText(placeOf(kernel, was ?? 0n), was ?? 0n);
+  const member = damaged?.member === undefined ? undefined : `${damaged.member}.${link}`;
+  const object = {
+    ...(damaged?.type === undefined ? {} : { type: damaged.type }),
+    ...(member === undefined ? {} : { member }),
+    address: damaged?.object ?? node,
+    ...(damaged?.state === undefined ? {} : { state: damaged.state }),
+    ...(damaged?.cache === undefined ? {} : { cache: damaged.cache }),
+  };
+  const where = damaged?.type === undefined ? `${link} of the node at ${hex16(node)}` : `${damaged.type}.${member ?? "?"}`;
+  return {
+    class: "list-corruption",
+    title: `${functionText(fault.guilty)} ${operation === "del" ? "takes an entry off" : "adds an entry to"} a list in which ${where} is wrong`,
+    checks,
+    baseRate: { what: "links of the same list that do not agree", tried: ring.walked, fired: ring.broken.length },
+    rarity: true,
+    object,
+    story: [
+      ...(damaged === undefined || damaged.object === node
+        ? []
+        : [`The node lies in the object ${hex16(damaged.object)} of ${damaged.cache}, ${damaged.state}.`]),
+      ...(expected === undefined || was === undefined
+        ? []
+        : [`${hex16(node)}->${link} should be ${hex16(expected)} and is ${hex16(was)}${wrote === undefined ? "" : `: ${wrote}`}.`]),
+      ...(report.what === "poison" ? ["The entry had been taken off its list before."] : []),
+      ...(report.what === "double add" ? ["The entry is on the list already."] : []),
+      `${ring.sound} of ${ring.walked} links of the list agree with their neighbours.`,
+    ],
+    evidence: [
+      ...faultEvidence(fault),
+      ...(now === undefined
+        ? []
+        : [
+            {
+              claim: `${hex16(node)}->${link} is ${hex16(now)}`,
+              command: `struct list_head ${hex16(node)}`,
+              values: [{ address: linkAddress(node, link), value: now }],
+            },
+          ]),
+    ],
+  };
+}
+
+/**
+ * The log is gone, and the trap is that of the kernel's own check: the entry is what its caller passed, and the links tell what was wrong
+ * with it.
+ */
+function reportOfCheck({ kernel, access, guilty, guiltyLevel, values, activations, helper, subject }: FaultCase): ListReport | undefined {
+  if (access.kind !== "trap" || subject.event !== undefined || helper === undefined || !/list_del/.test(helper.name)) return undefined;
+  const [register = ""] = activations.machine.arguments;
+  const entry = guilty.flow === undefined ? undefined : values.of(guiltyLevel, guilty.flow.originOf(guilty.pc, register))?.value;
+  if (entry === undefined) return undefined;
+  for (const [own, back] of [
+    ["next", "prev"],
+    ["prev", "next"],
+  ] as const) {
+    const node = readLink(kernel, entry, own);
+    if (node === undefined) continue;
+    if (poisonOf(node)?.name.startsWith("LIST_POISON") === true)
+      return { operation: "del", what: "poison", entry, node: entry, link: own, expected: undefined, was: node };
+    const was = readLink(kernel, node, back);
+    if (was !== undefined && was !== entry) return { operation: "del", what: "neighbour", entry, node, link: back, expected: entry, was };
+  }
+  return undefined;
+}
+
+function followed(fault: FaultCase, poison: string): Finding | undefined {
+  const { kernel, access, bad } = fault;
+  if (access.kind === "trap" || bad === undefined) return undefined;
+  const source = sourceOf(fault);
+  const role = source?.base === undefined ? undefined : slabRole(tryIdentify(kernel, source.base));
+  const checks: Check[] = [
+    ...stateChecks(fault),
+    { what: `the value is ${poison}, which list_del() leaves`, result: "held" },
+    {
+      what: "the entry's object is still allocated",
+      result: role === undefined || role.state.state === "unknown" ? "not possible" : role.state.state === "allocated" ? "held" : "refuted",
+    },
+  ];
+  const object = sourceObject(fault);
+  return {
+    class: "list-corruption",
+    title: `${functionText(fault.guilty)} ${accessPhrase(fault)} through ${pointerName(fault)} of an entry that was taken off its list`,
+    checks,
+    ...(object === undefined ? {} : { object }),
+    story: [
+      "The entry was taken off its list (list_del() leaves these values in it) while the code still went on from it, or took it off again.",
+    ],
+    evidence: [...faultEvidence(fault), ...sourceEvidence(fault)],
+  };
+}
+
+/** A list_head is at the offset: what the caches that were merged into one are told apart by. */
+function isListHead(type: CType, offset: number): boolean {
+  return membersAt({ kind: "pointer", target: type, offset, stride: 0 }, 0).some((each) => {
+    const plain = strip(each.type);
+    return plain.kind === "struct" && plain.name === "list_head";
+  });
+}
+
+function placedText(placed: Placed | undefined, address: bigint): string | undefined {
+  if (placed?.cache === undefined) return undefined;
+  const into = `0x${(virtual(address) - placed.object).toString(16)}`;
+  return `${placed.type === undefined ? `${placed.cache} object` : placed.type} ${hex16(placed.object)}${placed.member === undefined ? ` + ${into}` : `, ${placed.member}`}`;
+}

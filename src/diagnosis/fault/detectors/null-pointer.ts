@@ -1,0 +1,71 @@
+/**
+ * A pointer that is NULL: the register is 0 and the operand adds a member's offset, or the register is a small offset or a small negative
+ * number that arithmetic on NULL gave (&((struct T *)0)->member, container_of(NULL)). Row 1 of the catalogue.
+ */
+import { type Check, type Detector, type Finding, has } from "../detector.ts";
+import { type FaultCase, sourceOf } from "../fault-case.ts";
+import { siblingRate } from "../samples.ts";
+import { accessedObject, accessPhrase, faultEvidence, functionText, pointerName, sourceEvidence, stateChecks } from "../words.ts";
+
+/** Nothing is mapped below on either machine (mmap_min_addr is less, and user memory is closed to the kernel). */
+const FIRST_PAGE = 4096n;
+const MAX_MEMBER = 1n << 20n;
+
+export const nullPointer: Detector = {
+  class: "null-pointer-dereference",
+  needs: ["operand", "bad value"],
+  refutedBy: [
+    "the register is not 0, and no arithmetic on NULL made it",
+    "the value is an error code in a pointer",
+    "the index is the bad one, the base is an address",
+  ],
+  detect(fault: FaultCase): Finding | undefined {
+    const { bad, kernel, access } = fault;
+    if (!has(fault, nullPointer.needs) || bad === undefined || access.kind !== "memory") return undefined;
+    const origin = bad.origin?.steps ?? [];
+    const wasNull = origin.some(({ kind, value }) => kind !== "sum" && value === 0n);
+    const isNull = bad.value === 0n && access.address < MAX_MEMBER;
+    const isNear = bad.value < FIRST_PAGE && access.address < FIRST_PAGE;
+    if (!isNull && !isNear && !wasNull) return undefined;
+    const checks: Check[] = [
+      ...stateChecks(fault),
+      isNull || wasNull
+        ? { what: wasNull && !isNull ? "arithmetic on NULL made the value" : `${bad.register ?? "the address"} is 0`, result: "held" }
+        : { what: "a small number: NULL and a member's offset, or an index", result: "not possible" },
+    ];
+    const { culprit } = access;
+    if (culprit.base !== undefined && culprit.index !== undefined && bad.register === culprit.index.register) {
+      checks.push({ what: `the base ${culprit.base.register} is an address, the index is 0`, result: "refuted" });
+    }
+    const source = sourceOf(fault);
+    const name = pointerName(fault);
+    const rate = siblingRate(
+      kernel,
+      source?.address,
+      source?.size ?? 8,
+      `${name} is NULL in other objects of the slab`,
+      (word) => word === 0n,
+    );
+    const object = accessedObject(fault);
+    return {
+      class: "null-pointer-dereference",
+      title: `${functionText(fault.guilty)} ${accessPhrase(fault)} with ${name} = NULL`,
+      checks,
+      baseRate: rate,
+      ...(object === undefined ? {} : { object }),
+      story: story(fault, rate.tried, rate.fired),
+      evidence: [...faultEvidence(fault), ...sourceEvidence(fault)],
+    };
+  },
+};
+
+function story({ bad }: FaultCase, tried: number, fired: number): string[] {
+  const end = bad?.origin?.steps.at(-1);
+  const told: string[] = [];
+  if (bad?.register === undefined)
+    told.push("The instruction holds the address as a constant: the code itself had the pointer as NULL; no caller passed it.");
+  else if (end?.kind === "constant") told.push(`The code itself set it to NULL: ${end.text}.`);
+  else if (end?.kind === "result") told.push(`${end.callee ?? "A call"} returned NULL and nothing checked it.`);
+  if (tried > 0) told.push(`Of ${tried} other objects in the same slab ${fired} have NULL there.`);
+  return told;
+}

@@ -1,0 +1,73 @@
+/**
+ * The stack pointer ran out of the task's stack: the kernel says so (a guard page hit on x86-64, no room for the exception on arm64), or the
+ * address that faulted lies in the guard page below the stack. Row 14 of the catalogue. The function that repeats in the stack is to blame.
+ */
+import { hex16 } from "../../../bytes/address.ts";
+import { InquestError } from "../../../bytes/errors.ts";
+import { taskStack } from "../../../stack/task-stack.ts";
+import type { Check, Detector, Finding } from "../detector.ts";
+import type { FaultCase } from "../fault-case.ts";
+import { faultEvidence, functionText, stateChecks } from "../words.ts";
+
+/** Frames that are looked at for a recursion. */
+const MAX_FRAMES = 256;
+
+export const stackOverflow: Detector = {
+  class: "stack-overflow",
+  needs: [],
+  refutedBy: ["the stack pointer lies well within the stack", "the address is in the guard page of another stack"],
+  detect(fault: FaultCase): Finding | undefined {
+    const { kernel, state, subject, access, guilty } = fault;
+    if (subject.task === undefined) return undefined;
+    let low: bigint;
+    let high: bigint;
+    try {
+      const area = taskStack(kernel, subject.task.address);
+      low = area.start;
+      high = area.end;
+    } catch (error) {
+      if (error instanceof InquestError) return undefined;
+      throw error;
+    }
+    const guard = low - BigInt(kernel.arch.threadSize);
+    const inGuard = (address: bigint | undefined): boolean => address !== undefined && address >= guard && address < low;
+    const address = access.kind === "memory" ? access.address : state.address;
+    const { sp } = state.registers;
+    if (state.kind !== "stack overflow" && !inGuard(address)) return undefined;
+    const checks: Check[] = [
+      ...stateChecks(fault),
+      {
+        what: `the stack pointer ${hex16(sp ?? 0n)} against the stack ${hex16(low)}..${hex16(high)}`,
+        result: sp === undefined ? "not possible" : sp < low + 512n && sp >= guard ? "held" : "refuted",
+      },
+    ];
+    const { frames, name, bytes } = recursion(fault);
+    const what = frames > 2 ? ` in a recursion of ${frames} frames` : "";
+    return {
+      class: "stack-overflow",
+      title: `${functionText(guilty)} overflows the stack of task ${subject.task.pid}${what}`,
+      checks,
+      object: { type: "task stack", address: low },
+      story:
+        frames > 2 && name !== undefined
+          ? [`${name} calls itself ${frames} times${bytes === undefined ? "" : `, with ${bytes} bytes of stack each`}.`]
+          : [],
+      evidence: faultEvidence(fault),
+    };
+  },
+};
+
+/** The function that stands on the stack most, and the bytes between two of its frames. */
+function recursion({ state }: FaultCase): {
+  readonly frames: number;
+  readonly name: string | undefined;
+  readonly bytes: number | undefined;
+} {
+  const frames = (state.stack?.frames ?? []).slice(state.frame ?? 0, (state.frame ?? 0) + MAX_FRAMES);
+  const counts = new Map<string, number>();
+  for (const { function: name } of frames) if (name !== undefined) counts.set(name, (counts.get(name) ?? 0) + 1);
+  const [name, count] = [...counts].reduce<[string | undefined, number]>((best, each) => (each[1] > best[1] ? each : best), [undefined, 0]);
+  const own = frames.filter((frame) => frame.function === name && frame.kind === "call");
+  const [first, second] = own;
+  return { frames: count, name, bytes: first === undefined || second === undefined ? undefined : Number(second.sp - first.sp) };
+}

@@ -1,0 +1,116 @@
+/**
+ * A pointer that was read from memory that had been given back. Two signs: the value is a poison that free memory is filled with, or the
+ * object that it was read from is free now. Rows 3 and 5 of the catalogue.
+ *
+ *   rdi = 6b6b6b6b6b6b6b6b ◄ (struct lab_widget *)ff1510edc2b92908->peer       the object lies on a freelist
+ */
+import { hex16 } from "../../../bytes/address.ts";
+import { stateText } from "../../../identity/describe.ts";
+import type { Kernel } from "../../../kernel/kernel.ts";
+import { type Poison, poisonOf } from "../../../linux/poison.ts";
+import { type Check, type Detector, type Finding, has } from "../detector.ts";
+import { type FaultCase, sourceOf, tryIdentify } from "../fault-case.ts";
+import { freedMemory, isTypesafe } from "../freed-memory.ts";
+import { objectType } from "../object-type.ts";
+import { freeOnStack, siblingRate, slabRole } from "../samples.ts";
+import { accessPhrase, faultEvidence, functionText, pointerName, sourceEvidence, sourceObject, stateChecks } from "../words.ts";
+
+/** Poisons that say that the memory was freed, not only a member of it. */
+const FREED = new Set([
+  "POISON_FREE",
+  "PAGE_POISON",
+  "POISON_END",
+  "SLUB_RED_INACTIVE",
+  "JBD_POISON_FREE",
+  "JBD2_POISON_FREE",
+  "KEY_DESTROY",
+]);
+
+/** Bytes around the source that are looked at for the same poison. */
+const AROUND = 64;
+
+export const useAfterFree: Detector = {
+  class: "use-after-free",
+  needs: ["bad value"],
+  refutedBy: [
+    "the object that the pointer was read from is allocated, and holds no poison",
+    "many objects that the stack leads to look free: the freelists cannot be believed",
+    "caches whose objects may be read after they were freed (SLAB_TYPESAFE_BY_RCU)",
+  ],
+  detect(fault: FaultCase): Finding | undefined {
+    const { bad, kernel, access } = fault;
+    if (!has(fault, useAfterFree.needs) || bad === undefined || access.kind === "trap") return undefined;
+    const source = sourceOf(fault);
+    const poison = poisonOf(bad.value);
+    const freed = poison !== undefined && FREED.has(poison.name) ? poison : undefined;
+    const memory = source?.base === undefined ? undefined : freedMemory(kernel, source.base);
+    const role = memory?.slab;
+    const isFree = memory?.state === "free";
+    if (freed === undefined && !isFree) return undefined;
+    const checks: Check[] = stateChecks(fault);
+    if (freed !== undefined) checks.push({ what: `the value is ${freed.name}: ${freed.meaning}`, result: "held" });
+    if (memory !== undefined) {
+      // Allocated again since: it holds no poison then, unless nobody wrote it.
+      const result = isFree ? "held" : memory.state === "unknown" || source?.comparison === "changed" ? "not possible" : "refuted";
+      checks.push({ what: memory.text, result: freed !== undefined && result === "refuted" ? "not possible" : result });
+    } else checks.push({ what: "the object that the value was read from is known", result: "not possible" });
+    if (role !== undefined && freed === undefined) {
+      const typesafe = isTypesafe(kernel, role.cacheAddress);
+      const what = `${role.cache} ${typesafe === true ? "allows" : "does not allow"} that free objects are read (SLAB_TYPESAFE_BY_RCU)`;
+      checks.push({ what, result: typesafe === false ? "held" : "not possible" });
+    }
+    if (freed !== undefined && source?.address !== undefined) checks.push(poisonedAround(kernel, source.address, freed));
+    const rate =
+      isFree || source?.address === undefined
+        ? freeOnStack(fault, role?.object)
+        : siblingRate(kernel, source.address, source.size, "the same poison in other objects of the slab", (word) => word === bad.value);
+    const object = freedObject(fault);
+    const from = object?.type ?? (role === undefined ? "memory" : `an object of ${role.cache}`);
+    const what = access.kind === "fetch" ? "calls" : `${accessPhrase(fault)} through`;
+    return {
+      class: "use-after-free",
+      title: `${functionText(fault.guilty)} ${what} ${pointerName(fault)}, read from a freed ${from.replace(/^an object/, "object")}`,
+      checks,
+      baseRate: rate,
+      rarity: true,
+      ...(object === undefined ? {} : { object }),
+      story: isFree && memory !== undefined ? [`The code still had a pointer to memory that was given back: ${memory.text}.`] : [],
+      evidence: [...faultEvidence(fault), ...sourceEvidence(fault), ...objectEvidence(fault)],
+    };
+  },
+};
+
+function freedObject(fault: FaultCase): Finding["object"] {
+  const source = sourceOf(fault);
+  const found = sourceObject(fault);
+  if (found?.type !== undefined || source?.base === undefined) return found;
+  const typed = objectType(fault.kernel, source.base);
+  return typed === undefined ? found : { ...found, type: typed.name };
+}
+
+function objectEvidence(fault: FaultCase): Finding["evidence"] {
+  const source = sourceOf(fault);
+  const role = source?.base === undefined ? undefined : slabRole(tryIdentify(fault.kernel, source.base));
+  if (role === undefined) return [];
+  return [
+    {
+      claim: `the object at ${hex16(role.object)} of ${role.cache} is ${stateText(role.state)}`,
+      command: `kmem -s ${hex16(role.object)}`,
+      values: [],
+    },
+  ];
+}
+
+/** Words beside the source that hold the same poison: one poisoned word may be text, eight are none. */
+function poisonedAround(kernel: Kernel, address: bigint, { name, value }: Poison): Check {
+  let tried = 0;
+  let same = 0;
+  for (let at = -AROUND / 2; at < AROUND / 2; at += 8) {
+    const word = kernel.memory.tryU64(BigInt.asUintN(64, address + BigInt(at)) as Parameters<typeof kernel.memory.tryU64>[0]);
+    if (word === undefined) continue;
+    tried++;
+    if (word === value) same++;
+  }
+  const what = `${same} of ${tried} words around it are ${name} too`;
+  return { what, result: tried === 0 ? "not possible" : same >= 2 ? "held" : "not possible" };
+}

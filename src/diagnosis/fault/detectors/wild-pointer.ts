@@ -1,0 +1,64 @@
+/**
+ * A pointer to nowhere: not canonical, or to memory that is not mapped, and none of the values that tell what happened (NULL, error code,
+ * poison). And an access that the page does not allow: a write to what is read-only.
+ */
+import { hex16, virtual } from "../../../bytes/address.ts";
+import { briefText, regionText } from "../../../identity/describe.ts";
+import { poisonOf } from "../../../linux/poison.ts";
+import { type Check, type Detector, type Finding, has } from "../detector.ts";
+import { type FaultCase, sourceOf } from "../fault-case.ts";
+import { siblingRate } from "../samples.ts";
+import { accessedObject, accessPhrase, faultEvidence, functionText, pointerName, sourceEvidence, stateChecks } from "../words.ts";
+import { isErrorPointer } from "./error-pointer.ts";
+
+const FIRST_PAGE = 4096n;
+
+export const wildPointer: Detector = {
+  class: "wild-pointer",
+  needs: ["operand", "bad value"],
+  refutedBy: [
+    "the value is NULL, an error code or a poison",
+    "the memory is mapped in the dump and allows the access",
+    "it is the function's own stack",
+  ],
+  detect(fault: FaultCase): Finding | undefined {
+    const { bad, kernel, access, state } = fault;
+    if (!has(fault, wildPointer.needs) || bad === undefined || access.kind !== "memory" || state.kind === "stack overflow")
+      return undefined;
+    const { address } = access;
+    if (bad.value < FIRST_PAGE || isErrorPointer(bad.value) || poisonOf(bad.value) !== undefined) return undefined;
+    if ((bad.origin?.steps ?? []).some(({ kind, value }) => value === 0n && kind !== "sum")) return undefined;
+    const notCanonical = bad.identity.region === "non-canonical";
+    const mapped = kernel.arch.isKernelAddress(address) && kernel.memory.tryBytes(virtual(address), 1) !== undefined;
+    const forbidden = state.exception?.present === true;
+    const check: Check = notCanonical
+      ? { what: `${hex16(bad.value)} is not canonical: no table can map it`, result: "held" }
+      : forbidden
+        ? { what: `${hex16(address)} is mapped and does not allow it`, result: mapped ? "held" : "not possible" }
+        : { what: `${hex16(address)} is not mapped in the dump`, result: mapped ? "refuted" : "held" };
+    const local: Check[] =
+      bad.origin?.end === "stack"
+        ? [{ what: `${bad.register ?? "it"} points at a local of ${fault.guilty.function}`, result: "refuted" }]
+        : [];
+    const source = sourceOf(fault);
+    const name = pointerName(fault);
+    const what = notCanonical ? "which no address can be" : (briefText(bad.identity) ?? regionText(bad.identity));
+    const object = accessedObject(fault);
+    return {
+      class: "wild-pointer",
+      title: `${functionText(fault.guilty)} ${accessPhrase(fault)} with ${name} = ${hex16(bad.value)}, ${what}`,
+      checks: [...stateChecks(fault), check, ...local],
+      baseRate: siblingRate(
+        kernel,
+        source?.address,
+        source?.size ?? 8,
+        `${name} is no kernel address in other objects of the slab`,
+        (word) => word !== 0n && !kernel.arch.isKernelAddress(word),
+      ),
+      rarity: true,
+      ...(object === undefined ? {} : { object }),
+      story: [],
+      evidence: [...faultEvidence(fault), ...sourceEvidence(fault)],
+    };
+  },
+};

@@ -1,0 +1,120 @@
+import { beforeAll, describe, expect, it } from "vitest";
+import { loadDisassembler } from "../../arch/disassembler.ts";
+import { RegisterSet } from "../../arch/registers.ts";
+import { X86_64_REGISTERS } from "../../arch/x86-64-registers.ts";
+import { type VirtualAddress, virtual } from "../../bytes/address.ts";
+import { registerDisassemblers } from "../../faces/cli/disassemblers.ts";
+import type { Kernel } from "../../kernel/kernel.ts";
+import { functionType, INT, pointerTo, SparseMemory, ULONG, VOID } from "../../kernel/testing/small-kernel.ts";
+import type { StackFrame } from "../../stack/frame.ts";
+import { bytesOf, FILE, INODE, kernelWith, named, TEXT } from "../../type-flow/testing/composed-function.ts";
+import type { FaultState } from "./cpu-state.ts";
+import { x86PageFault } from "./error-code.ts";
+import { accessText, faultCaseAt, originText } from "./fault-case.ts";
+import { helperOf } from "./helper-functions.ts";
+import type { Subject } from "./subject.ts";
+
+beforeAll(async () => {
+  registerDisassemblers();
+  await loadDisassembler("x86_64");
+});
+
+const CALLER = virtual(0xffff_ffff_8100_0800n);
+const COPY = virtual(0xffff_ffff_8100_0a00n);
+const OBJECT = 0xffff_8880_0000_1000n;
+const SUBJECT = { event: undefined, facts: undefined, cpu: 0, task: undefined, before: [], after: [], notes: [] } as unknown as Subject;
+
+function call(base: bigint, offset: number, to: bigint): string {
+  const distance = Number(BigInt.asUintN(32, to - (base + BigInt(offset + 5))));
+  return `e8${[0, 8, 16, 24].map((shift) => ((distance >>> shift) & 255).toString(16).padStart(2, "0")).join("")} call`;
+}
+
+function kernelOf(caller: string, target: bigint): { readonly kernel: Kernel; readonly back: VirtualAddress } {
+  const memory = new SparseMemory();
+  const before = bytesOf(caller);
+  memory.write(CALLER, bytesOf(`${caller}\n${call(CALLER, before.length, target)}\n90\nc3`));
+  // mov %rdi,%rax; mov %rdx,%rcx; rep movsb; ret
+  memory.write(COPY, bytesOf("4889f8 mov\n4889d1 mov\nf3a4 rep\nc3 ret"));
+  memory.write(OBJECT, new Uint8Array(64));
+  const kernel = kernelWith("x86_64", "8b4708 mov\nc3 ret", {
+    memory,
+    type: named(functionType(VOID, pointerTo(INODE)), "inode"),
+    symbols: { g: [CALLER, "T"], g_end: [CALLER + 0x40n, "t"], memcpy: [COPY, "T"], memcpy_end: [COPY + 0x10n, "t"] },
+    functions: {
+      g: named(functionType(INT, pointerTo(FILE)), "file"),
+      memcpy: functionType(pointerTo(VOID), pointerTo(VOID), pointerTo(VOID), ULONG),
+    },
+  });
+  Object.assign(kernel.arch, { stripPointer: (address: bigint) => address, virtualBits: 48 });
+  return { kernel, back: virtual(CALLER + BigInt(before.length + 5)) };
+}
+
+function stateOf(
+  pc: VirtualAddress,
+  back: VirtualAddress,
+  given: Readonly<Record<string, bigint>>,
+  address: bigint,
+  error: bigint,
+): FaultState {
+  const registers = new RegisterSet(X86_64_REGISTERS);
+  for (const [name, value] of Object.entries(given)) registers.set(registers.file.names.indexOf(name), value);
+  const outer = new RegisterSet(X86_64_REGISTERS);
+  outer.set(3, given.rbx);
+  const frames = [
+    { kind: "interrupted", certainty: "exact", pc, registers },
+    { kind: "call", certainty: "exact", pc: back, registers: outer },
+  ] as unknown as StackFrame[];
+  return {
+    kind: "page fault",
+    source: "exception frame",
+    registers,
+    pc,
+    stack: { frames, stop: { complete: true, text: "" }, user: undefined },
+    frame: 0,
+    address,
+    exception: x86PageFault(error),
+    checks: [],
+    consistent: true,
+  };
+}
+
+describe("a fault", () => {
+  it("is told with its access and where the value came from", () => {
+    // mov %rdi,%rbx; mov 0x10(%rbx),%rdi; call f, which reads inode->flags
+    const { kernel, back } = kernelOf("4889fb mov\n488b7b10 mov", TEXT);
+    const found = faultCaseAt(kernel, SUBJECT, stateOf(TEXT, back, { rdi: 0n, rbx: OBJECT }, 8n, 0n));
+    expect(accessText(found)).toBe("read of (struct inode *)0->flags [+0x8] in f+0x0");
+    expect(originText(found)).toBe("passed as inode by g+0x7; loaded from (struct file *)rbx->inode [+0x10] at ffff888000001010");
+    expect(found.path).toMatchObject({ container: "struct inode", member: "flags", base: "inode", access: { kind: "read", size: 4 } });
+  });
+
+  it("in a helper is its caller's, by the argument that leads to the address", () => {
+    // mov 0x10(%rdi),%rsi; mov %rdi,%rbx; call memcpy: the source is the file's inode, 0x10 bytes were copied already.
+    const { kernel, back } = kernelOf("4889fb mov\n488b7310 mov", COPY);
+    const at = virtual(COPY + 6n);
+    const found = faultCaseAt(kernel, SUBJECT, stateOf(at, back, { rsi: 0x10n, rdi: OBJECT + 0x30n, rcx: 0x20n, rbx: OBJECT }, 0x10n, 0n));
+    expect(found.helper?.name).toBe("memcpy");
+    expect(found.guilty.function).toBe("g");
+    expect(found.bad).toMatchObject({ value: 0n, register: "rsi", level: 1, offset: 0x10n });
+    expect(originText(found)).toBe("loaded from (struct file *)rbx->inode [+0x10] at ffff888000001010");
+    expect(accessText(found)).toBe("read of 0 +0x10 in memcpy+0x6, called by g+0x7");
+  });
+});
+
+it("knows helpers by all their names, and takes nothing else for one", () => {
+  for (const name of [
+    "memcpy",
+    "__memcpy",
+    "__pi_memcpy",
+    "memset_orig",
+    "strlen",
+    "strcmp",
+    "rep_movs_alternative",
+    "__arch_copy_from_user",
+    "__list_del_entry_valid_or_report",
+    "__list_del_entry_valid.cold",
+  ]) {
+    expect(helperOf(name), name).toBeDefined();
+  }
+  for (const name of ["memcpy_and_pad", "kfree", "list_sort", "strange", "copy_process", "f"]) expect(helperOf(name), name).toBeUndefined();
+});

@@ -1,0 +1,289 @@
+/**
+ * All that is known of one fault before anything is concluded: what every detector is given.
+ *
+ *   log ─► subject ─► registers at the fault ─► operand that faulted ─► where its bad value came from ─► identities of all addresses
+ */
+import { virtual } from "../../bytes/address.ts";
+import { InquestError } from "../../bytes/errors.ts";
+import { identifyAddress } from "../../identity/identify.ts";
+import type { Kernel } from "../../kernel/kernel.ts";
+import type { AddressIdentity } from "../../linux/address-identity.ts";
+import type { OperandFact } from "../../type-flow/function-flow.ts";
+import { membersAt, pathsOf } from "../../type-flow/member-path.ts";
+import type { Access } from "../verdict.ts";
+import { type Activation, Activations } from "./activation.ts";
+import { type FaultState, faultState } from "./cpu-state.ts";
+import { type Helper, helperOf } from "./helper-functions.ts";
+import { KnownValues } from "./known-values.ts";
+import type { EventFamily } from "./log-events.ts";
+import { type AddressPart, type FaultingAccess, faultingAccess } from "./operands.ts";
+import { pointedTo, type ValueOrigin, valueOrigin, valueText } from "./origin.ts";
+import { type Subject, subjectOf } from "./subject.ts";
+
+/** The value to blame: a pointer of the faulting address, or the target of a call. */
+export interface BadValue {
+  readonly value: bigint;
+  /** Register that held it, at the activation of that level. */
+  readonly register?: string;
+  readonly level: number;
+  /** Bytes from it to the address that faulted. */
+  readonly offset: bigint;
+  readonly identity: AddressIdentity;
+  readonly origin?: ValueOrigin;
+}
+
+/** What was accessed, typed as far as it can be. */
+export interface AccessPath {
+  readonly access: Access;
+  readonly address: bigint;
+  readonly container?: string;
+  readonly member?: string;
+  /** From the container's start. */
+  readonly offset?: bigint;
+  /** The base in C, as the code has it: "request->segment", or a variable of the debug information. */
+  readonly base?: string;
+}
+
+export interface FaultCase {
+  readonly kernel: Kernel;
+  readonly subject: Subject;
+  readonly state: FaultState;
+  readonly access: FaultingAccess;
+  readonly activations: Activations;
+  readonly values: KnownValues;
+  /** The function to blame: the fault's own, or the caller of a helper. */
+  readonly guilty: Activation;
+  /** Place of it among the activations. */
+  readonly guiltyLevel: number;
+  /** The helper that the fault was in. */
+  readonly helper?: Helper;
+  readonly bad?: BadValue;
+  readonly path?: AccessPath;
+}
+
+export interface NoFault {
+  readonly subject: Subject;
+  /** Why there is no fault to look into. */
+  readonly reason: string;
+}
+
+/** Looks into the fault that a dump died of; once per dump. The machine's disassembler must have been loaded. */
+export function faultCase(kernel: Kernel): FaultCase | NoFault {
+  return kernel.memo(faultCase, () => faultCaseOf(kernel, subjectOf(kernel)));
+}
+
+/** Families of events whose CPU state tells something: a stalled CPU is not where the trouble is. */
+const FAULTS: ReadonlySet<EventFamily> = new Set(["fault", "assertion", "corruption", "warning"]);
+
+/** The same of a subject that was found in another way, or is not to be looked for in the log. */
+export function faultCaseOf(kernel: Kernel, subject: Subject): FaultCase | NoFault {
+  const { event } = subject;
+  if (event?.family === "deliberate") return { subject, reason: `the crash was asked for: ${event.text}` };
+  if (event !== undefined && !FAULTS.has(event.family)) return { subject, reason: `nothing faulted: ${event.text}` };
+  const state = faultState(kernel, subject);
+  return "reason" in state ? { subject, reason: state.reason } : faultCaseAt(kernel, subject, state);
+}
+
+/** The same of registers that are known. */
+export function faultCaseAt(kernel: Kernel, subject: Subject, state: FaultState): FaultCase {
+  const activations = new Activations(kernel, state.pc, state.registers, state.stack, state.frame);
+  const fault = activations.at(0) as Activation;
+  const access = faultingAccess(kernel, state, fault, activations.at(1), subject.cpu);
+  const values = new KnownValues(kernel, activations, subject.cpu, subject.task?.address);
+  const parts = { kernel, subject, state, access, activations, values };
+  return { ...parts, ...blame(parts, fault) };
+}
+
+type Parts = Pick<FaultCase, "kernel" | "state" | "access" | "activations" | "values">;
+
+function blame(parts: Parts, fault: Activation): Pick<FaultCase, "guilty" | "guiltyLevel" | "helper" | "bad" | "path"> {
+  const { access, activations } = parts;
+  const helper = helperOf(fault.function);
+  if (access.kind === "fetch") {
+    const caller = access.call?.address === fault.pc ? fault : activations.at(1);
+    const level = caller === fault ? 0 : 1;
+    return { guilty: caller ?? fault, guiltyLevel: caller === undefined ? 0 : level, ...fetched(parts, level) };
+  }
+  let guiltyLevel = 0;
+  while (
+    guiltyLevel < 3 &&
+    helperOf(activations.at(guiltyLevel)?.function ?? "") !== undefined &&
+    activations.at(guiltyLevel + 1) !== undefined
+  )
+    guiltyLevel++;
+  const guilty = activations.at(guiltyLevel) as Activation;
+  const found = access.kind === "memory" ? touchedValue(parts, access, fault, helper) : {};
+  return { guilty, guiltyLevel, ...(helper === undefined ? {} : { helper }), ...found };
+}
+
+/** A call through a bad pointer: where the pointer came from. */
+function fetched({ kernel, access, activations, values }: Parts, level: number): Pick<FaultCase, "bad" | "path"> {
+  if (access.kind !== "fetch") return {};
+  const { target, through } = access;
+  const path: AccessPath = { access: { kind: "execute" }, address: target };
+  const identity = identifyAddress(kernel, target);
+  if (through === undefined) return { bad: { value: target, level, offset: 0n, identity }, path };
+  if ("value" in through) {
+    const { register } = through;
+    const origin =
+      activations.at(level)?.flow === undefined ? undefined : valueOrigin(kernel, activations, values, level, register, target);
+    return { bad: { value: target, register, level, offset: 0n, identity, ...(origin === undefined ? {} : { origin }) }, path };
+  }
+  // `call *0x18(%rbx)`: the instruction itself loads it.
+  return { bad: { value: target, level, offset: 0n, identity }, path };
+}
+
+function touchedValue(
+  { kernel, state, activations, values }: Parts,
+  { culprit, address, instruction }: Extract<FaultingAccess, { readonly kind: "memory" }>,
+  fault: Activation,
+  helper: Helper | undefined,
+): Pick<FaultCase, "bad" | "path"> {
+  const told = state.exception?.access;
+  const kind = told === "read" || told === "write" ? told : culprit.access === "read" ? "read" : "write";
+  const part = badPart(kernel, culprit.base, culprit.index);
+  const fact = fault.flow
+    ?.at(instruction.address)
+    ?.operands.find(({ memory }) => memory === culprit.memory || sameOperand(memory, culprit.memory));
+  const size = culprit.size > 0 ? { size: culprit.size } : {};
+  if (part === undefined) {
+    const path: AccessPath = { access: { kind, ...size }, address, ...typedBy(fact) };
+    // The address is a constant of the instruction: the code itself had it so.
+    return { path, bad: { value: address, level: 0, offset: 0n, identity: identifyAddress(kernel, address) } };
+  }
+  const followed = fault.flow === undefined ? undefined : valueOrigin(kernel, activations, values, 0, part.register, part.value);
+  // A repeated string instruction has moved its registers on: only memory that holds the very value says where that came from.
+  const moved =
+    culprit.reach > 0 && followed?.end !== "stack" && followed?.steps.find(({ load }) => load !== undefined)?.load?.comparison !== "same";
+  const origin = moved ? undefined : followed;
+  const passed = helper === undefined ? undefined : argumentOf({ activations, values }, helper, kind, address);
+  if (passed !== undefined) {
+    // Registers move on while a helper goes through memory, in `rep movs` even without a definition of theirs in the code.
+    const before = valueOrigin(kernel, activations, values, 1, passed.register, passed.value);
+    const offset = BigInt.asIntN(64, address - passed.value);
+    const bad: BadValue = { ...passed, level: 1, offset, identity: identifyAddress(kernel, passed.value), origin: before };
+    return { bad, path: { access: { kind, ...size }, address } };
+  }
+  const offset = BigInt.asIntN(64, address - part.value);
+  const isBase = culprit.base?.register === part.register && culprit.index === undefined;
+  const path: AccessPath = {
+    access: { kind, ...size },
+    address,
+    ...(isBase && helper === undefined
+      ? typedBy(fact).member === undefined
+        ? typedByOrigin(origin, offset, culprit.size)
+        : typedBy(fact)
+      : {}),
+  };
+  return {
+    bad: {
+      value: part.value,
+      register: part.register,
+      level: 0,
+      offset,
+      identity: identifyAddress(kernel, part.value),
+      ...(origin === undefined ? {} : { origin }),
+    },
+    path,
+  };
+}
+
+/** Bytes that one call of a helper goes through at most. */
+const MAX_COPY = 1n << 24n;
+
+/** Which of a helper's pointers leads to the address: the nearest below it of those that are read, or written. */
+function argumentOf(
+  { activations, values }: Pick<Parts, "activations" | "values">,
+  helper: Helper,
+  kind: "read" | "write",
+  address: bigint,
+): { readonly register: string; readonly value: bigint } | undefined {
+  const caller = activations.at(1);
+  if (caller?.flow === undefined) return undefined;
+  let best: { readonly register: string; readonly value: bigint } | undefined;
+  for (const index of kind === "read" ? helper.reads : helper.writes) {
+    const register = activations.machine.arguments[index];
+    const value = register === undefined ? undefined : values.of(1, caller.flow.originOf(caller.pc, register))?.value;
+    if (register === undefined || value === undefined || value > address || address - value >= MAX_COPY) continue;
+    if (best === undefined || value > best.value) best = { register, value };
+  }
+  return best;
+}
+
+/** Of base and index the one that is no address; the base when both could be. */
+function badPart(kernel: Kernel, base: AddressPart | undefined, index: AddressPart | undefined): AddressPart | undefined {
+  if (base === undefined || index === undefined) return base ?? index;
+  return kernel.arch.isKernelAddress(base.value) && kernel.memory.tryBytes(virtual(base.value), 1) !== undefined ? index : base;
+}
+
+function sameOperand(a: OperandFact["memory"], b: OperandFact["memory"] | undefined): boolean {
+  return b !== undefined && a.base === b.base && a.index === b.index && a.displacement === b.displacement && a.segment === b.segment;
+}
+
+function typedBy(fact: OperandFact | undefined): Pick<AccessPath, "container" | "member" | "offset" | "base"> {
+  if (fact?.container === undefined || fact.member === undefined) return {};
+  const arrow = fact.text?.lastIndexOf("->") ?? -1;
+  return {
+    container: fact.container,
+    member: fact.member,
+    ...(fact.offset === undefined ? {} : { offset: BigInt(fact.offset) }),
+    ...(arrow > 0 && fact.text !== undefined ? { base: fact.text.slice(0, arrow) } : {}),
+  };
+}
+
+/** Where the flow lost the type on one of several ways, the way that the value came tells it. */
+function typedByOrigin(origin: ValueOrigin | undefined, offset: bigint, size: number): Pick<AccessPath, "container" | "member" | "offset"> {
+  // Arithmetic on the way moved the pointer: the type is of another place.
+  if (origin === undefined || origin.steps.some(({ kind }) => kind === "sum")) return {};
+  const target = pointedTo(origin.type);
+  if (target === undefined || offset < 0n || offset > 1n << 20n) return {};
+  const members = membersAt({ kind: "pointer", target: target.target, offset: Number(offset), stride: 0 }, size);
+  return members.length === 0 ? {} : { container: target.name, member: pathsOf(members), offset };
+}
+
+/** "f+0x37 [module]" of an activation. */
+export function activationText({ function: name, offset, module }: Activation): string {
+  return `${name}+0x${offset.toString(16)}${module === undefined ? "" : ` [${module}]`}`;
+}
+
+/** The access in the grammar of the house: "read of (struct tun_struct *)0->flags [+0x804] in tun_get_drvinfo+0x37 [tun]". */
+export function accessText({ access, bad, path, activations, guilty, guiltyLevel }: FaultCase): string | undefined {
+  if (path === undefined || bad === undefined) return undefined;
+  const fault = activations.at(0) as Activation;
+  if (access.kind === "fetch") return `call of ${valueText(bad.value)} in ${activationText(guilty)}`;
+  const base = valueText(bad.value);
+  const typed =
+    path.container !== undefined && path.member !== undefined
+      ? `(${path.container} *)${base}->${path.member} [${signedHex(path.offset ?? bad.offset)}]`
+      : bad.offset === 0n
+        ? base
+        : `${base} ${signedHex(bad.offset)}`;
+  const caller = guiltyLevel > 0 ? `, called by ${activationText(guilty)}` : "";
+  return `${path.access.kind} of ${typed} in ${activationText(fault)}${caller}`;
+}
+
+function signedHex(offset: bigint): string {
+  return offset < 0n ? `-0x${(-offset).toString(16)}` : `+0x${offset.toString(16)}`;
+}
+
+/** Where the bad value came from, in the grammar of the house; undefined when nothing is known of it. */
+export function originText({ bad }: Pick<FaultCase, "bad">): string | undefined {
+  const steps = bad?.origin?.steps ?? [];
+  const told = steps.filter(({ kind }) => kind !== "lost").map(({ text }) => text);
+  return told.length === 0 ? undefined : told.join("; ");
+}
+
+/** The memory that the bad value was loaded from, where the slice found it. */
+export function sourceOf({ bad }: Pick<FaultCase, "bad">) {
+  return bad?.origin?.steps.find(({ load }) => load !== undefined)?.load;
+}
+
+/** An identity that may fail on memory that is damaged. */
+export function tryIdentify(kernel: Kernel, address: bigint): AddressIdentity | undefined {
+  try {
+    return identifyAddress(kernel, address);
+  } catch (error) {
+    if (error instanceof InquestError) return undefined;
+    throw error;
+  }
+}

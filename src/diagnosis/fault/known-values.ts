@@ -1,0 +1,190 @@
+/**
+ * Values of what the type flow tells a register was made of, from registers that the unwind recovered, from stack slots, from variables,
+ * and from the callers. A definition's value is known where some register or slot still holds it: the same definition reaches both.
+ *
+ *   rbx at f+0x85 ◄── load of segment from (parameter request)       request: still in rbp ─► ff3589d60298c2c0
+ */
+import { add, type VirtualAddress, virtual } from "../../bytes/address.ts";
+import { InquestError } from "../../bytes/errors.ts";
+import type { Kernel } from "../../kernel/kernel.ts";
+import type { Origin } from "../../type-flow/origin.ts";
+import type { Activation, Activations } from "./activation.ts";
+
+/** Bytes of a frame that are searched for a spilled definition. */
+const SPILLS = 512;
+const MAX_DEPTH = 8;
+
+export interface KnownValue {
+  readonly value: bigint;
+  /** Register or slot that still holds it, at its activation: "rbx". */
+  readonly held?: string;
+  /** It was read from memory that may have changed since. */
+  readonly reread?: true;
+}
+
+export interface LoadPlace {
+  readonly address: bigint;
+  /** Bytes that were read. */
+  readonly size: number;
+  /** Value and holder of the base register, when the address is relative to one. */
+  readonly base?: KnownValue;
+  readonly perCpu?: true;
+}
+
+export class KnownValues {
+  readonly #kernel: Kernel;
+  readonly #activations: Activations;
+  readonly #cpu: number | undefined;
+  readonly #task: VirtualAddress | undefined;
+
+  constructor(kernel: Kernel, activations: Activations, cpu: number | undefined, task: VirtualAddress | undefined) {
+    this.#kernel = kernel;
+    this.#activations = activations;
+    this.#cpu = cpu;
+    this.#task = task;
+  }
+
+  /** What a link of an origin was, as far as that can be said for certain. @param level of the activation whose function it is in */
+  of(level: number, origin: Origin, depth = 0): KnownValue | undefined {
+    if (depth > MAX_DEPTH) return undefined;
+    const activation = this.#activations.at(level);
+    if (activation === undefined) return undefined;
+    const held = this.#held(activation, origin);
+    if (held !== undefined) return held;
+    switch (origin.kind) {
+      case "constant":
+        return { value: origin.value };
+      case "address":
+        if (!origin.perCpu) return { value: origin.address };
+        return this.#perCpu(origin.address);
+      case "system":
+        return origin.register === "sp_el0" && this.#task !== undefined ? { value: this.#task } : undefined;
+      case "stack":
+        return activation.cfa === undefined ? undefined : { value: BigInt.asUintN(64, activation.cfa + BigInt(origin.offset)) };
+      case "sum": {
+        if (origin.from === undefined || origin.added === undefined) return undefined;
+        const from = this.of(level, origin.from, depth + 1);
+        return from === undefined
+          ? undefined
+          : { ...(from.reread ? { reread: true as const } : {}), value: BigInt.asUintN(64, from.value + origin.added) };
+      }
+      case "load": {
+        const place = this.place(level, origin, depth + 1);
+        const value = place === undefined ? undefined : this.read(place.address, place.size);
+        return value === undefined ? undefined : { value, reread: true };
+      }
+      case "parameter":
+      case "entry":
+        return this.#onEntry(level, origin.register, depth);
+      case "merge": {
+        // All ways the same value, or nothing.
+        const values = origin.of.map((each) => this.of(level, each, depth + 1));
+        const [first] = values;
+        return first !== undefined && values.every((each) => each?.value === first.value) ? first : undefined;
+      }
+      default:
+        return undefined;
+    }
+  }
+
+  /** Where a load read from. */
+  place(level: number, origin: Extract<Origin, { readonly kind: "load" }>, depth = 0): LoadPlace | undefined {
+    const flow = this.#activations.at(level)?.flow;
+    const facts = flow?.at(origin.pc);
+    const fact = facts?.operands.find(({ memory }) => memory.access !== "address") ?? facts?.operands[0];
+    if (flow === undefined || fact === undefined) return undefined;
+    const { memory } = fact;
+    const isPair = /^ldn?p/.test(facts?.instruction.mnemonic ?? "");
+    const size = isPair ? memory.size / 2 : memory.size;
+    if (origin.variable !== undefined && fact.address !== undefined && memory.index === undefined) {
+      if (fact.perCpu !== true) return { address: fact.address, size };
+      const copy = this.#perCpu(fact.address);
+      return copy === undefined ? undefined : { address: copy.value, size, perCpu: true };
+    }
+    if (memory.segment !== undefined || memory.base === undefined) return undefined;
+    const base = this.of(level, origin.from ?? flow.originOf(origin.pc, memory.base), depth);
+    if (base === undefined) return undefined;
+    let address = base.value + memory.displacement;
+    // The second register of a pair.
+    if (isPair && origin.offset - (fact.offset === undefined ? memory.displacement : BigInt(fact.offset)) === BigInt(size))
+      address += BigInt(size);
+    if (memory.index !== undefined) {
+      const index = memory.extend === undefined ? this.of(level, flow.originOf(origin.pc, memory.index), depth) : undefined;
+      if (index === undefined) return undefined;
+      address += index.value * BigInt(memory.scale);
+    }
+    return { address: BigInt.asUintN(64, address), size, base };
+  }
+
+  /** Memory as it is now; undefined when it cannot be read. */
+  read(address: bigint, size: number): bigint | undefined {
+    const bytes = size < 1 || size > 8 ? undefined : this.#kernel.memory.tryBytes(virtual(address), size);
+    return bytes?.reduceRight((value, byte) => (value << 8n) | BigInt(byte), 0n);
+  }
+
+  #perCpu(address: bigint): KnownValue | undefined {
+    const offset = this.#cpu === undefined ? undefined : this.#kernel.perCpuOffsets[this.#cpu];
+    return offset === undefined ? undefined : { value: add(virtual(address), offset) };
+  }
+
+  /** What a register held when the function was entered: what the caller had in it at its call or jump. */
+  #onEntry(level: number, register: string, depth: number): KnownValue | undefined {
+    const caller = this.#activations.at(level + 1);
+    if (caller?.flow === undefined) return undefined;
+    const there = caller.registers.get(register);
+    if (there !== undefined) return { value: there, held: register };
+    return this.of(level + 1, caller.flow.originOf(caller.pc, register), depth + 1);
+  }
+
+  #held({ flow, pc, registers, cfa }: Activation, origin: Origin): KnownValue | undefined {
+    if (flow === undefined || !isDefinite(origin)) return undefined;
+    for (const [name, value] of registers) {
+      if (name !== this.#activations.machine.stackPointer && sameOrigin(flow.originOf(pc, name), origin)) return { value, held: name };
+    }
+    if (cfa === undefined) return undefined;
+    for (let slot = -8; slot >= -SPILLS; slot -= 8) {
+      let found: Origin;
+      try {
+        found = flow.originOf(pc, { slot });
+      } catch (error) {
+        if (error instanceof InquestError) return undefined;
+        throw error;
+      }
+      if (!sameOrigin(found, origin)) continue;
+      const value = this.#kernel.memory.tryU64(virtual(BigInt.asUintN(64, cfa + BigInt(slot))));
+      if (value !== undefined) return { value, held: `the stack at ${slot < 0 ? "-" : ""}0x${Math.abs(slot).toString(16)}` };
+    }
+    return undefined;
+  }
+}
+
+/** Can be told from any other definition by itself. */
+function isDefinite({ kind }: Origin): boolean {
+  return kind === "parameter" || kind === "entry" || kind === "load" || kind === "result" || kind === "sum" || kind === "merge";
+}
+
+/** The same definition: of one instruction there is one result of a kind, but for the two loads of a pair. */
+export function sameOrigin(a: Origin, b: Origin): boolean {
+  if (a.kind !== b.kind) return false;
+  switch (a.kind) {
+    case "parameter":
+    case "entry":
+      return a.register === (b as typeof a).register;
+    case "load": {
+      const other = b as typeof a;
+      return a.pc === other.pc && a.offset === other.offset;
+    }
+    case "result":
+      return a.pc === (b as typeof a).pc;
+    case "sum": {
+      const other = b as typeof a;
+      return a.pc === other.pc && a.added === other.added;
+    }
+    case "merge": {
+      const other = b as typeof a;
+      return a.pc === other.pc && a.of.length === other.of.length && a.of.every((each, i) => sameOrigin(each, other.of[i] as Origin));
+    }
+    default:
+      return false;
+  }
+}

@@ -1,0 +1,335 @@
+/**
+ * The backward slice of a bad value: step by step to what gave it, out of the function into its callers, each step with the memory it
+ * rests on compared as it is now with what the register held then.
+ *
+ *   rbx = 0 in lab_fault_map_segment+0x85
+ *     ◄ loaded from (struct lab_request *)rbp->segment [+0x8] at ff3589d60298c2c8, which holds 0 now too
+ *
+ * Where ways meet the one is followed that can have given this value; when several can, they are named and the slice ends.
+ */
+import { hex16 } from "../../bytes/address.ts";
+import type { CType } from "../../debug-info/c-type.ts";
+import type { Kernel } from "../../kernel/kernel.ts";
+import { errnoName } from "../../linux/errno.ts";
+import { membersAt, pathsOf } from "../../type-flow/member-path.ts";
+import { containerName, type Origin } from "../../type-flow/origin.ts";
+import { shapeOfType } from "../../type-flow/shape.ts";
+import type { Activation, Activations } from "./activation.ts";
+import type { KnownValues } from "./known-values.ts";
+import { objectType } from "./object-type.ts";
+
+/** Memory now against the register then. */
+export type Comparison = "same" | "changed" | "unreadable" | "address unknown";
+
+export interface LoadStep {
+  /** "struct lab_request"; with `containerBy` when it follows from no type in the code. */
+  readonly container?: string;
+  /** The object's slab cache is named as this structure. */
+  readonly containerBy?: "slab cache";
+  readonly member?: string;
+  /** From the container's start; from the base where that is not known. */
+  readonly offset?: bigint;
+  /** The base's value, and the register that still holds it. */
+  readonly base?: bigint;
+  readonly held?: string;
+  readonly variable?: string;
+  readonly address?: bigint;
+  readonly size: number;
+  readonly now?: bigint;
+  readonly comparison: Comparison;
+  /** The base was read from memory again: it may be another one than then. */
+  readonly reread?: true;
+}
+
+export interface OriginStep {
+  readonly kind: "load" | "argument" | "result" | "constant" | "address" | "stack" | "sum" | "merge" | "lost";
+  /** 0: the function of the fault. */
+  readonly level: number;
+  readonly function: string;
+  readonly module?: string;
+  /** "f+0x37 [module]": the instruction that gave the value, or the call that passed it. */
+  readonly place: string;
+  readonly pc?: bigint;
+  /** The value that is followed, before this step's arithmetic is undone. */
+  readonly value: bigint;
+  /** In words, in the grammar of the house. */
+  readonly text: string;
+  readonly load?: LoadStep;
+  /** Name or number of the argument, of the function inside. */
+  readonly argument?: string;
+  /** The function that returned it. */
+  readonly callee?: string;
+}
+
+export interface ValueOrigin {
+  readonly value: bigint;
+  readonly steps: readonly OriginStep[];
+  /** Type of the value, when something on the way tells it. */
+  readonly type?: CType;
+  /** Where the slice ends: what memory held, what a function returned, a constant of the code … */
+  readonly end: OriginStep["kind"];
+}
+
+/** Callers that are followed. */
+const MAX_LEVELS = 5;
+const MAX_STEPS = 16;
+
+/**
+ * Follows a register's value back.
+ * @param level activation to begin in
+ */
+export function valueOrigin(
+  kernel: Kernel,
+  activations: Activations,
+  values: KnownValues,
+  level: number,
+  register: string,
+  value: bigint,
+): ValueOrigin {
+  return new Slice(kernel, activations, values).follow(level, register, value);
+}
+
+class Slice {
+  readonly #kernel: Kernel;
+  readonly #activations: Activations;
+  readonly #values: KnownValues;
+  readonly #steps: OriginStep[] = [];
+  #type: CType | undefined;
+
+  constructor(kernel: Kernel, activations: Activations, values: KnownValues) {
+    this.#kernel = kernel;
+    this.#activations = activations;
+    this.#values = values;
+  }
+
+  follow(level: number, register: string, value: bigint): ValueOrigin {
+    const end = this.#register(level, register, value);
+    return { value, steps: this.#steps, ...(this.#type === undefined ? {} : { type: this.#type }), end };
+  }
+
+  #register(level: number, register: string, value: bigint): OriginStep["kind"] {
+    const activation = this.#activations.at(level);
+    if (activation?.flow === undefined) return "lost";
+    return this.#origin(level, activation, activation.flow.originOf(activation.pc, register), value);
+  }
+
+  #origin(level: number, activation: Activation, origin: Origin, value: bigint): OriginStep["kind"] {
+    if (this.#steps.length >= MAX_STEPS) return "lost";
+    switch (origin.kind) {
+      case "parameter":
+        this.#type ??= origin.type;
+        return this.#argument(level, origin.register, origin.name, value);
+      case "entry":
+        return this.#argument(level, origin.register, undefined, value);
+      case "load":
+        return this.#load(level, activation, origin, value);
+      case "result": {
+        this.#type ??= origin.type;
+        const callee = origin.callee ?? "an indirect call";
+        return this.#push("result", level, activation, origin.pc, value, `returned by ${callee} in ${placeText(activation, origin.pc)}`, {
+          ...(origin.callee === undefined ? {} : { callee: origin.callee }),
+        });
+      }
+      case "constant": {
+        const name = value === 0n ? "NULL" : valueText(value);
+        return this.#push("constant", level, activation, origin.pc, value, `set to ${name} at ${placeText(activation, origin.pc)}`);
+      }
+      case "address": {
+        const name = `${origin.perCpu ? "this CPU's copy of " : "the address of "}${origin.variable ?? hex16(origin.address)}`;
+        return this.#push("address", level, activation, origin.pc, value, `${name}, in ${placeText(activation, origin.pc)}`);
+      }
+      case "stack":
+        return this.#push("stack", level, activation, origin.pc, value, `a local of ${activation.function}`);
+      case "sum":
+        return this.#sum(level, activation, origin, value);
+      case "merge":
+        return this.#merge(level, activation, origin, value);
+      case "system":
+        return this.#push("address", level, activation, origin.pc, value, `the machine register ${origin.register}`);
+      case "clobbered":
+      case "unknown":
+        return this.#push("lost", level, activation, origin.pc, value, `computed in ${activation.function} in a way that is not followed`);
+    }
+  }
+
+  #argument(level: number, register: string, name: string | undefined, value: bigint): OriginStep["kind"] {
+    const inner = this.#activations.at(level) as Activation;
+    const caller = level >= MAX_LEVELS ? undefined : this.#activations.at(level + 1);
+    const number = this.#activations.machine.arguments.indexOf(register);
+    const argument = name ?? (number < 0 ? register : `argument ${number + 1}`);
+    if (caller?.flow === undefined) {
+      const why = level >= MAX_LEVELS ? "" : ", whose registers are not known";
+      return this.#push("lost", level, inner, undefined, value, `passed to ${inner.function} as ${argument} by its caller${why}`, {
+        argument,
+      });
+    }
+    // A register that calls preserve is the caller's own, and no argument.
+    if (number >= 0) {
+      const how = caller.byJump ? "which goes on there by a jump" : "";
+      const text = `passed as ${argument} by ${placeText(caller, caller.pc)}${how === "" ? "" : `, ${how}`}`;
+      this.#push("argument", level + 1, caller, caller.pc, value, text, { argument });
+    }
+    return this.#register(level + 1, register, value);
+  }
+
+  #load(level: number, activation: Activation, origin: Extract<Origin, { readonly kind: "load" }>, value: bigint): OriginStep["kind"] {
+    this.#type ??= origin.type;
+    const place = this.#values.place(level, origin);
+    const size = place?.size ?? 8;
+    const now = place === undefined ? undefined : this.#values.read(place.address, size);
+    const comparison: Comparison =
+      place === undefined
+        ? "address unknown"
+        : now === undefined
+          ? "unreadable"
+          : now === BigInt.asUintN(size * 8, value)
+            ? "same"
+            : "changed";
+    const base = place?.base;
+    const typed = origin.container === undefined ? this.#byCache(base?.value, place?.address, size) : undefined;
+    const container = origin.container ?? typed?.container;
+    const member = origin.member ?? typed?.member;
+    const load: LoadStep = {
+      ...(container === undefined ? {} : { container }),
+      ...(typed === undefined ? {} : { containerBy: "slab cache" as const }),
+      ...(member === undefined ? {} : { member }),
+      offset: typed?.offset ?? origin.offset,
+      ...(base === undefined ? {} : { base: base.value }),
+      ...(base?.held === undefined ? {} : { held: base.held }),
+      ...(origin.variable === undefined ? {} : { variable: origin.variable }),
+      ...(place === undefined ? {} : { address: place.address }),
+      size,
+      ...(now === undefined ? {} : { now }),
+      comparison,
+      ...(base?.reread === true ? { reread: true as const } : {}),
+    };
+    if (typed?.type !== undefined) this.#type ??= typed.type;
+    return this.#push("load", level, activation, origin.pc, value, loadText(load), { load });
+  }
+
+  #byCache(base: bigint | undefined, address: bigint | undefined, size: number) {
+    if (base === undefined || address === undefined) return undefined;
+    const object = objectType(this.#kernel, base);
+    if (object === undefined) return undefined;
+    const offset = address - object.address;
+    const [member] = membersAt({ kind: "pointer", target: object.type, offset: Number(offset), stride: 0 }, size);
+    if (member === undefined) return undefined;
+    return { container: object.name, member: pathsOf([member]), offset, type: member.leftover === 0 ? member.type : undefined };
+  }
+
+  #sum(level: number, activation: Activation, origin: Extract<Origin, { readonly kind: "sum" }>, value: bigint): OriginStep["kind"] {
+    const { from, added } = origin;
+    if (from === undefined || added === undefined) {
+      return this.#push(
+        "lost",
+        level,
+        activation,
+        origin.pc,
+        value,
+        `a sum with an index that is not known, in ${placeText(activation, origin.pc)}`,
+      );
+    }
+    const before = BigInt.asUintN(64, value - added);
+    if (added !== 0n) {
+      const how = added < 0n ? `${valueText(before)} - 0x${(-added).toString(16)}` : `${valueText(before)} + 0x${added.toString(16)}`;
+      this.#push("sum", level, activation, origin.pc, value, `${how}, computed at ${placeText(activation, origin.pc)}`);
+    }
+    return this.#origin(level, activation, from, before);
+  }
+
+  #merge(level: number, activation: Activation, origin: Extract<Origin, { readonly kind: "merge" }>, value: bigint): OriginStep["kind"] {
+    const ways = origin.of.map((each) => ({ each, known: this.#values.of(level, each) }));
+    const same = ways.filter(({ known }) => known?.value === value);
+    const possible = ways.filter(({ each, known }) =>
+      known === undefined ? couldBe(each) : known.value === value || known.reread === true,
+    );
+    const [way] = same.length === 1 ? same : possible.length === 1 ? possible : [];
+    for (const { each } of ways) if ("type" in each && each.type !== undefined) this.#type ??= each.type;
+    if (way !== undefined) return this.#origin(level, activation, way.each, value);
+    const candidates = (same.length > 1 ? same : possible).length;
+    return this.#push(
+      "merge",
+      level,
+      activation,
+      origin.pc,
+      value,
+      `one of ${candidates} values that meet at ${placeText(activation, origin.pc)}`,
+    );
+  }
+
+  #push(
+    kind: OriginStep["kind"],
+    level: number,
+    activation: Activation,
+    pc: bigint | undefined,
+    value: bigint,
+    text: string,
+    more: Pick<OriginStep, "load" | "argument" | "callee"> = {},
+  ): OriginStep["kind"] {
+    this.#steps.push({
+      kind,
+      level,
+      function: activation.function,
+      ...(activation.module === undefined ? {} : { module: activation.module }),
+      place: placeText(activation, pc ?? activation.pc),
+      ...(pc === undefined ? {} : { pc }),
+      value,
+      text,
+      ...more,
+    });
+    return kind;
+  }
+}
+
+/** A way whose value is not known, but is no other for certain: constants are always known. */
+function couldBe(origin: Origin): boolean {
+  return origin.kind !== "constant" && origin.kind !== "address";
+}
+
+/** "f+0x37 [module]". */
+export function placeText(activation: Activation, pc: bigint): string {
+  const offset = BigInt(activation.offset) + (pc - activation.pc);
+  const module = activation.module === undefined ? "" : ` [${activation.module}]`;
+  // A part that the compiler moved away lies elsewhere.
+  return offset < 0n || offset > 0x40_0000n
+    ? `${activation.function}${module}`
+    : `${activation.function}+0x${offset.toString(16)}${module}`;
+}
+
+/** "0", "-ENOMEM", "ffff…": a pointer's value. */
+export function valueText(value: bigint): string {
+  if (value < 4096n) return value < 10n ? value.toString() : `0x${value.toString(16)}`;
+  const negative = BigInt.asUintN(64, -value);
+  if (negative <= 4095n) return errnoName(Number(negative)) === undefined ? `-${negative}` : `-${errnoName(Number(negative))}`;
+  return hex16(value);
+}
+
+function loadText({ container, member, offset, base, held, variable, address, comparison, now, size }: LoadStep): string {
+  const register = held?.includes(" ") === true ? undefined : held;
+  const holder = base === undefined ? "?" : (register ?? hex16(base));
+  const plain = offset === undefined || offset === 0n ? "" : offset < 0n ? ` - 0x${(-offset).toString(16)}` : ` + 0x${offset.toString(16)}`;
+  const what =
+    variable !== undefined
+      ? `${variable}${member === undefined ? "" : `${member.startsWith("[") ? "" : "."}${member}`}`
+      : container !== undefined && member !== undefined
+        ? `(${container} *)${holder}->${member}${offset === undefined ? "" : ` [+0x${BigInt.asUintN(64, offset).toString(16)}]`}`
+        : `*(${holder}${plain})`;
+  const where = address === undefined ? "" : ` at ${hex16(address)}`;
+  switch (comparison) {
+    case "same":
+      return `loaded from ${what}${where}`;
+    case "changed":
+      return `loaded from ${what}${where}, which holds ${size === 8 ? valueText(now ?? 0n) : `0x${(now ?? 0n).toString(16)}`} now`;
+    case "unreadable":
+      return `loaded from ${what}${where}, which is not in the dump`;
+    case "address unknown":
+      return `loaded from ${what}`;
+  }
+}
+
+/** Structure that a value of the type points to, with its tag. */
+export function pointedTo(type: CType | undefined): { readonly target: CType; readonly name: string } | undefined {
+  const shape = type === undefined ? undefined : shapeOfType(type);
+  const name = shape?.kind === "pointer" ? containerName(shape.target) : undefined;
+  return shape?.kind === "pointer" && name !== undefined ? { target: shape.target, name } : undefined;
+}

@@ -1,0 +1,116 @@
+/** Sentences and evidence that several detectors share. */
+import { hex16 } from "../../bytes/address.ts";
+import { stateText } from "../../identity/describe.ts";
+import type { Evidence, Verdict } from "../verdict.ts";
+import type { Activation } from "./activation.ts";
+import type { Check } from "./detector.ts";
+import { activationText, type FaultCase, sourceOf, tryIdentify } from "./fault-case.ts";
+import { slabRole } from "./samples.ts";
+
+/** "lab_slab_visit [lab_slab]", without what the compiler added to the name. */
+export function functionText({ function: name, module }: Activation): string {
+  return `${plainName(name)}${module === undefined ? "" : ` [${module}]`}`;
+}
+
+/** The function's name in the source: .isra, .constprop, .part and .cold are the compiler's. */
+export function plainName(name: string): string {
+  return name.replace(/\.(?:isra|constprop|part|cold)(?:\.\d+)?/g, "");
+}
+
+/** "reads request->segment->length", "writes struct lab_segment.length", "writes 4 bytes". */
+export function accessPhrase({ path, bad }: FaultCase): string {
+  const verb = path?.access.kind === "read" ? "reads" : "writes";
+  if (path?.base !== undefined && path.member !== undefined) return `${verb} ${joined(path.base, path.member)}`;
+  if (path?.container !== undefined && path.member !== undefined) return `${verb} ${path.container}.${path.member}`;
+  const size = path?.access.size;
+  const many = size === undefined ? "memory" : `${size} byte${size === 1 ? "" : "s"}`;
+  const offset = bad?.offset ?? 0n;
+  return `${verb} ${many}${offset === 0n ? "" : ` at offset ${offset < 0n ? "-" : ""}0x${(offset < 0n ? -offset : offset).toString(16)}`}`;
+}
+
+function joined(base: string, member: string): string {
+  return member.startsWith("[") ? `${base}${member}` : `${base}->${member}`;
+}
+
+/** What the bad pointer is called: "request->segment", "the pointer". */
+export function pointerName(fault: FaultCase): string {
+  const { path, bad } = fault;
+  if (path?.base !== undefined) return path.base;
+  const source = sourceOf(fault);
+  if (source?.variable !== undefined) return source.member === undefined ? source.variable : `${source.variable}.${source.member}`;
+  if (source?.container !== undefined && source.member !== undefined) return `${source.container}.${source.member}`;
+  const argument = bad?.origin?.steps.find(({ argument }) => argument !== undefined)?.argument;
+  return argument ?? bad?.register ?? "a pointer";
+}
+
+/** How the registers came by and that they agree. */
+export function stateChecks({ state, access }: FaultCase): Check[] {
+  return [...state.checks, ...access.checks].map(({ what, agrees }) => ({ what, result: agrees ? "held" : "refuted" }));
+}
+
+const PC_IN_PT_REGS = { x86_64: 128n, aarch64: 256n } as const;
+
+/** The instruction, and the registers it was struck with. */
+export function faultEvidence(fault: FaultCase): Evidence[] {
+  const { state, subject, kernel, access, activations, guilty } = fault;
+  const found: Evidence[] = [];
+  const at = activations.at(0) as Activation;
+  const where = access.kind === "fetch" ? guilty : at;
+  const instruction =
+    access.kind === "memory" || access.kind === "trap" ? access.instruction : access.kind === "fetch" ? access.call : undefined;
+  if (instruction !== undefined) {
+    const what =
+      access.kind === "memory"
+        ? `${instruction.mnemonic} ${access.culprit.text} touches ${hex16(access.address)}`
+        : `${instruction.mnemonic} led there`;
+    found.push({ claim: `in ${activationText(where)} ${what}`, command: `dis ${hex16(instruction.address)} 1`, values: [] });
+  }
+  if (subject.task !== undefined && state.at !== undefined) {
+    const pc = state.at + PC_IN_PT_REGS[kernel.arch.name];
+    found.push({
+      claim: `the exception frame at ${hex16(state.at)} holds the registers of the fault`,
+      command: `bt -e ${subject.task.pid === 0 ? hex16(subject.task.address) : subject.task.pid}`,
+      values: [{ address: pc, value: state.pc }],
+    });
+  }
+  if (subject.event !== undefined)
+    found.push({ claim: `the log says: ${subject.event.text}`, command: `log | grep -F '${headOf(subject.event.text)}'`, values: [] });
+  return found;
+}
+
+/** Enough of a line to find it by, without what a shell would take apart. */
+function headOf(text: string): string {
+  return (/^[^']{1,48}/.exec(text)?.[0] ?? "").trimEnd();
+}
+
+/** The memory that the bad value came from, as it is now. */
+export function sourceEvidence(fault: FaultCase): Evidence[] {
+  const source = sourceOf(fault);
+  if (source?.address === undefined || source.now === undefined) return [];
+  const { address, now, size, comparison } = source;
+  const claim = `${hex16(address)}, where it was loaded from, holds ${now === 0n ? "0" : `0x${now.toString(16)}`}${comparison === "same" ? ", the same" : " now: it was changed since"}`;
+  return [{ claim, command: `rd ${size === 8 ? "" : `-${size * 8} `}${hex16(address)} 1`, values: [{ address, value: now }] }];
+}
+
+/** The object that the bad value was found in, for the verdict: the structure whose member it is. */
+export function sourceObject(fault: FaultCase): NonNullable<Verdict["object"]> | undefined {
+  const source = sourceOf(fault);
+  if (source?.base === undefined) return undefined;
+  const role = slabRole(tryIdentify(fault.kernel, source.base));
+  return {
+    ...(source.container === undefined ? {} : { type: source.container }),
+    ...(source.member === undefined ? {} : { member: source.member }),
+    address: source.base,
+    ...(role === undefined ? {} : { state: stateText(role.state), cache: role.cache }),
+  };
+}
+
+/** What was to be accessed: the structure that the bad pointer should lead to. */
+export function accessedObject({ path, bad }: FaultCase): NonNullable<Verdict["object"]> | undefined {
+  if (path === undefined || bad === undefined) return undefined;
+  return {
+    ...(path.container === undefined ? {} : { type: path.container }),
+    ...(path.member === undefined ? {} : { member: path.member }),
+    address: bad.value,
+  };
+}

@@ -1,0 +1,162 @@
+/** Fields of a report → the class of the verdict. The class follows from what was printed, never from the title alone. */
+import type { VerdictClass } from "../verdict.ts";
+import type { LogReport } from "./report.ts";
+
+const PAGE = 4096n;
+const ERR_FLOOR = 0xffff_ffff_ffff_f001n;
+
+export function classOf(report: LogReport): VerdictClass {
+  const kind = String(report.fields.kind ?? "");
+  switch (report.family) {
+    case "oops":
+      return oopsClass(report, kind);
+    case "warning":
+    case "refcount":
+    case "list":
+      return warningClass(report);
+    case "kasan":
+    case "kfence":
+      return memoryClass(kind === "" ? String(report.fields.shadowMeaning ?? "") : kind);
+    case "kmsan":
+      return /use-after-free/.test(kind) ? "use-after-free" : "uninitialised-value";
+    case "kcsan":
+      return "data-race";
+    case "ubsan":
+      return ubsanClass(`${kind} ${String(report.fields.detail ?? "")}`);
+    case "slub":
+      return slubClass(kind);
+    case "lockdep":
+      return lockClass(kind, String(report.fields.spin ?? ""));
+    case "context":
+      return kind === "preemptible" ? "locking-rule" : "atomic-sleep";
+    case "hung-task":
+      return "hung-task";
+    case "soft-lockup":
+      return "soft-lockup";
+    case "hard-lockup":
+      return "hard-lockup";
+    case "rcu-stall":
+      return "rcu-stall";
+    case "workqueue-lockup":
+      return "workqueue-stall";
+    case "oom":
+      return report.fields.constraint === "CONSTRAINT_MEMCG" ? "oom-of-container" : "out-of-memory";
+    case "kmemleak":
+      return "memory-leak";
+    case "page-state":
+      return "page-state";
+    case "stack":
+      return kind === "unwind" ? "stack-corruption" : "stack-overflow";
+    case "machine-check":
+      return "hardware-error";
+    case "panic":
+      return panicClass(report, kind);
+    default:
+      return kind === "usercopy"
+        ? "out-of-bounds"
+        : kind === "rust"
+          ? "bug-assertion"
+          : kind === "odebug"
+            ? "warning-panic"
+            : kind === "trusty"
+              ? "device-panic"
+              : "unknown";
+  }
+}
+
+function oopsClass(report: LogReport, kind: string): VerdictClass {
+  const { fields, faultAddress, pc } = report;
+  if (fields.sysrq === 1 && /sysrq/.test(pc?.function ?? "")) return "deliberate";
+  if (typeof fields.list === "string") return "list-corruption";
+  if (fields.usercopy !== undefined) return "out-of-bounds";
+  if (kind === "bug") return "bug-assertion";
+  if (kind === "divide") return "divide-error";
+  if (kind === "opcode") return "invalid-opcode";
+  if (kind === "cfi") return "wild-call";
+  const address = faultAddress;
+  if (address !== undefined && isPoison(address)) return "use-after-free";
+  if (fields.access === "execute" || kind === "execute")
+    return address === undefined || address < PAGE ? "null-function-call" : "wild-call";
+  if (kind === "null" || fields.shadowKind === "null-ptr-deref") return "null-pointer-dereference";
+  if (kind === "paging" && address !== undefined) {
+    if (address < PAGE) return "null-pointer-dereference";
+    if (address >= ERR_FLOOR) return "err-pointer-dereference";
+    return "wild-pointer";
+  }
+  if (kind === "die" && /BTI|FPAC|branch target/.test(String(fields.die))) return "wild-call";
+  if (kind === "protection" || kind === "stack-segment" || kind === "paging") return "wild-pointer";
+  if (kind === "user-access") return "wild-pointer";
+  if (kind === "read-only") return "wild-pointer";
+  if (/external abort|SError|[Mm]achine check/.test(`${report.head} ${String(fields.reason ?? "")}`)) return "hardware-error";
+  return "unknown";
+}
+
+/** List poison, slab poison, with the offset of a member on top. */
+export function isPoison(address: bigint): boolean {
+  const high = address >> 32n;
+  if (high === 0x6b6b_6b6bn) return true;
+  const list = address - 0xdead_0000_0000_0100n;
+  return list >= -4096n && list < 4096n;
+}
+
+function warningClass(report: LogReport): VerdictClass {
+  const { fields, pc } = report;
+  if (typeof fields.list === "string") return "list-corruption";
+  const counter = `${String(fields.refcount ?? "")} ${String(fields.text ?? "")}`;
+  if (fields.refcount !== undefined || /^refcount_/.test(pc?.function ?? "") || /lib\/refcount\.c/.test(String(fields.file ?? ""))) {
+    return /saturated|leaking/.test(counter) && !/decrement hit 0/.test(counter) ? "refcount-overflow" : "refcount-underflow";
+  }
+  if (/kernel\/locking\/|mutex|lockdep/.test(String(fields.file ?? "")) || /DEBUG_LOCKS_WARN_ON/.test(counter)) return "locking-rule";
+  return "warning-panic";
+}
+
+function memoryClass(kind: string): VerdictClass {
+  if (/double-free/.test(kind) && !/invalid-free/.test(kind)) return "double-free";
+  if (/invalid-free|invalid free|double-free/.test(kind)) return "bad-free";
+  // Without a head the shadow byte is left to tell.
+  if (/use-after|^freed/.test(kind)) return "use-after-free";
+  if (/null-ptr/.test(kind)) return "null-pointer-dereference";
+  if (/out-of-bounds|memory corruption|redzone|only the first/.test(kind)) return "out-of-bounds";
+  return "wild-pointer";
+}
+
+function ubsanClass(text: string): VerdictClass {
+  if (/out-of-bounds|out of range|object-size/.test(text)) return "out-of-bounds";
+  if (/division|divide/.test(text)) return "divide-error";
+  if (/null-ptr|null pointer/.test(text)) return "null-pointer-dereference";
+  return "undefined-behaviour";
+}
+
+function slubClass(kind: string): VerdictClass {
+  if (/Poison overwritten|already free/.test(kind)) return /already free/.test(kind) ? "double-free" : "use-after-free";
+  if (/[Rr]edzone|padding|corrupt/i.test(kind)) return /[Ff]ree(?:pointer|chain|list)/.test(kind) ? "freelist-corruption" : "slab-redzone";
+  if (/[Ii]nvalid object pointer|[Ii]nvalid free/.test(kind)) return "bad-free";
+  if (/remaining/.test(kind)) return "memory-leak";
+  return "slab-redzone";
+}
+
+function lockClass(kind: string, spin: string): VerdictClass {
+  if (kind === "circular" || kind === "irq-inversion" || kind === "irq-unsafe-order") return "deadlock";
+  if (kind === "recursive") return "self-deadlock";
+  if (kind === "spinlock") return /recursion/.test(spin) ? "self-deadlock" : /lockup/.test(spin) ? "deadlock" : "locking-rule";
+  if (kind === "freed-lock") return "use-after-free";
+  return "locking-rule";
+}
+
+function panicClass(report: LogReport, kind: string): VerdictClass {
+  if (kind === "stack-protector") return "stack-corruption";
+  if (kind === "stack-end") return "stack-overflow";
+  if (kind === "init") return "init-killed";
+  if (kind === "sysrq") return "deliberate";
+  if (kind === "oom") return "out-of-memory";
+  if (kind === "machine-check") return "hardware-error";
+  if (kind === "root") return "filesystem-panic";
+  const text = String(report.fields.text ?? "");
+  if (/hung_task/.test(text)) return "hung-task";
+  if (/softlockup/.test(text)) return "soft-lockup";
+  if (/Hard LOCKUP/i.test(text)) return "hard-lockup";
+  if (/RCU Stall/i.test(text)) return "rcu-stall";
+  if (/panic_on_warn/.test(text)) return "warning-panic";
+  if (/EXT[234]-fs|XFS|BTRFS|[Ff]ilesystem|\bfs\b/.test(text)) return "filesystem-panic";
+  return "unknown";
+}

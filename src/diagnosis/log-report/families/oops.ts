@@ -1,0 +1,101 @@
+/**
+ * Oopses of every machine: page faults, general protection, BUG(), illegal instructions.
+ *
+ * x86: arch/x86/mm/fault.c show_fault_oops, arch/x86/kernel/traps.c. arm64: arch/arm64/mm/fault.c (mem_abort_decode). arm: arch/arm/mm/fault.c.
+ * riscv, s390, powerpc, mips, loongarch: their mm/fault.c. Bits of the x86 error code: 0 protection, 1 write, 2 user, 3 reserved, 4 fetch.
+ */
+import { faultOfEsr } from "../arm64-esr.ts";
+import { type FieldParser, type Fields, find, hex } from "./fields.ts";
+
+const ADDRESS =
+  /(?:for address: |dereference, address: |at virtual address |at (?:0x)?|\bat |data at address |access at 0x|for (?:data|instruction) at (?:address )?)(?:0x)?([0-9a-f]{8,16})\b/;
+
+export const oopsFields: FieldParser = (lines, lead) => {
+  const fields: Fields = {};
+  const fault = find(
+    lines,
+    /unable to handle (?:kernel |page fault)|kernel NULL pointer dereference|Kernel (?:attempted|NULL)|Unhandled fault/i,
+  );
+  if (fault !== undefined) {
+    const text = fault.input;
+    const address = ADDRESS.exec(text) ?? (/\(null\)/.test(text) ? ["", "0"] : undefined);
+    if (address !== undefined) fields.faultAddress = hex(address[1]);
+    fields.kind = /NULL pointer/i.test(text)
+      ? "null"
+      : /paging request|page fault|data access|virtual kernel address/i.test(text)
+        ? "paging"
+        : /access to user|user memory/.test(text)
+          ? "user-access"
+          : /read-only/.test(text)
+            ? "read-only"
+            : /execute|execution|instruction fetch/.test(text)
+              ? "execute"
+              : "paging";
+  }
+  const bug = find(lines, /kernel BUG at (\S+?)(?::(\d+))?!|BUG: failure at (\S+?):(\d+)\/(\w+)/i);
+  if (bug !== undefined) {
+    fields.kind = "bug";
+    const file = bug[1] ?? bug[3];
+    const line = bug[2] ?? bug[4];
+    if (file !== undefined) fields.file = file;
+    if (line !== undefined) fields.line = Number(line);
+  }
+  const die = find(
+    lines,
+    /(?:^|\s)(?:Oops: |Internal error: )?([A-Z ]*[a-zA-Z][\w ,/()-]*?)(?:, (?:probably|maybe) for (?:non-canonical )?address 0x([0-9a-f]+))?: ([0-9a-f]{1,16}) (?:ilc:\d )?\[#(\d+)\](.*)$/,
+  );
+  if (die !== undefined) {
+    const words = (die[1] ?? "").trim();
+    fields.die = words;
+    fields.errorCode = hex(die[3]);
+    fields.count = Number(die[4]);
+    if (die[2] !== undefined) fields.faultAddress = hex(die[2]);
+    fields.kind ??= /general protection/.test(words)
+      ? "protection"
+      : /divide.error/.test(words)
+        ? "divide"
+        : /invalid opcode|[Uu]ndefined instruction|illegal instruction/.test(words)
+          ? "opcode"
+          : /stack segment/.test(words)
+            ? "stack-segment"
+            : /CFI/.test(words)
+              ? "cfi"
+              : "die";
+  }
+  const range = find(
+    [...lead, ...lines.slice(0, 40)],
+    /KASAN: (null-ptr-deref|(?:probably |maybe )?(?:user-memory-access|wild-memory-access)) in range \[0x([0-9a-f]+)-0x([0-9a-f]+)\]/,
+  );
+  if (range !== undefined) {
+    fields.shadowKind = (range[1] ?? "").replace(/^(?:probably|maybe) /, "");
+    fields.rangeStart = hex(range[2]);
+    fields.rangeEnd = hex(range[3]);
+  }
+  const walk = find(lines, /#PF: error_code\(0x([0-9a-f]+)\) - (.*)$/);
+  if (walk !== undefined) {
+    fields.errorCode = hex(walk[1]);
+    fields.reason = walk[2] ?? "";
+  }
+  const access = find(lines, /#PF: (?:supervisor|user) (read access|write access|instruction fetch)/)?.[1];
+  if (access !== undefined) fields.access = access === "instruction fetch" ? "execute" : (access.split(" ")[0] ?? "");
+  else if (
+    typeof fields.errorCode === "bigint" &&
+    (fields.kind === "null" || fields.kind === "paging") &&
+    find(lines, /\bRIP: |\bEIP: /) !== undefined
+  ) {
+    fields.access = (fields.errorCode & 16n) !== 0n ? "execute" : (fields.errorCode & 2n) !== 0n ? "write" : "read";
+  }
+  const esr = find(lines, /ESR = 0x([0-9a-f]+)/)?.[1];
+  if (esr !== undefined) {
+    const decoded = faultOfEsr(hex(esr));
+    fields.esr = hex(esr);
+    fields.reason = decoded.reason;
+    if (decoded.access !== "unknown") fields.access = decoded.access;
+  }
+  if (find(lines, /sysrq.*crash|sysrq: Trigger a crash/i) !== undefined || find(lead, /sysrq: .*[Cc]rash/) !== undefined) fields.sysrq = 1;
+  const list = find([...lead, ...lines.slice(0, 4)], /(list_(?:add|del)) (corruption[.,]? ?.*|double add.*)/);
+  if (list !== undefined) fields.list = list[0];
+  const usercopy = find([...lead, ...lines.slice(0, 4)], /usercopy: Kernel memory (exposure|overwrite) attempt.*/);
+  if (usercopy !== undefined) fields.usercopy = usercopy[1] ?? "";
+  return fields;
+};

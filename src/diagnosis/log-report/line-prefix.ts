@@ -1,0 +1,129 @@
+/**
+ * Takes off what loggers put before a line of the kernel, in any order and any number of layers:
+ *
+ *   > Nov 19 10:00:01 host kernel: <4>[   12.345678][    T1] text
+ *   │ └ syslog                     │  └ time        └ caller (CONFIG_PRINTK_CALLER)
+ *   └ quoted mail                  └ level
+ *
+ * Written after kernel/printk/printk.c (info_print_prefix, print_caller), drivers/net/netconsole.c (extended header) and the manual pages
+ * of dmesg(1) and journalctl(1). Lines of two consoles glued together ("login: [   12.3] text") are cut at the time.
+ */
+
+export interface PrefixedText {
+  readonly text: string;
+  readonly time?: number;
+  readonly level?: number;
+  readonly caller?: string;
+  /** A time of the kernel stood before the text, so the line is the kernel's. */
+  readonly stamped: boolean;
+}
+
+const QUOTE = /^(?:> ?)+/;
+const LEVEL = /^<(\d{1,3})>/;
+const DROPPED = /^\*\* \d+ printk messages dropped \*\*\s*/;
+const REPLAYED = /^\*\* replaying previous printk message \*\*\s*/;
+const SYSLOG =
+  /^(?:[A-Z][a-z]{2} [ \d]?\d \d\d:\d\d:\d\d|\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?)(?: \S+ (?:kernel|vmunix|klogd)(?:\[\d*-?\])?:| \S+)?\s?/;
+const JOURNAL_MONOTONIC = /^\[\s*\d+\.\d{6}\] \S+ kernel: /;
+const NETCONSOLE = /^(\d{1,3}),\d+,(\d+),[-c](?:,caller=([TC]\d+))?;/;
+/** dmesg -T, dmesg -d; the weekday keeps other brackets out. */
+const WALL_CLOCK = /^\[(?:[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4}|\+\d+\.\d+|\s*<\s*\d+\.\d+>)\]\s?/;
+const STAMP = /\[\s*(\d{1,10}\.\d{6})(?:\s*[@|,][^\]]*)?\s*\](?:\[\s*([TC]\d+)\s*\])?(?: \((\d+)\))?/;
+const STAMPS = new RegExp(STAMP.source, "g");
+const CALLER_ALONE = /^\[\s*([TC]\d+)\s*\]\s?/;
+const ANDROID_CPU = /^\s?(?:c\d+\s+(?:\d+\s+)?|@\d\s)(?=\S)/;
+const PSTORE_TAIL = /\s+$/;
+
+/** Splits one line of input into the pieces of kernel text it holds: one, or more when newlines were lost between two times. */
+export function takePrefix(line: string): PrefixedText[] {
+  const first = line.indexOf("[");
+  // Most lines of a report have no time in the middle.
+  if (first < 0 || !STAMP.test(line)) return [plain(line)];
+  const monotonic = JOURNAL_MONOTONIC.exec(line);
+  if (monotonic !== null) {
+    const time = Number(/[\d.]+/.exec(monotonic[0])?.[0]);
+    const inner = plain(line.slice(monotonic[0].length));
+    return [{ time, ...inner, stamped: true }];
+  }
+  const pieces: PrefixedText[] = [];
+  STAMPS.lastIndex = 0;
+  let before = "";
+  let open: { time: number; caller?: string; from: number; level?: number } | undefined;
+  for (let match = STAMPS.exec(line); match !== null; match = STAMPS.exec(line)) {
+    if (open === undefined) {
+      before = line.slice(0, match.index);
+    } else pieces.push(stampedPiece(open, line.slice(open.from, match.index)));
+    const level = LEVEL.exec(before.slice(-5).replace(/^[^<]*/, ""))?.[1];
+    open = {
+      time: Number(match[1]),
+      from: match.index + match[0].length,
+      ...(match[2] === undefined ? {} : { caller: match[2] }),
+      ...(level === undefined || pieces.length > 0 ? {} : { level: Number(level) & 7 }),
+    };
+    if (pieces.length > 16) break;
+  }
+  if (open === undefined) return [plain(line)];
+  pieces.push(stampedPiece(open, line.slice(open.from)));
+  const rest = plain(before);
+  // What stands before the first time is a prefix of a logger, or the end of another line.
+  if (rest.text.trim().length > 1 && !/(?:kernel|KERNEL)(?:\[\S*\])?:\s*$|[\w-]+:\s*$|^\S*\s*$/.test(before)) return [rest, ...pieces];
+  return pieces;
+}
+
+function stampedPiece(open: { time: number; caller?: string; level?: number }, raw: string): PrefixedText {
+  let text = raw.startsWith(" ") ? raw.slice(1) : raw;
+  const android = ANDROID_CPU.exec(text);
+  if (android !== null) text = text.slice(android[0].length);
+  const { time, caller, level } = open;
+  return {
+    text: text.replace(PSTORE_TAIL, ""),
+    time,
+    stamped: true,
+    ...(caller === undefined ? {} : { caller }),
+    ...(level === undefined ? {} : { level }),
+  };
+}
+
+/** A line without a time: whatever else may stand before it goes. */
+function plain(line: string): PrefixedText {
+  let text = line;
+  let level: number | undefined;
+  let time: number | undefined;
+  let caller: string | undefined;
+  let stamped = false;
+  for (let layer = 0; layer < 6; layer++) {
+    const before = text;
+    text = text.replace(QUOTE, "").replace(DROPPED, "").replace(REPLAYED, "").replace(SYSLOG, "");
+    const netconsole = NETCONSOLE.exec(text);
+    if (netconsole !== null) {
+      level = Number(netconsole[1]) & 7;
+      time = Number(netconsole[2]) / 1e6;
+      caller = netconsole[3];
+      stamped = true;
+      text = text.slice(netconsole[0].length);
+    }
+    const marked = LEVEL.exec(text);
+    if (marked !== null) {
+      level = Number(marked[1]) & 7;
+      text = text.slice(marked[0].length);
+    }
+    const clock = WALL_CLOCK.exec(text);
+    if (clock !== null) {
+      stamped = true;
+      text = text.slice(clock[0].length);
+    }
+    const alone = CALLER_ALONE.exec(text);
+    if (alone !== null && clock !== null) {
+      caller = alone[1];
+      text = text.slice(alone[0].length);
+    }
+    if (text === before) break;
+  }
+  return {
+    text: text.replace(PSTORE_TAIL, ""),
+    stamped,
+    ...(level === undefined ? {} : { level }),
+    ...(time === undefined ? {} : { time }),
+    ...(caller === undefined ? {} : { caller }),
+  };
+}

@@ -1,0 +1,88 @@
+/** The lines of one report → its fields: what all reports share, then what its family alone has. */
+import { familyFields } from "./families/index.ts";
+import type { OpenReport } from "./find-reports.ts";
+import { frameLine, symbolIn } from "./frame-line.ts";
+import { isPassedOver, isWaiting } from "./passed-over.ts";
+import type { LogReport } from "./report.ts";
+import { machineState } from "./state-lines.ts";
+import { tracesOf } from "./traces.ts";
+
+/** `cut`: the input ended while the report was still open. */
+export function parseReport(open: OpenReport, cut: boolean): LogReport {
+  const { family, head, lines } = open;
+  const state = machineState(lines);
+  const traces = tracesOf(lines);
+  const fields = familyFields(family, lines, open.lead);
+  const headFrame = family === "warning" || family === "kasan" || family === "kfence" || family === "kmsan" ? symbolIn(head) : undefined;
+  const pc = headFrame ?? state.pc;
+  const damage = new Set(open.damage);
+  const frames = traces.flatMap((trace) => trace.frames);
+  if (state.speakers > 1 && !["rcu-stall", "soft-lockup", "hard-lockup", "workqueue-lockup", "panic", "hung-task"].includes(family)) {
+    // The same report prints its CPU line twice only when it panics; another task's line is another report's.
+    damage.add("lines of another CPU or task are mixed in");
+  }
+  if (family === "panic" && /panic_on_warn|hung_task: blocked|softlockup: hung|Fatal exception|RCU Stall|Hard LOCKUP/.test(head)) {
+    damage.add("the report that led to this panic is missing");
+  }
+  const needsTrace = !["oom", "machine-check", "slub", "panic"].includes(family) && (family !== "other" || open.panicked);
+  if (frames.length === 0 && needsTrace) damage.add("no call trace");
+  else if (frames.length > 0 && needsTrace && frames.every(({ doubtful }) => doubtful === true) && pc?.function === undefined)
+    damage.add("no confirmed frame in the call trace");
+  const main = frames
+    .filter(({ doubtful, function: name }) => doubtful !== true && name !== undefined)
+    .map((frame) => frame.function ?? "");
+  const endsInTrace = cut && lines.slice(-2).some(({ text }) => frameLine(text).length > 0 || /^\s*R[0-9A-DS][0-9XIP]: /.test(text));
+  // Only the frames that print, or the log stops before the frames below the exception.
+  if (
+    needsTrace &&
+    family !== "lockdep" &&
+    main.length > 0 &&
+    (main.every((name) => isPassedOver(name, ["reporting"])) ||
+      (endsInTrace &&
+        (pc?.function === undefined || isPassedOver(pc.function)) &&
+        main.every((name) => isPassedOver(name) || isWaiting(name))))
+  ) {
+    damage.add("the call trace ends before the code that failed");
+  }
+  if (
+    traces.some((trace) =>
+      trace.frames
+        .filter(({ doubtful }) => doubtful !== true)
+        .slice(0, 3)
+        .some((frame) => frame.function === "should_fail" || frame.function === "should_fail_ex"),
+    )
+  ) {
+    damage.add("a trace of fault injection stands in it");
+  }
+  if (cut && lines.length > 0 && frameLine(lines.at(-1)?.text ?? "").length > 0 && frames.length < 3)
+    damage.add("cut off in the call trace");
+  const first = lines[0];
+  const last = lines.at(-1);
+  if (first === undefined || last === undefined) throw new RangeError("a report has at least its head");
+  const { speakers: _, pc: __, workqueue, ...shared } = state;
+  const { faultAddress, errorCode, access: ___, ...own } = fields;
+  return {
+    family,
+    head,
+    first,
+    last,
+    lines,
+    ...shared,
+    // A hung task's report is printed by the watchdog; its own line names the task.
+    ...(family === "hung-task" && typeof fields.pid === "number" && typeof fields.comm === "string"
+      ? { pid: fields.pid, comm: fields.comm }
+      : {}),
+    ...(shared.pid === undefined && typeof fields.pid === "number" ? { pid: fields.pid } : {}),
+    ...(shared.comm === undefined && typeof fields.comm === "string" ? { comm: fields.comm } : {}),
+    ...(pc === undefined ? {} : { pc }),
+    ...(typeof faultAddress === "bigint" ? { faultAddress } : {}),
+    ...(typeof errorCode === "bigint" ? { errorCode } : {}),
+    traces,
+    fields: {
+      ...own,
+      ...(fields.access === undefined ? {} : { access: fields.access }),
+      ...(workqueue === undefined ? {} : { workqueue }),
+    },
+    damage: [...damage],
+  };
+}

@@ -1,0 +1,208 @@
+/**
+ * Functions that stand in a trace and are not where the fault is to be looked for: they print the report, raise the exception, or do for
+ * any caller what the caller asked (allocate, lock, copy, link into a list, drop a reference). The place is the first frame that is none.
+ *
+ * The groups are ours, made from what the functions do in the kernel; a name is passed over only in reports where its group is a tool.
+ */
+
+/** Anchored and joined: `words("a", "b\\w*")` is /^(?:a|b\w*)$/. */
+function words(...patterns: string[]): RegExp {
+  return new RegExp(`^(?:${patterns.join("|")})$`);
+}
+
+/** Prints, checks, instruments: in every kind of report. */
+// biome-ignore format: a table
+const REPORTING = words(
+  "__rustc::rust_begin_unwind", ".*rust_begin_unwind", "dev_vprintk_\\w+", "\\w*vprintk\\w*", "va_format", "\\w+_printk_\\w+",
+  "__this_cpu_preempt_check", "check_preemption_disabled", "debug_smp_processor_id", "kmemleak_\\w+", "_*create_object", "\\w*_panic",
+  "create_object", "__create_object", "_?_?dump_stack\\w*", "show_stack\\w*", "show_regs\\w*", "dump_backtrace\\w*", "unwind_backtrace",
+  "show_trace\\w*", "print_\\w+", "__print_\\w+", "_+dump_page", "k[am]san_\\w+", "__k[am]san\\w*", "__asan_\\w+", "__hwasan_\\w+",
+  "__msan_\\w+", "__tsan_\\w+", "kcsan_\\w+", "__kcsan\\w*", "kfence_\\w+", "__kfence\\w*", "check_memory_region\\w*", "__ubsan\\w*",
+  "ubsan_\\w+", "val_to_string", "object_err", "slab_err", "slab_bug", "check_\\w*object", "check_bytes_and_report", "end_report",
+  "start_report", "save_stack\\w*", "set_track\\w*", "stack_trace_\\w+", "__sanitizer_\\w+", "handle_overflow", "object_err\\w*",
+  "describe_\\w+", "instrument_\\w+", "panic", "nmi_panic", "vpanic", "__warn\\w*", "warn_\\w+", "report_bug\\w*", "__report_bug",
+  "handle_bug", "fixup_bug", "bug_handler", "brk_handler", "call_break_hook", "call_el1_break_hook", "v?printk\\w*", "_printk",
+  "vprintk_\\w+", "console_unlock", "__dev_\\w*printk\\w*", "_?dev_(?:err|warn|info|notice|printk)\\w*",
+  "_?netdev_(?:err|warn|info|printk)", "rust_helper_\\w+", "_R\\w*(?:rust_begin_unwind|panicking)\\w*", "core::panicking::.*",
+  "should_fail\\w*", "__should_fail\\w*", "fail_dump",
+);
+/** Raises or delivers an exception. */
+// biome-ignore format: a table
+const EXCEPTION = words(
+  "__x86_\\w*thunk\\w*", "__x86_return_\\w+", "die\\w*", "__die\\w*", "oops_\\w+", "do_error_trap", "do_invalid_op", "do_trap\\w*",
+  "do_general_protection", "do_divide_error", "do_int3", "invalid_op", "general_protection", "divide_error", "page_fault\\w*",
+  "a?sync_page_fault", "do_page_fault", "__do_page_fault", "do_async_page_fault", "exc_\\w+", "asm_exc_\\w+", "asm_sysvec_\\w+",
+  "sysvec_\\w+", "error_entry", "no_context", "__bad_area\\w*", "bad_area\\w*", "mm_fault_error", "page_fault_oops",
+  "do_(?:kern|user)_addr_fault", "handle_page_fault", "kernelmode_fixup_or_oops", "fixup_exception", "do_mem_abort",
+  "do_translation_fault", "do_bad_area", "__do_kernel_fault", "die_kernel_fault", "do_sea", "do_alignment_fault", "do_debug_exception",
+  "do_undefinstr", "el1\\w*", "el0_(?:da|ia|sync|dbg|undef)", "do_DataAbort", "do_PrefetchAbort", "__dabt_svc", "__pabt_svc",
+  "__und_svc", "do_trap_break", "do_trap_\\w+", "ret_from_exception", "handle_exception", "program_check_\\w+", "data_access_\\w+",
+  "do_program_check", "__do_pgm_check", "pgm_check_handler", "do_slb_fault", "bad_page_fault", "__bad_page_fault", "do_dat_exception",
+  "do_protection_exception", "stack_segment", "double_fault", "do_double_fault", "asm_common_interrupt", "nmi\\w*", "asm_nmi",
+  "default_do_nmi", "do_nmi",
+);
+/** Memory for anyone. */
+// biome-ignore format: a table
+const MEMORY = words(
+  "free_to_partial_list",   "__alloc_percpu\\w*", "alloc_inode\\w*", "new_inode", "\\w+_alloc_inode", "filemap_alloc_folio\\w*", "__filemap_get_folio\\w*",
+  "pagecache_get_page", "find_or_create_page", "grab_cache_page\\w*", "do_read_cache_\\w+", "__page_cache_alloc", "k[mzc]alloc\\w*",
+  "_*kmalloc\\w*", "__do_kmalloc\\w*", "kvm[az]l?l?oc\\w*", "__kvmalloc\\w*", "kvzalloc\\w*", "krealloc\\w*", "__do_krealloc", "k?free",
+  "kfree\\w*", "__kfree", "kvfree\\w*", "vfree\\w*", "__vfree", "vm?alloc\\w*", "__vmalloc\\w*", "__get_vm_area\\w*", "kmem_cache_\\w+",
+  "__kmem_cache_\\w+", "_?_?_?slab_\\w+", "___slab_\\w+", "cache_(?:alloc|free|grow|flusharray)\\w*", "___cache_free", "__cache_\\w+",
+  "do_slab_free", "alloc_slab_page", "allocate_slab", "new_slab\\w*", "fallback_alloc", "deactivate_slab", "unfreeze_partials",
+  "__unfreeze_partials", "put_cpu_partial", "discard_slab", "__free_slab", "quarantine_\\w+", "qlink_\\w+", "qlist_\\w+",
+  "get_freepointer\\w*", "free_debug_processing", "alloc_debug_processing", "alloc_consistency_checks", "free_consistency_checks",
+  "alloc_pages\\w*", "__alloc_pages\\w*", "__get_free_pages", "get_zeroed_page", "get_page_from_freelist", "free_pages\\w*",
+  "__free_pages\\w*", "free_page\\w*", "prep_new_page", "post_alloc_hook", "rmqueue\\w*", "free_pcp\\w*", "free_unref_\\w+",
+  "__folio_put\\w*", "folio_alloc\\w*", "alloc_percpu\\w*", "pcpu_\\w+", "free_percpu", "mempool_\\w+", "dma_alloc_\\w+", "devm_k\\w+",
+  "kmemdup\\w*", "memdup_user\\w*", "vmemdup_user", "kstrdup\\w*", "kasprintf", "kvasprintf\\w*", "__krealloc",
+);
+/** Locks, atomics, references, wait queues. */
+// biome-ignore format: a table
+const LOCKING = words(
+  "lockref_\\w+", "bit_spin_\\w+", "_*atomic\\w*", "_?_?lock_(?:acquire|release|acquired|contended|is_held\\w*|downgrade|set_class)\\w*",
+  "__lock_\\w+", "lockdep_\\w+", "check_(?:noncircular|prev_add|prevs_add|wait_context|unmap|irq_usage|usage\\w*|flags)\\w*",
+  "validate_chain\\w*", "mark_\\w*(?:lock|usage|held|irqflags)\\w*", "valid_state", "register_lock_class", "assign_lock_key",
+  "debug_check_no_locks_\\w+", "print_\\w+", "_raw_\\w+", "__raw_\\w+", "do_raw_\\w+", "spin_(?:un)?lock\\w*", "__spin_\\w+",
+  "read_lock\\w*", "write_lock\\w*", "queued_\\w+", "native_queued_\\w+", "pv_\\w+", "kvm_wait", "mutex_\\w+", "__mutex_\\w+",
+  "ww_mutex_\\w+", "rt_mutex_\\w+", "__rt_mutex_\\w+", "rt_spin_\\w+", "rtlock_\\w+",
+  "down(?:_read|_write|_interruptible|_killable|_timeout|_trylock)?\\w*", "up(?:_read|_write)?", "__down\\w*", "__up\\w*", "rwsem_\\w+",
+  "__rwsem_\\w+", "call_rwsem_\\w+", "percpu_(?:down|up|rwsem)\\w*", "__percpu_(?:down|up|rwsem)\\w*", "osq_lock", "seqcount\\w*",
+  "__might_(?:sleep|fault|resched)\\w*", "___might_sleep\\w*", "might_\\w+", "arch_local_\\w+", "trace_hardirqs_\\w+", "_*local_\\w*",
+  "preempt_\\w+", "lock_sock_nested", "lock_sock_fast\\w*", "lock_sock", "rcu_read_\\w+", "__rcu_read_\\w+", "rcu_lockdep_\\w+",
+  "refcount_\\w+", "__refcount_\\w+", "kref_\\w+",
+  "kobject_(?:get|put|del|add\\w*|init\\w*|cleanup|release|uevent\\w*|namespace|get_path|set_name\\w*)", "__kobject_del", "get_device",
+  "put_device", "arch_atomic\\w*", "atomic\\w*", "raw_atomic\\w*", "__fetch_\\w+", "cmpxchg\\w*", "percpu_ref_\\w+",
+  "percpu_counter_\\w+", "__percpu_counter_\\w+", "complete", "complete_all", "swake_up\\w*", "_*wake_up\\w*", "try_to_wake_up",
+  "ttwu_\\w+", "autoremove_wake_function", "prepare_to_wait\\w*", "add_wait_queue\\w*", "remove_wait_queue", "finish_wait",
+  "__init_waitqueue_head", "init_wait_\\w+",
+);
+/** Copies, strings, containers, bits: they do to their arguments what the caller said. */
+// biome-ignore format: a table
+const HELPERS = words(
+  "cpumask_\\w+", "__phys_addr\\w*", "memory_is_\\w+", "check_region_inline", "drbg_\\w+",
+  "(?:xts|cbc|ecb|ctr|gcm|ccm|lrw|cts|cfb|ofb|hmac|shash|ahash|aead|akcipher|cipher)_\\w+", "_*strn?str", "\\w+_string", "crc\\d+\\w*",
+  "crypto_\\w+", "_*aes\\w*_\\w+", "aesni_\\w+", "skcipher_\\w+", "sha\\d+_\\w+", "\\w*copy_(?:to|from)_user\\w*",
+  "unregister_netdev\\w*", "rollback_registered\\w*", "\\w+_unregister", "tty_unregister_device", "\\w+_compat_ioctl", "iput", "dput",
+  "fput", "_?_?mem(?:cpy|set|move|cmp|chr|scan|zero)\\w*", "_*p?i?_?mem(?:cpy|set|move)\\w*",
+  "_*str(?:n?len|n?cpy|lcpy|scpy|n?cmp|n?casecmp|n?cat|lcat|r?chr|str|sep|spn|pbrk|dup|im)\\w*", "sized_str\\w+", "fortify_\\w+",
+  "__fortify_\\w+", "v?s?c?n?printf", "vsnprintf", "string(?:_nocheck)?", "number", "pointer", "format_decode", "bin2hex",
+  "hex_dump_to_buffer", "crc32\\w*", "__crc32\\w*", "crc_ccitt\\w*", "csum_partial\\w*", "do_csum",
+  "_?_?_?(?:raw_)?copy_(?:to|from|in)_?(?:user|kernel)?\\w*", "copy_user_\\w+", "__arch_copy_\\w+", "__copy_\\w+",
+  "_copy_(?:to|from)_\\w+", "copy_page\\w*", "_?copyout", "_?copyin", "_*(?:get|put)_user\\w*", "rep_\\w+", "clear_user\\w*",
+  "__clear_user", "copy_iovec\\w*", "check_heap_object", "__check_(?:heap_)?object\\w*", "check_(?:stack_object|copy_size)",
+  "usercopy_\\w+", "iov_iter_\\w+", "copy_(?:page_)?(?:to|from)_iter\\w*", "copy_to_user_\\w+", "strncpy_from_user", "strnlen_user",
+  "probe_kernel_\\w+", "_*list_\\w+", "_+list_\\w+", "klist_\\w+", "__hlist_\\w+", "hlist_\\w+", "llist_\\w+", "plist_\\w+", "rb_\\w+",
+  "__rb_\\w+", "____rb_\\w+", "rht_\\w+", "rhashtable_\\w+", "__rhashtable_\\w+", "timerqueue_\\w+", "xas?_\\w+", "__xas?_\\w+",
+  "radix_tree_(?:lookup\\w*|delete\\w*|insert|next_\\w+|tag\\w*|descend|maybe_\\w+)", "__radix_tree_\\w+", "idr_\\w+", "ida_\\w+",
+  "sbitmap_\\w+", "__bitmap_\\w+", "_?find_(?:first|next|last)_\\w*bit\\w*", "_?test_and_\\w+", "(?:set|clear|test|change)_bit\\w*",
+  "bitmap_\\w+", "generic_test_\\w+", "jhash\\w*", "full_name_hash", "sort\\w*", "read_(?:word|once)\\w*", "__read_once_\\w+",
+  "__write_once_\\w+", "READ_ONCE\\w*", "debug_\\w+", "__debug_\\w+", "timer_(?:debug|fixup|is_static)\\w*",
+  "work_(?:fixup|is_static)\\w*", "lookup_object\\w*", "get_unaligned\\w*", "put_unaligned\\w*", "arch_static_\\w+", "del_timer\\w*",
+  "timer_delete\\w*", "try_to_del_timer_sync", "mod_timer\\w*", "__mod_timer", "add_timer\\w*", "detach_\\w*timer\\w*",
+  "hrtimer_(?:cancel|try_to_cancel|start\\w*|init|active|setup)", "__hrtimer_\\w+", "init_timer_key", "timer_init_key",
+  "enqueue_\\w*timer\\w*", "(?:__)?queue_(?:delayed_)?work\\w*", "__queue_work", "insert_work", "(?:__)?flush_work\\w*",
+  "(?:__)?cancel_(?:delayed_)?work\\w*", "mod_delayed_work\\w*", "__init_work", "flush_workqueue\\w*", "__flush_workqueue",
+  "drain_workqueue", "destroy_workqueue", "start_flush_work", "work_busy", "kthread_(?:stop|queue_\\w+|insert_\\w+|park|create\\w*)",
+  "call_rcu\\w*", "__call_rcu\\w*", "kfree_call_rcu", "kvfree_call_rcu", "device_(?:del|add|initialize|register|unregister|destroy)",
+  "device_(?:release_driver|remove_\\w+|create_\\w+)", "sysfs_(?:remove|create|add|warn)\\w*", "__sysfs_\\w+", "kernfs_\\w+",
+  "__kernfs_\\w+", "bus_(?:remove|add)_device",
+  "usb_(?:submit_urb|control_msg\\w*|bulk_msg|interrupt_msg|start_wait_urb|internal_control_msg|get_descriptor|get_string|kill_urb|free_urb|hcd_submit_urb)",
+  "proc_(?:register|create\\w*|mkdir\\w*|net_\\w+)", "_proc_mkdir", "remove_proc_\\w+", "__list_\\w+",
+);
+/** Entry code that only frames a call from user space or an interrupt. */
+// biome-ignore format: a table
+const ENTRY = words(
+  "perf_trace_\\w+", "perf_syscall_\\w+", "entry_\\w+", "do_syscall_\\w+", "do_(?:fast_|int80_)?syscall\\w*", "__do_fast_syscall_32",
+  "do_SYSENTER_32", "syscall_\\w+", "ret_from_\\w+", "ret_to_user", "ret_fast_syscall", "el0_svc\\w*", "el0t?_64_\\w+", "invoke_syscall",
+  "x64_sys_call", "ia32_sys_call", "asm_\\w+", "apic_timer_interrupt", "smp_apic_timer_interrupt", "system_call\\w*", "sysenter_\\w+",
+  "tracesys\\w*", "kthread", "return_to_handler", "ftrace_\\w+", "trace_event_\\w+", "__traceiter_\\w+", "0x0",
+);
+/** The memory of an object on the network is dropped here for anyone. */
+// biome-ignore format: a table
+const BUFFERS = words(
+  "kfree_skb\\w*", "__kfree_skb", "consume_skb", "sk_skb_reason_drop", "skb_release_\\w+",
+  "skb_(?:put|push|pull|copy_\\w+|clone|tail\\w*|over_panic|under_panic|panic)", "__pskb_\\w+", "pskb_\\w+", "__alloc_skb",
+  "alloc_skb\\w*", "__napi_alloc_skb", "__netdev_alloc_skb", "napi_\\w*alloc\\w*",
+);
+
+/** Makes an object for its caller: who leaks it is the caller. */
+// biome-ignore format: a table
+const CONSTRUCTORS = words(
+  "\\w+_alloc", "alloc_\\w+", "\\w+_alloc_\\w+",
+);
+
+/** Which tools a report passes over. */
+export type PassedOver = "constructors" | "reporting" | "exception" | "memory" | "locking" | "helpers" | "entry" | "buffers";
+const GROUPS: Readonly<Record<PassedOver, RegExp>> = {
+  constructors: CONSTRUCTORS,
+  reporting: REPORTING,
+  exception: EXCEPTION,
+  memory: MEMORY,
+  locking: LOCKING,
+  helpers: HELPERS,
+  entry: ENTRY,
+  buffers: BUFFERS,
+};
+export const ALL_TOOLS: readonly PassedOver[] = ["reporting", "exception", "memory", "locking", "helpers", "entry", "buffers"];
+
+export function isPassedOver(name: string, groups: readonly PassedOver[] = ALL_TOOLS): boolean {
+  return groups.some((group) => GROUPS[group].test(name));
+}
+
+/** Waiting itself: what a sleeping task's trace begins with. */
+// biome-ignore format: a table
+const WAITING = words(
+  "\\w*wait\\w*", "\\w*completion\\w*", "\\w*synchronize\\w*", "\\w*rwsem\\w*", "\\w*_lock(?:_\\w+)?", "_+schedule\\w*", "schedule\\w*",
+  "context_switch", "__switch_to\\w*", "preempt_schedule\\w*", "io_schedule\\w*", "\\w*wait_for_completion\\w*", "__wait_for_common",
+  "do_wait_for_common", "wait_for_common\\w*", "__wait_on_\\w+", "wait_on_\\w+", "out_of_line_wait_\\w+", "\\w*_slowlock\\w*",
+  "\\w*_lock_slowpath\\w*", "\\w*_slowpath\\w*", "__synchronize_\\w+", "wait_rcu_gp\\w*", "__wait_rcu_gp", "rcu_barrier\\w*",
+  "_rcu_barrier", "kthread_\\w+", "bit_wait\\w*", "var_wake\\w*", "rwsem_\\w+", "__down\\w*", "down\\w*", "mutex_\\w+", "__mutex_\\w+",
+  "rt_mutex_\\w+", "do_wait_\\w+", "wait_woken", "msleep\\w*", "usleep\\w*", "hrtimer_nanosleep", "do_nanosleep", "_*folio_lock\\w*",
+  "_*lock_page\\w*", "lock_(?:sock|page|buffer|two|mount|rename|super|system)\\w*", "__lock_\\w+", "folio_wait_\\w+", "wait_on_page\\w*",
+  "io_wait_\\w+", "prepare_to_\\w+", "__flush_work\\w*", "flush_\\w*work\\w*", "cancel_\\w*work\\w*", "__cancel_\\w*work\\w*",
+  "autoremove_\\w+", "percpu_\\w+", "__percpu_\\w+", "wait_event\\w*", "__wait_\\w+", "d_wait_\\w+",
+  "\\w*_lock(?:_nested|_killable|_interruptible)?", "\\w+_rwsem_\\w+", "stop_one_cpu", "do_futex", "futex_wait\\w*",
+);
+export function isWaiting(name: string): boolean {
+  return WAITING.test(name);
+}
+
+/** A wait for all CPUs or for the network's big lock: the place to name is this wait, whoever does it. */
+const SHARED_WAIT = /^(rtnl_lock\w*|_*synchronize_(?:rcu|srcu|net|sched|rcu_expedited|rcu_bh|rcu_tasks)|rcu_barrier)$/;
+export function isSharedWait(name: string): boolean {
+  return SHARED_WAIT.test(name);
+}
+
+/** What calls the part of the kernel that runs too long: the frame it called is the subject, the frames below it are where time was taken. */
+// biome-ignore format: a table
+const LOOP_ANCHORS = words(
+  "mmap_region", "do_syscall_\\w+", "entry_\\w+", "invoke_syscall", "el0_svc\\w*", "x64_sys_call", "ia32_sys_call",
+  "do_fast_syscall_\\w+", "do_int80_\\w+", "ret_fast_syscall", "process_one_work", "_*do_softirq\\w*", "handle_softirqs",
+  "run_ksoftirqd", "call_timer_fn", "__run_timers", "run_timer_\\w+", "__hrtimer_run_queues", "__run_hrtimer", "task_work_run", "__fput",
+  "kthread", "ret_from_fork\\w*", "irq_exit\\w*",
+  "_*vfs_(?:read|write|ioctl|fsync|fallocate|readv|writev|iter_\\w+|statfs|getxattr|setxattr|open|mkdir|unlink)\\w*", "do_vfs_ioctl",
+  "ksys_(?:read|write|ioctl)", "do_iter_(?:read|write)\\w*", "do_loop_readv_writev", "new_sync_\\w+", "call_(?:read|write)_iter",
+  "(?:compat_)?blkdev_ioctl", "blkdev_driver_ioctl", "__blkdev_driver_ioctl", "sock_(?:sendmsg|recvmsg|ioctl|setsockopt)\\w*",
+  "rtnetlink_rcv_msg", "netlink_rcv_skb", "nfnetlink_rcv_\\w+", "genl_\\w*rcv_msg", "genl_family_rcv_msg\\w*", "genl_rcv",
+  "_*netif_receive_skb\\w*", "deliver_skb", "process_backlog", "_*napi_poll", "net_rx_action", "mount_fs", "vfs_get_tree",
+  "rcu_do_batch", "rcu_core", "generic_smp_call_function_\\w+", "__flush_smp_call_function_queue", "flush_smp_call_function_queue",
+  "tasklet_action\\w*", "do_one_initcall", "kernel_init", "worker_thread", "cleanup_net", "ops_exit_list", "seq_read\\w*",
+  "proc_reg_\\w+", "kernfs_fop_\\w+", "sysfs_kf_\\w+", "tty_(?:read|write|ioctl)", "file_tty_write", "iterate_tty_write",
+);
+export function isLoopAnchor(name: string): boolean {
+  return LOOP_ANCHORS.test(name);
+}
+
+/** An interrupt came upon the looping code: frames above it belong to the report itself. */
+// biome-ignore format: a table
+const INTERRUPT_ENTRY = words(
+  "\\w+_int_handler", "gic_handle_irq", "call_on_irq_stack", "handle_riscv_irq", "do_interrupt_handler", "\\w*apic_timer_interrupt",
+  "apic_timer_interrupt", "asm_\\w*(?:interrupt|sysvec\\w*|apic\\w*)", "asm_sysvec_\\w+", "asm_call_irq_on_stack",
+  "el1h?_(?:64_)?irq\\w*", "__irq_svc", "ret_from_intr", "common_interrupt", "reschedule_interrupt", "hrtimer_interrupt",
+  "call_function_\\w*interrupt", "nmi", "end_repeat_nmi", "asm_exc_nmi", "timer_interrupt", "decrementer_common\\w*", "handle_exception",
+  "ret_from_exception", "irq_exit", "do_IRQ",
+);
+export function isInterruptEntry(name: string): boolean {
+  return INTERRUPT_ENTRY.test(name);
+}

@@ -1,0 +1,231 @@
+/**
+ * Which frame of a report is the one to look at.
+ *
+ *   fault, warning, sanitizer   the pc, or the first frame of the trace that is no tool (passed-over.ts)
+ *   stall, stack overflow       the top of a loop is chance: the frame called by the anchor (system call, work item, timer, softirq …)
+ *   hung task                   the first frame that does not itself wait; a wait for all CPUs is named as such
+ *   lockdep                     where the lock was taken or released ("at: …"), else the trace
+ */
+import type { VerdictFrame } from "../verdict.ts";
+import { ALL_TOOLS, isInterruptEntry, isLoopAnchor, isPassedOver, isSharedWait, isWaiting, type PassedOver } from "./passed-over.ts";
+import type { LogReport } from "./report.ts";
+
+export interface Place {
+  /** Undefined when the report does not tell. */
+  readonly function?: string;
+  readonly module?: string;
+  /** The trace it stands in, whole. */
+  readonly frames: readonly VerdictFrame[];
+  /** Index in frames; -1 when the function is not in the trace. */
+  readonly index: number;
+}
+
+type Trace = LogReport["traces"][number];
+const NOWHERE: Place = { frames: [], index: -1 };
+const WITHOUT_EXCEPTIONS: readonly PassedOver[] = ["reporting", "helpers", "locking", "memory", "entry", "buffers"];
+
+export function placeOf(report: LogReport): Place {
+  switch (report.family) {
+    case "rcu-stall":
+    case "soft-lockup":
+    case "hard-lockup":
+    case "workqueue-lockup":
+      return stallPlace(report);
+    case "stack":
+      return report.fields.kind === "guard" || report.fields.kind === "overflow" ? stallPlace(report) : faultPlace(report);
+    case "hung-task":
+      return hungPlace(report);
+    case "lockdep":
+      return lockPlace(report);
+    case "context":
+      return contextPlace(report);
+    case "kcsan":
+      return typeof report.fields.first === "string" ? named(report, report.fields.first) : tracePlace(mainTrace(report));
+    case "kmemleak":
+      return tracePlace(trace(report, "Allocated") ?? mainTrace(report), [...ALL_TOOLS, "constructors"]);
+    case "page-state": {
+      const owner = report.traces.find(({ name, frames }) => name.startsWith("page last allocated") && frames.length > 0);
+      return tracePlace(owner ?? mainTrace(report));
+    }
+    case "panic":
+      return report.fields.kind === "stack-protector" && typeof report.fields.place === "string"
+        ? named(report, report.fields.place)
+        : report.fields.kind === "stack-end"
+          ? stallPlace(report)
+          : report.fields.kind === "panic" && report.damage.length === 0
+            ? tracePlace(mainTrace(report))
+            : NOWHERE;
+    case "kmsan":
+    case "kasan":
+    case "kfence":
+    case "ubsan":
+    case "slub":
+      return sanitizerPlace(report);
+    default:
+      return faultPlace(report);
+  }
+}
+
+/** The trace of the event itself. */
+export function mainTrace(report: LogReport): Trace | undefined {
+  const filled = report.traces.filter(({ frames }) => frames.some(({ doubtful }) => doubtful !== true));
+  const aside = /^(?:Allocated|Freed|after|lock history|irq history|-> #|Last|Second|Uninit|Local|page|Preemption|hardirqs)/;
+  return (
+    filled.find(({ name }) => name === "Call Trace" || name === "stack backtrace") ??
+    filled.find(({ name }) => name === "") ??
+    filled.find(({ name }) => !aside.test(name)) ??
+    report.traces.find(({ frames, name }) => frames.length > 0 && !aside.test(name))
+  );
+}
+
+function trace(report: LogReport, name: string): Trace | undefined {
+  return report.traces.find((each) => each.name === name && each.frames.length > 0);
+}
+
+function named(report: LogReport, name: string): Place {
+  const frames = mainTrace(report)?.frames ?? [];
+  return { function: name, frames, index: frames.findIndex((frame) => physical(frame) && frame.function === name) };
+}
+
+const physical = (frame: VerdictFrame): boolean => frame.doubtful !== true && frame.inlined !== true && frame.function !== undefined;
+
+function at(frames: readonly VerdictFrame[], index: number): Place {
+  const frame = frames[index];
+  if (frame === undefined) return { frames, index: -1 };
+  return {
+    frames,
+    index,
+    ...(frame.function === undefined ? {} : { function: frame.function }),
+    ...(frame.module === undefined ? {} : { module: frame.module }),
+  };
+}
+
+function tracePlace(from: Trace | undefined, groups: readonly PassedOver[] = ALL_TOOLS, start = 0): Place {
+  const frames = from?.frames ?? [];
+  return at(
+    frames,
+    frames.findIndex((frame, index) => index >= start && physical(frame) && !isPassedOver(frame.function ?? "", groups)),
+  );
+}
+
+function faultPlace(report: LogReport): Place {
+  const from = mainTrace(report);
+  const frames = from?.frames ?? [];
+  const { pc } = report;
+  if (pc?.function !== undefined && !isPassedOver(pc.function)) {
+    // The pc's own frame may be in the trace, below the frames that print the report.
+    const index = frames.findIndex((frame) => physical(frame) && frame.function === pc.function);
+    return { function: pc.function, frames, index, ...(pc.module === undefined ? {} : { module: pc.module }) };
+  }
+  const start = pc?.function === undefined ? 0 : frames.findIndex((frame) => physical(frame) && frame.function === pc.function) + 1;
+  const place = tracePlace(from, ALL_TOOLS, start);
+  if (place.function === undefined && pc !== undefined && pc.function === undefined) {
+    // A jump to nowhere: entry code may be all that is left of its caller.
+    const caller = tracePlace(from, ["reporting", "exception"]);
+    if (caller.function !== undefined) return caller;
+  }
+  if (place.function !== undefined || pc?.function === undefined) return place;
+  return { ...at(frames, -1), function: pc.function };
+}
+
+function sanitizerPlace(report: LogReport): Place {
+  const place = tracePlace(mainTrace(report), ALL_TOOLS);
+  if (place.function !== undefined) return place;
+  const name = report.pc?.function;
+  return name === undefined || isPassedOver(name, ["reporting"]) ? place : { ...place, function: name };
+}
+
+/** Scheduling in the wrong context: the first caller that is neither scheduler nor check. */
+function contextPlace(report: LogReport): Place {
+  if (typeof report.fields.caller === "string" && report.fields.kind === "preemptible") {
+    const caller = report.fields.caller;
+    if (/^[A-Za-z_]/.test(caller) && !isPassedOver(caller, ["reporting", "helpers", "locking"])) return named(report, caller);
+  }
+  const from = mainTrace(report);
+  const frames = from?.frames ?? [];
+  const index = frames.findIndex(
+    (frame) =>
+      physical(frame) &&
+      !isPassedOver(
+        frame.function ?? "",
+        report.fields.kind === "preemptible" ? ["reporting", "helpers", "locking"] : WITHOUT_EXCEPTIONS,
+      ) &&
+      !(report.fields.kind === "scheduling" && isWaiting(frame.function ?? "")),
+  );
+  return at(frames, index);
+}
+
+function lockPlace(report: LogReport): Place {
+  const { place, kind } = report.fields;
+  const groups: readonly PassedOver[] = ["reporting", "locking", "entry", "helpers", "memory", "exception"];
+  if (kind === "spinlock" || kind === "unregistered-key" || kind === "rcu-usage") {
+    const from = trace(report, "stack backtrace") ?? trace(report, "Call Trace") ?? mainTrace(report);
+    const found = tracePlace(from, groups);
+    return found.function === undefined && typeof place === "string" ? { ...found, function: place } : found;
+  }
+  // Taken in a helper: where the other lock is held is the code that has them both.
+  const known = [place, report.fields.heldPlace].find(
+    (each) => typeof each === "string" && !isPassedOver(each, ["locking", "reporting", "helpers"]),
+  );
+  if (typeof known === "string") {
+    const from = trace(report, "stack backtrace") ?? trace(report, "Call Trace") ?? mainTrace(report);
+    const frames = from?.frames ?? [];
+    return { function: known, frames, index: frames.findIndex((frame) => physical(frame) && frame.function === known) };
+  }
+  return tracePlace(trace(report, "stack backtrace") ?? trace(report, "Call Trace") ?? mainTrace(report), groups);
+}
+
+function hungPlace(report: LogReport): Place {
+  const from = mainTrace(report);
+  const frames = from?.frames ?? [];
+  const shared = frames.findIndex((frame) => physical(frame) && isSharedWait(frame.function ?? ""));
+  if (shared >= 0) return at(frames, shared);
+  const index = frames.findIndex(
+    (frame) =>
+      physical(frame) &&
+      !isWaiting(frame.function ?? "") &&
+      !isPassedOver(frame.function ?? "", ["reporting", "locking", "entry", "memory"]),
+  );
+  return at(frames, index);
+}
+
+function stallPlace(report: LogReport): Place {
+  let candidates = report.traces.filter(({ frames, name }) => frames.some(physical) && name !== "after");
+  if (candidates.length === 0) return at([], -1);
+  // A CPU that only waits, or the CPU that prints, tells nothing; prefer a trace that was interrupted.
+  const interrupted = candidates.filter(({ frames }) => frames.some((frame) => isInterruptEntry(frame.function ?? "")));
+  if (interrupted.length > 0 && report.family === "rcu-stall") candidates = [...interrupted, ...candidates];
+  for (const candidate of candidates) {
+    const frames = candidate.frames;
+    const entry = frames.findLastIndex(
+      (frame, index) => index < frames.length && physical(frame) && isInterruptEntry(frame.function ?? "") && firstEntry(frames, index),
+    );
+    const start = entry + 1;
+    let below = -1;
+    const call = frames.findIndex(
+      (frame, index) => index >= start && physical(frame) && /^_*smp_call_function\w*$/.test(frame.function ?? ""),
+    );
+    if (call >= 0 && report.family !== "rcu-stall") return at(frames, call);
+    for (let index = start; index < frames.length; index++) {
+      const frame = frames[index];
+      if (frame === undefined || !physical(frame)) continue;
+      const name = frame.function ?? "";
+      if (isLoopAnchor(name)) {
+        if (below >= 0) return at(frames, below);
+        continue;
+      }
+      if (isInterruptEntry(name)) {
+        below = -1;
+        continue;
+      }
+      if (!isPassedOver(name) && !isWaiting(name)) below = index;
+    }
+  }
+  return at(candidates[0]?.frames ?? [], -1);
+}
+
+/** Only the first run of interrupt entries counts: below it the loop may have been interrupted by nothing else. */
+function firstEntry(frames: readonly VerdictFrame[], index: number): boolean {
+  const first = frames.findIndex((frame) => physical(frame) && isInterruptEntry(frame.function ?? ""));
+  return index - first < 4;
+}

@@ -1,0 +1,17 @@
+import { createHash } from "node:crypto";
+import { expect, test } from "vitest";
+import { sha256 } from "./sha256.ts";
+import { signatureOf } from "./signature.ts";
+
+test("is SHA-256, at the edges of the blocks too", () => {
+  for (const length of [0, 1, 3, 55, 56, 63, 64, 65, 119, 120, 1000]) {
+    const text = "ä".repeat(length >> 1) + "x".repeat(length & 1);
+    expect(sha256(text)).toBe(createHash("sha256").update(text).digest("hex"));
+  }
+});
+
+test("a signature names three functions at most", () => {
+  const signature = signatureOf("use-after-free", ["a", "b", "c", "d"], "sock.sk_prot");
+  expect(signature.text).toBe("use-after-free|a|b|c|sock.sk_prot");
+  expect(signature.hash).toMatch(/^[0-9a-f]{12}$/);
+});

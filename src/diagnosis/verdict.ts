@@ -1,0 +1,154 @@
+/**
+ * What a diagnosis says: one shape for a dump (`analyze`) and for text (`explain`), printed as it is by --json.
+ *
+ * Observed facts, what follows from them and what is only supposed are kept apart: evidence is observed (each value can be read again from
+ * the dump or the text), the story follows from it, alternatives are what else was considered and what refuted it.
+ */
+
+/** What killed the kernel, or stopped it. One detector a class; a class is never guessed from a title alone. */
+export type VerdictClass =
+  | "null-pointer-dereference"
+  | "err-pointer-dereference"
+  | "null-function-call"
+  | "wild-call"
+  | "use-after-free"
+  | "double-free"
+  | "bad-free"
+  | "type-confusion"
+  | "overwritten-pointer"
+  | "bit-flip"
+  | "wild-pointer"
+  | "list-corruption"
+  | "freelist-corruption"
+  | "slab-redzone"
+  | "out-of-bounds"
+  | "uninitialised-value"
+  | "data-race"
+  | "undefined-behaviour"
+  | "stack-overflow"
+  | "stack-corruption"
+  | "refcount-underflow"
+  | "refcount-overflow"
+  | "divide-error"
+  | "invalid-opcode"
+  | "bug-assertion"
+  | "warning-panic"
+  | "locking-rule"
+  | "atomic-sleep"
+  | "deadlock"
+  | "self-deadlock"
+  | "lock-held-by-sleeper"
+  | "hung-task"
+  | "soft-lockup"
+  | "hard-lockup"
+  | "rcu-stall"
+  | "workqueue-stall"
+  | "stuck-io"
+  | "out-of-memory"
+  | "oom-of-container"
+  | "memory-leak"
+  | "page-state"
+  | "hardware-error"
+  | "filesystem-panic"
+  | "device-panic"
+  | "init-killed"
+  | "user-fault"
+  | "deliberate"
+  | "untrusted-dump"
+  | "unknown";
+
+/** high: the check that could have refuted it was made and did not; likely, possible: in words, why not more. */
+export type Confidence = "high" | "likely" | "possible" | "unknown";
+
+export interface Access {
+  readonly kind: "read" | "write" | "execute" | "free" | "unknown";
+  /** Bytes; undefined when not known. */
+  readonly size?: number;
+}
+
+export interface Verdict {
+  readonly class: VerdictClass;
+  /** One line for people: "tun_get_drvinfo [tun] reads tun->flags with tun = NULL". */
+  readonly title: string;
+  readonly confidence: Confidence;
+  /** Where the fault is to be looked for: the innermost function that means something. */
+  readonly function?: string;
+  readonly module?: string;
+  readonly file?: string;
+  readonly line?: number;
+  readonly access?: Access;
+  readonly address?: bigint;
+  readonly object?: {
+    readonly type?: string;
+    readonly member?: string;
+    readonly address?: bigint;
+    /** "allocated", "free (cpu 1 freelist)", "task stack of 12" … */
+    readonly state?: string;
+    readonly cache?: string;
+  };
+  /** Where the bad value came from, in the grammar of the house: `(struct async *)rbx->urb->transfer_buffer [+0x68] at 0xffff…`. */
+  readonly origin?: string;
+}
+
+export interface Evidence {
+  readonly claim: string;
+  /** The command line that shows it, ready to paste; for text the line of the log it stands in. */
+  readonly command: string;
+  readonly values: readonly { readonly address: bigint; readonly value: bigint }[];
+}
+
+export interface Alternative {
+  readonly class: VerdictClass;
+  readonly title: string;
+  readonly confidence: Confidence;
+  /** What speaks against it. */
+  readonly refutedBy?: string;
+}
+
+export interface VerdictFrame {
+  readonly function?: string;
+  readonly offset?: number;
+  readonly size?: number;
+  readonly module?: string;
+  readonly file?: string;
+  readonly line?: number;
+  readonly inlined?: true;
+  /** The guilty one. */
+  readonly guilty?: true;
+  /** Not confirmed by unwind data ("?" of the kernel). */
+  readonly doubtful?: true;
+}
+
+export interface Signature {
+  /** Readable: class|function|caller|caller|type.member. */
+  readonly text: string;
+  /** The first 12 hexadecimal digits of SHA-256 of it. */
+  readonly hash: string;
+}
+
+/** The answer of `analyze` and of `explain` for one report. */
+export interface Diagnosis {
+  readonly verdict: Verdict;
+  /** The first abnormal event: what it is, when, on which CPU, in which task. */
+  readonly subject: {
+    readonly event: string;
+    readonly time?: number;
+    readonly cpu?: number;
+    readonly pid?: number;
+    readonly comm?: string;
+  };
+  /** Five to ten lines of plain English. */
+  readonly story: readonly string[];
+  readonly evidence: readonly Evidence[];
+  readonly alternatives: readonly Alternative[];
+  readonly signature: Signature;
+  readonly frames: readonly VerdictFrame[];
+  readonly context: {
+    readonly release?: string;
+    readonly machine?: string;
+    readonly taint?: string;
+    readonly hardware?: string;
+    /** Notes a reader should know: truncated, interleaved, later reports. */
+    readonly notes: readonly string[];
+  };
+}
