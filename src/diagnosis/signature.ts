@@ -1,12 +1,27 @@
 /**
  * The signature of a verdict: class, the innermost meaningful functions, type.member. No addresses, offsets, pids or line numbers, so it
  * stays the same under KASLR and after a rebuild of the same source.
+ *
+ *   null-pointer-dereference|tun_get_drvinfo|ethtool_get_drvinfo|dev_ethtool|tun_struct.flags   3f9c2a1e77b0
  */
+import { isPassedOver } from "./log-report/passed-over.ts";
 import { sha256 } from "./sha256.ts";
-import type { Signature, VerdictClass } from "./verdict.ts";
+import type { Signature, VerdictClass, VerdictFrame } from "./verdict.ts";
 
 /** `functions`: the guilty one first, then its callers; at most three are used. */
 export function signatureOf(verdict: VerdictClass, functions: readonly string[], member?: string): Signature {
   const text = [verdict, ...functions.slice(0, 3), ...(member === undefined ? [] : [member])].join("|");
   return { text, hash: sha256(text).slice(0, 12) };
+}
+
+/**
+ * The guilty function and its meaningful callers, from a stack that begins with the innermost. Inlined frames are left out: only a dump
+ * with debug information has them, and the signature must be the same without.
+ */
+export function meaningfulFunctions(frames: readonly VerdictFrame[], guilty: string | undefined): readonly string[] {
+  const names = frames.filter(({ inlined, doubtful }) => inlined !== true && doubtful !== true).flatMap(({ function: name }) => name ?? []);
+  const plain = names.map((name) => name.replace(/\.(?:isra|constprop|part|cold)(?:\.\d+)?/g, ""));
+  const at = guilty === undefined ? -1 : plain.indexOf(guilty);
+  const outwards = (at < 0 ? plain : plain.slice(at + 1)).filter((name) => !isPassedOver(name));
+  return guilty === undefined ? outwards : [guilty, ...outwards];
 }

@@ -88,6 +88,33 @@ export interface Verdict {
   };
   /** Where the bad value came from, in the grammar of the house: `(struct async *)rbx->urb->transfer_buffer [+0x68] at 0xffff…`. */
   readonly origin?: string;
+  /** The tasks of a deadlock, who holds and who waits, the CPUs of a lockup. */
+  readonly participants?: readonly Participant[];
+}
+
+/** Who takes part in what happened. */
+export interface Participant {
+  readonly pid?: number;
+  readonly comm?: string;
+  readonly cpu?: number;
+  /** task_struct. */
+  readonly task?: bigint;
+  /** "holds stage[0], waits for stage[1]", "running on CPU 1 with interrupts off": a phrase to stand behind the name. */
+  readonly role: string;
+  readonly holds?: readonly LockName[];
+  readonly waitsFor?: LockName;
+  /** Seconds. */
+  readonly blockedFor?: number;
+  /** One of the circle, or the root of the chain; the others only wait behind them. */
+  readonly central?: true;
+}
+
+export interface LockName {
+  readonly address: bigint;
+  /** "mutex", "rw_semaphore", "qspinlock" … */
+  readonly kind: string;
+  /** Symbol or member where it lies: "rtnl_mutex", "lab_cache.lock". */
+  readonly name?: string;
 }
 
 export interface Evidence {

@@ -10,10 +10,12 @@ import { type CachedCase, loadCase } from "../../lab/case-record.ts";
 import { loadDisassembler } from "../../src/arch/disassembler.ts";
 import { virtual } from "../../src/bytes/address.ts";
 import { createSession } from "../../src/commands/session.ts";
-import { diagnoseFault, type FaultDiagnosis, judge } from "../../src/diagnosis/fault/diagnose-fault.ts";
-import { faultCaseOf } from "../../src/diagnosis/fault/fault-case.ts";
-import { subjectOf } from "../../src/diagnosis/fault/subject.ts";
-import type { VerdictClass } from "../../src/diagnosis/verdict.ts";
+import { diagnosisContext } from "../../src/diagnosis/context.ts";
+import { diagnoseIn } from "../../src/diagnosis/diagnose.ts";
+import { type FaultCase, faultCase, faultCaseOf } from "../../src/diagnosis/fault/fault-case.ts";
+import { FAULT_DETECTORS } from "../../src/diagnosis/fault/index.ts";
+import { subjectOf } from "../../src/diagnosis/subject/subject.ts";
+import type { Diagnosis, VerdictClass } from "../../src/diagnosis/verdict.ts";
 import { registerDisassemblers } from "../../src/faces/cli/disassemblers.ts";
 import { dwarfDebugInfo } from "../../src/kernel/dwarf-factory.ts";
 import type { Kernel } from "../../src/kernel/kernel.ts";
@@ -102,7 +104,7 @@ async function open(made: CachedCase, described: boolean, dump = made.dumps[0]):
 }
 
 /** Class, function and module always; type and member where the dump can tell them. */
-function check(found: FaultDiagnosis, truth: Truth, typed: boolean): void {
+function check(found: Diagnosis, truth: Truth, typed: boolean): void {
   const { verdict } = found;
   expect(verdict).toMatchObject({ class: truth.class, function: truth.function, module: truth.module, confidence: "high" });
   expect(found.alternatives.filter(({ confidence }) => confidence === "high")).toEqual([]);
@@ -114,7 +116,7 @@ function check(found: FaultDiagnosis, truth: Truth, typed: boolean): void {
 }
 
 /** Every value that is cited is in the dump. */
-function checkEvidence(kernel: Kernel, { evidence }: FaultDiagnosis): void {
+function checkEvidence(kernel: Kernel, { evidence }: Diagnosis): void {
   expect(evidence.length).toBeGreaterThan(1);
   const session = createSession(kernel);
   for (const { values, command } of evidence) {
@@ -127,10 +129,19 @@ function checkEvidence(kernel: Kernel, { evidence }: FaultDiagnosis): void {
   }
 }
 
-function fault(kernel: Kernel): FaultDiagnosis {
-  const found = diagnoseFault(kernel);
+/** What the detectors of faults alone say of a case. */
+function judge(fault: FaultCase): Diagnosis {
+  return diagnoseIn({ ...diagnosisContext(fault.kernel), subject: fault.subject, fault: () => fault }, FAULT_DETECTORS);
+}
+
+function caseOf(kernel: Kernel): FaultCase {
+  const found = faultCase(kernel);
   if ("reason" in found) throw new Error(`no fault: ${found.reason}`);
   return found;
+}
+
+function fault(kernel: Kernel): Diagnosis {
+  return judge(caseOf(kernel));
 }
 
 describe("faults", () => {
@@ -174,7 +185,8 @@ describe("faults", () => {
 
   test.each(there("6.1-amd64-null 5.10-arm64-null sid-amd64-null"))("%s: the bad pointer is found where it still is", async (_, made) => {
     const kernel = await open(made, false);
-    const { fault: found, verdict } = fault(kernel);
+    const found = caseOf(kernel);
+    const { verdict } = judge(found);
     const load = found.bad?.origin?.steps.find((step) => step.load !== undefined)?.load;
     // request->segment, 8 bytes into a request whose magic number stands before it.
     expect(load).toMatchObject({ comparison: "same", now: 0n });
@@ -201,7 +213,7 @@ describe("faults", () => {
 
   test.each(there(QUIET))("%s: nothing faulted", async (_, made) => {
     const kernel = await open(made, false);
-    expect(diagnoseFault(kernel)).toHaveProperty("reason");
+    expect(faultCase(kernel)).toHaveProperty("reason");
     // Nor by its stack, when the log does not tell.
     const silent = { ...subjectOf(kernel), event: undefined, fault: undefined, facts: undefined, deliberate: undefined };
     expect(faultCaseOf(kernel, silent)).toHaveProperty("reason");

@@ -2,9 +2,9 @@ import { describe, expect, it } from "vitest";
 import { virtual } from "../../bytes/address.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
 import { smallKernel } from "../../kernel/testing/small-kernel.ts";
+import { addressOfCode, type LogFacts } from "../subject/log-facts.ts";
+import type { Subject } from "../subject/subject.ts";
 import { faultState } from "./cpu-state.ts";
-import { addressOfCode, type LogFacts } from "./log-facts.ts";
-import type { Subject } from "./subject.ts";
 
 const F = 0xffff_ffff_8100_0100n;
 const CODE = { name: "f", offset: 5, size: 16 } as const;

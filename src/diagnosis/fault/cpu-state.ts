@@ -21,10 +21,10 @@ import { InquestError } from "../../bytes/errors.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
 import type { StackFrame, UnwoundStack } from "../../stack/frame.ts";
 import { unwindTask } from "../../stack/unwind.ts";
+import type { EventKind } from "../subject/log-events.ts";
+import { addressOfCode, type LogFacts } from "../subject/log-facts.ts";
+import type { Subject } from "../subject/subject.ts";
 import { arm64Syndrome, type ExceptionFacts, x86PageFault } from "./error-code.ts";
-import type { EventKind } from "./log-events.ts";
-import { addressOfCode, type LogFacts } from "./log-facts.ts";
-import type { Subject } from "./subject.ts";
 
 /** One thing that was compared, and how it came out. */
 export interface StateCheck {

@@ -8,11 +8,11 @@ import type { Kernel } from "../../kernel/kernel.ts";
 import { functionType, INT, pointerTo, SparseMemory, ULONG, VOID } from "../../kernel/testing/small-kernel.ts";
 import type { StackFrame } from "../../stack/frame.ts";
 import { bytesOf, FILE, INODE, kernelWith, named, TEXT } from "../../type-flow/testing/composed-function.ts";
+import type { Subject } from "../subject/subject.ts";
 import type { FaultState } from "./cpu-state.ts";
 import { x86PageFault } from "./error-code.ts";
 import { accessText, faultCaseAt, originText } from "./fault-case.ts";
 import { helperOf } from "./helper-functions.ts";
-import type { Subject } from "./subject.ts";
 
 beforeAll(async () => {
   registerDisassemblers();

@@ -10,15 +10,15 @@ import type { Kernel } from "../../kernel/kernel.ts";
 import type { AddressIdentity } from "../../linux/address-identity.ts";
 import type { OperandFact } from "../../type-flow/function-flow.ts";
 import { membersAt, pathsOf } from "../../type-flow/member-path.ts";
+import type { EventFamily } from "../subject/log-events.ts";
+import { type Subject, subjectOf } from "../subject/subject.ts";
 import type { Access } from "../verdict.ts";
 import { type Activation, Activations } from "./activation.ts";
 import { type FaultState, faultState } from "./cpu-state.ts";
 import { type Helper, helperOf } from "./helper-functions.ts";
 import { KnownValues } from "./known-values.ts";
-import type { EventFamily } from "./log-events.ts";
 import { type AddressPart, type FaultingAccess, faultingAccess } from "./operands.ts";
 import { pointedTo, type ValueOrigin, valueOrigin, valueText } from "./origin.ts";
-import { type Subject, subjectOf } from "./subject.ts";
 
 /** The value to blame: a pointer of the faulting address, or the target of a call. */
 export interface BadValue {

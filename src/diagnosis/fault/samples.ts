@@ -6,7 +6,7 @@ import { InquestError } from "../../bytes/errors.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
 import type { AddressIdentity, AddressRole } from "../../linux/address-identity.ts";
 import { Slabs } from "../../linux/slab.ts";
-import type { BaseRate } from "./detector.ts";
+import type { BaseRate } from "../finding.ts";
 import { type FaultCase, tryIdentify } from "./fault-case.ts";
 
 export type SlabRole = Extract<AddressRole, { readonly kind: "slab object" }>;

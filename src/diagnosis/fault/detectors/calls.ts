@@ -3,16 +3,17 @@
  */
 import { hex16 } from "../../../bytes/address.ts";
 import { briefText } from "../../../identity/describe.ts";
+import type { Check, Finding } from "../../finding.ts";
 import type { VerdictClass } from "../../verdict.ts";
-import { type Check, type Detector, type Finding, has } from "../detector.ts";
 import { type FaultCase, sourceOf } from "../fault-case.ts";
+import { type FaultDetector, has } from "../fault-detector.ts";
 import { siblingRate } from "../samples.ts";
 import { faultEvidence, functionText, pointerName, sourceEvidence, sourceObject, stateChecks } from "../words.ts";
 import { isErrorPointer } from "./error-pointer.ts";
 
 const FIRST_PAGE = 4096n;
 
-export const nullCall: Detector = {
+export const nullCall: FaultDetector = {
   class: "null-function-call",
   needs: ["fetch", "bad value"],
   refutedBy: [
@@ -22,7 +23,7 @@ export const nullCall: Detector = {
   detect: (fault) => (fault.bad !== undefined && fault.bad.value < FIRST_PAGE ? called(fault, "null-function-call", "NULL") : undefined),
 };
 
-export const wildCall: Detector = {
+export const wildCall: FaultDetector = {
   class: "wild-call",
   needs: ["fetch", "bad value"],
   refutedBy: ["the target is code that the dump has", "the target is NULL or an error code"],

@@ -3,8 +3,9 @@
  * container_of(NULL) gives: that is refuted by the arithmetic on the way, or by the members of the structure. Row 2 of the catalogue.
  */
 import { errnoName } from "../../../linux/errno.ts";
-import { type Check, type Detector, type Finding, has } from "../detector.ts";
+import type { Check, Finding } from "../../finding.ts";
 import { type FaultCase, sourceOf } from "../fault-case.ts";
+import { type FaultDetector, has } from "../fault-detector.ts";
 import { siblingRate } from "../samples.ts";
 import { accessedObject, accessPhrase, faultEvidence, functionText, pointerName, sourceEvidence, stateChecks } from "../words.ts";
 
@@ -14,7 +15,7 @@ export function isErrorPointer(value: bigint): boolean {
   return value !== 0n && BigInt.asUintN(64, -value) <= MAX_ERRNO;
 }
 
-export const errorPointer: Detector = {
+export const errorPointer: FaultDetector = {
   class: "err-pointer-dereference",
   needs: ["bad value"],
   refutedBy: ["container_of(NULL) made the value", "the number is no error code that the kernel knows"],

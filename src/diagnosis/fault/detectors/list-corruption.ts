@@ -6,14 +6,15 @@ import { hex16, virtual } from "../../../bytes/address.ts";
 import { type CType, strip } from "../../../debug-info/c-type.ts";
 import { poisonOf } from "../../../linux/poison.ts";
 import { membersAt } from "../../../type-flow/member-path.ts";
-import type { Check, Detector, Finding } from "../detector.ts";
+import type { Check, Finding } from "../../finding.ts";
 import { type FaultCase, sourceOf, tryIdentify } from "../fault-case.ts";
+import type { FaultDetector } from "../fault-detector.ts";
 import { checkRing, type ListReport, linkAddress, listReport, readLink } from "../list-report.ts";
 import { type Placed, placeOf } from "../placed.ts";
 import { slabRole } from "../samples.ts";
 import { accessPhrase, faultEvidence, functionText, pointerName, sourceEvidence, sourceObject, stateChecks } from "../words.ts";
 
-export const listCorruption: Detector = {
+export const listCorruption: FaultDetector = {
   class: "list-corruption",
   needs: [],
   refutedBy: [

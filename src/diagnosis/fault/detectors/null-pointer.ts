@@ -2,8 +2,9 @@
  * A pointer that is NULL: the register is 0 and the operand adds a member's offset, or the register is a small offset or a small negative
  * number that arithmetic on NULL gave (&((struct T *)0)->member, container_of(NULL)). Row 1 of the catalogue.
  */
-import { type Check, type Detector, type Finding, has } from "../detector.ts";
+import type { Check, Finding } from "../../finding.ts";
 import { type FaultCase, sourceOf } from "../fault-case.ts";
+import { type FaultDetector, has } from "../fault-detector.ts";
 import { siblingRate } from "../samples.ts";
 import { accessedObject, accessPhrase, faultEvidence, functionText, pointerName, sourceEvidence, stateChecks } from "../words.ts";
 
@@ -11,7 +12,7 @@ import { accessedObject, accessPhrase, faultEvidence, functionText, pointerName,
 const FIRST_PAGE = 4096n;
 const MAX_MEMBER = 1n << 20n;
 
-export const nullPointer: Detector = {
+export const nullPointer: FaultDetector = {
   class: "null-pointer-dereference",
   needs: ["operand", "bad value"],
   refutedBy: [

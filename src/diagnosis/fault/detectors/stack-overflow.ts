@@ -5,14 +5,15 @@
 import { hex16 } from "../../../bytes/address.ts";
 import { InquestError } from "../../../bytes/errors.ts";
 import { taskStack } from "../../../stack/task-stack.ts";
-import type { Check, Detector, Finding } from "../detector.ts";
+import type { Check, Finding } from "../../finding.ts";
 import type { FaultCase } from "../fault-case.ts";
+import type { FaultDetector } from "../fault-detector.ts";
 import { faultEvidence, functionText, stateChecks } from "../words.ts";
 
 /** Frames that are looked at for a recursion. */
 const MAX_FRAMES = 256;
 
-export const stackOverflow: Detector = {
+export const stackOverflow: FaultDetector = {
   class: "stack-overflow",
   needs: [],
   refutedBy: ["the stack pointer lies well within the stack", "the address is in the guard page of another stack"],

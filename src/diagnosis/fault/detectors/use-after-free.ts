@@ -8,8 +8,9 @@ import { hex16 } from "../../../bytes/address.ts";
 import { stateText } from "../../../identity/describe.ts";
 import type { Kernel } from "../../../kernel/kernel.ts";
 import { type Poison, poisonOf } from "../../../linux/poison.ts";
-import { type Check, type Detector, type Finding, has } from "../detector.ts";
+import type { Check, Finding } from "../../finding.ts";
 import { type FaultCase, sourceOf, tryIdentify } from "../fault-case.ts";
+import { type FaultDetector, has } from "../fault-detector.ts";
 import { freedMemory, isTypesafe } from "../freed-memory.ts";
 import { objectType } from "../object-type.ts";
 import { freeOnStack, siblingRate, slabRole } from "../samples.ts";
@@ -29,7 +30,7 @@ const FREED = new Set([
 /** Bytes around the source that are looked at for the same poison. */
 const AROUND = 64;
 
-export const useAfterFree: Detector = {
+export const useAfterFree: FaultDetector = {
   class: "use-after-free",
   needs: ["bad value"],
   refutedBy: [

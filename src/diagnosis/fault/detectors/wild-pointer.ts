@@ -5,15 +5,16 @@
 import { hex16, virtual } from "../../../bytes/address.ts";
 import { briefText, regionText } from "../../../identity/describe.ts";
 import { poisonOf } from "../../../linux/poison.ts";
-import { type Check, type Detector, type Finding, has } from "../detector.ts";
+import type { Check, Finding } from "../../finding.ts";
 import { type FaultCase, sourceOf } from "../fault-case.ts";
+import { type FaultDetector, has } from "../fault-detector.ts";
 import { siblingRate } from "../samples.ts";
 import { accessedObject, accessPhrase, faultEvidence, functionText, pointerName, sourceEvidence, stateChecks } from "../words.ts";
 import { isErrorPointer } from "./error-pointer.ts";
 
 const FIRST_PAGE = 4096n;
 
-export const wildPointer: Detector = {
+export const wildPointer: FaultDetector = {
   class: "wild-pointer",
   needs: ["operand", "bad value"],
   refutedBy: [

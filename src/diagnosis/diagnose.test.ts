@@ -1,15 +1,16 @@
 import { describe, expect, it } from "vitest";
-import { RegisterSet } from "../../arch/registers.ts";
-import { X86_64_REGISTERS } from "../../arch/x86-64-registers.ts";
-import { virtual } from "../../bytes/address.ts";
-import { SparseMemory, smallKernel } from "../../kernel/testing/small-kernel.ts";
-import type { AddressIdentity } from "../../linux/address-identity.ts";
-import { confidenceOf, type Finding } from "./detector.ts";
-import { FAULT_DETECTORS, judge } from "./diagnose-fault.ts";
-import type { BadValue, FaultCase } from "./fault-case.ts";
-import type { FaultingAccess } from "./operands.ts";
-import type { OriginStep, ValueOrigin } from "./origin.ts";
-import type { Subject } from "./subject.ts";
+import { RegisterSet } from "../arch/registers.ts";
+import { X86_64_REGISTERS } from "../arch/x86-64-registers.ts";
+import { virtual } from "../bytes/address.ts";
+import { SparseMemory, smallKernel } from "../kernel/testing/small-kernel.ts";
+import type { AddressIdentity } from "../linux/address-identity.ts";
+import { conclude } from "./conclude.ts";
+import type { BadValue, FaultCase } from "./fault/fault-case.ts";
+import { FAULT_DETECTORS } from "./fault/index.ts";
+import type { FaultingAccess } from "./fault/operands.ts";
+import type { OriginStep, ValueOrigin } from "./fault/origin.ts";
+import { confidenceOf, type Finding } from "./finding.ts";
+import type { Subject } from "./subject/subject.ts";
 
 const PC = virtual(0xffff_ffff_8100_0010n);
 const MAPPED = 0xffff_8880_0000_1000n;
@@ -106,13 +107,21 @@ function faultOf({
   };
 }
 
+/** The faults' detectors over a case that is given. */
+const judge = (fault: FaultCase) => {
+  const context = { kernel: fault.kernel, subject: fault.subject, fault: () => fault };
+  return conclude(
+    context,
+    FAULT_DETECTORS.flatMap((detector) => detector.detect(context)),
+  );
+};
 const verdict = (given: Given) => judge(faultOf(given)).verdict;
 const fetch = (target: bigint): FaultingAccess => ({ kind: "fetch", target, call: { mnemonic: "call", address: PC } as never, checks: [] });
 
 describe("detectors", () => {
   it("every class has one, and says what it needs and what refutes it", () => {
-    expect(new Set(FAULT_DETECTORS.map((each) => each.class)).size).toBe(FAULT_DETECTORS.length);
-    for (const each of FAULT_DETECTORS) expect(each.refutedBy.length, each.class).toBeGreaterThan(0);
+    expect(new Set(FAULT_DETECTORS.map((each) => each.name)).size).toBe(FAULT_DETECTORS.length);
+    for (const each of FAULT_DETECTORS) expect(each.refutedBy.length, each.name).toBeGreaterThan(0);
   });
 
   it("NULL and a member's offset", () => {

@@ -1,0 +1,72 @@
+/**
+ * A planted fault: one module that dies as a real driver would, and its label, the truth that a diagnosis is held against.
+ *
+ *   lab/faults/NAME/fault.json    PlantedFault
+ *   lab/faults/NAME/NAME.c        the module (GPL-2.0); headers beside it when it wants any
+ *
+ * The module's cases are hashed over its own directory alone: a change in one makes no other case stale.
+ */
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import type { VerdictClass } from "../../src/diagnosis/verdict.ts";
+import type { Arch } from "../kernels.ts";
+import { labSource } from "../paths.ts";
+
+/** What is really wrong. What a label leaves out is not judged; where two answers are right, both are named. */
+export interface FaultLabel {
+  /** The first is the best answer; the others are as true, for the reason in `why`. */
+  readonly class: readonly VerdictClass[];
+  /** Functions that may be named as the place; compilers inline and clone, so more than one. Empty: the place is not judged. */
+  readonly function: readonly string[];
+  readonly module?: string;
+  /** "lab_ring.consumed": type (without struct) and member that the bad access or the bad value is of. */
+  readonly member?: readonly string[];
+  /** Type or slab cache of the object that matters. */
+  readonly object?: { readonly type?: readonly string[]; readonly cache?: readonly string[] };
+  /** Comms of the tasks in a circle of locks, or of the holder at a chain's root. */
+  readonly participants?: readonly string[];
+  /** One sentence: the root of it, for whoever reads the score. */
+  readonly root: string;
+  /** Why more than one class, function or member is right. */
+  readonly why?: string;
+}
+
+export interface PlantedFault {
+  /** Of the directory and the module: letters, digits, underscores. */
+  readonly name: string;
+  readonly about: string;
+  /** Shell that brings the end about; default: `echo 1 > /sys/module/NAME/parameters/trigger`. */
+  readonly trigger?: string;
+  readonly before?: string;
+  readonly after?: string;
+  /** Arguments of insmod. */
+  readonly parameters?: string;
+  /** More of the kernel's own modules, loaded before. */
+  readonly drivers?: readonly string[];
+  readonly append?: string;
+  readonly memoryMiB?: number;
+  readonly injectNmi?: boolean;
+  readonly archs?: readonly Arch[];
+  /** Kernels (ids as in kernels.ts) on which it dies as meant; all of the matrix when absent. */
+  readonly kernels?: readonly string[];
+  /** Leave its BTF away, as many third-party modules have none. */
+  readonly withoutBtf?: true;
+  /** A regular expression: what the console says of the end. Default: a fatal exception. */
+  readonly panic?: string;
+  readonly label: FaultLabel;
+  /** What is different for an architecture ("arm64"), a release ("5.10") or a kernel ("6.1-arm64"); the most special one wins. */
+  readonly labels?: Readonly<Record<string, Partial<FaultLabel>>>;
+}
+
+/** All planted faults, by name. */
+export function plantedFaults(): readonly PlantedFault[] {
+  return readdirSync(labSource("faults"), { withFileTypes: true })
+    .filter((entry) => entry.isDirectory() && existsSync(labSource("faults", entry.name, "fault.json")))
+    .map(({ name }) => JSON.parse(readFileSync(labSource("faults", name, "fault.json"), "utf8")) as PlantedFault)
+    .sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/** The label of a fault on a kernel such as "6.1-arm64". */
+export function labelOn(fault: PlantedFault, kernelId: string): FaultLabel {
+  const [release = "", arch = ""] = kernelId.split("-");
+  return { ...fault.label, ...fault.labels?.[arch], ...fault.labels?.[release], ...fault.labels?.[kernelId] };
+}

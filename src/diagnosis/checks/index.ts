@@ -1,0 +1,4 @@
+/** Detectors of what the kernel's own checks found before anything faulted: BUG and WARN, lists, references, slabs, canaries, sanitizers. The most telling first. */
+import type { Detector } from "../detector.ts";
+
+export const CHECK_DETECTORS: readonly Detector[] = [];

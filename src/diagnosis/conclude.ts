@@ -1,0 +1,123 @@
+/**
+ * From findings to one verdict. What stands is ordered by how sure it is and how far it lies behind what was seen: a cause that is likely
+ * comes before the symptom that is certain, but a mere possibility never does. The rest is told among the alternatives.
+ */
+import type { DiagnosisContext } from "./context.ts";
+import { type FaultPart, faultPart } from "./fault/fault-part.ts";
+import { confidenceOf, type Depth, type Finding } from "./finding.ts";
+import { meaningfulFunctions, signatureOf } from "./signature.ts";
+import type { Alternative, Confidence, Diagnosis, Verdict } from "./verdict.ts";
+
+const SURE: Readonly<Record<Confidence, number>> = { high: 2, likely: 1.2, possible: -0.5, unknown: Number.NEGATIVE_INFINITY };
+const BEHIND: Readonly<Record<Depth, number>> = { symptom: 0, mechanism: 1, cause: 2 };
+
+interface Weighed {
+  readonly finding: Finding;
+  readonly confidence: Confidence;
+  readonly weight: number;
+}
+
+/** All but the context, which belongs to the dump and not to the conclusion. */
+export type Conclusion = Omit<Diagnosis, "context">;
+
+/** The verdict over what the detectors found, in the registry's order. */
+export function conclude(context: DiagnosisContext, findings: readonly Finding[]): Conclusion {
+  const { subject } = context;
+  const found = context.fault();
+  const fault = "reason" in found ? undefined : faultPart(found);
+  const weighed = findings.map((finding): Weighed => {
+    const confidence = confidenceOf(finding);
+    return { finding, confidence, weight: SURE[confidence] + BEHIND[finding.depth ?? "symptom"] };
+  });
+  const [best] = weighed.filter((each) => stands(each, context)).sort((a, b) => b.weight - a.weight);
+  const verdict = verdictOf(context, best, fault);
+  const frames = best?.finding.frames ?? fault?.frames ?? [];
+  const { cpu, pid, comm } = { ...subjectTask(context), ...best?.finding.subject };
+  const { object } = verdict;
+  const member = object?.type !== undefined && object.member !== undefined ? `${bare(object.type)}.${object.member}` : undefined;
+  return {
+    verdict,
+    subject: {
+      event: subject.event?.text ?? "nothing in the log says what happened",
+      ...(subject.event?.time === undefined ? {} : { time: subject.event.time }),
+      ...(cpu === undefined ? {} : { cpu }),
+      ...(pid === undefined ? {} : { pid }),
+      ...(comm === undefined ? {} : { comm }),
+    },
+    story: storyOf(context, best?.finding, fault),
+    evidence: best?.finding.evidence ?? [],
+    alternatives: weighed.filter((each) => each !== best).map(alternativeOf),
+    signature: signatureOf(verdict.class, meaningfulFunctions(frames, verdict.function), member),
+    frames,
+  };
+}
+
+/** Where nothing abnormal was reported, a mere possibility accuses nobody. */
+function stands({ confidence }: Weighed, { subject }: DiagnosisContext): boolean {
+  if (confidence === "unknown") return false;
+  const abnormal = subject.event !== undefined && subject.event.family !== "deliberate";
+  return abnormal || confidence !== "possible";
+}
+
+function subjectTask({ subject }: DiagnosisContext) {
+  const { task, cpu } = subject;
+  return { ...(cpu === undefined ? {} : { cpu }), ...(task === undefined ? {} : { pid: task.pid, comm: task.comm }) };
+}
+
+function verdictOf({ subject }: DiagnosisContext, best: Weighed | undefined, fault: FaultPart | undefined): Verdict {
+  if (best === undefined) {
+    const title = fault?.doubt ?? subject.event?.text ?? "nothing in the dump says what happened";
+    return { class: "unknown", title, confidence: "unknown", ...fault?.verdict };
+  }
+  const { finding, confidence } = best;
+  // A place of its own comes without the fault's line, which is that of another function.
+  const { function: name, module, file, line, ...accessed } = fault?.verdict ?? {};
+  const place = finding.place ?? {
+    ...(name === undefined ? {} : { function: name }),
+    ...(module === undefined ? {} : { module }),
+    ...(file === undefined ? {} : { file }),
+    ...(line === undefined ? {} : { line }),
+  };
+  return {
+    class: finding.class,
+    title: finding.title,
+    confidence,
+    ...place,
+    ...accessed,
+    ...(finding.access === undefined ? {} : { access: finding.access }),
+    ...(finding.address === undefined ? {} : { address: finding.address }),
+    ...(finding.object === undefined ? {} : { object: finding.object }),
+    ...(finding.origin === undefined ? {} : { origin: finding.origin }),
+    ...(finding.participants === undefined ? {} : { participants: finding.participants }),
+  };
+}
+
+function storyOf({ subject }: DiagnosisContext, finding: Finding | undefined, fault: FaultPart | undefined): readonly string[] {
+  const lines: string[] = [];
+  const who =
+    subject.task === undefined
+      ? ""
+      : `Task ${subject.task.pid} (${subject.task.comm})${subject.cpu === undefined ? "" : ` on CPU ${subject.cpu}`}: `;
+  if (fault?.sentence !== undefined) lines.push(`${who}${fault.sentence}.`);
+  else if (finding === undefined && subject.event !== undefined) lines.push(`${who}${subject.event.text}.`);
+  if (finding !== undefined) lines.push(...finding.story);
+  if (subject.deliberate !== undefined && finding?.class !== "deliberate")
+    lines.push(`The dump was asked for later: ${subject.deliberate.text}.`);
+  for (const { event, why } of subject.before.slice(0, 3)) lines.push(`Also in the log: ${event.text} (${why}).`);
+  return lines;
+}
+
+function alternativeOf({ finding, confidence }: Weighed): Alternative {
+  const refuted = finding.checks.filter(({ result }) => result === "refuted").map(({ what }) => what);
+  return {
+    class: finding.class,
+    title: finding.title,
+    confidence,
+    ...(refuted.length === 0 ? {} : { refutedBy: refuted.join("; ") }),
+  };
+}
+
+/** "tun_struct" of "struct tun_struct". */
+function bare(type: string): string {
+  return type.replace(/^(?:struct|union|enum) /, "");
+}

@@ -1,0 +1,4 @@
+/** Detectors of how the kernel ended when nothing of itself was wrong, or nothing more is known: asked for, machine checks, panics of file systems and devices. The most telling first. */
+import type { Detector } from "../detector.ts";
+
+export const ENDING_DETECTORS: readonly Detector[] = [];

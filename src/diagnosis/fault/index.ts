@@ -1,0 +1,20 @@
+/** The detectors of faults, the most telling first. */
+import { type Detector, ofFault } from "../detector.ts";
+import { nullCall, wildCall } from "./detectors/calls.ts";
+import { errorPointer } from "./detectors/error-pointer.ts";
+import { listCorruption } from "./detectors/list-corruption.ts";
+import { nullPointer } from "./detectors/null-pointer.ts";
+import { stackOverflow } from "./detectors/stack-overflow.ts";
+import { useAfterFree } from "./detectors/use-after-free.ts";
+import { wildPointer } from "./detectors/wild-pointer.ts";
+
+export const FAULT_DETECTORS: readonly Detector[] = [
+  stackOverflow,
+  useAfterFree,
+  listCorruption,
+  nullCall,
+  errorPointer,
+  nullPointer,
+  wildCall,
+  wildPointer,
+].map(ofFault);

@@ -1,0 +1,4 @@
+/** Detectors of what does not go on: circles of locks, holders that sleep, loops, stalls of RCU, workqueues and disks. The most telling first. */
+import type { Detector } from "../detector.ts";
+
+export const HANG_DETECTORS: readonly Detector[] = [];

@@ -1,0 +1,4 @@
+/** Detectors of damage that is in the dump's structures whether or not anything met it. The most telling first. */
+import type { Detector } from "../detector.ts";
+
+export const INTEGRITY_DETECTORS: readonly Detector[] = [];
