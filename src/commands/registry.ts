@@ -1,5 +1,6 @@
 /** All commands of Inquest, by name. A new command is one import and one entry here. */
 import { alias } from "./alias.ts";
+import { analyze } from "./analyze.ts";
 import { ascii } from "./ascii.ts";
 import { blk } from "./blk.ts";
 import { bpf } from "./bpf.ts";
@@ -66,6 +67,7 @@ import { x } from "./x.ts";
 // biome-ignore format: one a line
 const COMMANDS: readonly Command[] = [
   alias,
+  analyze,
   ascii,
   bpf,
   blk,

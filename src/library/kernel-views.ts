@@ -21,6 +21,8 @@ import { stackReader } from "../commands/support/stack-reader.ts";
 import type { ClockRow, TimerResult, WheelBase } from "../commands/timer.ts";
 import type { WaitqResult, WaitqWaiter } from "../commands/waitq.ts";
 import type { WqDelayed, WqPool, WqQueue, WqResult } from "../commands/wq.ts";
+import { diagnose } from "../diagnosis/diagnose.ts";
+import type { Diagnosis } from "../diagnosis/verdict.ts";
 import { identifyAddress } from "../identity/identify.ts";
 import type { Kernel as Engine } from "../kernel/kernel.ts";
 import type { AddressIdentity } from "../linux/address-identity.ts";
@@ -95,6 +97,14 @@ export abstract class KernelViews {
   /** What an address is: region, symbol, slab object, stack, page …, the most telling first. @param task whose user memory may be meant */
   identify(address: bigint, task?: Task): AddressIdentity {
     return identifyAddress(this.engine, address, task === undefined ? {} : { task: task.address });
+  }
+
+  /**
+   * What killed the kernel, or stopped it: verdict, story, evidence, signature, as `analyze` shows them. `await kernel.loadDisassembler()`
+   * first.
+   */
+  diagnose(): Diagnosis {
+    return diagnose(this.engine);
   }
 
   /** Which tasks wait for which locks, who holds them, chains and circles. Every task's stack is unwound: seconds on a large dump. */

@@ -97,6 +97,9 @@ kmem -r task_struct`,
 list -H modules
 list task_struct.tasks -s task_struct.pid -h init_task
 list -H slab_caches kmem_cache.list -s kmem_cache.name`,
+  analyze: `
+analyze
+analyze -v`,
   lock: `
 lock
 lock -v`,

@@ -96,6 +96,7 @@ const FORMS: readonly Form[] = [
   { line: "list -H modules module.list -s module.name", variables: true },
   { line: "list task_struct.tasks -h init_task -s task_struct.pid,comm" },
   { line: "list task_struct.tasks -r -h init_task", runs: true },
+  { line: "analyze" },
   { line: "lock" },
   { line: "blk" },
   { line: "blk -q", runs: true },

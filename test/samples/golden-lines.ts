@@ -14,6 +14,11 @@ alias gold
 gold
 alias gold ""
 alias nosuch`,
+  analyze: `
+analyze
+analyze -v
+analyze -x
+analyze 1`,
   ascii: `
 ascii 62696c2f7273752f
 ascii | head 8

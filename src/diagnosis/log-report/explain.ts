@@ -5,6 +5,7 @@
  * lowers the confidence.
  */
 import type { Disassembler } from "../../arch/disassembler.ts";
+import { CLASS_WORDS } from "../class-words.ts";
 import { signatureOf } from "../signature.ts";
 import type { Access, Confidence, Diagnosis, Evidence, Verdict, VerdictClass, VerdictFrame } from "../verdict.ts";
 import { classOf, isPoison } from "./classify.ts";
@@ -160,51 +161,6 @@ function confidenceOf(report: LogReport, verdict: VerdictClass, place: Place): C
   return CHECKED.has(verdict) ? "high" : "likely";
 }
 
-export const CLASS_WORDS: Readonly<Partial<Record<VerdictClass, string>>> = {
-  "null-pointer-dereference": "NULL pointer dereference",
-  "err-pointer-dereference": "error pointer used as an address",
-  "null-function-call": "call of a NULL function pointer",
-  "wild-call": "call of a wrong address",
-  "use-after-free": "use after free",
-  "double-free": "double free",
-  "bad-free": "free of what is no object",
-  "wild-pointer": "access to a wrong address",
-  "list-corruption": "list corruption",
-  "freelist-corruption": "corrupted free list",
-  "slab-redzone": "object overwritten beyond its bounds",
-  "out-of-bounds": "access out of bounds",
-  "uninitialised-value": "use of an uninitialised value",
-  "data-race": "data race",
-  "undefined-behaviour": "undefined behaviour",
-  "stack-overflow": "kernel stack overflow",
-  "stack-corruption": "corrupted kernel stack",
-  "refcount-underflow": "reference count fell below its users",
-  "refcount-overflow": "reference count saturated",
-  "divide-error": "division error",
-  "invalid-opcode": "invalid instruction",
-  "bug-assertion": "BUG() assertion",
-  "warning-panic": "warning",
-  "locking-rule": "broken locking rule",
-  "atomic-sleep": "sleep in atomic context",
-  deadlock: "possible deadlock",
-  "self-deadlock": "lock taken twice",
-  "hung-task": "task hung",
-  "soft-lockup": "soft lockup",
-  "hard-lockup": "hard lockup",
-  "rcu-stall": "RCU stall",
-  "workqueue-stall": "workqueue stall",
-  "out-of-memory": "out of memory",
-  "oom-of-container": "container out of memory",
-  "memory-leak": "memory leak",
-  "page-state": "bad page state",
-  "hardware-error": "hardware error",
-  "filesystem-panic": "panic of a file system",
-  "device-panic": "panic of a device",
-  "init-killed": "init was killed",
-  deliberate: "deliberate crash",
-  unknown: "unknown",
-};
-
 function hex(value: bigint): string {
   return `0x${value.toString(16)}`;
 }
@@ -212,7 +168,7 @@ function hex(value: bigint): string {
 function titleOf(report: LogReport, verdict: VerdictClass, place: Place): string {
   const { fields, faultAddress, comm, pid } = report;
   const name = place.function === undefined ? undefined : `${place.function}${place.module === undefined ? "" : ` [${place.module}]`}`;
-  const words = CLASS_WORDS[verdict] ?? verdict;
+  const words = CLASS_WORDS[verdict];
   const access = accessOf(report);
   const who = comm === undefined ? "a task" : `${comm} (${pid ?? "?"})`;
   if (report.family === "hung-task")

@@ -1,0 +1,132 @@
+/** A diagnosis for people, one screen: the verdict, the story, the stack, the evidence with the commands that show it, what was ruled out. */
+import { hex16, virtual } from "../../bytes/address.ts";
+import { CLASS_WORDS, headline } from "../../diagnosis/class-words.ts";
+import type { Alternative, Diagnosis, Evidence, Participant, VerdictFrame } from "../../diagnosis/verdict.ts";
+
+/** Columns that prose is broken at. */
+const WIDTH = 118;
+const SHOWN_FRAMES = 10;
+const SHOWN_PARTICIPANTS = 8;
+/** Claims up to this length have their command beside them, longer ones below. */
+const MAX_CLAIM = 64;
+
+export interface DiagnosisTextOptions {
+  /** All hypotheses and all frames. */
+  readonly verbose: boolean;
+}
+
+/** Lines without line ends. */
+export function* diagnosisLines(diagnosis: Diagnosis, { verbose }: DiagnosisTextOptions): Iterable<string> {
+  const { verdict, story, evidence, alternatives, signature, frames, context } = diagnosis;
+  yield `${headline(verdict)}    confidence: ${verdict.confidence}`;
+  if (story.length > 0) yield "";
+  for (const line of story) yield* wrapped(line, "  ");
+  yield* participantLines(verdict.participants ?? [], verbose);
+  yield* frameLines(frames, verbose);
+  yield* objectLines(diagnosis);
+  yield* evidenceLines(evidence);
+  yield* alternativeLines(alternatives, verbose);
+  const noted = [...(context.taint === undefined ? [] : [`the kernel is tainted: ${context.taint}`]), ...context.notes];
+  if (noted.length > 0) yield "  Also noted";
+  for (const note of noted) yield* wrapped(note, "     ");
+  yield `  Signature  ${signature.text}   ${signature.hash}`;
+}
+
+/** "f+0x37 [module]   file.c:12", the guilty one marked. */
+export function frameLine(frame: VerdictFrame): string {
+  const offset = frame.offset === undefined ? "" : `+0x${frame.offset.toString(16)}`;
+  const module = frame.module === undefined ? "" : ` [${frame.module}]`;
+  const place = frame.file === undefined ? "" : `   ${frame.file}:${frame.line ?? "?"}`;
+  const doubt = frame.doubtful === true ? "? " : "";
+  const inlined = frame.inlined === true ? " (inlined)" : "";
+  return `  ${frame.guilty === true ? ">" : " "}  ${doubt}${frame.function ?? "?"}${offset}${module}${inlined}${place}`;
+}
+
+function* frameLines(frames: readonly VerdictFrame[], verbose: boolean): Iterable<string> {
+  if (frames.length === 0) return;
+  const guilty = Math.max(
+    0,
+    frames.findIndex((frame) => frame.guilty === true),
+  );
+  // The machinery in front of the guilty frame says how the report came to be, not what was wrong.
+  const from = verbose || guilty < SHOWN_FRAMES / 2 ? 0 : guilty - 1;
+  const shown = verbose ? frames : frames.slice(from, from + SHOWN_FRAMES);
+  yield "";
+  for (const frame of shown) yield frameLine(frame);
+  if (shown.length < frames.length) yield `     (${frames.length - shown.length} more: bt)`;
+}
+
+function* objectLines({ verdict: { object } }: Diagnosis): Iterable<string> {
+  if (object === undefined) return;
+  const what = object.type === undefined ? "an object" : object.member === undefined ? object.type : `${object.type}.${object.member}`;
+  const at = object.address === undefined || object.address === 0n ? "" : ` at ${hex16(virtual(object.address))}`;
+  const rest = [
+    ...(object.cache === undefined ? [] : [`slab cache ${object.cache}`]),
+    ...(object.state === undefined ? [] : [object.state]),
+  ];
+  yield "";
+  yield* wrapped(`Object     ${what}${at}${rest.length === 0 ? "" : `, ${rest.join(", ")}`}`, "  ");
+}
+
+function* evidenceLines(evidence: readonly Evidence[]): Iterable<string> {
+  if (evidence.length === 0) return;
+  yield "";
+  yield "  Evidence";
+  const fitting = evidence.map(({ claim }) => claim.length).filter((length) => length <= MAX_CLAIM);
+  const column = Math.max(0, ...fitting);
+  for (const [index, { claim, command }] of evidence.entries()) {
+    const number = `   ${index + 1} `.padStart(6);
+    if (claim.length <= MAX_CLAIM && number.length + column + 3 + command.length <= WIDTH)
+      yield `${number}${claim.padEnd(column)}   ${command}`;
+    else {
+      const [first = "", ...others] = broken(claim, WIDTH - number.length);
+      yield `${number}${first}`;
+      for (const other of others) yield `${" ".repeat(number.length)}${other}`;
+      yield `${" ".repeat(number.length + 4)}${command}`;
+    }
+  }
+}
+
+function* alternativeLines(alternatives: readonly Alternative[], verbose: boolean): Iterable<string> {
+  const refuted = alternatives.filter(({ refutedBy }) => refutedBy !== undefined);
+  const standing = alternatives.filter(({ refutedBy }) => refutedBy === undefined);
+  if (standing.length > 0) yield verbose ? "  Other hypotheses" : "  Also possible";
+  for (const each of verbose ? standing : standing.slice(0, 2)) {
+    yield* wrapped(`${CLASS_WORDS[each.class]} (${each.confidence}): ${each.title}`, "     ");
+  }
+  if (refuted.length > 0) yield "  Ruled out";
+  for (const each of verbose ? refuted : refuted.slice(0, 3)) {
+    yield* wrapped(`${CLASS_WORDS[each.class]}: ${verbose ? `${each.title}; ` : ""}refuted: ${each.refutedBy ?? ""}`, "     ");
+  }
+}
+
+function* participantLines(participants: readonly Participant[], verbose: boolean): Iterable<string> {
+  if (participants.length === 0) return;
+  yield "";
+  const ordered = [...participants.filter(({ central }) => central === true), ...participants.filter(({ central }) => central !== true)];
+  const shown = verbose ? ordered : ordered.slice(0, SHOWN_PARTICIPANTS);
+  for (const each of shown) {
+    const who = each.comm === undefined ? (each.cpu === undefined ? "someone" : `CPU ${each.cpu}`) : `${each.comm} (${each.pid ?? "?"})`;
+    const age = each.blockedFor === undefined ? "" : `   blocked for ${Math.round(each.blockedFor)} s`;
+    yield* wrapped(`${who} ${each.role}${age}`, "  ");
+  }
+  if (shown.length < ordered.length) yield `  (${ordered.length - shown.length} more: lock)`;
+}
+
+function* wrapped(text: string, indent: string): Iterable<string> {
+  for (const line of broken(text, WIDTH - indent.length)) yield `${indent}${line}`;
+}
+
+/** At blanks; a word that is longer than a line keeps its own. */
+function broken(text: string, width: number): string[] {
+  const lines: string[] = [];
+  let line = "";
+  for (const word of text.split(" ")) {
+    if (line !== "" && line.length + 1 + word.length > width) {
+      lines.push(line);
+      line = word;
+    } else line = line === "" ? word : `${line} ${word}`;
+  }
+  lines.push(line);
+  return lines;
+}
