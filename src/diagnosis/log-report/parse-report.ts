@@ -1,9 +1,9 @@
 /** The lines of one report → its fields: what all reports share, then what its family alone has. */
 import { familyFields } from "./families/index.ts";
-import type { OpenReport } from "./find-reports.ts";
 import { frameLine, symbolIn } from "./frame-line.ts";
 import { isPassedOver, isWaiting } from "./passed-over.ts";
 import type { LogReport } from "./report.ts";
+import type { OpenReport } from "./report-assembler.ts";
 import { machineState } from "./state-lines.ts";
 import { tracesOf } from "./traces.ts";
 
