@@ -1,6 +1,7 @@
 /** `blk`: disks, what they stand on, their queues, and the requests in flight with who waits for them. Our own. */
 import { hex16, type VirtualAddress } from "../bytes/address.ts";
 import { InquestError, LookupError } from "../bytes/errors.ts";
+import { stackReader } from "../identity/stack-reader.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import { type RequestIssuer, requestIssuers } from "../linux/block-issuer.ts";
 import { type BlockQueue, type BlockRequest, readBlockQueue } from "../linux/block-request.ts";
@@ -12,7 +13,6 @@ import { defineCommand, type Session } from "./command.ts";
 import { durationText } from "./lock/text.ts";
 import { parseNumber } from "./support/evaluate.ts";
 import { nearestNames } from "./support/nearest.ts";
-import { stackReader } from "./support/stack-reader.ts";
 
 /** A request in a block queue, and the tasks that seem to have sent it or wait for it. */
 export interface BlkRequest extends BlockRequest {

@@ -2,6 +2,7 @@
 import type { VirtualAddress } from "../bytes/address.ts";
 import { InquestError, LookupError, UsageError } from "../bytes/errors.ts";
 import { strip } from "../debug-info/c-type.ts";
+import { stackReader } from "../identity/stack-reader.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import { lockLayouts } from "../linux/locking/layout.ts";
 import { type ContendedLock, DECODABLE_KINDS, type LockKind, type LockReport, type LockState } from "../linux/locking/lock.ts";
@@ -14,7 +15,6 @@ import type { ParsedArguments } from "./arguments.ts";
 import { defineCommand, type Session } from "./command.ts";
 import { contendedText, decodedText, reportText, taskText } from "./lock/text.ts";
 import { addressTargets } from "./support/address-operand.ts";
-import { stackReader } from "./support/stack-reader.ts";
 import { taskOperand } from "./support/task-operand.ts";
 
 export interface LockResult {

@@ -11,7 +11,9 @@ import type { Detector } from "./detector.ts";
 import { DETECTORS } from "./detectors.ts";
 import { dumpContext } from "./dump-context.ts";
 import type { Finding } from "./finding.ts";
-import type { Diagnosis } from "./verdict.ts";
+import { raceStory } from "./race/race-story.ts";
+import { findSharers, objectsOfFault } from "./race/sharers.ts";
+import type { Diagnosis, Sharer } from "./verdict.ts";
 
 /** The diagnosis of a dump; once per dump. The machine's disassembler must have been loaded. Never throws for damaged memory. */
 export function diagnose(kernel: Kernel, progress?: DiagnosisContext["progress"]): Diagnosis {
@@ -33,5 +35,18 @@ export function diagnoseIn(context: DiagnosisContext, detectors: readonly Detect
       notes.push(`${detector.name} could not be judged: ${error.message}`);
     }
   }
-  return { ...conclude(context, findings), context: dumpContext(context, notes) };
+  const conclusion = conclude(context, findings);
+  const sharers = sharersOf(context);
+  return {
+    ...conclusion,
+    ...(sharers.length === 0 ? {} : { sharers, story: [...conclusion.story, ...raceStory(sharers, conclusion.verdict.function)] }),
+    context: dumpContext(context, notes),
+  };
+}
+
+/** Only a fault has objects that others may have had in hand; a hang's participants are its verdict. */
+function sharersOf(context: DiagnosisContext): readonly Sharer[] {
+  const fault = context.fault();
+  if ("reason" in fault) return [];
+  return findSharers(context.kernel, objectsOfFault(fault), context.subject.task?.address);
 }

@@ -153,6 +153,24 @@ export interface Signature {
   readonly hash: string;
 }
 
+/** Another task that held a pointer into an object of the fault: where a race would come from; it proves none. */
+export interface Sharer {
+  readonly pid: number;
+  readonly comm: string;
+  readonly task: bigint;
+  readonly cpu?: number;
+  /** It was on a CPU when the kernel stopped. */
+  readonly running: boolean;
+  /** Function whose frame, or whose registers, hold the pointer. */
+  readonly function: string;
+  readonly offset?: number;
+  readonly register?: string;
+  readonly object: bigint;
+  readonly type?: string;
+  readonly cache: string;
+  readonly pointer: bigint;
+}
+
 /** The answer of `analyze` and of `explain` for one report. */
 export interface Diagnosis {
   readonly verdict: Verdict;
@@ -170,6 +188,8 @@ export interface Diagnosis {
   readonly alternatives: readonly Alternative[];
   readonly signature: Signature;
   readonly frames: readonly VerdictFrame[];
+  /** Who else had the objects of a fault in hand; absent when nobody, or when nothing faulted. */
+  readonly sharers?: readonly Sharer[];
   readonly context: {
     readonly release?: string;
     readonly machine?: string;

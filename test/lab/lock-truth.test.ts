@@ -4,7 +4,7 @@
  */
 import { describe, expect, test } from "vitest";
 import { cachedCases, dumpNamed } from "../../lab/case-record.ts";
-import { stackReader } from "../../src/commands/support/stack-reader.ts";
+import { stackReader } from "../../src/identity/stack-reader.ts";
 import { openKernel } from "../../src/kernel/open.ts";
 import type { LockReport } from "../../src/linux/locking/lock.ts";
 import { lockReport } from "../../src/linux/locking/lock-report.ts";
