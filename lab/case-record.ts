@@ -35,6 +35,10 @@ export interface LabCase {
   readonly scenario: string;
   /** Made for benches. */
   readonly forSpeed?: true;
+  /** The planted fault it died of: see fault-cases.ts. */
+  readonly fault?: string;
+  /** When not the usual two. */
+  readonly cpus?: number;
   readonly about: string;
   readonly capture: "hypervisor" | "kdump";
   /** `uname -r` of the kernel that died. */
@@ -87,9 +91,14 @@ function allInCache(): CachedCase[] {
     .flatMap((id) => loadCase(id) ?? []);
 }
 
-/** All cases of packaged kernels in the cache but those made for benches: their dumps can be read without a vmlinux. */
+/** All cases of packaged kernels in the cache but planted faults and those made for benches: their dumps can be read without a vmlinux. */
 export function cachedCases(): CachedCase[] {
-  return allInCache().filter((lab) => lab.kernel.buildDir === undefined && lab.forSpeed === undefined);
+  return allInCache().filter((lab) => lab.kernel.buildDir === undefined && lab.forSpeed === undefined && lab.fault === undefined);
+}
+
+/** All cases of planted faults in the cache; with their labels they are faultCases(). */
+export function faultsInCache(): (CachedCase & { readonly fault: string })[] {
+  return allInCache().flatMap((lab) => (lab.fault === undefined ? [] : [{ ...lab, fault: lab.fault }]));
 }
 
 /**

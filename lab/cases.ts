@@ -1,5 +1,7 @@
 /** The cases the lab can make: every kernel with every scenario, by the hypervisor or by real kdump; and which of them CI makes. */
 import { BUILT_KERNELS, isBuilt } from "./built-kernels.ts";
+import { faultPlans } from "./fault-plans.ts";
+import type { PlantedFault } from "./faults/planted-fault.ts";
 import { KERNELS, type KernelChoice } from "./kernels.ts";
 import { SCENARIOS, type Scenario } from "./scenarios.ts";
 
@@ -12,6 +14,12 @@ export interface CasePlan {
   readonly inMatrix: boolean;
   /** Every format there is, not only the usual ones. */
   readonly everyFormat: boolean;
+  /** Its guest has this module and little else: see fault-guest.ts. */
+  readonly fault?: PlantedFault;
+  /** When not the usual two. */
+  readonly cpus?: number;
+  /** A pattern for cases takes it only when this occurs in the pattern itself. */
+  readonly onlyByName?: string;
 }
 
 /** Scenario and capture of the matrix: between them every dump format. */
@@ -47,7 +55,7 @@ function fits(kernel: KernelChoice, scenario: Scenario): boolean {
 
 /** Every case there could be. */
 export function allCases(): CasePlan[] {
-  return [...KERNELS, ...BUILT_KERNELS].flatMap((kernel) =>
+  const usual = [...KERNELS, ...BUILT_KERNELS].flatMap((kernel) =>
     SCENARIOS.filter((scenario) => fits(kernel, scenario)).flatMap((scenario) => {
       const hypervisor = plan(kernel, scenario, "hypervisor");
       // A scenario with disks of its own is the hypervisor's. Without VMCOREINFO kdump has nothing to go by; an NMI from outside is the hypervisor's to send in both.
@@ -57,6 +65,7 @@ export function allCases(): CasePlan[] {
         : [hypervisor, plan(kernel, scenario, "kdump")];
     }),
   );
+  return [...usual, ...faultPlans()];
 }
 
 /** A case by its id. */
@@ -68,12 +77,18 @@ export function caseNamed(id: string): CasePlan {
 
 /** Cases by suite, architecture and id (`*` matches anything); without any of them the matrix. */
 export function selectCases(filter: { readonly suite?: string; readonly arch?: string; readonly ids?: readonly string[] }): CasePlan[] {
-  const patterns = (filter.ids ?? []).map((id) => new RegExp(`^${id.replaceAll(".", "\\.").replaceAll("*", ".*")}$`));
+  const patterns = (filter.ids ?? []).map((id) => ({
+    id,
+    pattern: new RegExp(`^${id.replaceAll(".", "\\.").replaceAll("*", ".*")}$`),
+  }));
   return allCases().filter((candidate) => {
     if (filter.arch !== undefined && candidate.kernel.arch !== filter.arch) return false;
     const suite = isBuilt(candidate.kernel) ? "built" : candidate.kernel.suite;
     if (filter.suite !== undefined && suite !== filter.suite) return false;
-    if (patterns.length > 0) return patterns.some((pattern) => pattern.test(candidate.id));
+    if (patterns.length > 0) {
+      const named = new RegExp(candidate.onlyByName ?? "");
+      return patterns.some(({ id, pattern }) => named.test(id) && pattern.test(candidate.id));
+    }
     if (filter.suite === "built") return isBuilt(candidate.kernel) && candidate.kernel.scenarios.includes(candidate.scenario.name);
     return candidate.inMatrix || (filter.suite === "sid" && candidate.everyFormat);
   });

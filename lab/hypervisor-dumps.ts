@@ -2,7 +2,7 @@
  * Dumps by the hypervisor: `dump-guest-memory` in every format this QEMU has, and the same memory in the containers of memory acquisition
  * tools.
  */
-import { statSync } from "node:fs";
+import { rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { DumpCompression, LabDump } from "./case-record.ts";
 import { writeAvml1, writeAvml2, writeLime, writeRaw } from "./encoders/memory-containers.ts";
@@ -45,6 +45,19 @@ export async function saveHypervisorDumps(
     });
   }
   return dumps;
+}
+
+/** Flattened streams turned into plain files, in their place. */
+export async function plainDumps(dir: string, dumps: readonly LabDump[]): Promise<LabDump[]> {
+  const plain: LabDump[] = [];
+  for (const dump of dumps) {
+    const name = dump.name.replace(/-flat$/, "");
+    plain.push({ ...dump, name, files: [`dumps/${name}`], flattened: false });
+    if (!dump.flattened) continue;
+    await reassemble(join(dir, dump.files[0]!), join(dir, "dumps", name));
+    rmSync(join(dir, dump.files[0]!));
+  }
+  return plain;
 }
 
 /** Derive the other containers, and plain files from the flattened streams. */

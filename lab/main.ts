@@ -4,8 +4,7 @@ import { loadCase } from "./case-record.ts";
 import { allCases, type CasePlan, caseNamed, selectCases } from "./cases.ts";
 import { ensureKernel } from "./ensure-kernel.ts";
 import { ensureDebug } from "./kernels.ts";
-import { ensureCase } from "./make-case.ts";
-import { ensurePrograms } from "./module-build.ts";
+import { ensureCase, ensureModules } from "./make-case.ts";
 import { repositoryRoot } from "./paths.ts";
 import { ensurePeers } from "./peers.ts";
 import { startProcess } from "./process.ts";
@@ -37,9 +36,9 @@ function list(all: boolean): void {
 
 /** Download and compile ahead while a guest runs; a failure shows when the case itself asks for the same. */
 async function prepareAhead(plans: readonly CasePlan[]): Promise<void> {
-  for (const kernel of new Set(plans.map((plan) => plan.kernel))) {
-    await ensureKernel(kernel)
-      .then((made) => ensurePrograms(made))
+  for (const plan of plans) {
+    await ensureKernel(plan.kernel)
+      .then((kernel) => ensureModules(plan, kernel))
       .catch(() => {});
   }
 }

@@ -9,12 +9,13 @@ import { isBuilt } from "./built-kernels.ts";
 import { type CachedCase, caseDir, type LabCase, type LabDump, loadCase } from "./case-record.ts";
 import type { CasePlan } from "./cases.ts";
 import { ensureKernel } from "./ensure-kernel.ts";
-import { deriveDumps, digHoles, saveHypervisorDumps } from "./hypervisor-dumps.ts";
+import { ensureFaultModule, faultGuestHash, writeFaultInitramfs } from "./fault-guest.ts";
+import { deriveDumps, digHoles, plainDumps, saveHypervisorDumps } from "./hypervisor-dumps.ts";
 import { writeInitramfs } from "./initramfs.ts";
 import { collectKdumpOutputs, kdumpOutputs, kdumpPlan } from "./kdump-outputs.ts";
 import type { Kernel } from "./kernels.ts";
 import { withLock } from "./lock.ts";
-import { ensurePrograms, programsHash } from "./module-build.ts";
+import { ensurePrograms, type GuestPrograms, programsHash } from "./module-build.ts";
 import { labSource } from "./paths.ts";
 import { run } from "./process.ts";
 import { bootGuest, defaultCpu, type Guest, type GuestDisk } from "./qemu.ts";
@@ -35,7 +36,15 @@ const BOOT_TIMEOUT_MS = 600_000;
 const DEATH_TIMEOUT_MS = 120_000;
 const KDUMP_TIMEOUT_MS = 240_000;
 
-function caseKey(plan: CasePlan, kernel: Kernel): string {
+/** Labels and descriptions are left out: they change nothing in a dump. */
+function faultCaseKey(plan: CasePlan, kernel: Kernel): string | undefined {
+  if (plan.fault === undefined) return undefined;
+  const { panic, about: _, ...scenario } = plan.scenario;
+  const hash = createHash("sha256").update(JSON.stringify([RECIPE, plan.id, plan.cpus ?? 2, scenario, panic.source]));
+  return hash.update(faultGuestHash(kernel, plan.fault)).digest("hex").slice(0, 16);
+}
+
+function usualCaseKey(plan: CasePlan, kernel: Kernel): string {
   const { panic, ...scenario } = plan.scenario;
   const hash = createHash("sha256").update(JSON.stringify([RECIPE, plan.id, plan.capture, plan.everyFormat, scenario, panic.source]));
   hash.update(programsHash(kernel)).update(kernelAppend(plan));
@@ -48,6 +57,10 @@ function caseKey(plan: CasePlan, kernel: Kernel): string {
     }
   }
   return hash.digest("hex").slice(0, 16);
+}
+
+function caseKey(plan: CasePlan, kernel: Kernel): string {
+  return faultCaseKey(plan, kernel) ?? usualCaseKey(plan, kernel);
 }
 
 /** What a kernel of ours wants on its command line. */
@@ -101,7 +114,8 @@ async function capture(plan: CasePlan, kernel: Kernel, dir: string): Promise<Omi
   const work = join(dir, "work");
   for (const name of ["dumps", "work"]) mkdirSync(join(dir, name), { recursive: true });
   const initrd = join(work, "initrd");
-  await writeInitramfs(kernel, scenario, kdump, initrd);
+  if (plan.fault === undefined) await writeInitramfs(kernel, scenario, kdump, initrd);
+  else await writeFaultInitramfs(kernel, plan.fault, scenario, initrd);
   const disks: GuestDisk[] = [{ serial: "truth", path: join(work, "truth"), mebibytes: TRUTH_MIB }];
   for (const { serial, mebibytes } of scenario.disks ?? []) disks.push({ serial, path: join(work, serial), mebibytes });
   for (const { serial } of outputs) disks.push({ serial, path: join(work, serial), mebibytes: memoryMiB + 64 });
@@ -113,6 +127,7 @@ async function capture(plan: CasePlan, kernel: Kernel, dir: string): Promise<Omi
     append,
     memoryMiB,
     cpu,
+    ...(plan.cpus !== undefined && { cpus: plan.cpus }),
     disks,
     console: consolePath,
   });
@@ -129,6 +144,7 @@ async function capture(plan: CasePlan, kernel: Kernel, dir: string): Promise<Omi
   }
   await unpackTruth(join(work, "truth"), join(dir, "truth"));
   if (plan.capture === "kdump") dumps = await collectKdumpOutputs(outputs, work, dir);
+  else if (plan.fault !== undefined) dumps = await plainDumps(dir, dumps);
   else if (plan.everyFormat && scenario.name === "null") dumps.push(...(await deriveDumps(dir, dumps)));
   for (const file of dumps.flatMap((dump) => dump.files)) await digHoles(join(dir, file));
   rmSync(work, { recursive: true });
@@ -138,6 +154,8 @@ async function capture(plan: CasePlan, kernel: Kernel, dir: string): Promise<Omi
     arch: kernel.arch,
     scenario: scenario.name,
     ...(scenario.forSpeed === undefined ? {} : { forSpeed: true }),
+    ...(plan.fault === undefined ? {} : { fault: plan.fault.name }),
+    ...(plan.cpus === undefined ? {} : { cpus: plan.cpus }),
     about: scenario.about,
     capture: plan.capture,
     release: `${kernel.version}-${kernel.flavour}`,
@@ -154,11 +172,17 @@ function keepModules(from: string, names: readonly string[], to: string): void {
   for (const name of names) copyFileSync(join(from, `${name}.ko`), join(to, `${name}.ko`));
 }
 
+/** What is built for a case: its sets of modules. */
+export async function ensureModules(plan: CasePlan, kernel: Kernel): Promise<readonly Pick<GuestPrograms, "dir" | "modules">[]> {
+  if (plan.fault !== undefined) return [await ensureFaultModule(kernel, plan.fault)];
+  const base = await ensurePrograms(kernel);
+  return plan.scenario.extra === undefined ? [base] : [base, await ensurePrograms(kernel, plan.scenario.extra)];
+}
+
 /** The case, made when the cache does not have it as it would be made today. */
 export async function ensureCase(plan: CasePlan): Promise<CachedCase> {
   const kernel = await ensureKernel(plan.kernel);
-  const programs = await ensurePrograms(kernel);
-  const extra = plan.scenario.extra === undefined ? undefined : await ensurePrograms(kernel, plan.scenario.extra);
+  const sets = await ensureModules(plan, kernel);
   const key = caseKey(plan, kernel);
   return withLock(`case-${plan.id}`, async () => {
     const known = loadCase(plan.id);
@@ -177,7 +201,7 @@ export async function ensureCase(plan: CasePlan): Promise<CachedCase> {
       rmSync(partial, { recursive: true, force: true });
       throw error;
     });
-    for (const set of [programs, ...(extra === undefined ? [] : [extra])]) keepModules(set.dir, set.modules, join(partial, "modules"));
+    for (const set of sets) keepModules(set.dir, set.modules, join(partial, "modules"));
     const record: LabCase = { ...made, key, seconds };
     writeFileSync(join(partial, "case.json"), `${JSON.stringify(record, null, 2)}\n`);
     if (existsSync(final)) rmSync(final, { recursive: true });

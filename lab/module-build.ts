@@ -80,7 +80,7 @@ async function build(kernel: Kernel, toolchain: Toolchain, set: ProgramSet, out:
   const units = programOf(set).flatMap(({ name }) => (name.endsWith(".c") ? [`${own}/${name}`] : []));
   await make([toolchain.cc, "-static", "-O2", "-pthread", "-o", `${inside}/${program}`, ...units, "-lrt"]);
   const modules = readdirSync(work).filter((name) => name.endsWith(".ko"));
-  await settleBtf(kernel, toolchain, inside, modules);
+  await settleBtf(kernel, toolchain, inside, modules, WITHOUT_BTF);
   for (const name of [...modules, program]) copyFileSync(join(work, name), join(out, name));
   rmSync(work, { recursive: true });
 }
@@ -98,13 +98,20 @@ async function baseBtf(kernel: Kernel, toolchain: Toolchain): Promise<Uint8Array
   return btf;
 }
 
-async function settleBtf(kernel: Kernel, toolchain: Toolchain, inside: string, modules: readonly string[]): Promise<void> {
+/** Give built modules (files in `inside`) the BTF they should have; those named in `without` lose theirs. */
+export async function settleBtf(
+  kernel: Kernel,
+  toolchain: Toolchain,
+  inside: string,
+  modules: readonly string[],
+  without: readonly string[],
+): Promise<void> {
   const objcopy = kernel.arch === "arm64" ? "aarch64-linux-gnu-objcopy" : "objcopy";
   const base = await baseBtf(kernel, toolchain);
   if (base !== undefined) writeFileSync(join(toolchain.root, inside, "vmlinux.btf"), base);
   for (const name of modules) {
     const path = `${inside}/${name}`;
-    if (WITHOUT_BTF.includes(name.replace(".ko", ""))) {
+    if (without.includes(name.replace(".ko", ""))) {
       await runInRoot(toolchain.root, [objcopy, "--remove-section=.BTF", "--remove-section=.BTF.base", path]);
     } else if (base !== undefined) {
       await runInRoot(toolchain.root, ["env", `LLVM_OBJCOPY=${objcopy}`, "pahole", "-J", "--btf_base", `${inside}/vmlinux.btf`, path]);

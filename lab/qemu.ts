@@ -23,6 +23,8 @@ export interface GuestPlan {
   readonly append: string;
   readonly memoryMiB: number;
   readonly cpu: string;
+  /** Default: 2. */
+  readonly cpus?: number;
   readonly disks: readonly GuestDisk[];
   readonly console: string;
 }
@@ -76,7 +78,7 @@ export async function bootGuest(plan: GuestPlan): Promise<Guest> {
   writeFileSync(plan.console, "");
   const all = [
     ...args,
-    ...["-accel", "tcg", "-m", `${plan.memoryMiB}M`, "-smp", "2", "-kernel", plan.image, "-initrd", plan.initrd],
+    ...["-accel", "tcg", "-m", `${plan.memoryMiB}M`, "-smp", String(plan.cpus ?? 2), "-kernel", plan.image, "-initrd", plan.initrd],
     ...["-append", `console=${tty} ${plan.append}`, "-display", "none", "-monitor", "none", "-no-reboot", "-net", "none"],
     ...["-serial", `file:${plan.console}`, "-device", "vmcoreinfo", "-qmp", `unix:${socket},server=on,wait=off`],
     ...plan.disks.flatMap(diskArguments),
