@@ -16,15 +16,29 @@ const SLOT = Symbol.for("inquest.interruptible");
 const globals = globalThis as unknown as { [SLOT]?: () => unknown };
 let script: Script | undefined;
 
-/** Runs the work; SIGINT ends it at any point with Interrupted. What the work had written to variables outside stays. */
-export function interruptible<T>(work: () => T): T {
+/** The work took longer than it was given. */
+export class OutOfTime extends Error {
+  constructor(milliseconds: number) {
+    super(`not done within ${milliseconds} ms`);
+    this.name = "OutOfTime";
+  }
+}
+
+/**
+ * Runs the work; SIGINT ends it at any point with Interrupted, and the clock with OutOfTime. What the work had written to variables outside
+ * stays.
+ */
+export function interruptible<T>(work: () => T, milliseconds?: number): T {
   script ??= new Script('globalThis[Symbol.for("inquest.interruptible")]()', { filename: "interruptible" });
   const outer = globals[SLOT];
   globals[SLOT] = work;
   try {
-    return script.runInThisContext({ breakOnSigint: true, displayErrors: false }) as T;
+    const limit = milliseconds === undefined ? {} : { timeout: milliseconds };
+    return script.runInThisContext({ breakOnSigint: true, displayErrors: false, ...limit }) as T;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException)?.code === "ERR_SCRIPT_EXECUTION_INTERRUPTED") throw new Interrupted();
+    const code = (error as NodeJS.ErrnoException)?.code;
+    if (code === "ERR_SCRIPT_EXECUTION_INTERRUPTED") throw new Interrupted();
+    if (code === "ERR_SCRIPT_EXECUTION_TIMEOUT" && milliseconds !== undefined) throw new OutOfTime(milliseconds);
     throw error;
   } finally {
     if (outer === undefined) delete globals[SLOT];

@@ -66,7 +66,8 @@ one, it is looked for where distributions install it, and used when its build-id
 
 The exit status is 0 only if every command succeeded.
 
-inquest explain FILE...  finds and explains the kernel reports in logs (inquest explain --help)`;
+inquest analyze VMCORE...  says what killed the kernel, and compares dumps (inquest analyze --help)
+inquest explain FILE...    finds and explains the kernel reports in logs (inquest explain --help)`;
 
 /** crash's spellings. */
 const SPELLINGS: Readonly<Record<string, string>> = {

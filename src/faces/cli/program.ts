@@ -23,6 +23,7 @@ import { rcFiles } from "./rc-files.ts";
 import { Runner } from "./runner.ts";
 import { sanitize } from "./sanitize.ts";
 import { DescriptorSink } from "./sink.ts";
+import { verdictLine } from "./verdict-line.ts";
 import { version } from "./version.ts";
 import { writeAll } from "./write-all.ts";
 
@@ -35,6 +36,7 @@ const SHOWN_NOTES = 4;
 export async function program(words: readonly string[]): Promise<number> {
   if (words[0] === "script") return script(words.slice(1));
   if (words[0] === "explain") return explainLogs(words.slice(1));
+  if (words[0] === "analyze") return analyzeDumps(words.slice(1));
   const options = parseProgramOptions(words);
   if (options.version) {
     writeAll(1, `inquest ${version}\n`);
@@ -102,6 +104,16 @@ async function explainLogs(words: readonly string[]): Promise<number> {
   return (await explain(parseExplainOptions(words))) > 0 ? EXIT.ok : EXIT.failed;
 }
 
+/** `inquest analyze`: fails when a dump has no verdict. */
+async function analyzeDumps(words: readonly string[]): Promise<number> {
+  const { ANALYZE_USAGE, analyze, parseAnalyzeOptions } = await import("./analyze.ts");
+  if (words.length === 0 || words.some((word) => word === "-h" || word === "--help")) {
+    writeAll(words.length === 0 ? 2 : 1, `${ANALYZE_USAGE}\n`);
+    return words.length === 0 ? EXIT.misused : EXIT.ok;
+  }
+  return (await analyze(parseAnalyzeOptions(words))) ? EXIT.ok : EXIT.failed;
+}
+
 /** Someone sits at a terminal. */
 function onTerminal(options: ProgramOptions): boolean {
   return process.stdin.isTTY === true && process.stdout.isTTY === true && !options.json;
@@ -134,6 +146,10 @@ async function run(session: Session, options: ProgramOptions, progress: Progress
   if (prompts && !options.json && !options.silent) {
     notes.push(...session.kernel.notes);
     for (const line of bannerLines(session)) standard.write(`${sanitize(line)}\n`);
+    if (session.minimal !== true) {
+      await loadDisassembler(session.kernel.arch.name);
+      standard.write(`${sanitize(verdictLine(session.kernel))}\n`);
+    }
     standard.write("\n");
   }
   if (!options.silent) showNotes(notes);

@@ -1,0 +1,146 @@
+/**
+ * Two dumps side by side: one bug or two, and what both show together. Strict on purpose: two bugs taken for one cost more than one bug
+ * looked at twice, so dumps are called the same only when class, place and member agree; the rest is called related with what speaks for it.
+ */
+import { hex16, virtual } from "../bytes/address.ts";
+import { meaningfulFunctions } from "./signature.ts";
+import type { Diagnosis, VerdictClass } from "./verdict.ts";
+
+export type Relation = "same" | "likely the same" | "possibly related" | "different" | "undecided";
+
+export interface ComparedFact {
+  /** "class", "function", "member", "callers", "bad address" … */
+  readonly what: string;
+  readonly first: string;
+  readonly second: string;
+  readonly agrees: boolean;
+}
+
+export interface Comparison {
+  readonly relation: Relation;
+  /** Why, in one sentence. */
+  readonly reason: string;
+  readonly facts: readonly ComparedFact[];
+  /** What neither dump says alone. */
+  readonly together: readonly string[];
+}
+
+const ORDER: readonly Relation[] = ["undecided", "different", "possibly related", "likely the same", "same"];
+
+/** For ranking: the likest is the greatest; among equals the one that agrees in more facts. */
+export function likeness({ relation, facts }: Comparison): number {
+  return ORDER.indexOf(relation) + facts.filter(({ agrees }) => agrees).length / (facts.length + 1);
+}
+
+/** What one writer into memory that is not its own may look like, depending on what it hits. */
+const DAMAGE: ReadonlySet<VerdictClass> = new Set([
+  "use-after-free",
+  "double-free",
+  "bad-free",
+  "type-confusion",
+  "overwritten-pointer",
+  "wild-pointer",
+  "wild-call",
+  "list-corruption",
+  "freelist-corruption",
+  "slab-redzone",
+  "out-of-bounds",
+  "refcount-underflow",
+]);
+
+/** Says whether two diagnoses are of one bug. */
+export function compareDiagnoses(a: Diagnosis, b: Diagnosis): Comparison {
+  const facts = factsOf(a, b);
+  const { relation, reason } = relate(a, b, (what) => facts.find((fact) => fact.what === what)?.agrees);
+  return { relation, reason, facts, together: togetherOf(a, b) };
+}
+
+type Agrees = (what: string) => boolean | undefined;
+
+function relate(a: Diagnosis, b: Diagnosis, agrees: Agrees): Pick<Comparison, "relation" | "reason"> {
+  const classes = [a.verdict.class, b.verdict.class] as const;
+  if (classes.every((name) => name === "deliberate"))
+    return { relation: "undecided", reason: "both dumps were asked for, and nothing wrong was found in either" };
+  const vague = classes.find((name) => name === "unknown" || name === "untrusted-dump" || name === "deliberate");
+  if (vague !== undefined)
+    return { relation: "undecided", reason: `one of the verdicts is "${vague}": there is nothing to hold the other against` };
+  const sure = [a, b].every(({ verdict }) => verdict.confidence === "high" || verdict.confidence === "likely");
+  if (a.signature.hash === b.signature.hash) {
+    return sure
+      ? { relation: "same", reason: "class, place, callers and member are the same" }
+      : { relation: "likely the same", reason: "the signatures are the same, but one verdict is only possible" };
+  }
+  if (agrees("class") === true && agrees("function") === true) {
+    if (agrees("member") === true) return { relation: "same", reason: "class, function and member are the same; only the callers differ" };
+    if (agrees("member") === undefined)
+      return { relation: "likely the same", reason: "class and function are the same; no member is known in both" };
+    return { relation: "possibly related", reason: "class and function are the same, the members differ" };
+  }
+  if (agrees("member") === true) return { relation: "likely the same", reason: "the same member of the same structure is wrong in both" };
+  if (agrees("object") === true && classes.every((name) => DAMAGE.has(name)))
+    return { relation: "possibly related", reason: "objects of one kind are damaged in both: one writer may stand behind both" };
+  return {
+    relation: "different",
+    reason: agrees("class") === true ? "the class is the same, place and object are not" : "class and place differ",
+  };
+}
+
+function factsOf(a: Diagnosis, b: Diagnosis): readonly ComparedFact[] {
+  const facts: ComparedFact[] = [];
+  const add = (what: string, of: (diagnosis: Diagnosis) => string | undefined): void => {
+    const [first, second] = [of(a), of(b)];
+    if (first === undefined || second === undefined) return;
+    facts.push({ what, first, second, agrees: first === second });
+  };
+  add("class", ({ verdict }) => verdict.class);
+  add("function", ({ verdict }) => verdict.function);
+  add("module", ({ verdict }) => verdict.module);
+  add("member", memberOf);
+  add("object", ({ verdict: { object } }) => object?.type ?? object?.cache);
+  add("access", ({ verdict: { access } }) =>
+    access === undefined ? undefined : `${access.kind}${access.size === undefined ? "" : ` of ${access.size}`}`,
+  );
+  add("callers", (each) => meaningfulFunctions(each.frames, each.verdict.function).slice(1, 4).join(" ← ") || undefined);
+  add("fault address", ({ verdict }) => (verdict.address === undefined ? undefined : hex16(virtual(verdict.address))));
+  add("task", ({ subject }) => subject.comm);
+  add("release", ({ context }) => context.release);
+  add("hardware", ({ context }) => context.hardware);
+  return facts;
+}
+
+function memberOf({ verdict: { object } }: Diagnosis): string | undefined {
+  return object?.type === undefined || object.member === undefined ? undefined : `${object.type}.${object.member}`;
+}
+
+function togetherOf(a: Diagnosis, b: Diagnosis): readonly string[] {
+  const lines: string[] = [];
+  const both = (of: (diagnosis: Diagnosis) => string | undefined) => {
+    const [first, second] = [of(a), of(b)];
+    return {
+      first,
+      second,
+      same: first !== undefined && first === second,
+      differ: first !== undefined && second !== undefined && first !== second,
+    };
+  };
+  const release = both(({ context }) => context.release);
+  if (release.differ) lines.push(`It happens on ${release.first} and on ${release.second}: not on one release alone.`);
+  const hardware = both(({ context }) => context.hardware);
+  if (hardware.differ) lines.push(`The machines differ (${hardware.first}; ${hardware.second}): a broken machine does not explain both.`);
+  const task = both(({ subject }) => subject.comm);
+  if (task.same) lines.push(`Both times it was a task called ${task.first}.`);
+  const racing = [a, b].map(({ sharers }) => sharers?.find(({ running }) => running));
+  if (racing[0] !== undefined && racing[1] !== undefined) {
+    const [one, other] = racing as [NonNullable<(typeof racing)[0]>, NonNullable<(typeof racing)[0]>];
+    lines.push(
+      one.function === other.function
+        ? `Both times another CPU was in ${one.function} with a pointer to the same object: a race between the two is likely.`
+        : `Both times another CPU had a pointer to the same object (in ${one.function}, in ${other.function}): a race is possible.`,
+    );
+  } else if (racing.some((each) => each !== undefined)) {
+    lines.push("In one of the two another CPU had a pointer to the same object; the other does not show that any more.");
+  }
+  const origin = both(({ verdict }) => verdict.origin?.replace(/\b(?:0x)?[0-9a-f]{8,16}\b/g, "…"));
+  if (origin.same) lines.push(`Both times the bad value came the same way: ${origin.first}.`);
+  return lines;
+}
