@@ -52,6 +52,8 @@ export type VerdictClass =
   | "filesystem-panic"
   | "device-panic"
   | "init-killed"
+  /** Code of the kernel's core called panic() on purpose; file systems and drivers have classes of their own. */
+  | "panic"
   | "user-fault"
   | "deliberate"
   | "untrusted-dump"

@@ -90,7 +90,8 @@ const head = (family: EventFamily, kind: EventKind, pattern: RegExp): Head => ({
 /** In order: the first that matches a line decides. A group named `address` is the address that the event is about. */
 const HEADS: readonly Head[] = [
   head("deliberate", "sysrq", /^(?:sysrq: )?(?:SysRq : )?Trigger a crash/i),
-  head("deliberate", "nmi", /^Kernel panic - not syncing: (?:An )?NMI\b/),
+  // "NMI IOCK error" is a failure of the hardware.
+  head("deliberate", "nmi", /^Kernel panic - not syncing: (?:An NMI occurred|NMI: Not continuing)/),
   head("fault", "stack overflow", /^BUG: (?:[A-Z]+ )?stack guard page was hit at/),
   head("fault", "stack overflow", /^(?:Insufficient stack space to handle exception!|kernel stack overflow)/),
   // 5.2+ (x86), before: "unable to handle kernel NULL pointer dereference at 0000000000000008".
@@ -148,7 +149,8 @@ const HEADS: readonly Head[] = [
   head(
     "hardware",
     "machine check",
-    /^mce: \[Hardware Error\]: (?:CPU|Machine check)|^Kernel panic - not syncing: (?:Fatal [Mm]achine|Machine) check|^Memory failure: /,
+    // "Machine check events logged" tells of corrected ones, "recovery action …: Recovered" of pages that were replaced: neither is abnormal.
+    /^mce: \[Hardware Error\]: CPU \d+: Machine Check|^Kernel panic - not syncing: (?:Fatal [Mm]achine check|Machine check|Fatal hardware error|NMI IOCK error|Asynchronous SError)|^Memory failure: .*: Failed|^\{\d+\}\[Hardware Error\]: event severity: (?:fatal|recoverable)|^EDAC [A-Za-z]+\d+: \d+ UE |^NMI: (?:PCI system error|IOCK error)/,
   ),
   head("warning", "warning", /^WARNING: (?:CPU: \d+|at |.*:\d+ at )/),
   head("panic", "panic", /^Kernel panic - not syncing: /),
