@@ -33,6 +33,18 @@ export interface VariableInRegister {
   readonly shape: Shape | undefined;
 }
 
+/** What is known of values besides what the code says: who called the function, what lies at an address that a register held. */
+export interface GivenShapes {
+  /** Registers on entry, by name. */
+  readonly entry: ReadonlyMap<string, Shape>;
+  /** What an instruction gives a register, by resultKey(). */
+  readonly results: ReadonlyMap<string, Shape>;
+}
+
+export function resultKey(pc: bigint, register: string): string {
+  return `${pc} ${register}`;
+}
+
 export interface FlowInput {
   readonly flow: ControlFlow;
   readonly machine: Machine;
@@ -41,6 +53,7 @@ export interface FlowInput {
   readonly type: FunctionType | undefined;
   /** Variables in registers before an instruction, by its place. */
   readonly variables?: (index: number) => readonly VariableInRegister[];
+  readonly given?: GivenShapes;
 }
 
 export class FlowAnalysis {
@@ -183,6 +196,7 @@ export class FlowAnalysis {
     for (const { register: name, type: declared } of type === undefined ? [] : registerParameters(type, machine)) {
       facts.set(name, { by: this.#entry(name), shape: shapeOfType(declared) });
     }
+    for (const [name, shape] of this.input.given?.entry ?? []) if (facts.has(name)) facts.set(name, { by: this.#entry(name), shape });
     return new FlowState(facts);
   }
 
@@ -245,11 +259,17 @@ export class FlowAnalysis {
     for (const { effect, fact } of writes) {
       if (effect.kind !== "register") continue;
       // Less than four bytes leave the rest as it was.
-      const whole = effect.width >= 4 ? fact : { by: this.#definition(index, effect.to), shape: undefined };
+      const followed = effect.width >= 4 ? fact : { by: this.#definition(index, effect.to), shape: undefined };
+      const given = this.#given(instruction, effect.to);
+      const whole = given === undefined ? followed : { by: followed.by, shape: given };
       if (state.registers.has(effect.to)) state.registers.set(effect.to, whole);
       if (effect.to === stackPointer && whole.shape?.kind === "stack") state.forget(Number.NEGATIVE_INFINITY, whole.shape.offset);
       else if (effect.to === stackPointer) state.slots.clear();
     }
+  }
+
+  #given({ address }: DecodedInstruction, register: string): Shape | undefined {
+    return this.input.given?.results.get(resultKey(address, register));
   }
 
   /** A store with an index over the stack may be anywhere above its start. */
@@ -292,7 +312,8 @@ export class FlowAnalysis {
     if (sp?.kind === "stack") state.forget(Number.NEGATIVE_INFINITY, sp.offset);
     for (const name of machine.registers) {
       if (machine.preserved.has(name)) continue;
-      const shape = name === machine.result && type !== undefined ? shapeOfType(type.returns) : undefined;
+      const returned = name === machine.result && type !== undefined ? shapeOfType(type.returns) : undefined;
+      const shape = (name === machine.result ? this.#given(instruction, name) : undefined) ?? returned;
       state.registers.set(name, { by: this.#definition(index, name), shape });
     }
   }

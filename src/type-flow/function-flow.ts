@@ -14,7 +14,7 @@ import type { Kernel } from "../kernel/kernel.ts";
 import { type ControlFlow, controlFlowOf } from "./control-flow.ts";
 import { DescribedVariables } from "./described-variables.ts";
 import { membersOf, type Place } from "./evaluation.ts";
-import { FlowAnalysis } from "./flow-analysis.ts";
+import { FlowAnalysis, type GivenShapes } from "./flow-analysis.ts";
 import type { Fact, FlowState } from "./flow-state.ts";
 import { flowWorld } from "./flow-world.ts";
 import { type FunctionRange, mainPart } from "./function-extent.ts";
@@ -98,6 +98,10 @@ export interface FunctionFlow {
   describe(pc: bigint): string | undefined;
   /** Where a register's value, or that of a stack slot by its distance from the canonical frame address, came from. */
   originOf(pc: bigint, where: string | { readonly slot: number }): Origin;
+  /** The stack pointer before an instruction, from the canonical frame address; undefined where it is not followed. */
+  stackAt(pc: bigint): number | undefined;
+  /** The same function with more known of some values than its code says. Not kept. */
+  given(shapes: GivenShapes): FunctionFlow;
 }
 
 /** Members of a union, or bit-fields of one unit, that the text names. */
@@ -132,7 +136,10 @@ class KernelFunctionFlow implements FunctionFlow {
   readonly #origins: Origins;
   readonly #variables: DescribedVariables | undefined;
 
-  constructor(kernel: Kernel, flow: ControlFlow) {
+  readonly #kernel: Kernel;
+
+  constructor(kernel: Kernel, flow: ControlFlow, given?: GivenShapes) {
+    this.#kernel = kernel;
     const [main] = flow.parts as readonly [FunctionRange];
     const world = flowWorld(kernel);
     this.name = main.name;
@@ -147,6 +154,7 @@ class KernelFunctionFlow implements FunctionFlow {
       world,
       type: this.type,
       ...(variables === undefined ? {} : { variables: (index: number) => variables.inRegisters(index) }),
+      ...(given === undefined ? {} : { given }),
     });
     this.#origins = new Origins(this.#analysis, (index, register) => variables?.nameIn(index, register));
   }
@@ -186,6 +194,17 @@ class KernelFunctionFlow implements FunctionFlow {
     if (index === undefined) return { kind: "unknown", pc: undefined };
     const state = this.#analysis.stateBefore(index);
     return this.#origins.of(typeof where === "string" ? state.registers.get(where) : state.slots.get(where.slot)?.fact);
+  }
+
+  stackAt(pc: bigint): number | undefined {
+    const { flow, machine } = this.#analysis.input;
+    const index = flow.places.get(pc);
+    const shape = index === undefined ? undefined : this.#analysis.stateBefore(index).registers.get(machine.stackPointer)?.shape;
+    return shape?.kind === "stack" ? shape.offset : undefined;
+  }
+
+  given(shapes: GivenShapes): FunctionFlow {
+    return new KernelFunctionFlow(this.#kernel, this.#analysis.input.flow, shapes);
   }
 
   #operand(index: number, memory: MemoryOperand, state: FlowState): OperandFact {

@@ -6,7 +6,7 @@
  */
 import type { CType } from "../debug-info/c-type.ts";
 import { type Evaluation, membersOf } from "./evaluation.ts";
-import type { FlowAnalysis } from "./flow-analysis.ts";
+import { type FlowAnalysis, resultKey } from "./flow-analysis.ts";
 import type { Definition, Fact, FlowState, Location } from "./flow-state.ts";
 import { pathsOf } from "./member-path.ts";
 import type { Expression, Operation } from "./operation.ts";
@@ -16,8 +16,8 @@ import { isNoAddress, type Shape, shapeOfType } from "./shape.ts";
 /** One link of the chain. `pc` is the instruction that gave the value; undefined for what the function was entered with. */
 export type Origin =
   | { readonly kind: "parameter"; readonly index: number; readonly name: string; readonly register: string; readonly type: CType }
-  /** A register on entry that is no known parameter. */
-  | { readonly kind: "entry"; readonly register: string }
+  /** A register on entry that is no known parameter; `type` when something outside of the function tells it. */
+  | { readonly kind: "entry"; readonly register: string; readonly type?: CType }
   | {
       readonly kind: "load";
       readonly pc: bigint;
@@ -92,11 +92,14 @@ export class Origins {
         const state = this.#analysis.stateBefore(by.step);
         if (operation.kind === "call") {
           if (by.register !== machine.result) return { kind: "clobbered", pc, register: by.register ?? "" };
-          const type = this.#analysis.calledType(by.step, state)?.returns;
+          const type = this.#given(pc, by) ?? this.#analysis.calledType(by.step, state)?.returns;
           return { kind: "result", pc, callee: this.#analysis.target(by.step)?.name, type };
         }
         const effect = operation.effects.find((each) => (each.kind === "register" ? each.to === by.register : by.register === undefined));
-        return effect === undefined ? { kind: "unknown", pc } : this.#expression(effect.value, state, pc, shape, seen, depth);
+        if (effect === undefined) return { kind: "unknown", pc };
+        const found = this.#expression(effect.value, state, pc, shape, seen, depth);
+        const given = found.kind === "load" && found.pc === pc ? this.#given(pc, by) : undefined;
+        return given === undefined || found.kind !== "load" ? found : { ...found, type: given };
       }
     }
   }
@@ -105,14 +108,21 @@ export class Origins {
     const { machine, type } = this.#analysis.input;
     if (register === machine.stackPointer) return { kind: "stack", pc: undefined, offset: machine.entryOffset };
     const parameter = type === undefined ? undefined : registerParameters(type, machine).find((each) => each.register === register);
-    if (parameter === undefined) return { kind: "entry", register };
+    const given = pointerTypeOf(this.#analysis.input.given?.entry.get(register));
+    if (parameter === undefined) return { kind: "entry", register, ...(given === undefined ? {} : { type: given }) };
     return {
       kind: "parameter",
       index: parameter.index,
       name: parameter.name ?? `parameter ${parameter.index}`,
       register,
-      type: parameter.type,
+      type: given ?? parameter.type,
     };
+  }
+
+  /** Type of what an instruction gave a register, where something outside of the function tells it. */
+  #given(pc: bigint, by: Definition): CType | undefined {
+    if (by.kind !== "step" || by.register === undefined) return undefined;
+    return pointerTypeOf(this.#analysis.input.given?.results.get(resultKey(pc, by.register)));
   }
 
   #merge(by: Extract<Definition, { readonly kind: "join" }>, pc: bigint, seen: Set<Definition>, depth: number): Origin {
@@ -234,6 +244,12 @@ export class Origins {
   get #evaluation(): Evaluation {
     return this.#analysis.evaluation;
   }
+}
+
+/** Of a pointer to the start of what it leads to. */
+function pointerTypeOf(shape: Shape | undefined): CType | undefined {
+  if (shape?.kind !== "pointer" || shape.offset !== 0 || shape.stride !== 0) return undefined;
+  return { kind: "pointer", size: 8, target: shape.target };
 }
 
 function factAt(state: FlowState, location: Location): Fact | undefined {

@@ -47,6 +47,7 @@ export class Activations {
   readonly #stack: UnwoundStack | undefined;
   readonly #list: Activation[] = [];
   #nextFrame: number | undefined;
+  #retype: ((level: number, plain: FunctionFlow) => FunctionFlow) | undefined;
   readonly machine: Machine;
 
   /**
@@ -64,6 +65,11 @@ export class Activations {
       if (value !== undefined) known.set(name, value);
     }
     this.#list.push(this.#at(pc, frame, known, this.#callerSp(frame), false));
+  }
+
+  /** From now on flows are asked for with what else is known of types; the one that is being made is plain as long. */
+  retypeBy(retype: (level: number, plain: FunctionFlow) => FunctionFlow): void {
+    this.#retype = retype;
   }
 
   /** 0: the function of the fault. undefined where nothing certain follows. */
@@ -126,12 +132,16 @@ export class Activations {
     cfa: bigint | undefined,
     byJump: boolean,
   ): Activation {
-    let flow: FunctionFlow | undefined;
+    let plain: FunctionFlow | undefined;
     try {
-      flow = flowOf(this.#kernel, pc);
+      plain = flowOf(this.#kernel, pc);
     } catch (error) {
       if (!(error instanceof InquestError)) throw error;
     }
+    const level = this.#list.length;
+    const retype = (from: FunctionFlow) => this.#retype?.(level, from);
+    let typed: FunctionFlow | undefined;
+    let busy = false;
     const symbol = this.#kernel.arch.isKernelAddress(pc) ? this.#kernel.symbols.byAddress(pc) : undefined;
     return {
       frame,
@@ -139,7 +149,16 @@ export class Activations {
       function: symbol?.symbol.name ?? `0x${pc.toString(16)}`,
       module: symbol?.symbol.module,
       offset: symbol?.offset ?? 0,
-      flow,
+      get flow() {
+        if (plain === undefined || typed !== undefined || busy) return typed ?? plain;
+        busy = true;
+        try {
+          typed = retype(plain);
+        } finally {
+          busy = false;
+        }
+        return typed ?? plain;
+      },
       registers,
       cfa,
       byJump,

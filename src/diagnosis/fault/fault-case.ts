@@ -19,6 +19,7 @@ import { type Helper, helperOf } from "./helper-functions.ts";
 import { KnownValues } from "./known-values.ts";
 import { type AddressPart, type FaultingAccess, faultingAccess } from "./operands.ts";
 import { pointedTo, type ValueOrigin, valueOrigin, valueText } from "./origin.ts";
+import { typedFlow } from "./typed-flow.ts";
 
 /** The value to blame: a pointer of the faulting address, or the target of a call. */
 export interface BadValue {
@@ -90,6 +91,7 @@ export function faultCaseAt(kernel: Kernel, subject: Subject, state: FaultState)
   const fault = activations.at(0) as Activation;
   const access = faultingAccess(kernel, state, fault, activations.at(1), subject.cpu);
   const values = new KnownValues(kernel, activations, subject.cpu, subject.task?.address);
+  activations.retypeBy((level, plain) => typedFlow(kernel, activations, values, level, plain));
   const parts = { kernel, subject, state, access, activations, values };
   return { ...parts, ...blame(parts, fault) };
 }
