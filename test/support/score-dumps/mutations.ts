@@ -1,0 +1,58 @@
+/**
+ * Mutations of one healthy dump, chosen by a seed:
+ *
+ *   for (const mutation of mutationsOf(kernel, { seed: "trial", count: 20, views })) {
+ *     const mutated = openKernelOf(overlaidDump(kernel.dump, mutation.edits));
+ *     diagnose(mutated) …      against mutation.label
+ *   }
+ *
+ * Four in five are damage, the fifth is none and nothing may be said of it. For development choose seeds of your own: the score uses
+ * others, so what is fitted to some seeds is not what is measured.
+ */
+import type { ViewTruth } from "../../../lab/views-truth.ts";
+import type { Kernel } from "../../../src/kernel/kernel.ts";
+import { changedCount, flippedBit, poisonedNode, textOverPointer } from "./damage.ts";
+import { flippedText } from "./flipped-text.ts";
+import { damagedFreelist } from "./free-lists.ts";
+import { harmlessChange } from "./harmless.ts";
+import { closedCircle } from "./lock-cycles.ts";
+import type { Mutation } from "./mutation.ts";
+import { Chance } from "./random.ts";
+import { Sites } from "./sites.ts";
+
+export interface MutationOptions {
+  readonly seed: string;
+  readonly count: number;
+  /** What the scenario "views" tells of its locks. */
+  readonly views?: readonly ViewTruth[];
+}
+
+/** The kernel is the healthy one, opened with types; with its vmlinux code is damaged too. */
+export function* mutationsOf(kernel: Kernel, { seed, count, views = [] }: MutationOptions): Generator<Mutation, void, undefined> {
+  const sites = kernel.memo(Sites, () => new Sites(kernel));
+  const first = new Chance(seed).below(64);
+  for (let n = 0; n < count; n++) {
+    const chance = new Chance(`${seed} ${n}`);
+    const ways: (() => Mutation | undefined)[] = [
+      () => flippedBit(kernel, sites, chance),
+      () => textOverPointer(kernel, sites, chance),
+      () => damagedFreelist(kernel, chance),
+      () => poisonedNode(kernel, sites, chance),
+      () => changedCount(kernel, sites, chance),
+      () => (views.length > 0 ? closedCircle(kernel, views, chance) : undefined),
+      () => flippedText(kernel, chance),
+    ];
+    // Kinds take turns, so that none is rare by chance.
+    const turn = (first + n) % ways.length;
+    const made = n % 5 === 4 ? harmlessChange(kernel, sites, chance) : firstOf([...ways.slice(turn), ...ways.slice(0, turn)]);
+    if (made !== undefined) yield made;
+  }
+}
+
+function firstOf(ways: readonly (() => Mutation | undefined)[]): Mutation | undefined {
+  for (const way of ways) {
+    const made = way();
+    if (made !== undefined) return made;
+  }
+  return undefined;
+}
