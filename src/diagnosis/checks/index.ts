@@ -1,4 +1,5 @@
 /** Detectors of what the kernel's own checks found before anything faulted: BUG and WARN, lists, references, slabs, canaries, sanitizers. The most telling first. */
 import type { Detector } from "../detector.ts";
+import { assertion } from "./assertion.ts";
 
-export const CHECK_DETECTORS: readonly Detector[] = [];
+export const CHECK_DETECTORS: readonly Detector[] = [assertion];

@@ -1,0 +1,154 @@
+/**
+ * One operand of a comparison: what it is in C, and what it held. A register's value is known where the same definition still is (in a
+ * register at the trap, a slot, the caller); what was loaded from memory is read again, and may have changed since.
+ */
+import type { DecodedInstruction, MemoryOperand, Operand } from "../../arch/disassembler.ts";
+import { hex16, virtual } from "../../bytes/address.ts";
+import { type CType, strip } from "../../debug-info/c-type.ts";
+import type { OperandFact } from "../../type-flow/function-flow.ts";
+import { type Origin, originText } from "../../type-flow/origin.ts";
+import type { FaultCase } from "../fault/fault-case.ts";
+import type { Comparison } from "./relation.ts";
+
+export interface Compared {
+  /** In C: "ring->head", "sysfs_streq()"; the register where nothing better is known. */
+  readonly text: string;
+  /** Something more than a register's name is known. */
+  readonly named: boolean;
+  readonly value: bigint | undefined;
+  /** The value for people. */
+  readonly shown: string | undefined;
+  readonly size: number;
+  readonly isPointer: boolean;
+  readonly isSigned: boolean;
+  /** "struct lab_ring", and the member, where the value was loaded from one. */
+  readonly container?: string;
+  readonly member?: string;
+  /** The structure's start. */
+  readonly base?: bigint;
+  /** Where it was loaded from, and how many bytes. */
+  readonly address?: bigint;
+  readonly read?: number;
+}
+
+type Case = Pick<FaultCase, "kernel" | "activations" | "values">;
+
+/** Loads, sums and extensions between a comparison and the member. */
+const MAX_STEPS = 6;
+
+export function comparedOperand(
+  found: Case,
+  level: number,
+  setter: DecodedInstruction,
+  operand: Operand,
+  { size, relation }: Pick<Comparison, "size" | "relation">,
+): Compared | undefined {
+  if (operand.kind === "register") return ofRegister(found, level, setter, operand.full, size, relation);
+  if (operand.kind === "memory") return ofMemory(found, level, setter, operand, relation);
+  return undefined;
+}
+
+function ofRegister(
+  { activations, values }: Case,
+  level: number,
+  setter: DecodedInstruction,
+  register: string,
+  size: number,
+  relation: Comparison["relation"],
+): Compared | undefined {
+  const flow = activations.at(level)?.flow;
+  if (flow === undefined) return undefined;
+  const origin = flow.originOf(setter.address, register);
+  const fact = flow.at(setter.address)?.registers.get(register);
+  const known = values.of(level, origin);
+  const value = known === undefined ? undefined : BigInt.asUintN(size * 8, known.value);
+  const load = loadOf(origin);
+  const place = load === undefined ? undefined : values.place(level, load);
+  const text = originText(origin) ?? fact?.variable;
+  const type = fact?.offset === undefined ? fact?.type : undefined;
+  return {
+    text: text ?? register,
+    named: text !== undefined,
+    value,
+    ...described(type ?? load?.type, value, size, relation),
+    ...(load?.container === undefined ? {} : { container: load.container }),
+    ...(load?.member === undefined || load.container === undefined ? {} : { member: load.member }),
+    ...(place?.base === undefined || load === undefined
+      ? {}
+      : { base: load.container === undefined ? place.base.value : BigInt.asUintN(64, place.address - load.offset) }),
+    ...(place === undefined ? {} : { address: place.address, read: place.size }),
+  };
+}
+
+/** The load that a value is, through sums. */
+function loadOf(origin: Origin): Extract<Origin, { readonly kind: "load" }> | undefined {
+  let here: Origin | undefined = origin;
+  for (let step = 0; step < MAX_STEPS && here !== undefined; step++) {
+    if (here.kind === "load") return here;
+    if (here.kind !== "sum") return undefined;
+    here = here.from;
+  }
+  return undefined;
+}
+
+function ofMemory(
+  found: Case,
+  level: number,
+  setter: DecodedInstruction,
+  memory: MemoryOperand,
+  relation: Comparison["relation"],
+): Compared | undefined {
+  const facts = found.activations.at(level)?.flow?.at(setter.address);
+  const fact = facts?.operands.find((each) => each.memory === memory) ?? facts?.operands[0];
+  const address = addressOf(found, level, setter, memory, fact);
+  const value = address === undefined ? undefined : found.values.read(address, memory.size);
+  const text = fact?.text;
+  return {
+    text: text ?? (address === undefined ? "a value in memory" : `*(${hex16(address)})`),
+    named: text !== undefined,
+    value,
+    ...described(fact?.type, value, memory.size, relation),
+    ...(fact?.container === undefined || fact.member === undefined ? {} : { container: fact.container, member: fact.member }),
+    ...(address === undefined || fact?.offset === undefined ? {} : { base: BigInt.asUintN(64, address - BigInt(fact.offset)) }),
+    ...(address === undefined ? {} : { address, read: memory.size }),
+  };
+}
+
+function addressOf(
+  { kernel, activations, values }: Case,
+  level: number,
+  setter: DecodedInstruction,
+  memory: MemoryOperand,
+  fact: OperandFact | undefined,
+): bigint | undefined {
+  if (fact?.perCpu === true || memory.segment !== undefined) return undefined;
+  const flow = activations.at(level)?.flow;
+  if (memory.base === undefined) return memory.index === undefined ? BigInt.asUintN(64, memory.displacement) : undefined;
+  const part = (register: string): bigint | undefined =>
+    flow === undefined ? undefined : values.of(level, flow.originOf(setter.address, register))?.value;
+  const base = part(memory.base);
+  const index = memory.index === undefined ? 0n : memory.extend === undefined ? part(memory.index) : undefined;
+  if (base === undefined || index === undefined) return undefined;
+  const address = virtual(BigInt.asUintN(64, base + index * BigInt(memory.scale) + memory.displacement));
+  return kernel.arch.isKernelAddress(address) ? address : undefined;
+}
+
+function described(type: CType | undefined, value: bigint | undefined, size: number, relation: Comparison["relation"]) {
+  const plain = type === undefined ? undefined : strip(type);
+  const isPointer = plain?.kind === "pointer";
+  const isSigned = plain?.kind === "int" || plain?.kind === "enum" ? plain.signed : /^[<>]=?$/.test(relation);
+  return { size, isPointer, isSigned, shown: value === undefined ? undefined : shownValue(value, size, plain, isPointer, isSigned) };
+}
+
+function shownValue(value: bigint, size: number, type: CType | undefined, isPointer: boolean, isSigned: boolean): string {
+  if (isPointer || (size === 8 && value > 0xffff_0000_0000_0000n && !(isSigned && value > 0xffff_ffff_ffff_0000n)))
+    return value === 0n ? "NULL" : hex16(value);
+  if (type?.kind === "int" && type.encoding === "bool") return value === 0n ? "false" : "true";
+  if (type?.kind === "enum") {
+    const named = type.enumerators.find((each) => BigInt.asUintN(size * 8, each.value) === value);
+    if (named !== undefined) return named.name;
+  }
+  const signed = BigInt.asIntN(size * 8, value);
+  if (isSigned || (signed < 0n && signed > -4096n)) return signed.toString();
+  return value < 0x100_0000n ? value.toString() : `0x${value.toString(16)}`;
+}

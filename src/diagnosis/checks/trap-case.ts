@@ -1,0 +1,111 @@
+/**
+ * The trap of BUG() or WARN(): which of the two, where in the source, whose it is. Told by the table of traps in memory, so it stands without
+ * the log too; where the kernel keeps no table, by debug information and by the frames of the handler.
+ *
+ *   x86-64  ud2 ─► asm_exc_invalid_op ─► handle_bug ─► report_bug ─► __warn ─► panic (panic_on_warn)     5.10: exc_invalid_op first
+ *   arm64   brk #0x800 ─► el1_dbg ─► brk_handler ─► bug_handler ─► report_bug ─► __warn, or die()
+ */
+import { InquestError } from "../../bytes/errors.ts";
+import type { Kernel } from "../../kernel/kernel.ts";
+import { type BugEntry, bugEntryAt } from "../../linux/bug-table.ts";
+import type { DiagnosisContext } from "../context.ts";
+import type { FaultCase } from "../fault/fault-case.ts";
+import { verdictFrames } from "../fault/verdict-frames.ts";
+import { functionText, plainName } from "../fault/words.ts";
+import type { Finding } from "../finding.ts";
+import type { VerdictFrame } from "../verdict.ts";
+import { type Blame, blameOf } from "./blame.ts";
+
+export interface TrapCase {
+  readonly fault: FaultCase;
+  readonly kind: "bug" | "warning";
+  readonly entry: BugEntry | undefined;
+  readonly file: string | undefined;
+  readonly line: number | undefined;
+  readonly blame: Blame;
+  /** The function with the trap, without what the compiler added to its name. */
+  readonly trapped: string;
+}
+
+/** undefined when the CPU state at the subject is not that of a trap, or not certainly. Once per fault. */
+export function trapCase(context: DiagnosisContext): TrapCase | undefined {
+  const fault = context.fault();
+  if ("reason" in fault) return undefined;
+  const known = cases.get(fault);
+  if (known !== undefined || cases.has(fault)) return known;
+  const made = caseOf(fault);
+  cases.set(fault, made);
+  return made;
+}
+
+const cases = new WeakMap<FaultCase, TrapCase | undefined>();
+
+function caseOf(fault: FaultCase): TrapCase | undefined {
+  const { kernel, state, access, activations, subject } = fault;
+  if (access.kind !== "trap") return undefined;
+  const entry = bugEntryAt(kernel, state.pc);
+  const handler = (state.stack?.frames ?? []).slice(0, state.frame ?? 0);
+  const warned = handler.some(({ function: name }) => /^__warn(?:\.|$)/.test(name ?? ""));
+  const told = subject.event?.kind === "bug" ? false : subject.event?.family === "warning" ? true : undefined;
+  // Neither in the table nor told by the log or the handler: an instruction that the CPU does not know.
+  if (entry === undefined && told === undefined && !warned && subject.event !== undefined && subject.event.family !== "corruption")
+    return undefined;
+  const blame = blameOf(activations);
+  const at = activations.at(0);
+  if (blame === undefined || at === undefined) return undefined;
+  const described = entry?.file === undefined ? lineAt(kernel, fault) : undefined;
+  const logged = /^kernel BUG at (\S+):(\d+)!/.exec(subject.event?.text ?? "");
+  return {
+    fault,
+    kind: (entry?.warning ?? told ?? warned) ? "warning" : "bug",
+    entry,
+    file: entry?.file ?? described?.file ?? logged?.[1],
+    line: entry?.file === undefined ? (described?.line ?? (logged === null ? undefined : Number(logged[2]))) : entry.line,
+    blame,
+    trapped: plainName(at.function),
+  };
+}
+
+function lineAt(kernel: Kernel, { state, activations }: FaultCase): { readonly file: string; readonly line: number } | undefined {
+  try {
+    return kernel.debugInfo.present && activations.at(0)?.flow !== undefined ? kernel.debugInfo.line(state.pc) : undefined;
+  } catch (error) {
+    if (error instanceof InquestError) return undefined;
+    throw error;
+  }
+}
+
+/** "mm/slub.c:419". */
+export function placeText({ file, line }: Pick<TrapCase, "file" | "line">): string | undefined {
+  return file === undefined ? undefined : `${shortFile(file)}${line === undefined || line === 0 ? "" : `:${line}`}`;
+}
+
+/** Without the directory that it was built in. */
+export function shortFile(file: string): string {
+  return file
+    .replace(
+      /^.*\/(?=(?:arch|block|certs|crypto|drivers|fs|include|init|io_uring|ipc|kernel|lib|mm|net|rust|samples|security|sound|virt)\/)/,
+      "",
+    )
+    .replace(/^\/.*\//, "");
+}
+
+/** Where the blamed function stands; the trap's own line when it is the function that trapped. */
+export function placeOf({ fault, blame, file, line }: TrapCase, frames: readonly VerdictFrame[]): NonNullable<Finding["place"]> {
+  const { activation, level } = blame;
+  const own = frames.find((frame) => frame.guilty === true);
+  const at = level === 0 ? { file, line } : { file: own?.file, line: own?.line };
+  const known = at.file !== undefined && at.line !== undefined && at.line !== 0 ? { file: at.file, line: at.line } : {};
+  void fault;
+  return { function: plainName(activation.function), ...(activation.module === undefined ? {} : { module: activation.module }), ...known };
+}
+
+/** The stack from the trap outwards with the blamed frame marked. */
+export function framesOf({ fault, blame }: TrapCase): readonly VerdictFrame[] {
+  return verdictFrames({ ...fault, guilty: blame.activation });
+}
+
+/** "lab_put [lab]". */
+export function blamedText({ blame }: TrapCase): string {
+  return functionText(blame.activation);
+}
