@@ -15,8 +15,9 @@ import { type Subject, subjectOf } from "../subject/subject.ts";
 import type { Access } from "../verdict.ts";
 import { type Activation, Activations } from "./activation.ts";
 import { type FaultState, faultState } from "./cpu-state.ts";
-import { type Helper, helperOf } from "./helper-functions.ts";
+import { type Helper, helperOf, isTool } from "./helper-functions.ts";
 import { KnownValues } from "./known-values.ts";
+import { nullType } from "./null-type.ts";
 import { type AddressPart, type FaultingAccess, faultingAccess } from "./operands.ts";
 import { pointedTo, type ValueOrigin, valueOrigin, valueText } from "./origin.ts";
 import { typedFlow } from "./typed-flow.ts";
@@ -43,6 +44,8 @@ export interface AccessPath {
   readonly offset?: bigint;
   /** The base in C, as the code has it: "request->segment", or a variable of the debug information. */
   readonly base?: string;
+  /** Start of the container, where that is not the bad value. */
+  readonly object?: bigint;
 }
 
 export interface FaultCase {
@@ -107,16 +110,55 @@ function blame(parts: Parts, fault: Activation): Pick<FaultCase, "guilty" | "gui
     return { guilty: caller ?? fault, guiltyLevel: caller === undefined ? 0 : level, ...fetched(parts, level) };
   }
   let guiltyLevel = 0;
-  while (
-    guiltyLevel < 3 &&
-    helperOf(activations.at(guiltyLevel)?.function ?? "") !== undefined &&
-    activations.at(guiltyLevel + 1) !== undefined
-  )
-    guiltyLevel++;
+  while (guiltyLevel < MAX_TOOLS && isTool(activations.at(guiltyLevel)) && activations.at(guiltyLevel + 1) !== undefined) guiltyLevel++;
+  // Tools all the way: nobody there was asked by anyone that is known.
+  if (isTool(activations.at(guiltyLevel))) guiltyLevel = 0;
   const guilty = activations.at(guiltyLevel) as Activation;
-  const found = access.kind === "memory" ? touchedValue(parts, access, fault, helper) : {};
+  const touched = access.kind === "memory" ? touchedValue(parts, access, fault, helper) : {};
+  const found = guiltyLevel === 0 ? touched : passedOn(parts, touched, guilty, guiltyLevel);
   return { guilty, guiltyLevel, ...(helper === undefined ? {} : { helper }), ...found };
 }
+
+/** Callers that are passed over. */
+const MAX_TOOLS = 6;
+
+/**
+ * A tool was given the address of a member: `mutex_lock(&port->lock)`. Then the structure around it is what the caller meant.
+ */
+function passedOn(
+  { activations, values }: Parts,
+  touched: Pick<FaultCase, "bad" | "path">,
+  guilty: Activation,
+  level: number,
+): Pick<FaultCase, "bad" | "path"> {
+  const { bad, path } = touched;
+  const facts = guilty.flow?.at(guilty.pc);
+  if (bad === undefined || path === undefined || facts === undefined || guilty.flow === undefined) return touched;
+  for (const register of activations.machine.arguments) {
+    const fact = facts.registers.get(register);
+    const target = fact?.offset === undefined || fact.offset === 0 ? undefined : pointedTo(fact.type);
+    if (target === undefined || fact?.offset === undefined) continue;
+    const value = values.of(level, guilty.flow.originOf(guilty.pc, register))?.value;
+    if (value === undefined || (value !== bad.value && (path.address < value || path.address - value > MAX_EMBEDDED))) continue;
+    const members = membersAt({ kind: "pointer", target: target.target, offset: fact.offset, stride: 0 }, 0);
+    if (members.length === 0) continue;
+    return {
+      bad,
+      path: {
+        access: path.access,
+        address: path.address,
+        container: target.name,
+        member: pathsOf(members),
+        offset: BigInt(fact.offset),
+        object: BigInt.asUintN(64, value - BigInt(fact.offset)),
+      },
+    };
+  }
+  return touched;
+}
+
+/** Bytes of a lock, a list or another structure that is a member. */
+const MAX_EMBEDDED = 512n;
 
 /** A call through a bad pointer: where the pointer came from. */
 function fetched({ kernel, access, activations, values }: Parts, level: number): Pick<FaultCase, "bad" | "path"> {
@@ -149,7 +191,12 @@ function touchedValue(
     ?.operands.find(({ memory }) => memory === culprit.memory || sameOperand(memory, culprit.memory));
   const size = culprit.size > 0 ? { size: culprit.size } : {};
   if (part === undefined) {
-    const path: AccessPath = { access: { kind, ...size }, address, ...typedBy(fact) };
+    const path: AccessPath = {
+      access: { kind, ...size },
+      address,
+      ...typedBy(fact),
+      ...typedByNull(kernel, fault, 0n, address, culprit.size),
+    };
     // The address is a constant of the instruction: the code itself had it so.
     return { path, bad: { value: address, level: 0, offset: 0n, identity: identifyAddress(kernel, address) } };
   }
@@ -171,11 +218,7 @@ function touchedValue(
   const path: AccessPath = {
     access: { kind, ...size },
     address,
-    ...(isBase && helper === undefined
-      ? typedBy(fact).member === undefined
-        ? typedByOrigin(origin, offset, culprit.size)
-        : typedBy(fact)
-      : {}),
+    ...(isBase && helper === undefined ? typedPath(kernel, fault, fact, origin, part.value, offset, culprit.size) : {}),
   };
   return {
     bad: {
@@ -224,12 +267,45 @@ function sameOperand(a: OperandFact["memory"], b: OperandFact["memory"] | undefi
 
 function typedBy(fact: OperandFact | undefined): Pick<AccessPath, "container" | "member" | "offset" | "base"> {
   if (fact?.container === undefined || fact.member === undefined) return {};
-  const arrow = fact.text?.lastIndexOf("->") ?? -1;
+  // "(struct tx_ring *)->count": no name of it is known.
+  const arrow = /\*\)->[^>]*$/.test(fact.text ?? "") ? -1 : (fact.text?.lastIndexOf("->") ?? -1);
   return {
     container: fact.container,
     member: fact.member,
     ...(fact.offset === undefined ? {} : { offset: BigInt(fact.offset) }),
     ...(arrow > 0 && fact.text !== undefined ? { base: fact.text.slice(0, arrow) } : {}),
+  };
+}
+
+type TypedPath = Pick<AccessPath, "container" | "member" | "offset" | "base" | "object">;
+
+function typedPath(
+  kernel: Kernel,
+  fault: Activation,
+  fact: OperandFact | undefined,
+  origin: ValueOrigin | undefined,
+  value: bigint,
+  offset: bigint,
+  size: number,
+): TypedPath {
+  const byFlow = typedBy(fact);
+  if (byFlow.member !== undefined) return byFlow;
+  const byOrigin = typedByOrigin(origin, offset, size);
+  return byOrigin.member === undefined ? typedByNull(kernel, fault, value, offset, size) : byOrigin;
+}
+
+/** The code itself has the NULL. */
+function typedByNull(kernel: Kernel, { pc, module }: Activation, value: bigint, offset: bigint, size: number): TypedPath {
+  if (value !== 0n || offset < 0n || offset > 1n << 20n) return {};
+  const found = nullType(kernel, pc, module, Number(offset), size);
+  if (found === undefined) return {};
+  const members = membersAt({ kind: "pointer", target: found.type, offset: Number(offset), stride: 0 }, size);
+  return {
+    container: `struct ${found.type.name}`,
+    member: pathsOf(members),
+    offset,
+    object: value,
+    ...(found.variable === undefined ? {} : { base: found.variable }),
   };
 }
 
@@ -253,7 +329,7 @@ export function accessText({ access, bad, path, activations, guilty, guiltyLevel
   if (path === undefined || bad === undefined) return undefined;
   const fault = activations.at(0) as Activation;
   if (access.kind === "fetch") return `call of ${valueText(bad.value)} in ${activationText(guilty)}`;
-  const base = valueText(bad.value);
+  const base = valueText(path.object ?? bad.value);
   const typed =
     path.container !== undefined && path.member !== undefined
       ? `(${path.container} *)${base}->${path.member} [${signedHex(path.offset ?? bad.offset)}]`

@@ -2,6 +2,8 @@
  * Functions that only do what they are told: a fault in one is the fault of what its caller passed. lib/string.c, arch/x86/lib, arch/arm64/lib,
  * lib/list_debug.c; by the names of their symbols with all the prefixes and variants that the machines have.
  */
+import { isPassedOver } from "../log-report/passed-over.ts";
+import type { Activation } from "./activation.ts";
 
 export interface Helper {
   /** What it does, for people. */
@@ -37,6 +39,18 @@ const HELPERS: readonly (readonly [RegExp, Helper])[] = [
   [/^__list_add_valid(?:_or_report)?$/, helper("the check of list_add()", [0, 1, 2], [])],
   [/^(?:string|string_nocheck|pointer|vsnprintf|vscnprintf|format_decode)$/, helper("printing", [], [])],
 ];
+
+/**
+ * A function that does for any caller what the caller asked: the helpers above, and what the kernel has of locks, lists, trees, references,
+ * allocation and strings. A module's functions are its own, whatever they are called.
+ */
+export function isTool(activation: Pick<Activation, "function" | "module"> | undefined): boolean {
+  if (activation === undefined) return false;
+  const plain = activation.function.replace(/\.(?:cold|isra|constprop|part)(?:\.\d+)?/g, "");
+  return helperOf(plain) !== undefined || (activation.module === undefined && isPassedOver(plain, TOOLS));
+}
+
+const TOOLS = ["memory", "locking", "helpers", "buffers"] as const;
 
 /** The helper that a function is, by its name without what the compiler adds. */
 export function helperOf(name: string): Helper | undefined {

@@ -131,9 +131,9 @@ export function faultingAccess(
 
 function holds(kernel: Kernel, { address, size, reach }: TouchedMemory, fault: bigint): boolean {
   if (address === undefined) return false;
-  // Tags of arm64 are no part of the place: the fault address register may leave them out.
-  const start = kernel.arch.isKernelAddress(fault) ? kernel.arch.stripPointer(address) : address;
-  const at = BigInt.asUintN(64, (kernel.arch.isKernelAddress(fault) ? kernel.arch.stripPointer(fault) : fault) - start);
+  // Tags of arm64 are no part of the place: the fault address register may leave them out, and the report extends bit 55.
+  const plain = (each: bigint) => (kernel.arch.name === "aarch64" ? BigInt.asUintN(64, BigInt.asIntN(56, each)) : each);
+  const at = BigInt.asUintN(64, plain(fault) - plain(address));
   return at < BigInt(Math.max(size, reach, 1));
 }
 

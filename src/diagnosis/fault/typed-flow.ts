@@ -25,6 +25,7 @@ import type { Activation, Activations } from "./activation.ts";
 import { allocationSize } from "./allocation-size.ts";
 import type { KnownValues } from "./known-values.ts";
 import { objectType } from "./object-type.ts";
+import { ownStructures } from "./own-structures.ts";
 import { fittingStructure, type PlaceUsed } from "./type-fit.ts";
 
 /** Callers whose own callers are asked. */
@@ -242,16 +243,4 @@ function structureOf(type: CType | undefined): StructType | undefined {
 
 function isInside(type: CType, offset: number, size: number): boolean {
   return offset >= 0 && membersAt({ kind: "pointer", target: type, offset, stride: 0 }, size).length > 0;
-}
-
-/** Structures that the types of a module define and the kernel's do not. */
-function ownStructures(kernel: Kernel, module: string): readonly StructType[] {
-  const kept = kernel.memo(ownStructures, () => new Map<string, readonly StructType[]>());
-  const known = kept.get(module);
-  if (known !== undefined) return known;
-  kernel.types.loadModules();
-  const source = kernel.types.sources.find(({ owner }) => owner === module);
-  const found = source === undefined ? [] : [...source.structs()];
-  kept.set(module, found);
-  return found;
 }

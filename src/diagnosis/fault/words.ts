@@ -105,12 +105,17 @@ export function sourceObject(fault: FaultCase): NonNullable<Verdict["object"]> |
   };
 }
 
-/** What was to be accessed: the structure that the bad pointer should lead to. */
-export function accessedObject({ path, bad }: FaultCase): NonNullable<Verdict["object"]> | undefined {
+/** What was to be accessed: the structure that the bad pointer should lead to; what it was read from when that is all that has a name. */
+export function accessedObject(fault: FaultCase): NonNullable<Verdict["object"]> | undefined {
+  const { path, bad, kernel } = fault;
   if (path === undefined || bad === undefined) return undefined;
+  if (path.member === undefined) return sourceObject(fault) ?? { address: bad.value };
+  const address = path.object ?? bad.value;
+  const role = slabRole(tryIdentify(kernel, address));
   return {
     ...(path.container === undefined ? {} : { type: path.container }),
-    ...(path.member === undefined ? {} : { member: path.member }),
-    address: bad.value,
+    member: path.member,
+    address,
+    ...(role === undefined ? {} : { state: stateText(role.state), cache: role.cache }),
   };
 }

@@ -21,7 +21,7 @@ export const nullPointer: FaultDetector = {
     "the index is the bad one, the base is an address",
   ],
   detect(fault: FaultCase): Finding | undefined {
-    const { bad, kernel, access } = fault;
+    const { bad, kernel, access, path } = fault;
     if (!has(fault, nullPointer.needs) || bad === undefined || access.kind !== "memory") return undefined;
     const origin = bad.origin?.steps ?? [];
     const wasNull = origin.some(({ kind, value }) => kind !== "sum" && value === 0n);
@@ -32,7 +32,9 @@ export const nullPointer: FaultDetector = {
       ...stateChecks(fault),
       isNull || wasNull
         ? { what: wasNull && !isNull ? "arithmetic on NULL made the value" : `${bad.register ?? "the address"} is 0`, result: "held" }
-        : { what: "a small number: NULL and a member's offset, or an index", result: "not possible" },
+        : bad.register === undefined
+          ? { what: "the instruction holds the address as a constant, which is a member's offset from NULL", result: "held" }
+          : { what: "a small number: NULL and a member's offset, or an index", result: path?.object === 0n ? "held" : "not possible" },
     ];
     const { culprit } = access;
     if (culprit.base !== undefined && culprit.index !== undefined && bad.register === culprit.index.register) {
