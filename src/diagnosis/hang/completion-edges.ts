@@ -1,0 +1,161 @@
+/**
+ * Tasks that wait for a completion which another task would complete, could it go on. A completion names nobody, so the proof is the other
+ * task's own code: behind where it waits it calls complete() with this very completion.
+ *
+ *   a: holds widget.lock, wait_for_completion(&widget->done)
+ *   b: mutex_lock(&widget->lock)  ◄ waits for a
+ *      …
+ *      complete(&widget->done)    ◄ the code that it would run next: lea 0x60(%rbx),%rdi with rbx of the frame that waits
+ */
+import { type VirtualAddress, virtual } from "../../bytes/address.ts";
+import type { Kernel } from "../../kernel/kernel.ts";
+import { lockEdges } from "../../linux/locking/lock-graph.ts";
+import { plainName, waitFrames } from "../../linux/locking/wait-functions.ts";
+import { type FunctionFlow, flowOf } from "../../type-flow/function-flow.ts";
+import type { Origin } from "../../type-flow/origin.ts";
+import { Activations } from "../fault/activation.ts";
+import { KnownValues } from "../fault/known-values.ts";
+import type { HangEdge } from "./edges.ts";
+import { guarded } from "./guarded.ts";
+import type { Standstill } from "./standstill.ts";
+import { threadEdges } from "./thread-edges.ts";
+import { workEdges } from "./work-edges.ts";
+
+const COMPLETES = /^complete(?:_all|_on_current_cpu)?$|^__?complete$/;
+/** Completions and tasks that are looked into. */
+const MAX_COMPLETIONS = 32;
+const MAX_CANDIDATES = 16;
+/** Callers of a waiting function whose code is looked at, and calls of one function that are followed. */
+const MAX_LEVELS = 6;
+const MAX_CALLS = 64;
+
+export function completionEdges(still: Standstill): HangEdge[] {
+  const waits = still.report.locks
+    .filter(({ state }) => state.kind === "completion")
+    .flatMap((lock) => lock.waits.map((wait) => ({ lock, wait })))
+    .slice(0, MAX_COMPLETIONS);
+  if (waits.length === 0) return [];
+  // Who waits, directly or not, for each task: only these close a circle.
+  const next = new Map<VirtualAddress, VirtualAddress>();
+  for (const [task, { owner }] of lockEdges(still.report.locks)) next.set(task, owner.task.address);
+  for (const { from, to } of [...workEdges(still), ...threadEdges(still)]) if (!next.has(from.address)) next.set(from.address, to.address);
+  const found: HangEdge[] = [];
+  for (const { lock, wait } of waits) {
+    const candidates = [...next.keys()].filter((task) => leadsTo(next, task, wait.task.address)).slice(0, MAX_CANDIDATES);
+    for (const task of candidates) {
+      const call = guarded(() => completingCall(still, task, lock.state.address));
+      const other = still.waitOf(task)?.task;
+      if (call === undefined || other === undefined) continue;
+      found.push({
+        from: wait.task,
+        to: other,
+        via: "completion",
+        certainty: wait.verified ? "exact" : "likely",
+        lock,
+        what: `the completion ${lock.state.symbol ?? `at ${lock.state.address.toString(16)}`}, which ${other.comm} (${other.pid}) would complete in ${call.function}`,
+        seconds: wait.seconds,
+        known: `${wait.evidence}; ${call.function} of ${other.comm} goes on to complete it at ${call.at.toString(16)}`,
+        evidence: [
+          {
+            claim: `behind where it waits, task ${other.pid} completes ${lock.state.address.toString(16)} in ${call.function}`,
+            command: `dis ${call.at.toString(16)} 1`,
+            values: [],
+          },
+        ],
+      });
+      break;
+    }
+  }
+  return found;
+}
+
+function leadsTo(next: ReadonlyMap<VirtualAddress, VirtualAddress>, from: VirtualAddress, to: VirtualAddress): boolean {
+  const seen = new Set<VirtualAddress>();
+  for (let at: VirtualAddress | undefined = from; at !== undefined && !seen.has(at); at = next.get(at)) {
+    seen.add(at);
+    if (at === to && at !== from) return true;
+  }
+  return false;
+}
+
+interface CompletingCall {
+  readonly at: bigint;
+  readonly function: string;
+}
+
+/** The call of complete() that a sleeping task's code comes to when it goes on. */
+function completingCall(still: Standstill, address: VirtualAddress, completion: VirtualAddress): CompletingCall | undefined {
+  const task = still.task(address);
+  const stack = task === undefined ? undefined : still.stack(task);
+  const last = stack === undefined ? undefined : waitFrames(stack.frames)?.last;
+  const inner = last === undefined ? undefined : stack?.frames[last];
+  if (task === undefined || stack === undefined || inner === undefined) return undefined;
+  const activations = new Activations(still.kernel, inner.pc, inner.registers, stack, last);
+  const values = new KnownValues(still.kernel, activations, undefined, task.address);
+  for (let level = 1; level <= MAX_LEVELS; level++) {
+    const activation = activations.at(level);
+    if (activation === undefined) return undefined;
+    const { flow, pc } = activation;
+    if (flow === undefined) continue;
+    const call = callIn(still.kernel, flow, activations.machine.arguments, (origin) => values.of(level, origin)?.value, completion, pc, 0);
+    if (call !== undefined) return call;
+  }
+  return undefined;
+}
+
+/** @param resolve what an origin's value is in this activation @param after calls at or before it have been made */
+function callIn(
+  kernel: Kernel,
+  flow: FunctionFlow,
+  names: readonly string[],
+  resolve: (origin: Origin) => bigint | undefined,
+  completion: VirtualAddress,
+  after: bigint,
+  depth: number,
+): CompletingCall | undefined {
+  let followed = 0;
+  for (const at of flow.addresses) {
+    if (at <= after) continue;
+    const facts = flow.at(at);
+    const name = facts?.call?.name;
+    if (facts === undefined || name === undefined || !/^(?:call|jump)$/.test(facts.instruction.flow)) continue;
+    const [first = ""] = names;
+    if (COMPLETES.test(plainName(name))) {
+      if (resolve(flow.originOf(at, first)) === completion) return { at, function: plainName(flow.name) };
+      continue;
+    }
+    // A helper of the same module that does it for its caller.
+    if (depth > 0 || flow.module === undefined || facts.call?.module !== flow.module || followed++ >= MAX_CALLS) continue;
+    const target = facts.instruction.operands.find((operand) => operand.kind === "target")?.address;
+    const callee = target === undefined ? undefined : guarded(() => flowOf(kernel, virtual(target)));
+    if (callee === undefined) continue;
+    const inside = callIn(
+      kernel,
+      callee,
+      names,
+      (origin) => valueInCallee(origin, (register) => resolve(flow.originOf(at, register))),
+      completion,
+      0n,
+      depth + 1,
+    );
+    if (inside !== undefined) return inside;
+  }
+  return undefined;
+}
+
+/** What a callee computes from what it was given. */
+function valueInCallee(origin: Origin, given: (register: string) => bigint | undefined): bigint | undefined {
+  switch (origin.kind) {
+    case "parameter":
+    case "entry":
+      return given(origin.register);
+    case "address":
+      return origin.perCpu ? undefined : origin.address;
+    case "sum": {
+      const from = origin.from === undefined || origin.added === undefined ? undefined : valueInCallee(origin.from, given);
+      return from === undefined ? undefined : BigInt.asUintN(64, from + (origin.added ?? 0n));
+    }
+    default:
+      return undefined;
+  }
+}

@@ -1,0 +1,167 @@
+/**
+ * What a lock is called and what it lies in: a variable, a member of one, or a member of the structure whose address the waiting code
+ * computed it from.
+ *
+ *   widget_start:  lea 0x48(%rbx),%rdi        rbx: struct widget *        ─► struct widget, member lock
+ *                  call mutex_lock            rdi is the very lock that the task waits for
+ *
+ * The type is followed from the code of a task that waits, over callers that only pass the lock on; it is believed where what the code
+ * computes is this lock's address, or cannot be computed at all.
+ */
+import type { VirtualAddress } from "../../bytes/address.ts";
+import type { CType } from "../../debug-info/c-type.ts";
+import { strip } from "../../debug-info/c-type.ts";
+import { stateText } from "../../identity/describe.ts";
+import { identifyAddress } from "../../identity/identify.ts";
+import type { Kernel } from "../../kernel/kernel.ts";
+import type { ContendedLock, LockKind, LockState, LockWait } from "../../linux/locking/lock.ts";
+import { spinFrames, waitFrames } from "../../linux/locking/wait-functions.ts";
+import { membersAt, pathsOf } from "../../type-flow/member-path.ts";
+import { Activations } from "../fault/activation.ts";
+import { KnownValues } from "../fault/known-values.ts";
+import { objectType } from "../fault/object-type.ts";
+import type { LockName, Verdict } from "../verdict.ts";
+import { guarded } from "./guarded.ts";
+import type { Standstill } from "./standstill.ts";
+
+/** Structures of the kernel that are the lock itself: whoever passes one of these on does not say where it lies. */
+const STRUCTURES: Readonly<Record<LockKind, string>> = {
+  mutex: "struct mutex",
+  rwsem: "struct rw_semaphore",
+  rt_mutex: "struct rt_mutex",
+  semaphore: "struct semaphore",
+  percpu_rwsem: "struct percpu_rw_semaphore",
+  completion: "struct completion",
+  folio: "struct folio",
+  bit: "word of bits",
+  spinlock: "struct spinlock",
+  rwlock: "rwlock_t",
+};
+const OWN_TYPES =
+  /^(?:struct |union )?(?:mutex|ww_mutex|rw_semaphore|rt_mutex(?:_base)?|semaphore|percpu_rw_semaphore|completion|spinlock(?:_t)?|raw_spinlock(?:_t)?|qspinlock|rwlock_t|qrwlock|arch_spinlock_t)$/;
+
+/** In words: "mutex", "rw_semaphore". */
+export function kindText(kind: LockKind): string {
+  return STRUCTURES[kind].replace(/^struct /, "");
+}
+
+interface Container {
+  readonly type: string;
+  readonly member: string;
+  /** Start of the structure. */
+  readonly address: VirtualAddress;
+}
+
+/** The lock as a verdict's object. `state` is in words what holds it up. */
+export function lockObject(still: Standstill, lock: ContendedLock): NonNullable<Verdict["object"]> {
+  const { kernel } = still;
+  const { address, kind } = lock.state;
+  const container = containerOfLock(still, lock);
+  const slab = guarded(() => identifyAddress(kernel, address).roles.find((role) => role.kind === "slab object"));
+  const state = [stateOf(lock), ...(slab?.kind === "slab object" ? [`in an object that is ${stateText(slab.state)}`] : [])].join("; ");
+  return {
+    type: container?.type ?? STRUCTURES[kind],
+    ...(container === undefined ? {} : { member: container.member }),
+    address,
+    state,
+    ...(slab?.kind === "slab object" ? { cache: slab.cache } : {}),
+  };
+}
+
+function stateOf({ state, waits, holders }: ContendedLock): string {
+  const [owner] = holders;
+  const held =
+    owner === undefined
+      ? state.held === "free"
+        ? "free"
+        : state.held
+      : state.held === "read"
+        ? `held for reading by ${owner.task.comm} (${owner.task.pid})${(state.readers ?? 1) > 1 ? ` and ${(state.readers ?? 1) - 1} more` : ""}`
+        : `held by ${owner.task.comm} (${owner.task.pid})`;
+  return `${held}, ${waits.length} ${waits.length === 1 ? "waits" : "wait"}`;
+}
+
+/** A name for people, and for participants. */
+export function lockName(still: Standstill, lock: ContendedLock): LockName {
+  const { address, kind, symbol } = lock.state;
+  const container = symbol === undefined ? containerOfLock(still, lock) : undefined;
+  const name =
+    symbol?.replace(/ \[.*\]$/, "") ??
+    (container === undefined ? undefined : `${container.type.replace(/^(?:struct|union) /, "")}.${container.member}`);
+  return { address, kind: kindText(kind), ...(name === undefined ? {} : { name }) };
+}
+
+/** "mutex lab_hang_a", "rw_semaphore widget.lock", "mutex at ffff…". */
+export function lockText({ kind, name, address }: LockName): string {
+  return `${kind} ${name ?? `at ${address.toString(16)}`}`;
+}
+
+function containerOfLock(still: Standstill, lock: ContendedLock): Container | undefined {
+  const kept = still.kernel.memo(containerOfLock, () => new Map<bigint, Container | undefined>());
+  const { address } = lock.state;
+  if (!kept.has(address)) kept.set(address, find(still, lock));
+  return kept.get(address);
+}
+
+/** Waiting tasks whose code is looked at for one lock. */
+const MAX_TRIED = 4;
+
+function find(still: Standstill, { state, waits }: ContendedLock): Container | undefined {
+  const named = variable(still.kernel, state);
+  if (named !== undefined) return named;
+  for (const wait of waits.slice(0, MAX_TRIED)) {
+    const found = guarded(() => byCode(still, wait, state.address));
+    if (found !== undefined) return found;
+  }
+  const known = objectType(still.kernel, state.address);
+  if (known === undefined) return undefined;
+  return member(known.type, known.name, state.address, Number(state.address - known.address));
+}
+
+/** A member of a variable whose type is known. */
+function variable(kernel: Kernel, { address }: LockState): Container | undefined {
+  const found = kernel.symbols.byAddress(address);
+  if (found === undefined || /^[tTwW]$/.test(found.symbol.type)) return undefined;
+  const type = guarded(() => kernel.variableType(found.symbol.name, found.symbol));
+  const plain = type === undefined ? undefined : strip(type);
+  if (type === undefined || plain === undefined) return undefined;
+  const element = plain.kind === "array" ? strip(plain.element) : plain;
+  if (element.kind !== "struct" || element.name === undefined || OWN_TYPES.test(`struct ${element.name}`)) return undefined;
+  const offset = plain.kind === "array" && element.size > 0 ? found.offset % element.size : found.offset;
+  return member(element, `struct ${element.name}`, address, offset);
+}
+
+function member(type: CType, name: string, lock: VirtualAddress, offset: number): Container | undefined {
+  if (offset < 0) return undefined;
+  const members = membersAt({ kind: "pointer", target: type, offset, stride: 0 }, 0).filter(({ leftover }) => leftover === 0);
+  return members.length === 0 ? undefined : { type: name, member: pathsOf(members), address: (lock - BigInt(offset)) as VirtualAddress };
+}
+
+/** Callers that are asked when each only passes on what it was given. */
+const MAX_LEVELS = 4;
+
+function byCode(still: Standstill, wait: LockWait, lock: VirtualAddress): Container | undefined {
+  const { kernel } = still;
+  const task = still.task(wait.task.address);
+  const stack = task === undefined ? undefined : still.stack(task);
+  const place = stack === undefined ? undefined : (waitFrames(stack.frames) ?? spinFrames(stack.frames));
+  const inner = place === undefined ? undefined : stack?.frames[place.last];
+  if (task === undefined || stack === undefined || place === undefined || inner === undefined) return undefined;
+  const activations = new Activations(kernel, inner.pc, inner.registers, stack, place.last);
+  const values = new KnownValues(kernel, activations, task.active ? task.cpu : undefined, task.address);
+  let register: string | undefined = activations.machine.arguments[0];
+  for (let level = 1; level <= MAX_LEVELS && register !== undefined; level++) {
+    const caller = activations.at(level);
+    if (caller?.flow === undefined) return undefined;
+    const fact = caller.flow.at(caller.pc)?.registers.get(register);
+    const origin = caller.flow.originOf(caller.pc, register);
+    const value = values.of(level, origin)?.value;
+    if (value !== undefined && value !== lock) return undefined;
+    const target = fact?.type === undefined ? undefined : strip(fact.type);
+    const pointed = target?.kind === "pointer" ? strip(target.target) : undefined;
+    if (pointed?.kind === "struct" && pointed.name !== undefined && !OWN_TYPES.test(pointed.name))
+      return member(pointed, `struct ${pointed.name}`, lock, fact?.offset ?? 0);
+    register = origin.kind === "parameter" || origin.kind === "entry" ? origin.register : undefined;
+  }
+  return undefined;
+}
