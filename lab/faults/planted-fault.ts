@@ -22,7 +22,7 @@ export interface FaultLabel {
   readonly member?: readonly string[];
   /** Type or slab cache of the object that matters. */
   readonly object?: { readonly type?: readonly string[]; readonly cache?: readonly string[] };
-  /** Comms of the tasks in a circle of locks, or of the holder at a chain's root. */
+  /** Comms of the tasks in a circle of locks, or of the holder at a chain's root; `*` stands for what is different every time (kworker/*). */
   readonly participants?: readonly string[];
   /** One sentence: the root of it, for whoever reads the score. */
   readonly root: string;
