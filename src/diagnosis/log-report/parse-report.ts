@@ -1,7 +1,7 @@
 /** The lines of one report → its fields: what all reports share, then what its family alone has. */
 import { familyFields } from "./families/index.ts";
 import { frameLine, symbolIn } from "./frame-line.ts";
-import { isPassedOver, isWaiting } from "./passed-over.ts";
+import { isInterruptEntry, isPassedOver, isWaiting } from "./passed-over.ts";
 import type { LogReport } from "./report.ts";
 import type { OpenReport } from "./report-assembler.ts";
 import { machineState } from "./state-lines.ts";
@@ -28,6 +28,9 @@ export function parseReport(open: OpenReport, cut: boolean): LogReport {
   if (frames.length === 0 && needsTrace) damage.add("no call trace");
   else if (frames.length > 0 && needsTrace && frames.every(({ doubtful }) => doubtful === true) && pc?.function === undefined)
     damage.add("no confirmed frame in the call trace");
+  // Tasks that were preempted inside a reader are printed as they sleep: who keeps the CPU from them is not among them.
+  if (family === "rcu-stall" && frames.length > 0 && !frames.some((frame) => isInterruptEntry(frame.function ?? "")))
+    damage.add("no trace of a CPU that ran: only of tasks that wait");
   const main = frames
     .filter(({ doubtful, function: name }) => doubtful !== true && name !== undefined)
     .map((frame) => frame.function ?? "");

@@ -44,7 +44,7 @@ const EXCEPTION = words(
 /** Memory for anyone. */
 // biome-ignore format: a table
 const MEMORY = words(
-  "free_to_partial_list",   "__alloc_percpu\\w*", "alloc_inode\\w*", "new_inode", "\\w+_alloc_inode", "filemap_alloc_folio\\w*", "__filemap_get_folio\\w*",
+  "free_to_partial_list",   "__alloc_percpu\\w*", "alloc_inode(?:_sb)?", "\\w+_alloc_inode", "filemap_alloc_folio\\w*", "__filemap_get_folio\\w*",
   "pagecache_get_page", "find_or_create_page", "grab_cache_page\\w*", "do_read_cache_\\w+", "__page_cache_alloc", "k[mzc]alloc\\w*",
   "_*kmalloc\\w*", "__do_kmalloc\\w*", "kvm[az]l?l?oc\\w*", "__kvmalloc\\w*", "kvzalloc\\w*", "krealloc\\w*", "__do_krealloc", "k?free",
   "kfree\\w*", "__kfree", "kvfree\\w*", "vfree\\w*", "__vfree", "vm?alloc\\w*", "__vmalloc\\w*", "__get_vm_area\\w*", "kmem_cache_\\w+",
@@ -69,21 +69,17 @@ const LOCKING = words(
   "down(?:_read|_write|_interruptible|_killable|_timeout|_trylock)?\\w*", "up(?:_read|_write)?", "__down\\w*", "__up\\w*", "rwsem_\\w+",
   "__rwsem_\\w+", "call_rwsem_\\w+", "percpu_(?:down|up|rwsem)\\w*", "__percpu_(?:down|up|rwsem)\\w*", "osq_lock", "seqcount\\w*",
   "__might_(?:sleep|fault|resched)\\w*", "___might_sleep\\w*", "might_\\w+", "arch_local_\\w+", "trace_hardirqs_\\w+", "_*local_\\w*",
-  "preempt_\\w+", "lock_sock_nested", "lock_sock_fast\\w*", "lock_sock", "rcu_read_\\w+", "__rcu_read_\\w+", "rcu_lockdep_\\w+",
+  "preempt_\\w+", "rcu_read_\\w+", "__rcu_read_\\w+", "rcu_lockdep_\\w+",
   "refcount_\\w+", "__refcount_\\w+", "kref_\\w+",
   "kobject_(?:get|put|del|add\\w*|init\\w*|cleanup|release|uevent\\w*|namespace|get_path|set_name\\w*)", "__kobject_del", "get_device",
-  "put_device", "arch_atomic\\w*", "atomic\\w*", "raw_atomic\\w*", "__fetch_\\w+", "cmpxchg\\w*", "percpu_ref_\\w+",
-  "percpu_counter_\\w+", "__percpu_counter_\\w+", "complete", "complete_all", "swake_up\\w*", "_*wake_up\\w*", "try_to_wake_up",
-  "ttwu_\\w+", "autoremove_wake_function", "prepare_to_wait\\w*", "add_wait_queue\\w*", "remove_wait_queue", "finish_wait",
+  "put_device", "arch_atomic\\w*", "atomic\\w*", "raw_atomic\\w*", "__fetch_\\w+", "cmpxchg\\w*",
   "__init_waitqueue_head", "init_wait_\\w+",
 );
 /** Copies, strings, containers, bits: they do to their arguments what the caller said. */
 // biome-ignore format: a table
 const HELPERS = words(
-  "cpumask_\\w+", "__phys_addr\\w*", "memory_is_\\w+", "check_region_inline", "drbg_\\w+",
-  "(?:xts|cbc|ecb|ctr|gcm|ccm|lrw|cts|cfb|ofb|hmac|shash|ahash|aead|akcipher|cipher)_\\w+", "_*strn?str", "\\w+_string", "crc\\d+\\w*",
-  "crypto_\\w+", "_*aes\\w*_\\w+", "aesni_\\w+", "skcipher_\\w+", "sha\\d+_\\w+", "\\w*copy_(?:to|from)_user\\w*",
-  "unregister_netdev\\w*", "rollback_registered\\w*", "\\w+_unregister", "tty_unregister_device", "\\w+_compat_ioctl", "iput", "dput",
+  "cpumask_\\w+", "__phys_addr\\w*", "memory_is_\\w+", "check_region_inline", "_*strn?str", "crc\\d+\\w*", "\\w*copy_(?:to|from)_user\\w*",
+  "unregister_netdev\\w*", "rollback_registered\\w*", "tty_unregister_device", "hwrng_unregister", "(?:hex|string_nocheck|widen|symbol|resource|mac_address|ip[46]_addr|ip[46]?_sockaddr|uuid|escaped|bitmap_list|bitmap|address_val|fwnode|device_node|flags|format_flags|clock|bdev_name|dentry_name|error|kobject)_?(?:string)?(?:_\\w+)?", "(?:default|restricted)_pointer", "check_pointer\\w*", "special_hex_number", "ptr_to_id", "simple_strto\\w+", "_?kstrto\\w+", "iput", "dput",
   "fput", "_?_?mem(?:cpy|set|move|cmp|chr|scan|zero)\\w*", "_*p?i?_?mem(?:cpy|set|move)\\w*",
   "_*str(?:n?len|n?cpy|lcpy|scpy|n?cmp|n?casecmp|n?cat|lcat|r?chr|str|sep|spn|pbrk|dup|im)\\w*", "sized_str\\w+", "fortify_\\w+",
   "__fortify_\\w+", "v?s?c?n?printf", "vsnprintf", "string(?:_nocheck)?", "number", "pointer", "format_decode", "bin2hex",
@@ -92,23 +88,16 @@ const HELPERS = words(
   "_copy_(?:to|from)_\\w+", "copy_page\\w*", "_?copyout", "_?copyin", "_*(?:get|put)_user\\w*", "rep_\\w+", "clear_user\\w*",
   "__clear_user", "copy_iovec\\w*", "check_heap_object", "__check_(?:heap_)?object\\w*", "check_(?:stack_object|copy_size)",
   "usercopy_\\w+", "iov_iter_\\w+", "copy_(?:page_)?(?:to|from)_iter\\w*", "copy_to_user_\\w+", "strncpy_from_user", "strnlen_user",
-  "probe_kernel_\\w+", "_*list_\\w+", "_+list_\\w+", "klist_\\w+", "__hlist_\\w+", "hlist_\\w+", "llist_\\w+", "plist_\\w+", "rb_\\w+",
-  "__rb_\\w+", "____rb_\\w+", "rht_\\w+", "rhashtable_\\w+", "__rhashtable_\\w+", "timerqueue_\\w+", "xas?_\\w+", "__xas?_\\w+",
-  "radix_tree_(?:lookup\\w*|delete\\w*|insert|next_\\w+|tag\\w*|descend|maybe_\\w+)", "__radix_tree_\\w+", "idr_\\w+", "ida_\\w+",
-  "sbitmap_\\w+", "__bitmap_\\w+", "_?find_(?:first|next|last)_\\w*bit\\w*", "_?test_and_\\w+", "(?:set|clear|test|change)_bit\\w*",
+  "probe_kernel_\\w+", "_*list_(?:add|del|move|splice|replace|swap|cut|rotate|bulk)\\w*", "klist_\\w+", "__hlist_\\w+", "hlist_\\w+", "llist_\\w+", "plist_\\w+", "rb_(?:erase|insert|first|last|next|prev|replace|link)\\w*",
+  "__rb_\\w+", "____rb_\\w+", "timerqueue_\\w+", "xas?_\\w+", "__xas?_\\w+", "__bitmap_\\w+", "_?find_(?:first|next|last)_\\w*bit\\w*", "_?test_and_\\w+", "(?:set|clear|test|change)_bit\\w*",
   "bitmap_\\w+", "generic_test_\\w+", "jhash\\w*", "full_name_hash", "sort\\w*", "read_(?:word|once)\\w*", "__read_once_\\w+",
   "__write_once_\\w+", "READ_ONCE\\w*", "debug_\\w+", "__debug_\\w+", "timer_(?:debug|fixup|is_static)\\w*",
   "work_(?:fixup|is_static)\\w*", "lookup_object\\w*", "get_unaligned\\w*", "put_unaligned\\w*", "arch_static_\\w+", "del_timer\\w*",
-  "timer_delete\\w*", "try_to_del_timer_sync", "mod_timer\\w*", "__mod_timer", "add_timer\\w*", "detach_\\w*timer\\w*",
-  "hrtimer_(?:cancel|try_to_cancel|start\\w*|init|active|setup)", "__hrtimer_\\w+", "init_timer_key", "timer_init_key",
-  "enqueue_\\w*timer\\w*", "(?:__)?queue_(?:delayed_)?work\\w*", "__queue_work", "insert_work", "(?:__)?flush_work\\w*",
-  "(?:__)?cancel_(?:delayed_)?work\\w*", "mod_delayed_work\\w*", "__init_work", "flush_workqueue\\w*", "__flush_workqueue",
-  "drain_workqueue", "destroy_workqueue", "start_flush_work", "work_busy", "kthread_(?:stop|queue_\\w+|insert_\\w+|park|create\\w*)",
-  "call_rcu\\w*", "__call_rcu\\w*", "kfree_call_rcu", "kvfree_call_rcu", "device_(?:del|add|initialize|register|unregister|destroy)",
-  "device_(?:release_driver|remove_\\w+|create_\\w+)", "sysfs_(?:remove|create|add|warn)\\w*", "__sysfs_\\w+", "kernfs_\\w+",
-  "__kernfs_\\w+", "bus_(?:remove|add)_device",
+  "timer_delete\\w*", "try_to_del_timer_sync", "mod_timer\\w*", "__mod_timer", "add_timer\\w*",
+  "hrtimer_(?:cancel|try_to_cancel|start\\w*|init|active|setup)", "__hrtimer_\\w+", "init_timer_key", "timer_init_key", "(?:__)?queue_(?:delayed_)?work\\w*", "__queue_work", "insert_work", "mod_delayed_work\\w*", "__init_work", "flush_workqueue\\w*", "__flush_workqueue", "drain_workqueue", "destroy_workqueue", "flush_(?:delayed_)?work\\w*",
+  "(?:__)?cancel_(?:delayed_)?work\\w*", "kthread_(?:stop|queue_\\w+|insert_\\w+|park|create\\w*)",
+  "call_rcu\\w*", "__call_rcu\\w*", "kfree_call_rcu", "kvfree_call_rcu", "device_(?:del|unregister|destroy)",
   "usb_(?:submit_urb|control_msg\\w*|bulk_msg|interrupt_msg|start_wait_urb|internal_control_msg|get_descriptor|get_string|kill_urb|free_urb|hcd_submit_urb)",
-  "proc_(?:register|create\\w*|mkdir\\w*|net_\\w+)", "_proc_mkdir", "remove_proc_\\w+", "__list_\\w+",
 );
 /** Entry code that only frames a call from user space or an interrupt. */
 // biome-ignore format: a table
@@ -121,8 +110,8 @@ const ENTRY = words(
 /** The memory of an object on the network is dropped here for anyone. */
 // biome-ignore format: a table
 const BUFFERS = words(
-  "kfree_skb\\w*", "__kfree_skb", "consume_skb", "sk_skb_reason_drop", "skb_release_\\w+",
-  "skb_(?:put|push|pull|copy_\\w+|clone|tail\\w*|over_panic|under_panic|panic)", "__pskb_\\w+", "pskb_\\w+", "__alloc_skb",
+  "kfree_skb\\w*", "__kfree_skb", "consume_skb", "sk_skb_reason_drop",
+  "skb_(?:put|push|over_panic|under_panic|panic)", "__alloc_skb",
   "alloc_skb\\w*", "__napi_alloc_skb", "__netdev_alloc_skb", "napi_\\w*alloc\\w*",
 );
 
@@ -132,9 +121,30 @@ const CONSTRUCTORS = words(
   "\\w+_alloc", "alloc_\\w+", "\\w+_alloc_\\w+",
 );
 
+/** Ciphers and hashes: in uninitialised data they are where it was noticed, never where it came from. */
+// biome-ignore format: a table
+const CIPHERS = words(
+  "crypto_\\w+", "_*aes\\w*_\\w+", "aes\\w*", "(?:aesni|drbg|rng|skcipher|cipher|shash|ahash|aead|akcipher|hmac|xts|cbc|ecb|ctr|gcm|ccm|lrw|cts|cfb|ofb)_\\w+",
+  "sha\\d+_\\w+", "chacha\\w*", "poly1305_\\w+", "__?siphash_\\w+", "blake2\\w+", "(?:des3?|md[45]|rmd\\d+|sm[34]|camellia|serpent|twofish|blowfish|cast\\d)_\\w+",
+);
+/** Makes an entry of /proc for its caller, who gave a name that is taken. */
+const REGISTRATION = words("proc_(?:register|create\\w*|mkdir\\w*|net_\\w+|symlink)", "_proc_mkdir", "__proc_create");
+
 /** Which tools a report passes over. */
-export type PassedOver = "constructors" | "reporting" | "exception" | "memory" | "locking" | "helpers" | "entry" | "buffers";
+export type PassedOver =
+  | "ciphers"
+  | "registration"
+  | "constructors"
+  | "reporting"
+  | "exception"
+  | "memory"
+  | "locking"
+  | "helpers"
+  | "entry"
+  | "buffers";
 const GROUPS: Readonly<Record<PassedOver, RegExp>> = {
+  ciphers: CIPHERS,
+  registration: REGISTRATION,
   constructors: CONSTRUCTORS,
   reporting: REPORTING,
   exception: EXCEPTION,
@@ -177,6 +187,7 @@ export function isSharedWait(name: string): boolean {
 /** What calls the part of the kernel that runs too long: the frame it called is the subject, the frames below it are where time was taken. */
 // biome-ignore format: a table
 const LOOP_ANCHORS = words(
+  "\\w+_compat_ioctl", "do_filp_open", "__do_fault", "cpu_startup_entry", "do_mmap",
   "mmap_region", "do_syscall_\\w+", "entry_\\w+", "invoke_syscall", "el0_svc\\w*", "x64_sys_call", "ia32_sys_call",
   "do_fast_syscall_\\w+", "do_int80_\\w+", "ret_fast_syscall", "process_one_work", "_*do_softirq\\w*", "handle_softirqs",
   "run_ksoftirqd", "call_timer_fn", "__run_timers", "run_timer_\\w+", "__hrtimer_run_queues", "__run_hrtimer", "task_work_run", "__fput",
@@ -201,7 +212,8 @@ const INTERRUPT_ENTRY = words(
   "apic_timer_interrupt", "asm_\\w*(?:interrupt|sysvec\\w*|apic\\w*)", "asm_sysvec_\\w+", "asm_call_irq_on_stack",
   "el1h?_(?:64_)?irq\\w*", "__irq_svc", "ret_from_intr", "common_interrupt", "reschedule_interrupt", "hrtimer_interrupt",
   "call_function_\\w*interrupt", "nmi", "end_repeat_nmi", "asm_exc_nmi", "timer_interrupt", "decrementer_common\\w*", "handle_exception",
-  "ret_from_exception", "irq_exit", "do_IRQ",
+  "ret_from_exception", "irq_exit", "do_IRQ", "do_ext_irq", "do_irq_async", "handle_int", "plat_irq_dispatch", "handle_cpu_irq", "do_vint",
+  "handle_vint", "handle_percpu_irq", "generic_handle_arch_irq", "do_irq", "__do_irq", "hardware_interrupt_\\w+",
 );
 export function isInterruptEntry(name: string): boolean {
   return INTERRUPT_ENTRY.test(name);

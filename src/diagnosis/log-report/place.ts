@@ -56,6 +56,7 @@ export function placeOf(report: LogReport): Place {
             ? tracePlace(mainTrace(report))
             : NOWHERE;
     case "kmsan":
+      return sanitizerPlace(report, [...ALL_TOOLS, "ciphers"]);
     case "kasan":
     case "kfence":
     case "ubsan":
@@ -112,13 +113,14 @@ function faultPlace(report: LogReport): Place {
   const from = mainTrace(report);
   const frames = from?.frames ?? [];
   const { pc } = report;
-  if (pc?.function !== undefined && !isPassedOver(pc.function)) {
+  const groups: readonly PassedOver[] = pc?.function === "proc_register" ? [...ALL_TOOLS, "registration"] : ALL_TOOLS;
+  if (pc?.function !== undefined && !isPassedOver(pc.function, groups)) {
     // The pc's own frame may be in the trace, below the frames that print the report.
     const index = frames.findIndex((frame) => physical(frame) && frame.function === pc.function);
     return { function: pc.function, frames, index, ...(pc.module === undefined ? {} : { module: pc.module }) };
   }
   const start = pc?.function === undefined ? 0 : frames.findIndex((frame) => physical(frame) && frame.function === pc.function) + 1;
-  const place = tracePlace(from, ALL_TOOLS, start);
+  const place = tracePlace(from, groups, start);
   if (place.function === undefined && pc !== undefined && pc.function === undefined) {
     // A jump to nowhere: entry code may be all that is left of its caller.
     const caller = tracePlace(from, ["reporting", "exception"]);
@@ -128,8 +130,8 @@ function faultPlace(report: LogReport): Place {
   return { ...at(frames, -1), function: pc.function };
 }
 
-function sanitizerPlace(report: LogReport): Place {
-  const place = tracePlace(mainTrace(report), ALL_TOOLS);
+function sanitizerPlace(report: LogReport, groups: readonly PassedOver[] = ALL_TOOLS): Place {
+  const place = tracePlace(mainTrace(report), groups);
   if (place.function !== undefined) return place;
   const name = report.pc?.function;
   return name === undefined || isPassedOver(name, ["reporting"]) ? place : { ...place, function: name };
