@@ -71,14 +71,14 @@ export function heldSection(still: Standstill, task: Task, kind: LockKind, lock:
 }
 
 /** Spinlocks are mostly given back inline, by a byte that is stored: queued_spin_unlock() (include/asm-generic/qspinlock.h). */
-function clears({ instruction }: InstructionFacts, valueOf: (register: string) => bigint | undefined, lock: VirtualAddress): boolean {
+function clears({ instruction }: InstructionFacts, valueIn: (register: string) => bigint | undefined, lock: VirtualAddress): boolean {
   return instruction.operands.some(
     (operand) =>
       operand.kind === "memory" &&
       operand.access === "write" &&
       operand.size === 1 &&
       operand.index === undefined &&
-      BigInt.asUintN(64, (operand.base === undefined ? 0n : (valueOf(operand.base) ?? 0n)) + operand.displacement) === lock,
+      BigInt.asUintN(64, (operand.base === undefined ? 0n : (valueIn(operand.base) ?? 0n)) + operand.displacement) === lock,
   );
 }
 

@@ -8,7 +8,7 @@
  * The type is followed from the code of a task that waits, over callers that only pass the lock on; it is believed where what the code
  * computes is this lock's address, or cannot be computed at all.
  */
-import type { VirtualAddress } from "../../bytes/address.ts";
+import { add, type VirtualAddress, virtual } from "../../bytes/address.ts";
 import type { CType } from "../../debug-info/c-type.ts";
 import { strip } from "../../debug-info/c-type.ts";
 import { stateText } from "../../identity/describe.ts";
@@ -16,10 +16,15 @@ import { identifyAddress } from "../../identity/identify.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
 import type { ContendedLock, LockKind, LockState, LockWait } from "../../linux/locking/lock.ts";
 import { spinFrames, waitFrames } from "../../linux/locking/wait-functions.ts";
+import { poisonOf } from "../../linux/poison.ts";
+import { Slabs } from "../../linux/slab.ts";
 import { membersAt, pathsOf } from "../../type-flow/member-path.ts";
 import { Activations } from "../fault/activation.ts";
 import { KnownValues } from "../fault/known-values.ts";
 import { objectType } from "../fault/object-type.ts";
+import { ownStructures } from "../fault/own-structures.ts";
+import { fittingStructure } from "../fault/type-fit.ts";
+import { typedFlow } from "../fault/typed-flow.ts";
 import type { LockName, Verdict } from "../verdict.ts";
 import { guarded } from "./guarded.ts";
 import type { Standstill } from "./standstill.ts";
@@ -114,8 +119,25 @@ function find(still: Standstill, { state, waits }: ContendedLock): Container | u
     if (found !== undefined) return found;
   }
   const known = objectType(still.kernel, state.address);
-  if (known === undefined) return undefined;
-  return member(known.type, known.name, state.address, Number(state.address - known.address));
+  if (known !== undefined) return member(known.type, known.name, state.address, Number(state.address - known.address));
+  return guarded(() => byLayout(still, state, waits));
+}
+
+/** Of an object of kmalloc(): the one structure of the module whose code waits that has such a lock at this place and fits the object. */
+function byLayout({ kernel }: Standstill, { kind, address }: LockState, waits: readonly LockWait[]): Container | undefined {
+  const object = kernel.arch.isKernelAddress(address) ? Slabs.of(kernel)?.objectOf(address) : undefined;
+  const lock = kernel.types.tryStruct(kindText(kind))?.type;
+  if (object === undefined || lock?.kind !== "struct" || !/^kmalloc/.test(object.cache)) return undefined;
+  for (const module of new Set(waits.flatMap((wait) => wait.module ?? []))) {
+    const found = fittingStructure(ownStructures(kernel, module), {
+      places: [{ offset: object.offset, size: 0, type: lock }],
+      objectSize: object.objectSize,
+      word: (offset) => kernel.memory.tryU64(add(virtual(object.object), offset)),
+      mayBePointer: (word) => word < 4096n || kernel.arch.isKernelAddress(word) || poisonOf(word) !== undefined,
+    });
+    if (found !== undefined && found.offset === 0) return member(found.type, `struct ${found.type.name}`, address, object.offset);
+  }
+  return undefined;
 }
 
 /** A member of a variable whose type is known. */
@@ -138,7 +160,7 @@ function member(type: CType, name: string, lock: VirtualAddress, offset: number)
 }
 
 /** Callers that are asked when each only passes on what it was given. */
-const MAX_LEVELS = 4;
+const MAX_LEVELS = 6;
 
 function byCode(still: Standstill, wait: LockWait, lock: VirtualAddress): Container | undefined {
   const { kernel } = still;
@@ -149,6 +171,7 @@ function byCode(still: Standstill, wait: LockWait, lock: VirtualAddress): Contai
   if (task === undefined || stack === undefined || place === undefined || inner === undefined) return undefined;
   const activations = new Activations(kernel, inner.pc, inner.registers, stack, place.last);
   const values = new KnownValues(kernel, activations, task.active ? task.cpu : undefined, task.address);
+  activations.retypeBy((level, plain) => typedFlow(kernel, activations, values, level, plain));
   let register: string | undefined = activations.machine.arguments[0];
   for (let level = 1; level <= MAX_LEVELS && register !== undefined; level++) {
     const caller = activations.at(level);

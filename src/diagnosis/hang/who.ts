@@ -7,9 +7,9 @@ import type { HangEdge } from "./edges.ts";
 import { lockName, lockText } from "./lock-object.ts";
 import type { Standstill } from "./standstill.ts";
 
-/** "lab-ab (127)". */
+/** "lab-ab (127)". A task may call itself anything. */
 export function who({ comm, pid }: Pick<LockTask, "comm" | "pid">): string {
-  return `${comm} (${pid})`;
+  return `${comm.replace(/[^\x20-\x7e]/g, "?")} (${pid})`;
 }
 
 /** "122 s", "2 h 5 min". */
