@@ -79,7 +79,7 @@ export class ReportAssembler {
   /** `dropped`: the line tells that messages before it were lost. */
   line(line: StampedLine, leadOf: LeadOf, dropped = false): void {
     if (dropped) for (const report of this.#open.values()) report.damage.add(DROPPED);
-    const head = headOf(line.text);
+    const head = headOf(line.text, line.stamped);
     const context = line.caller ?? (line.stamped || this.#last === undefined ? "" : this.#last.context);
     const current = this.#open.get(context);
     if (head !== undefined && !this.#continues(head, current, line)) {
