@@ -42,30 +42,16 @@ export function half(value: bigint): Uint8Array {
 
 const EXCLUDED: PageFault = { reason: "excluded" };
 
-/**
- * The dump with edits and without hidden pages. Closing it leaves the dump below open: many overlays share one.
- *
- * @param hidden whether the 4 KiB at this physical page number are to be missing; a page of the container is when all of them are
- */
-export function overlaidDump(dump: Dump, edits: readonly Edit[], hidden?: (pfn4k: number) => boolean): Dump {
+/** The dump with edits. Closing it leaves the dump below open: many overlays share one. */
+export function overlaidDump(dump: Dump, edits: readonly Edit[]): Dump {
   const pages = new Map<number, Edit[]>();
   for (const edit of edits) {
     const first = pageNumber(edit.physical, Math.log2(dump.pageSize));
     const last = pageNumber(edit.physical + BigInt(edit.bytes.length - 1), Math.log2(dump.pageSize));
     for (let pfn = first; pfn <= last; pfn++) pages.set(pfn, [...(pages.get(pfn) ?? []), edit]);
   }
-  const granules = dump.pageSize / 4096;
-  const isHidden = (pfn: number): boolean => {
-    if (hidden === undefined) return false;
-    for (let i = 0; i < granules; i++) if (!hidden(pfn * granules + i)) return false;
-    return true;
-  };
-  const seen: Partial<Record<keyof Dump, unknown>> = {
-    partial: dump.partial || hidden !== undefined,
-    // The file's plain bytes know nothing of edits.
-    file: undefined,
-    readPage(pfn: number, target: Uint8Array): PageFault | undefined {
-      if (isHidden(pfn)) return EXCLUDED;
+  return replaced(dump, {
+    readPage(pfn, target) {
       const fault = dump.readPage(pfn, target);
       if (fault !== undefined) return fault;
       const start = pfn * dump.pageSize;
@@ -76,9 +62,43 @@ export function overlaidDump(dump: Dump, edits: readonly Edit[], hidden?: (pfn4k
       }
       return undefined;
     },
-    close() {},
-  };
-  // Containers are classes with private state: what is not replaced is asked of the dump itself.
+  });
+}
+
+const GRANULE = 4096;
+
+/**
+ * The dump in pages of 4 KiB, of which some are left out.
+ *
+ * @param hidden whether the 4 KiB at this physical page number are to be missing
+ */
+export function hollowDump(dump: Dump, hidden: (pfn: number) => boolean): Dump {
+  const granules = dump.pageSize / GRANULE;
+  const whole = new Uint8Array(dump.pageSize);
+  let held = -1;
+  return replaced(dump, {
+    partial: true,
+    pageSize: GRANULE,
+    maxPfn: dump.maxPfn * granules,
+    readPage(pfn, target) {
+      if (hidden(pfn)) return EXCLUDED;
+      const page = Math.floor(pfn / granules);
+      if (page !== held) {
+        held = -1;
+        const fault = dump.readPage(page, whole);
+        if (fault !== undefined) return fault;
+        held = page;
+      }
+      target.set(whole.subarray((pfn % granules) * GRANULE, ((pfn % granules) + 1) * GRANULE));
+      return undefined;
+    },
+  });
+}
+
+/** Containers are classes with private state: what is not replaced is asked of the dump itself. */
+function replaced(dump: Dump, parts: Partial<Dump>): Dump {
+  // The file's plain bytes know nothing of what was replaced.
+  const seen: Partial<Record<keyof Dump, unknown>> = { ...parts, file: undefined, close() {} };
   return new Proxy(dump, {
     get: (target, key) => (key in seen ? seen[key as keyof Dump] : Reflect.get(target, key, target)),
     has: (target, key) => key !== "file" && key in target,

@@ -1,0 +1,156 @@
+/** Diagnoses dumps of the lab and judges what is said: cases as they are, their variants, and mutations of healthy ones. */
+import { existsSync } from "node:fs";
+import type { CachedCase } from "../../../lab/case-record.ts";
+import { truthOf } from "../../../lab/truth.ts";
+import { viewsOf } from "../../../lab/views-truth.ts";
+import { InquestError } from "../../../src/bytes/errors.ts";
+import { createSession } from "../../../src/commands/session.ts";
+import type { VtopResult } from "../../../src/commands/vtop.ts";
+import { diagnose } from "../../../src/diagnosis/diagnose.ts";
+import type { Diagnosis } from "../../../src/diagnosis/verdict.ts";
+import type { Dump } from "../../../src/dump/dump.ts";
+import type { Kernel } from "../../../src/kernel/kernel.ts";
+import type { OpenOptions } from "../../../src/kernel/open.ts";
+import { emptiedLog } from "./emptied-log.ts";
+import { checkEvidence, type EvidenceScore } from "./evidence.ts";
+import { type Judgement, judge } from "./judge.ts";
+import { isHealthy, labelOf, type ScoreLabel } from "./labels.ts";
+import { leftOutByLevel31 } from "./left-out.ts";
+import { mutationsOf } from "./mutations.ts";
+import { described, kernelIn, openLabDump, scoredDump } from "./open-case.ts";
+import { type Edit, hollowDump, overlaidDump } from "./overlay.ts";
+import { PlainElf } from "./plain-elf.ts";
+import { SecondReader } from "./second-reader.ts";
+
+export const VARIANTS = ["plain", "dwarf", "d31", "nolog"] as const;
+export type Variant = (typeof VARIANTS)[number];
+
+export interface Row {
+  readonly case: string;
+  /** fault: something is wrong with it; healthy: nothing is; mutated, harmless: edits of a healthy one. */
+  readonly group: "fault" | "healthy" | "mutated" | "harmless";
+  readonly variant: Variant;
+  /** Of a mutation: its kind and what was done. */
+  readonly kind?: string;
+  readonly what?: string;
+  readonly label: ScoreLabel;
+  /** undefined: the diagnosis itself failed. */
+  readonly found: Diagnosis | undefined;
+  readonly error?: string;
+  readonly judgement: Judgement;
+  readonly evidence: EvidenceScore;
+  /** Milliseconds beyond opening, by the clock and of the processor. */
+  readonly elapsed: number;
+  readonly busy: number;
+}
+
+interface Asked {
+  readonly case: string;
+  readonly group: Row["group"];
+  readonly variant: Variant;
+  readonly kind?: string;
+  readonly what?: string;
+}
+
+const NOTHING_RIGHT: Judgement = { class: false, best: false };
+
+/** One diagnosis, judged. `edits` are those that the dump of the kernel has. */
+function score(asked: Asked, open: () => Kernel, label: ScoreLabel, elf: PlainElf | undefined, edits: readonly Edit[]): Row {
+  let elapsed = 0;
+  let busy = 0;
+  try {
+    const kernel = open();
+    const start = performance.now();
+    const cpu = process.cpuUsage();
+    const found = diagnose(kernel);
+    elapsed = performance.now() - start;
+    const { user, system } = process.cpuUsage(cpu);
+    busy = (user + system) / 1000;
+    const session = createSession(kernel);
+    const reader = new SecondReader(kernel, elf, edits, (address) => {
+      const { result } = session.execute(`vtop ${address.toString(16)}`);
+      return (result as VtopResult).addresses[0]?.physical;
+    });
+    return { ...asked, label, found, judgement: judge(found, label), evidence: checkEvidence(session, reader, found), elapsed, busy };
+  } catch (error) {
+    // Whatever it is, it is a miss and must be seen; the score goes on.
+    const text = error instanceof InquestError ? error.message : String((error as Error).stack);
+    return {
+      ...asked,
+      label,
+      found: undefined,
+      error: text,
+      judgement: NOTHING_RIGHT,
+      evidence: { values: 0, commands: 0, wrong: [] },
+      elapsed,
+      busy,
+    };
+  }
+}
+
+function plainElf(lab: CachedCase): PlainElf | undefined {
+  const path = scoredDump(lab)?.files[0];
+  const elf = path === undefined || !existsSync(path) ? undefined : PlainElf.open(path);
+  return elf !== undefined && elf.segments.length > 0 ? elf : undefined;
+}
+
+/** The case in each of the variants; nothing for those that the case cannot have. */
+export async function* scoreCase(lab: CachedCase, variants: readonly Variant[]): AsyncGenerator<Row> {
+  const label = labelOf(lab);
+  const from = scoredDump(lab);
+  if (label === undefined || from === undefined) return;
+  const dump = await openLabDump(from);
+  const elf = plainElf(lab);
+  const withDebug = await described(lab);
+  const built = lab.kernel.buildDir !== undefined;
+  if (built && withDebug === undefined) return;
+  const group = isHealthy(label) ? "healthy" : "fault";
+  for (const variant of variants) {
+    const asked: Asked = { case: lab.id, group, variant };
+    const options: OpenOptions = (variant === "dwarf" || built ? withDebug : undefined) ?? {};
+    if (variant === "plain" ? built : variant === "dwarf" && withDebug === undefined) continue;
+    if (variant === "plain" || variant === "dwarf") {
+      yield score(asked, () => kernelIn(dump, options), label, elf, []);
+      continue;
+    }
+    const whole = wholeKernel(dump, options);
+    if (whole === undefined) continue;
+    if (variant === "d31") {
+      if (from.level === undefined) yield score(asked, () => kernelIn(hollowDump(dump, leftOutByLevel31(whole)), options), label, elf, []);
+    } else {
+      const edits = emptiedLog(whole);
+      if (edits.length > 0) yield score(asked, () => kernelIn(overlaidDump(dump, edits), options), label, elf, edits);
+    }
+  }
+  elf?.close();
+  dump.close();
+}
+
+function wholeKernel(dump: Dump, options: OpenOptions): Kernel | undefined {
+  try {
+    return kernelIn(dump, options);
+  } catch (error) {
+    if (error instanceof InquestError) return undefined;
+    throw error;
+  }
+}
+
+/** Mutations of a healthy case. */
+export async function* scoreMutations(lab: CachedCase, seed: string, count: number): AsyncGenerator<Row> {
+  const from = scoredDump(lab);
+  if (from === undefined || lab.kernel.buildDir !== undefined) return;
+  const dump = await openLabDump(from);
+  const elf = plainElf(lab);
+  const withDebug = await described(lab);
+  const healthy = kernelIn(dump, withDebug);
+  const views = viewsOf(truthOf(lab));
+  for (const mutation of mutationsOf(healthy, { seed: `${seed} ${lab.id}`, count, views })) {
+    const { edits, label: wanted, kind, what } = mutation;
+    const label: ScoreLabel = { ...wanted, ...(wanted.cache === undefined ? {} : { object: { cache: [wanted.cache] } }) };
+    const asked: Asked = { case: lab.id, group: isHealthy(label) ? "harmless" : "mutated", variant: "plain", kind, what };
+    const options = mutation.needsVmlinux === true ? (withDebug ?? {}) : {};
+    yield score(asked, () => kernelIn(overlaidDump(dump, edits), options), label, elf, edits);
+  }
+  elf?.close();
+  dump.close();
+}
