@@ -34,6 +34,8 @@ const TRUTH_MIB = 96;
 /** KASAN and lockdep under emulation on a busy machine take minutes. */
 const BOOT_TIMEOUT_MS = 600_000;
 const DEATH_TIMEOUT_MS = 120_000;
+/** A planted fault dies soon or not at all, and the next guest waits. */
+const FAULT_DEATH_TIMEOUT_MS = 50_000;
 const KDUMP_TIMEOUT_MS = 240_000;
 
 /** Labels and descriptions are left out: they change nothing in a dump. */
@@ -88,11 +90,13 @@ async function waitForDeath(plan: CasePlan, guest: Guest, disks: readonly GuestD
     await new Promise((resolve) => setTimeout(resolve, 3000));
     await guest.qmp.command("inject-nmi");
   }
+  for (const line of plan.scenario.monitor ?? []) await guest.qmp.command("human-monitor-command", { "command-line": line });
   if (plan.capture === "kdump") {
     // A panic that reaches its end found no crash kernel to start.
     await guest.waitFor(/LAB-OUTPUTS-DONE|end Kernel panic/, KDUMP_TIMEOUT_MS);
     if (!/LAB-OUTPUTS-DONE/.test(guest.console())) fail(plan, guest, "the crash kernel did not save the dumps");
-  } else if (!(await guest.waitFor(/end Kernel panic/, DEATH_TIMEOUT_MS))) fail(plan, guest, "the guest did not die as it should");
+  } else if (!(await guest.waitFor(/end Kernel panic/, plan.fault === undefined ? DEATH_TIMEOUT_MS : FAULT_DEATH_TIMEOUT_MS)))
+    fail(plan, guest, "the guest did not die as it should");
   // With a crash kernel loaded an oops goes straight to it, before panic() would say its word.
   if (plan.capture === "hypervisor" && !plan.scenario.panic.test(guest.console())) fail(plan, guest, "the guest died of something else");
 }

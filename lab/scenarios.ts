@@ -39,6 +39,8 @@ export interface Scenario {
   readonly withoutVmcoreinfo?: boolean;
   /** An NMI from the hypervisor ends it. */
   readonly injectNmi?: boolean;
+  /** Commands to the hypervisor's monitor once the trigger was pulled. */
+  readonly monitor?: readonly string[];
   readonly archs?: readonly Arch[];
   /** How many processes' stacks are recorded. */
   readonly taskLimit?: number;

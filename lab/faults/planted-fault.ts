@@ -45,6 +45,8 @@ export interface PlantedFault {
   readonly append?: string;
   readonly memoryMiB?: number;
   readonly injectNmi?: boolean;
+  /** Commands to the hypervisor's monitor once the trigger was pulled. */
+  readonly monitor?: readonly string[];
   readonly archs?: readonly Arch[];
   /** Kernels (ids as in kernels.ts) on which it dies as meant; all of the matrix when absent. */
   readonly kernels?: readonly string[];

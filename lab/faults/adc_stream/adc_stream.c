@@ -31,7 +31,7 @@ struct adc_dev {
 
 static inline u16 adc_convert(struct adc_channel *channel)
 {
-	msleep(400);
+	msleep(150);
 	return channel->last = channel->gain * 3 + 17;
 }
 

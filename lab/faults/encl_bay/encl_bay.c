@@ -42,7 +42,7 @@ static struct encl_host *encl;
 static inline void encl_ses_transaction(unsigned int page)
 {
 	/* A SES page goes over the wire: slow. */
-	msleep(page == 2 ? 1200 : 60);
+	msleep(page == 2 ? 700 : 60);
 }
 
 static struct encl_bay *encl_find_bay(struct encl_host *host, unsigned int slot)

@@ -58,7 +58,7 @@ static void qsfp_port_reset(struct qsfp_port *port)
 {
 	mutex_lock(&port->state_lock);
 	port->speed = 0;
-	msleep(1000);
+	msleep(600);
 	qsfp_read_page(port, 0);
 	port->speed = 100000;
 	mutex_unlock(&port->state_lock);
@@ -79,7 +79,7 @@ static void qsfp_sweep(struct qsfp_fabric *fab)
 	unsigned int i;
 
 	down_write(&fab->route_sem);
-	msleep(1000);
+	msleep(600);
 	for (i = 0; i < QSFP_PORTS; i++)
 		fab->lids[i] = qsfp_port_speed(fab->ports[i]) ? i + 1 : 0;
 	up_write(&fab->route_sem);
@@ -100,7 +100,7 @@ static void qsfp_poll_temperatures(struct qsfp_fabric *fab)
 	unsigned int i;
 
 	rt_mutex_lock(&fab->bus.lock);
-	msleep(1000);
+	msleep(600);
 	for (i = 0; i < QSFP_PORTS; i++)
 		if (qsfp_is_routed(fab, i))
 			fab->bus.transfers++;

@@ -47,7 +47,7 @@ static unsigned int zonemap_trim(struct zonemap *map)
 	for (zone = 0; zone < map->zones; zone++) {
 		if (map->state[zone])
 			continue;
-		msleep(800);
+		msleep(500);
 		done += zonemap_release(map, zone);
 	}
 	up_read(&map->map_sem);
@@ -65,7 +65,7 @@ static void zonemap_extend(struct zonemap *map)
 {
 	down_read(&map->alloc_sem);
 	if (bitmap_weight(map->free, ZONES) < 8) {
-		msleep(800);
+		msleep(500);
 		zonemap_append(map, 16);
 	}
 	up_read(&map->alloc_sem);
