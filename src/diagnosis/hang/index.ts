@@ -1,5 +1,6 @@
 /** Detectors of what does not go on: circles of locks, holders that sleep, loops, stalls of RCU, workqueues and disks. The most telling first. */
 import type { Detector } from "../detector.ts";
+import { hungTask, lockHeldBySleeper } from "./blocked.ts";
 import { deadlock, selfDeadlock } from "./circles.ts";
 
-export const HANG_DETECTORS: readonly Detector[] = [selfDeadlock, deadlock];
+export const HANG_DETECTORS: readonly Detector[] = [selfDeadlock, deadlock, lockHeldBySleeper, hungTask];
