@@ -34,6 +34,8 @@ const TRUTH_MIB = 96;
 /** KASAN and lockdep under emulation on a busy machine take minutes. */
 const BOOT_TIMEOUT_MS = 600_000;
 const DEATH_TIMEOUT_MS = 120_000;
+/** These guests do little; the slowest of them wait half a minute for a watchdog. */
+const FAULT_DEATH_TIMEOUT_MS = 75_000;
 /** A planted fault dies soon or not at all, and the next guest waits. */
 const FAULT_DEATH_TIMEOUT_MS = 50_000;
 const KDUMP_TIMEOUT_MS = 240_000;
