@@ -17,6 +17,7 @@ import { type Task, taskTable } from "../../linux/task.ts";
 import { type FaultCase, tryIdentify } from "../fault/fault-case.ts";
 import { objectType } from "../fault/object-type.ts";
 import { type SlabRole, slabRole } from "../fault/samples.ts";
+import { isPassedOver, isWaiting } from "../log-report/passed-over.ts";
 import type { Sharer } from "../verdict.ts";
 
 /** An object that the fault was about. */
@@ -27,6 +28,8 @@ export interface SharedObject {
   readonly type?: string;
 }
 
+/** Every task's stack leads to tasks: the one before at a switch, the one to wake. */
+const SHARED_BY_DESIGN = new Set(["task_struct"]);
 const MAX_OBJECTS = 8;
 /** Larger objects are looked for by their first bytes only: pointers lead to the start, or to a member near it. */
 const MAX_BYTES = 2048;
@@ -42,7 +45,8 @@ export function objectsOfFault(fault: FaultCase): readonly SharedObject[] {
   const consider = (value: bigint | undefined): void => {
     if (value === undefined || found.size >= MAX_OBJECTS || !kernel.arch.isKernelAddress(value)) return;
     const role = slabRole(tryIdentify(kernel, value));
-    if (role !== undefined && !found.has(role.object)) found.set(role.object, sharedObject(kernel, role));
+    if (role !== undefined && !SHARED_BY_DESIGN.has(role.cache) && !found.has(role.object))
+      found.set(role.object, sharedObject(kernel, role));
   };
   if (bad !== undefined) {
     for (const { load } of bad.origin?.steps ?? []) consider(load?.base ?? load?.address);
@@ -72,6 +76,8 @@ export function findSharers(kernel: Kernel, objects: readonly SharedObject[], ex
   for (const mention of findMentions(kernel, candidates(kernel, except, own), new Set(wanted.keys()), stackReader(kernel))) {
     const object = wanted.get(mention.lock);
     if (object === undefined || mention.function === undefined) continue;
+    // What a task only kept across its sleep is no access: its own descriptors lie in the registers that the switch saved.
+    if (!mention.task.active && (isWaiting(mention.function) || isPassedOver(mention.function))) continue;
     const holders = found.get(object) ?? [];
     if (!holders.some(({ task }) => task.address === mention.task.address)) holders.push({ task: mention.task, mention });
     found.set(object, holders);

@@ -148,4 +148,16 @@ describe("facts of a report", () => {
     expect(facts).toMatchObject({ address: 0n, errorCode: 0x9600_0006n, pid: 1, code: { name: "lab_fault_map_segment", offset: 0xa0 } });
     expect([...facts.registers.keys()]).toEqual(["pstate", "sp", "x29", "x28", "x9"]);
   });
+
+  it("takes the first of stalls that are reported one after the other", () => {
+    const hung = (time: number, pid: number) => `${time} | INFO: task lab:${pid} blocked for more than 3 seconds.`;
+    const chosen = subject(
+      [hung(12, 7), hung(12.1, 8), "13 | watchdog: BUG: soft lockup - CPU#1 stuck for 22s! [x:9]", "14 | Kernel panic - not syncing: x"].join(
+        "\n",
+      ),
+    );
+    expect(chosen.event?.text).toContain("lab:7");
+    expect(chosen.before).toEqual([]);
+    expect(subject([hung(12, 7), hung(900, 8)].join("\n")).event?.text).toContain("lab:8");
+  });
 });

@@ -43,6 +43,8 @@ export interface Subject {
 const ALWAYS: ReadonlySet<EventFamily> = new Set(["fault", "assertion", "corruption"]);
 /** A warning this shortly before a fault, in seconds, is part of the same trouble. */
 const SAME_TROUBLE = 0.5;
+/** Reports of stalls less than this apart, in seconds, are of one trouble: watchdogs come round every two minutes or less. */
+const SAME_STALL = 300;
 
 /** The subject of a dump; once per dump. Never throws for damaged memory. */
 export function subjectOf(kernel: Kernel): Subject {
@@ -68,7 +70,7 @@ export function chooseEvent(events: readonly LogEvent[]): Pick<Subject, "event" 
   const deliberate = events.find(({ family }) => family === "deliberate");
   const until = deliberate === undefined ? events : events.slice(0, events.indexOf(deliberate));
   const hard = until.find(({ family }) => ALWAYS.has(family));
-  const last = until.filter(({ family }) => family !== "panic").at(-1);
+  const last = firstOfRun(until.filter(({ family }) => family !== "panic"));
   // What the kernel panicked of, when nothing faulted: a stall, a warning, memory that ran out, the machine.
   const panic = until.find(({ family }) => family === "panic");
   let event = hard ?? (deliberate === undefined ? (last ?? panic) : undefined);
@@ -84,6 +86,18 @@ export function chooseEvent(events: readonly LogEvent[]): Pick<Subject, "event" 
     before: events.slice(0, at).map((each) => ({ event: each, why: whyNot(each, event) })),
     after: events.slice(at + 1),
   };
+}
+
+/** The last event; of stalls that are reported one after the other the first: a watchdog repeats itself, and names the victims in any order. */
+function firstOfRun(events: readonly LogEvent[]): LogEvent | undefined {
+  let first = events.length - 1;
+  while (first > 0 && events[first]?.family === "stall") {
+    const [earlier, later] = [events[first - 1] as LogEvent, events[first] as LogEvent];
+    const gap = earlier.time === undefined || later.time === undefined ? 0 : later.time - earlier.time;
+    if (earlier.family !== "stall" || gap > SAME_STALL) break;
+    first--;
+  }
+  return events[first];
 }
 
 /** KASAN reports the access and lets it happen: the exception follows in the same task. */
