@@ -6,8 +6,9 @@
  *   hung                    root: its innermost function that means something is the place
  */
 import type { VirtualAddress } from "../../bytes/address.ts";
+import { lockLayouts } from "../../linux/locking/layout.ts";
 import type { ContendedLock } from "../../linux/locking/lock.ts";
-import { secondsSinceRun } from "../../linux/locking/lock-tasks.ts";
+import { lockSymbol, secondsSinceRun } from "../../linux/locking/lock-tasks.ts";
 import { isKernelThread, type Task } from "../../linux/task.ts";
 import type { DiagnosisContext } from "../context.ts";
 import type { Detector } from "../detector.ts";
@@ -15,6 +16,7 @@ import type { Check, Finding } from "../finding.ts";
 import type { Evidence, LockName, Participant } from "../verdict.ts";
 import { isSureHolder, sectionOf, stackOf, waitersBehind } from "./circle-finding.ts";
 import type { HangEdge } from "./edges.ts";
+import { type EventWait, eventWait } from "./event-wait.ts";
 import { guarded } from "./guarded.ts";
 import { functionText } from "./guilty-frame.ts";
 import { type HungGroup, hungGroups } from "./hung.ts";
@@ -127,6 +129,7 @@ function aloneFinding(still: Standstill, group: HungGroup, sleep: Sleep): Findin
   const lock = still.lockOf(root.address);
   const shown = stackOf(still, root.address);
   const seconds = first?.seconds;
+  const event = lock === undefined && sleep.kind === "event" ? eventWait(still, root) : undefined;
   const name = lock === undefined ? undefined : lockName(still, lock);
   const told = chain.length === 0 ? who(root) : `${who(first?.task ?? root)} (for ${who(root)})`;
   const holders = lock === undefined || wait?.kind === "completion" ? [] : lock.holders;
@@ -142,17 +145,21 @@ function aloneFinding(still: Standstill, group: HungGroup, sleep: Sleep): Findin
     title: `${told} ${what}${forText(seconds)}${shown === undefined ? "" : ` in ${shown.text}`}`,
     ...(gone === undefined ? {} : { depth: "mechanism" as const }),
     checks: aloneChecks(still, group),
-    ...(lock === undefined ? {} : { object: lockObject(still, lock) }),
+    ...(lock !== undefined ? { object: lockObject(still, lock) } : event !== undefined ? { object: eventObject(event) } : {}),
     ...(shown === undefined ? {} : { place: shown.place, frames: shown.frames }),
     story: [
       ...chain.map((edge) => chainLine(still, edge)),
       `${who(root)} ${what}${forText(seconds)}${shown === undefined ? "" : `, in ${shown.text}`}; ${isKernelThread(root) ? "a thread of the kernel" : "a process"} that no signal wakes.`,
+      ...(event === undefined
+        ? []
+        : [`It sleeps on the wait queue ${eventName(still, event)}: whoever is to wake it has not, or what it waits for has not come.`]),
       ...rootWait(still, root, sleep),
       ...(hung.length > 1 ? [`It hangs with ${hung.length - 1} more: ${someOf(hung.slice(1).map(({ task }) => who(task)))}.`] : []),
     ],
     evidence: [
       ...chain.flatMap((edge) => edgeEvidence(still, edge)),
       ...completionEvidence(still, root.address),
+      ...eventEvidence(still, root, event),
       stackEvidence(root, sleep),
     ].slice(0, MAX_EVIDENCE),
     participants: participants(still, group, waitersBehind(still, root.address), []),
@@ -209,6 +216,32 @@ function completionEvidence(still: Standstill, task: VirtualAddress): Evidence[]
       claim: `${lockText(lockName(still, lock))} is not completed: done is ${lock.state.count ?? "?"}`,
       command: `struct completion.done ${lock.state.address.toString(16)}`,
       values: lock.state.count === undefined ? [] : [{ address: lock.state.address, value: BigInt(lock.state.count) }],
+    },
+  ];
+}
+
+function eventName({ kernel }: Standstill, { queue, container }: EventWait): string {
+  if (container !== undefined) return `${container.type.replace(/^struct /, "")}.${container.member} at ${queue.toString(16)}`;
+  return lockSymbol(kernel, queue) ?? `at ${queue.toString(16)}`;
+}
+
+function eventObject({ queue, container }: EventWait): NonNullable<Finding["object"]> {
+  return {
+    type: container?.type ?? "struct wait_queue_head",
+    ...(container === undefined ? {} : { member: container.member }),
+    address: queue,
+  };
+}
+
+function eventEvidence(still: Standstill, root: Task, event: EventWait | undefined): Evidence[] {
+  const field = lockLayouts(still.kernel).waitEntry?.task;
+  if (event === undefined || field === undefined) return [];
+  const at = field.address(event.entry);
+  return [
+    {
+      claim: `${who(root)} is linked in the wait queue ${eventName(still, event)}`,
+      command: `rd ${at.toString(16)}`,
+      values: [{ address: at, value: root.address }],
     },
   ];
 }

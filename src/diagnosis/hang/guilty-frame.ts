@@ -40,7 +40,7 @@ export function guiltyFrame({ frames }: UnwoundStack, from = 0): number | undefi
 /** The code that a running task's CPU was in when an interrupt, an NMI or the stop struck it: behind all of their machinery. */
 export function struckFrame({ frames }: UnwoundStack): number {
   const at = frames.findIndex(({ kind }, index) => index > 0 && kind === "interrupted");
-  return at < 0 ? 0 : at;
+  return Math.max(at, 0);
 }
 
 /** Frames that are told. */

@@ -2,5 +2,6 @@
 import type { Detector } from "../detector.ts";
 import { hungTask, lockHeldBySleeper } from "./blocked.ts";
 import { deadlock, selfDeadlock } from "./circles.ts";
+import { stuckIo } from "./stuck-io.ts";
 
-export const HANG_DETECTORS: readonly Detector[] = [selfDeadlock, deadlock, lockHeldBySleeper, hungTask];
+export const HANG_DETECTORS: readonly Detector[] = [selfDeadlock, deadlock, stuckIo, lockHeldBySleeper, hungTask];

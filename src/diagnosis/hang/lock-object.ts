@@ -14,7 +14,7 @@ import { strip } from "../../debug-info/c-type.ts";
 import { stateText } from "../../identity/describe.ts";
 import { identifyAddress } from "../../identity/identify.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
-import type { ContendedLock, LockKind, LockState, LockWait } from "../../linux/locking/lock.ts";
+import type { ContendedLock, LockKind, LockWait } from "../../linux/locking/lock.ts";
 import { spinFrames, waitFrames } from "../../linux/locking/wait-functions.ts";
 import { poisonOf } from "../../linux/poison.ts";
 import { Slabs } from "../../linux/slab.ts";
@@ -50,7 +50,7 @@ export function kindText(kind: LockKind): string {
   return STRUCTURES[kind].replace(/^struct /, "");
 }
 
-interface Container {
+export interface Container {
   readonly type: string;
   readonly member: string;
   /** Start of the structure. */
@@ -112,25 +112,39 @@ function containerOfLock(still: Standstill, lock: ContendedLock): Container | un
 const MAX_TRIED = 4;
 
 function find(still: Standstill, { state, waits }: ContendedLock): Container | undefined {
-  const named = variable(still.kernel, state);
+  const named = variable(still.kernel, state.address);
   if (named !== undefined) return named;
   for (const wait of waits.slice(0, MAX_TRIED)) {
     const found = guarded(() => byCode(still, wait, state.address));
     if (found !== undefined) return found;
   }
-  const known = objectType(still.kernel, state.address);
-  if (known !== undefined) return member(known.type, known.name, state.address, Number(state.address - known.address));
-  return guarded(() => byLayout(still, state, waits));
+  return byObject(still, state.address, kindText(state.kind), [...new Set(waits.flatMap((wait) => wait.module ?? []))]);
+}
+
+/** The structure around something of a type that code of some modules uses; by the variable or the object that it lies in. */
+export function containerAround(
+  still: Standstill,
+  address: VirtualAddress,
+  type: string,
+  modules: readonly string[],
+): Container | undefined {
+  return variable(still.kernel, address) ?? byObject(still, address, type, modules);
+}
+
+function byObject(still: Standstill, address: VirtualAddress, type: string, modules: readonly string[]): Container | undefined {
+  const known = objectType(still.kernel, address);
+  if (known !== undefined) return member(known.type, known.name, address, Number(address - known.address));
+  return guarded(() => byLayout(still, address, type, modules));
 }
 
 /** Of an object of kmalloc(): the one structure of the module whose code waits that has such a lock at this place and fits the object. */
-function byLayout({ kernel }: Standstill, { kind, address }: LockState, waits: readonly LockWait[]): Container | undefined {
+function byLayout({ kernel }: Standstill, address: VirtualAddress, name: string, modules: readonly string[]): Container | undefined {
   const object = kernel.arch.isKernelAddress(address) ? Slabs.of(kernel)?.objectOf(address) : undefined;
-  const lock = kernel.types.tryStruct(kindText(kind))?.type;
-  if (object === undefined || lock?.kind !== "struct" || !/^kmalloc/.test(object.cache)) return undefined;
-  for (const module of new Set(waits.flatMap((wait) => wait.module ?? []))) {
+  const inner = kernel.types.tryStruct(name)?.type;
+  if (object === undefined || inner?.kind !== "struct" || !/^kmalloc/.test(object.cache)) return undefined;
+  for (const module of modules) {
     const found = fittingStructure(ownStructures(kernel, module), {
-      places: [{ offset: object.offset, size: 0, type: lock }],
+      places: [{ offset: object.offset, size: 0, type: inner }],
       objectSize: object.objectSize,
       word: (offset) => kernel.memory.tryU64(add(virtual(object.object), offset)),
       mayBePointer: (word) => word < 4096n || kernel.arch.isKernelAddress(word) || poisonOf(word) !== undefined,
@@ -141,7 +155,7 @@ function byLayout({ kernel }: Standstill, { kind, address }: LockState, waits: r
 }
 
 /** A member of a variable whose type is known. */
-function variable(kernel: Kernel, { address }: LockState): Container | undefined {
+function variable(kernel: Kernel, address: VirtualAddress): Container | undefined {
   const found = kernel.symbols.byAddress(address);
   if (found === undefined || /^[tTwW]$/.test(found.symbol.type)) return undefined;
   const type = guarded(() => kernel.variableType(found.symbol.name, found.symbol));
