@@ -6,6 +6,7 @@
  */
 
 import type { Activation, Activations } from "../fault/activation.ts";
+import { helperOf } from "../fault/helper-functions.ts";
 import { plainName } from "../fault/words.ts";
 import { isPassedOver } from "../log-report/passed-over.ts";
 
@@ -21,7 +22,8 @@ const MAX_PASSED = 12;
 
 /** A module's function is never a tool: what it was asked for is not known. */
 export function isTool({ function: name, module }: Pick<Activation, "function" | "module">): boolean {
-  return module === undefined && isPassedOver(plainName(name));
+  const plain = plainName(name);
+  return helperOf(plain) !== undefined || (module === undefined && isPassedOver(plain));
 }
 
 /** The innermost function that is no tool; where all are tools, or the stack ends in them, the innermost one itself. */

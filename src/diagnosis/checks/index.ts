@@ -1,5 +1,7 @@
 /** Detectors of what the kernel's own checks found before anything faulted: BUG and WARN, lists, references, slabs, canaries, sanitizers. The most telling first. */
 import type { Detector } from "../detector.ts";
 import { assertion } from "./assertion.ts";
+import { free } from "./free.ts";
+import { refcount } from "./refcount.ts";
 
-export const CHECK_DETECTORS: readonly Detector[] = [assertion];
+export const CHECK_DETECTORS: readonly Detector[] = [refcount, free, assertion];

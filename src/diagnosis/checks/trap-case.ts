@@ -91,18 +91,35 @@ export function shortFile(file: string): string {
 }
 
 /** Where the blamed function stands; the trap's own line when it is the function that trapped. */
-export function placeOf({ fault, blame, file, line }: TrapCase, frames: readonly VerdictFrame[]): NonNullable<Finding["place"]> {
-  const { activation, level } = blame;
-  const own = frames.find((frame) => frame.guilty === true);
-  const at = level === 0 ? { file, line } : { file: own?.file, line: own?.line };
-  const known = at.file !== undefined && at.line !== undefined && at.line !== 0 ? { file: at.file, line: at.line } : {};
-  void fault;
-  return { function: plainName(activation.function), ...(activation.module === undefined ? {} : { module: activation.module }), ...known };
+export function placeOf({ blame, file, line }: TrapCase, frames: readonly VerdictFrame[]): NonNullable<Finding["place"]> {
+  const own = placeOfBlame(blame, frames);
+  if (blame.level > 0 || file === undefined || line === undefined || line === 0) return own;
+  return { ...own, file, line };
 }
 
-/** The stack from the trap outwards with the blamed frame marked. */
-export function framesOf({ fault, blame }: TrapCase): readonly VerdictFrame[] {
-  return verdictFrames({ ...fault, guilty: blame.activation });
+/** The same of a function that is at no trap: its line is that of its call. */
+export function placeOfBlame({ activation }: Blame, frames: readonly VerdictFrame[]): NonNullable<Finding["place"]> {
+  const own = frames.find((frame) => frame.guilty === true);
+  return {
+    function: plainName(activation.function),
+    ...(activation.module === undefined ? {} : { module: activation.module }),
+    ...(own?.file === undefined || own.line === undefined ? {} : { file: own.file, line: own.line }),
+  };
+}
+
+/** The stack from the trap outwards with the blamed frame marked; a function that left by a jump has none, and is put in where it was. */
+export function framesOf({ fault, blame }: Pick<TrapCase, "fault" | "blame">): readonly VerdictFrame[] {
+  const { activation, level } = blame;
+  const frames = verdictFrames({ ...fault, guilty: activation });
+  if (activation.frame !== undefined || frames.length === 0) return frames;
+  let outer = level + 1;
+  while (fault.activations.at(outer) !== undefined && fault.activations.at(outer)?.frame === undefined) outer++;
+  const next = fault.activations.at(outer);
+  const at = next === undefined ? -1 : frames.findIndex((each) => each.inlined !== true && each.function === next.function);
+  if (at < 0) return frames;
+  const { function: name, offset, module } = activation;
+  const jumped: VerdictFrame = { function: name, offset, ...(module === undefined ? {} : { module }), guilty: true };
+  return [...frames.slice(0, at), jumped, ...frames.slice(at)];
 }
 
 /** "lab_put [lab]". */

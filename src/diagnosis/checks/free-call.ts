@@ -1,0 +1,59 @@
+/**
+ * The call that gave memory back when the allocator stopped in it: which function was asked, by whom, and what it was passed. The prototypes
+ * are those of include/linux/slab.h and mm/slub.c; of several on the stack the outermost is the one that was asked.
+ *
+ *   __slab_free(s, slab, head, …) ◄ kfree(object) ◄ kvfree(object) ◄ lab_release          asked: kvfree, argument 0
+ */
+import type { Activation } from "../fault/activation.ts";
+import type { FaultCase } from "../fault/fault-case.ts";
+import { plainName } from "../fault/words.ts";
+import { type Argument, argumentOf } from "./argument.ts";
+import { isTool } from "./blame.ts";
+
+export interface FreeCall {
+  /** "kfree". */
+  readonly name: string;
+  /** Activation of the function that was asked. */
+  readonly level: number;
+  readonly object: Argument;
+  /** kmem_cache that was named, of kmem_cache_free(). */
+  readonly cache?: Argument;
+}
+
+/** Number of the argument that is the object; and of the cache. */
+const FREEING: readonly (readonly [RegExp, number, number?])[] = [
+  [/^(?:kfree|kfree_sensitive|kzfree|__kfree|kvfree|kvfree_sensitive|kfree_const|kfree_nolock)$/, 0],
+  [/^kmem_cache_free$/, 1, 0],
+  [/^__kmem_cache_free$/, 1, 0],
+  [/^(?:free_large_kmalloc|free_nonslab_page)$/, 1],
+  [/^mempool_free$/, 0],
+  [/^(?:vfree|vfree_atomic|__vfree)$/, 0],
+  // void __slab_free(s, slab, head, tail, cnt, addr); do_slab_free(s, slab, head, …); slab_free(s, slab, head, …)
+  [/^(?:__slab_free|do_slab_free|slab_free|___cache_free)$/, 2, 0],
+  [/^(?:free_to_partial_list|free_debug_processing)$/, 2, 0],
+  // cache_from_obj(s, x)
+  [/^cache_from_obj$/, 1, 0],
+];
+
+/** Functions from the trap outwards that are looked at. */
+const MAX_LEVELS = 10;
+
+/** undefined when the stack at the fault is not in a function that frees, or what it was passed is not known. */
+export function freeCall(fault: FaultCase, from = 0): FreeCall | undefined {
+  const { activations } = fault;
+  let found: { readonly level: number; readonly name: string; readonly index: number; readonly cache: number | undefined } | undefined;
+  for (let level = from; level < from + MAX_LEVELS; level++) {
+    const activation: Activation | undefined = activations.at(level);
+    if (activation === undefined) break;
+    const name = plainName(activation.function);
+    const known = activation.module === undefined ? FREEING.find(([pattern]) => pattern.test(name)) : undefined;
+    if (known === undefined && !isTool(activation)) break;
+    if (known !== undefined) found = { level, name, index: known[1], cache: known[2] };
+    else if (found !== undefined) break;
+  }
+  if (found === undefined) return undefined;
+  const object = argumentOf(fault, found.level, found.index);
+  if (object === undefined) return undefined;
+  const cache = found.cache === undefined ? undefined : argumentOf(fault, found.level, found.cache);
+  return { name: found.name, level: found.level, object, ...(cache === undefined ? {} : { cache }) };
+}
