@@ -1,4 +1,5 @@
 /** Detectors of damage that is in the dump's structures whether or not anything met it. The most telling first. */
 import type { Detector } from "../detector.ts";
+import { structures } from "./structures-detector.ts";
 
-export const INTEGRITY_DETECTORS: readonly Detector[] = [];
+export const INTEGRITY_DETECTORS: readonly Detector[] = [structures];

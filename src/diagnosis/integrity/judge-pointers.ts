@@ -1,0 +1,111 @@
+/**
+ * Which of the pointers that a survey took down are damaged.
+ *
+ * A pointer is wrong when no object of its kind stands where it leads, or when where it was found says what it must be and it is not that.
+ * What should be there is told by the place (the list of a super block's inodes tells each one's i_sb), or, when the value is no address of
+ * such an object and exactly one address one bit away from it is, by that. The rule is tested on the dump itself: where more than one in
+ * fifty objects breaks it, this kernel keeps it otherwise, and nobody is accused.
+ */
+import { hex16 } from "../../bytes/address.ts";
+import { type Damage, pointerClass, type Witness } from "./damage.ts";
+import { pointerOf, singleBit } from "./look.ts";
+import type { PointerFact, Survey } from "./survey.ts";
+import type { Targets } from "./targets.ts";
+
+/** One in so many may be damaged, and so many at least: one damaged object, reached in several ways. */
+const TOLERATED = 50;
+const TOLERATED_MIN = 2;
+/** Addresses of the kernel differ from one another below this bit. */
+const TOP_BIT = 63;
+
+export function judgePointers(survey: Survey, targets: Targets): Damage[] {
+  const groups = new Map<string, PointerFact[]>();
+  for (const fact of survey.pointers) {
+    const key = `${fact.type}.${fact.field.path}`;
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [fact]);
+    else group.push(fact);
+  }
+  return [...groups.values()].flatMap((group) => judgeGroup(survey, targets, group));
+}
+
+function judgeGroup(survey: Survey, targets: Targets, group: readonly PointerFact[]): Damage[] {
+  const users = new Map<bigint, number>();
+  for (const { value } of group) users.set(value, (users.get(value) ?? 0) + 1);
+  const wrong: Damage[] = [];
+  const objects = new Set<bigint>();
+  for (const fact of group) {
+    const damage = judge(survey, targets, fact, users);
+    if (damage === undefined || objects.has(fact.object)) continue;
+    objects.add(fact.object);
+    wrong.push(damage);
+  }
+  return wrong.length > Math.max(TOLERATED_MIN, group.length / TOLERATED) ? [] : wrong;
+}
+
+function judge(survey: Survey, targets: Targets, fact: PointerFact, users: ReadonlyMap<bigint, number>): Damage | undefined {
+  const { kernel } = survey;
+  const plain = pointerOf(kernel, fact.value);
+  const tagged = fact.value !== plain && kernel.arch.isKernelAddress(fact.value);
+  if (fact.equals !== undefined) {
+    if (plain === fact.equals.value && !tagged) return undefined;
+    // Another object of the kind may be meant by a rule that is not known here; rubbish is not.
+    if (targets.valid(fact.target, plain, fact.field) !== "no" && singleBit(fact.value, fact.equals.value) === undefined) return undefined;
+    const { value, what, address } = fact.equals;
+    return damageOf(survey, fact, value, { what, value, ...(address === undefined ? {} : { address }) });
+  }
+  const validity = targets.valid(fact.target, plain, fact.field);
+  if (validity === "unknown") return undefined;
+  if (validity === "yes") return fact.target === "ops" ? displaced(survey, targets, fact, users) : undefined;
+  const near = neighbours(targets, fact);
+  const [only] = near;
+  if (only !== undefined && near.length === 1)
+    return damageOf(survey, fact, only, { what: `of all addresses one bit away only ${hex16(only)} is such an object` });
+  return damageOf(survey, fact, undefined, undefined);
+}
+
+/** Addresses that differ in one bit and lead to an object of the kind. */
+function neighbours(targets: Targets, { value, target, field }: PointerFact): bigint[] {
+  const found: bigint[] = [];
+  for (let bit = 0n; bit <= BigInt(TOP_BIT); bit++) {
+    const other = BigInt.asUintN(64, value ^ (1n << bit));
+    if (targets.valid(target, other, field) === "yes") found.push(other);
+  }
+  return found;
+}
+
+/**
+ * A table of functions that begins in the middle of another one still holds functions only. It is believed to be displaced when nobody else
+ * uses it, it lies within a variable, and exactly one address one bit away begins that or another variable and is used by others.
+ */
+function displaced(survey: Survey, targets: Targets, fact: PointerFact, users: ReadonlyMap<bigint, number>): Damage | undefined {
+  const inside = targets.offsetInSymbol(fact.value);
+  if (inside === undefined || inside === 0 || (users.get(fact.value) ?? 0) > 1) return undefined;
+  const near = neighbours(targets, fact).filter((other) => targets.offsetInSymbol(other) === 0 && users.has(other));
+  const [only] = near;
+  if (only === undefined || near.length !== 1) return undefined;
+  return damageOf(survey, fact, only, {
+    what: `${survey.kernel.symbolize(pointerOf(survey.kernel, only)) ?? hex16(only)}, which others of its kind use, is one bit away, and this is the middle of a variable`,
+  });
+}
+
+function damageOf(
+  survey: Survey,
+  { type, field, object, value }: PointerFact,
+  expected: bigint | undefined,
+  witness: Witness | undefined,
+): Damage {
+  const address = field.address(object);
+  return {
+    structure: `struct ${type}`,
+    type,
+    member: field.path,
+    object,
+    address,
+    size: 8,
+    found: value,
+    ...(expected === undefined ? { unproved: true as const } : { expected }),
+    ...(witness === undefined ? {} : { witness }),
+    ...pointerClass(survey.kernel, address, value, expected, false),
+  };
+}

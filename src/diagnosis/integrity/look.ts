@@ -1,0 +1,60 @@
+/**
+ * Looks at words of a dump that may lie: what is there, what cannot be told, and what can be no memory at all are three answers.
+ *
+ *   number     the word
+ *   unknown    the page was left out of the dump, or cut off: nothing may be said
+ *   nowhere    no page table leads there, or no kernel address: a pointer that says so is wrong
+ */
+import { add, type VirtualAddress, virtual } from "../../bytes/address.ts";
+import { FaultError } from "../../bytes/errors.ts";
+import type { Kernel } from "../../kernel/kernel.ts";
+
+export type Word = bigint | "unknown" | "nowhere";
+
+/** The word at an address. */
+export function wordAt(kernel: Kernel, address: bigint): Word {
+  const plain = kernel.arch.stripPointer(address);
+  if (!kernel.arch.isKernelAddress(plain)) return "nowhere";
+  try {
+    return kernel.memory.u64(plain);
+  } catch (error) {
+    if (!(error instanceof FaultError)) throw error;
+    return error.reason === "unmapped" ? "nowhere" : "unknown";
+  }
+}
+
+/** The number of the one bit in which two words differ; undefined when it is none or several. */
+export function singleBit(a: bigint, b: bigint): number | undefined {
+  const different = a ^ b;
+  if (different === 0n || (different & (different - 1n)) !== 0n) return undefined;
+  return different.toString(2).length - 1;
+}
+
+/** Characters that make a text longer than chance does. */
+const SURE_TEXT = 12;
+const REACH = 64;
+
+/** The printable text that runs over the word at an address, when there is enough of it to be no chance. */
+export function textOver(kernel: Kernel, address: VirtualAddress): { readonly text: string; readonly start: VirtualAddress } | undefined {
+  const from = add(address, -REACH);
+  const bytes = kernel.memory.tryBytes(from, 2 * REACH) ?? kernel.memory.tryBytes(address, 8);
+  if (bytes === undefined) return undefined;
+  const origin = bytes.length === 8 ? 0 : REACH;
+  for (let i = 0; i < 8; i++) if (!isPrintable(bytes[origin + i] as number)) return undefined;
+  let start = origin;
+  let end = origin + 8;
+  while (start > 0 && isPrintable(bytes[start - 1] as number)) start--;
+  while (end < bytes.length && isPrintable(bytes[end] as number)) end++;
+  if (end - start < SURE_TEXT) return undefined;
+  const text = String.fromCharCode(...bytes.subarray(start, end));
+  return { text, start: add(address, start - origin) };
+}
+
+function isPrintable(byte: number): boolean {
+  return (byte >= 0x20 && byte < 0x7f) || byte === 0x0a || byte === 0x09;
+}
+
+/** A word as a pointer, without tags and authentication codes. */
+export function pointerOf(kernel: Kernel, word: bigint): VirtualAddress {
+  return virtual(kernel.arch.stripPointer(word));
+}

@@ -1,0 +1,56 @@
+/**
+ * Damage in the kernel's own structures, whether or not anything met it: lists, trees, pointers, counters, free lists. Rows 7 to 12 of the
+ * catalogue.
+ *
+ * Where nothing abnormal was reported everything is looked at; behind a fault only the free lists, which a fault in the allocator is the
+ * symptom of.
+ */
+import type { DiagnosisContext } from "../context.ts";
+import type { Detector } from "../detector.ts";
+import { findingsOf } from "./finding.ts";
+import { checkFreeLists } from "./free-lists.ts";
+import { surveyWhole } from "./whole.ts";
+
+/** Slabs that a fault's verdict has time for. */
+const SLABS_OF_FAULT = 4096;
+
+export const structures: Detector = {
+  name: "structures",
+  classes: [
+    "bit-flip",
+    "overwritten-pointer",
+    "list-corruption",
+    "freelist-corruption",
+    "use-after-free",
+    "refcount-underflow",
+    "refcount-overflow",
+  ],
+  needs: ["types of the kernel (BTF, or a vmlinux)"],
+  refutedBy: [
+    "the structure was being changed when the machine stopped",
+    "the page was left out of the dump",
+    "the same is met in many objects: then the rule does not hold in this kernel",
+  ],
+  appliesTo: () => true,
+  detect(context) {
+    const { kernel, progress } = context;
+    if (kernel.types.lack !== undefined) return [];
+    if (!quiet(context)) {
+      const { damage, slabs } = checkFreeLists(kernel, undefined, SLABS_OF_FAULT);
+      return findingsOf(kernel, damage, { what: "slabs whose free lists are damaged", tried: slabs, fired: damage.length });
+    }
+    const { damage, extent } = surveyWhole(kernel, progress);
+    const tried = extent.entries + extent.pointers + extent.counters + extent.slabs;
+    return findingsOf(kernel, damage, { what: "links, pointers, counters and slabs that are damaged", tried, fired: damage.length });
+  },
+};
+
+/** Nothing abnormal was reported, or only that somebody wanted the dump or code gave up. */
+function quiet({ subject }: DiagnosisContext): boolean {
+  return (
+    subject.event === undefined ||
+    subject.event.family === "deliberate" ||
+    subject.event.family === "panic" ||
+    subject.event.family === "warning"
+  );
+}

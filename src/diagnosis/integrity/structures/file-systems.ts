@@ -1,0 +1,45 @@
+/**
+ * Super blocks with their inodes and mounts: include/linux/fs.h, fs/mount.h.
+ *
+ *   super_blocks ⇄ super_block.s_list ⇄ …
+ *   super_block.s_inodes ⇄ inode.i_sb_list ⇄ …         inode.i_sb is the super block
+ *   super_block.s_mounts ⇄ mount.mnt_instance ⇄ …      mount.mnt.mnt_sb is the super block; a chain of pointers since 6.18
+ */
+import { add, virtual } from "../../../bytes/address.ts";
+import type { Survey } from "../survey.ts";
+import { surveyDentry, surveyInode, surveyMount } from "./files.ts";
+
+/** Inodes of one file system whose members are looked at; the list is walked whole. */
+const MAX_INODES = 4096;
+
+export function surveyFileSystems(survey: Survey): void {
+  const head = survey.kernel.tryAddress("super_blocks");
+  if (head === undefined) return;
+  for (const block of survey.ring("the list of super blocks", { address: head, symbol: "super_blocks" }, "super_block", "s_list")) {
+    if (!survey.visit("super_block", block)) continue;
+    survey.quietly(() => {
+      survey.pointer("super_block", "s_op", block, "ops");
+      survey.pointer("super_block", "s_type", block, "file_system_type");
+      survey.count("super_block", ["s_count"], block, "it is on the list of super blocks");
+      const root = survey.pointer("super_block", "s_root", block, "dentry");
+      if (root !== undefined) surveyDentry(survey, root);
+      const inodes = survey.ring(
+        "the inodes of a super block",
+        { type: "super_block", member: "s_inodes", object: block },
+        "inode",
+        "i_sb_list",
+      );
+      for (const inode of inodes.slice(0, MAX_INODES)) surveyInode(survey, inode, { superBlock: block });
+      const embedded = survey.field("mount", "mnt");
+      const instance = survey.field("mount", "mnt_instance");
+      if (embedded === undefined || instance === undefined) return;
+      for (const mount of survey.ring(
+        "the mounts of a super block",
+        { type: "super_block", member: "s_mounts", object: block },
+        "mount",
+        "mnt_instance",
+      ))
+        surveyMount(survey, virtual(add(mount, embedded.offset)));
+    });
+  }
+}

@@ -1,0 +1,261 @@
+/**
+ * What a walk through the kernel's structures collects: broken lists at once, pointers and counters to be judged when all are known, since
+ * what is usual in this dump is part of the judgement.
+ *
+ *   sources (structures/) ──ring(), pointer(), count()──► survey ──► judge-pointers.ts, judge-counts.ts ──► Damage[]
+ *
+ * Every structure is bounded, and so is the whole: a survey that has used up its objects looks at no more.
+ */
+import { add, hex16, type VirtualAddress, virtual } from "../../bytes/address.ts";
+import { InquestError } from "../../bytes/errors.ts";
+import type { Field } from "../../kernel/field.ts";
+import type { Kernel } from "../../kernel/kernel.ts";
+import { type BrokenPointer, checkChain, checkNeighbour, checkNode } from "./chain.ts";
+import { type Damage, pointerClass } from "./damage.ts";
+import { pointerOf, wordAt } from "./look.ts";
+import { type BrokenLink, checkRing } from "./ring.ts";
+import type { TargetKind } from "./targets.ts";
+import { checkTree } from "./tree.ts";
+
+export interface PointerFact {
+  readonly type: string;
+  readonly field: Field;
+  readonly object: VirtualAddress;
+  readonly value: bigint;
+  readonly target: TargetKind;
+  /** What it must be, by where the object was found. */
+  readonly equals?: { readonly value: bigint; readonly what: string; readonly address?: VirtualAddress };
+}
+
+export interface CountFact {
+  readonly type: string;
+  readonly field: Field;
+  readonly object: VirtualAddress;
+  /** Sign-extended. */
+  readonly value: bigint;
+  /** "it is open in task 12": why there is a reference. */
+  readonly why: string;
+}
+
+/** Where a list's head lies: in a structure, or in a variable of its own. */
+export type Head =
+  | { readonly address: VirtualAddress; readonly symbol: string }
+  | { readonly type: string; readonly member: string; readonly object: VirtualAddress };
+
+/** Objects of all types that one survey looks at. */
+const MAX_OBJECTS = 60_000;
+/** Nodes of one list. */
+const MAX_RING = 1 << 17;
+
+export class Survey {
+  readonly kernel: Kernel;
+  readonly damage: Damage[] = [];
+  readonly pointers: PointerFact[] = [];
+  readonly counts: CountFact[] = [];
+  /** Lists that were walked, and their nodes: how often the rule was put to the test. */
+  rings = 0;
+  nodes = 0;
+  #objects = 0;
+  readonly #seen = new Map<string, Set<bigint>>();
+  readonly #fields = new Map<string, Field | undefined>();
+
+  constructor(kernel: Kernel) {
+    this.kernel = kernel;
+  }
+
+  /** Whether an object is met for the first time; false for all when the survey is full. */
+  visit(type: string, object: bigint): boolean {
+    let seen = this.#seen.get(type);
+    if (seen === undefined) {
+      seen = new Set();
+      this.#seen.set(type, seen);
+    }
+    if (seen.has(object) || this.#objects >= MAX_OBJECTS) return false;
+    seen.add(object);
+    this.#objects++;
+    return true;
+  }
+
+  /** Objects of a type that were met. */
+  met(type: string): ReadonlySet<bigint> {
+    return this.#seen.get(type) ?? new Set();
+  }
+
+  field(type: string, member: string): Field | undefined {
+    const key = `${type}.${member}`;
+    if (this.#fields.has(key)) return this.#fields.get(key);
+    const field = this.kernel.types.tryStruct(type)?.tryField(member);
+    this.#fields.set(key, field);
+    return field;
+  }
+
+  /** Runs one source; what stops it in damaged memory stops no other. */
+  quietly(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      if (!(error instanceof InquestError)) throw error;
+    }
+  }
+
+  /** The value of a pointer that can be read, without judging it; undefined for NULL too. */
+  follow(type: string, member: string, object: VirtualAddress): VirtualAddress | undefined {
+    const field = this.field(type, member);
+    const word = field === undefined ? undefined : wordAt(this.kernel, field.address(object));
+    return typeof word !== "bigint" || word === 0n ? undefined : pointerOf(this.kernel, word);
+  }
+
+  /** Takes a pointer for the judgement; NULL is always right. */
+  pointer(
+    type: string,
+    member: string,
+    object: VirtualAddress,
+    target: TargetKind,
+    equals?: PointerFact["equals"],
+  ): VirtualAddress | undefined {
+    const field = this.field(type, member);
+    const word = field === undefined || field.size !== 8 ? undefined : wordAt(this.kernel, field.address(object));
+    if (field === undefined || typeof word !== "bigint") return undefined;
+    if (word === 0n && equals === undefined) return undefined;
+    const value = pointerOf(this.kernel, word);
+    this.pointers.push({ type, field, object, value: word, target, ...(equals === undefined ? {} : { equals }) });
+    return value;
+  }
+
+  /** Takes a reference counter of an object that is referenced for certain. */
+  count(type: string, members: readonly string[], object: VirtualAddress, why: string): void {
+    for (const member of members) {
+      const field = this.field(type, member);
+      if (field === undefined || (field.size !== 4 && field.size !== 8)) continue;
+      const value = field.size === 8 ? this.kernel.memory.tryU64(field.address(object)) : this.kernel.memory.tryU32(field.address(object));
+      if (value === undefined) return;
+      this.counts.push({ type, field, object, value: BigInt.asIntN(field.size * 8, BigInt(value)), why });
+      return;
+    }
+  }
+
+  /** The objects of a list, as far as they are reached from both ends; its damage is taken down. */
+  ring(structure: string, head: Head, type: string, member: string): VirtualAddress[] {
+    const link = this.field(type, member);
+    const address = "symbol" in head ? head.address : this.field(head.type, head.member)?.address(head.object);
+    if (link === undefined || address === undefined) return [];
+    const { nodes, broken } = checkRing(this.kernel, address, MAX_RING);
+    this.rings++;
+    this.nodes += nodes.length;
+    for (const each of broken) this.damage.push(this.#linkDamage(structure, head, address, type, link, each));
+    return nodes.map((node) => virtual(add(node, -link.offset)));
+  }
+
+  /** The objects of a chain that ends with NULL (hlist). */
+  chain(structure: string, head: Head, type: string, member: string): VirtualAddress[] {
+    const link = this.field(type, member);
+    const address = "symbol" in head ? head.address : this.field(head.type, head.member)?.address(head.object);
+    if (link === undefined || address === undefined) return [];
+    const { nodes, broken } = checkChain(this.kernel, address, MAX_RING);
+    this.rings++;
+    this.nodes += nodes.length;
+    for (const each of broken) this.damage.push(this.#pointerDamage(structure, head, type, link, each));
+    return nodes.map((node) => virtual(add(node, -link.offset)));
+  }
+
+  /** A node of a chain whose head is not looked for: its neighbours on both sides. */
+  chained(structure: string, type: string, member: string, object: VirtualAddress): void {
+    const link = this.field(type, member);
+    const broken = link === undefined ? undefined : checkNode(this.kernel, link.address(object));
+    if (link !== undefined && broken !== undefined)
+      this.damage.push(this.#pointerDamage(structure, { type, member, object }, type, link, broken));
+  }
+
+  /** The objects of a red-black tree, from its root (struct rb_root, rb_root_cached). */
+  tree(structure: string, head: Head, type: string, member: string): VirtualAddress[] {
+    const link = this.field(type, member);
+    const address = "symbol" in head ? head.address : this.field(head.type, head.member)?.address(head.object);
+    if (link === undefined || address === undefined) return [];
+    const { nodes, broken } = checkTree(this.kernel, address, MAX_RING);
+    this.rings++;
+    this.nodes += nodes.length;
+    for (const each of broken) this.damage.push(this.#pointerDamage(structure, head, type, link, each));
+    return nodes.map((node) => virtual(add(node, -link.offset)));
+  }
+
+  /** An object of a double chain without a head, and the one behind it. */
+  neighbour(structure: string, type: string, next: string, prev: string, object: VirtualAddress): void {
+    const [ahead, back] = [this.field(type, next), this.field(type, prev)];
+    if (ahead === undefined || back === undefined) return;
+    this.nodes++;
+    const broken = checkNeighbour(this.kernel, object, ahead, back);
+    if (broken === undefined) return;
+    const { address, found, expected, witness } = broken;
+    this.damage.push({
+      structure,
+      type,
+      member: next,
+      object,
+      address,
+      size: 8,
+      found,
+      ...(expected === undefined ? { unproved: true as const } : { expected }),
+      ...(witness === undefined ? {} : { witness: { what: `${hex16(expected ?? 0n)} leads back to it`, address: witness, value: object } }),
+      ...pointerClass(this.kernel, address, found, expected, true),
+    });
+  }
+
+  #pointerDamage(structure: string, head: Head, type: string, link: Field, broken: BrokenPointer): Damage {
+    const { node, address, found, expected, witness, member } = broken;
+    const place =
+      node !== undefined
+        ? { type, member: `${link.path}.${member}`, object: virtual(add(node, -link.offset)) }
+        : "symbol" in head
+          ? { member: head.symbol, object: head.address }
+          : { type: head.type, member: head.member, object: head.object };
+    const known = witness === undefined ? undefined : this.kernel.memory.tryU64(witness);
+    return {
+      structure,
+      ...place,
+      address,
+      size: 8,
+      found,
+      ...(expected === undefined ? { unproved: true as const } : { expected }),
+      ...(witness === undefined
+        ? {}
+        : {
+            witness: {
+              what: `${hex16(expected ?? 0n)} leads back to it`,
+              address: witness,
+              ...(known === undefined ? {} : { value: known }),
+            },
+          }),
+      ...pointerClass(this.kernel, address, found, expected, true),
+    };
+  }
+
+  #linkDamage(structure: string, head: Head, headAddress: VirtualAddress, type: string, link: Field, broken: BrokenLink): Damage {
+    const { node, link: which, found, expected, witness } = broken;
+    const address = which === "next" ? node : add(node, 8);
+    const place =
+      node !== headAddress
+        ? { type, member: `${link.path}.${which}`, object: virtual(add(node, -link.offset)) }
+        : "symbol" in head
+          ? { member: `${head.symbol}.${which}`, object: node }
+          : { type: head.type, member: `${head.member}.${which}`, object: head.object };
+    const known = witness === undefined ? undefined : this.kernel.memory.tryU64(witness);
+    return {
+      structure,
+      ...place,
+      address,
+      size: 8,
+      found,
+      ...(expected === undefined ? { unproved: true as const } : { expected }),
+      ...(witness === undefined
+        ? {}
+        : {
+            witness: {
+              what: `the list leads back to it: the ${which === "next" ? "prev" : "next"} of its neighbour ${hex16(expected ?? 0n)}`,
+              address: witness,
+              ...(known === undefined ? {} : { value: known }),
+            },
+          }),
+      ...pointerClass(this.kernel, address, found, expected, true),
+    };
+  }
+}

@@ -1,0 +1,231 @@
+/**
+ * What a pointer of a known member must lead to, told by what stands there: by a set of all that there are (tasks, super blocks), or by a
+ * rule that no other memory obeys by chance (an inode names one of the super blocks; a table of operations holds nothing but functions).
+ */
+import { add, distance, type VirtualAddress, virtual } from "../../bytes/address.ts";
+import { InquestError } from "../../bytes/errors.ts";
+import { strip } from "../../debug-info/c-type.ts";
+import type { Field } from "../../kernel/field.ts";
+import type { Kernel } from "../../kernel/kernel.ts";
+import { Slabs } from "../../linux/slab.ts";
+import { CodeRanges } from "../../stack/code-ranges.ts";
+import { pointerOf, wordAt } from "./look.ts";
+
+/** An object of a type, or "ops": a table of functions of the type that the member points to. */
+export type TargetKind =
+  | "task_struct"
+  | "super_block"
+  | "net"
+  | "inode"
+  | "dentry"
+  | "vfsmount"
+  | "mount"
+  | "address_space"
+  | "file"
+  | "cred"
+  | "files_struct"
+  | "fs_struct"
+  | "signal_struct"
+  | "sighand_struct"
+  | "nsproxy"
+  | "mm_struct"
+  | "pid"
+  | "file_system_type"
+  | "kernfs_node"
+  | "ops"
+  | "any";
+
+export type Validity = "yes" | "no" | "unknown";
+
+/** Objects that were found by walking lists that hold all of their kind. */
+export interface KnownSets {
+  readonly tasks: ReadonlyMap<bigint, unknown>;
+  readonly superBlocks: ReadonlySet<bigint>;
+  readonly nets: ReadonlySet<bigint>;
+  readonly fileSystems: ReadonlySet<bigint>;
+}
+
+/** Functions that a table must hold at least, and members that are looked at. */
+const MAX_SLOTS = 160;
+
+export class Targets {
+  readonly #kernel: Kernel;
+  readonly #sets: KnownSets;
+  readonly #known = new Map<string, Map<bigint, Validity>>();
+  readonly #code: CodeRanges;
+  readonly #slabs: Slabs | undefined;
+
+  constructor(kernel: Kernel, sets: KnownSets) {
+    this.#kernel = kernel;
+    this.#sets = sets;
+    this.#code = CodeRanges.of(kernel);
+    this.#slabs = Slabs.of(kernel);
+  }
+
+  /** Whether an object of the kind stands at the address. @param member the pointer's own field, which tells the type of a table */
+  valid(kind: TargetKind, value: bigint, member: Field): Validity {
+    const key = kind === "ops" ? `ops ${member.path} ${member.offset}` : kind;
+    let known = this.#known.get(key);
+    if (known === undefined) {
+      known = new Map();
+      this.#known.set(key, known);
+    }
+    const before = known.get(value);
+    if (before !== undefined) return before;
+    const answer = this.#judge(kind, value, member);
+    known.set(value, answer);
+    return answer;
+  }
+
+  #judge(kind: TargetKind, value: bigint, member: Field): Validity {
+    const first = wordAt(this.#kernel, value);
+    if (first === "nowhere") return "no";
+    if (first === "unknown") return "unknown";
+    if ((value & 3n) !== 0n) return "no";
+    try {
+      return this.#is(kind, pointerOf(this.#kernel, value), member);
+    } catch (error) {
+      // Part of it was left out of the dump, or a type is missing.
+      if (error instanceof InquestError) return "unknown";
+      throw error;
+    }
+  }
+
+  #is(kind: TargetKind, at: VirtualAddress, member: Field): Validity {
+    const { superBlocks, nets, tasks, fileSystems } = this.#sets;
+    const yes = (fits: boolean): Validity => (fits ? "yes" : "no");
+    const to = (type: string, path: string): bigint => this.#pointer(type, path, at);
+    switch (kind) {
+      case "any":
+        return "yes";
+      case "task_struct":
+        return yes(tasks.has(at));
+      case "super_block":
+        return yes(superBlocks.has(at));
+      case "net":
+        return yes(nets.has(at));
+      case "file_system_type":
+        return yes(fileSystems.has(at));
+      case "inode":
+        return yes(superBlocks.has(to("inode", "i_sb")) && this.#kernel.arch.isKernelAddress(to("inode", "i_mapping")));
+      case "dentry":
+        return this.#alone(at) ?? yes(superBlocks.has(to("dentry", "d_sb")) && this.#kernel.arch.isKernelAddress(to("dentry", "d_parent")));
+      case "vfsmount":
+        return yes(
+          superBlocks.has(to("vfsmount", "mnt_sb")) &&
+            superBlocks.has(this.#pointer("dentry", "d_sb", virtual(to("vfsmount", "mnt_root")))),
+        );
+      case "mount":
+        return this.#alone(at) ?? yes(superBlocks.has(to("mount", "mnt.mnt_sb")));
+      case "address_space": {
+        const host = to("address_space", "host");
+        return host === 0n ? "unknown" : yes(superBlocks.has(this.#pointer("inode", "i_sb", virtual(host))));
+      }
+      case "file":
+        return this.#alone(at) ?? yes(superBlocks.has(this.#pointer("inode", "i_sb", virtual(to("file", "f_inode")))));
+      case "cred":
+        return (
+          this.#alone(at) ??
+          yes(this.#mapped(to("cred", "user")) && this.#mapped(to("cred", "user_ns")) && this.#mapped(to("cred", "group_info")))
+        );
+      case "files_struct":
+        return (
+          this.#alone(at) ??
+          yes(this.#mapped(to("files_struct", "fdt")) && this.#mapped(this.#pointer("fdtable", "fd", virtual(to("files_struct", "fdt")))))
+        );
+      case "fs_struct": {
+        const dentry = to("fs_struct", "root.dentry");
+        return this.#alone(at) ?? yes(superBlocks.has(this.#pointer("dentry", "d_sb", virtual(dentry))));
+      }
+      case "signal_struct":
+        return this.#alone(at) ?? yes(this.#isRing("signal_struct", "thread_head", at));
+      case "sighand_struct":
+        return this.#alone(at) ?? yes(this.#isRing("sighand_struct", "signalfd_wqh.head", at));
+      case "nsproxy":
+        return this.#alone(at) ?? yes(nets.has(to("nsproxy", "net_ns")));
+      case "mm_struct":
+        return this.#alone(at) ?? yes(this.#mapped(to("mm_struct", "pgd")) && (to("mm_struct", "pgd") & 0xfffn) === 0n);
+      case "pid":
+        return this.#alone(at) ?? yes(this.#isPid(at));
+      case "kernfs_node":
+        return this.#alone(at) ?? yes(this.#mapped(to("kernfs_node", "name")));
+      case "ops":
+        return this.#isTable(at, member);
+    }
+  }
+
+  /** Of what has a cache of its own: not in the middle of an object. undefined when that does not speak against it. */
+  #alone(at: VirtualAddress): Validity | undefined {
+    const found = this.#slabs?.objectOf(at);
+    return found !== undefined && found.offset !== 0 ? "no" : undefined;
+  }
+
+  #pointer(type: string, path: string, at: VirtualAddress): bigint {
+    const field = this.#kernel.types.struct(type).field(path);
+    const word = wordAt(this.#kernel, field.address(at));
+    return typeof word === "bigint" ? pointerOf(this.#kernel, word) : 1n;
+  }
+
+  #mapped(value: bigint): boolean {
+    const word = wordAt(this.#kernel, value);
+    return word !== "nowhere";
+  }
+
+  #isRing(type: string, path: string, at: VirtualAddress): boolean {
+    const head = this.#kernel.types.struct(type).field(path).address(at);
+    const next = wordAt(this.#kernel, head);
+    const back = typeof next === "bigint" ? wordAt(this.#kernel, add(pointerOf(this.#kernel, next), 8)) : undefined;
+    return back === "unknown" || (typeof back === "bigint" && pointerOf(this.#kernel, back) === head);
+  }
+
+  /** struct pid of the initial namespace's view: numbers[0].ns is init_pid_ns. */
+  #isPid(at: VirtualAddress): boolean {
+    const pid = this.#kernel.types.struct("pid");
+    const upid = this.#kernel.types.struct("upid");
+    const numbers = pid.field("numbers");
+    const namespace = virtual(add(at, numbers.offset + upid.field("ns").offset));
+    const symbol = this.#kernel.tryAddress("init_pid_ns");
+    return symbol === undefined ? this.#mapped(this.#kernel.memory.u64(namespace)) : this.#kernel.memory.u64(namespace) === symbol;
+  }
+
+  /** Every pointer to a function in the table is NULL or leads into code, and there is one at least. */
+  #isTable(at: VirtualAddress, member: Field): Validity {
+    const type = strip(member.type);
+    const target = type.kind === "pointer" && type.target !== undefined ? strip(type.target) : undefined;
+    if (target?.kind !== "struct") return "unknown";
+    const slots = this.#slots(target.name ?? "");
+    if (slots.length === 0) return "unknown";
+    let functions = 0;
+    for (const offset of slots) {
+      const word = wordAt(this.#kernel, add(at, offset));
+      if (word === "unknown") return "unknown";
+      if (word === "nowhere") return "no";
+      if (word === 0n) continue;
+      if (!this.#code.isCode(pointerOf(this.#kernel, word))) return "no";
+      functions++;
+    }
+    // A table without any function is allowed (empty_iops), but then only its name says that it is one.
+    return functions > 0 || this.#kernel.symbols.byAddress(at)?.offset === 0 ? "yes" : "unknown";
+  }
+
+  #slots(name: string): readonly number[] {
+    const memo = this.#kernel.memo(Targets, () => new Map<string, readonly number[]>());
+    const known = memo.get(name);
+    if (known !== undefined) return known;
+    const found: number[] = [];
+    const struct = this.#kernel.types.tryStruct(name)?.type;
+    for (const each of struct?.members ?? []) {
+      const type = strip(each.type);
+      const to = type.kind === "pointer" && type.target !== undefined ? strip(type.target) : undefined;
+      if (to?.kind === "function" && each.bitOffset % 64 === 0 && found.length < MAX_SLOTS) found.push(each.bitOffset / 8);
+    }
+    memo.set(name, found);
+    return found;
+  }
+
+  /** Bytes from the start of the symbol that the address lies in; undefined outside of the kernel's and modules' data. */
+  offsetInSymbol(value: bigint): number | undefined {
+    const found = this.#kernel.symbols.byAddress(virtual(value));
+    return found === undefined ? undefined : distance(virtual(value), found.symbol.address);
+  }
+}

@@ -1,0 +1,102 @@
+/** The survey of everything that a kernel certainly has, and the damage that it found; once per dump. */
+import type { VirtualAddress } from "../../bytes/address.ts";
+import { virtual } from "../../bytes/address.ts";
+import { InquestError } from "../../bytes/errors.ts";
+import type { Kernel } from "../../kernel/kernel.ts";
+import { netNamespaces } from "../../linux/net/namespace.ts";
+import { taskTable } from "../../linux/task.ts";
+import type { Damage } from "./damage.ts";
+import { checkFreeLists } from "./free-lists.ts";
+import { judgeCounts } from "./judge-counts.ts";
+import { judgePointers } from "./judge-pointers.ts";
+import { surveyFileSystems } from "./structures/file-systems.ts";
+import { surveyFiles } from "./structures/files.ts";
+import { surveyDevices, surveyKernelLists, surveyKernfs, surveyVmalloc } from "./structures/kernel-lists.ts";
+import { surveyFreePages, surveyMappings, surveyPartialSlabs } from "./structures/memory.ts";
+import { surveyTasks } from "./structures/tasks.ts";
+import { Survey } from "./survey.ts";
+import { type KnownSets, Targets } from "./targets.ts";
+
+export interface Surveyed {
+  readonly damage: readonly Damage[];
+  /** What was looked at, for people: "214 lists with 31,402 entries, 50,112 pointers …". */
+  readonly extent: {
+    readonly lists: number;
+    readonly entries: number;
+    readonly pointers: number;
+    readonly counters: number;
+    readonly slabs: number;
+  };
+}
+
+const SOURCES: readonly ((survey: Survey) => void)[] = [
+  surveyTasks,
+  surveyFiles,
+  surveyMappings,
+  surveyFileSystems,
+  surveyKernelLists,
+  surveyDevices,
+  surveyVmalloc,
+  surveyPartialSlabs,
+  surveyKernfs,
+  surveyFreePages,
+];
+
+/** Never throws for damaged memory. */
+export function surveyWhole(kernel: Kernel, progress?: (what: string, done: number, total: number) => void): Surveyed {
+  return kernel.memo(surveyWhole, () => {
+    const survey = new Survey(kernel);
+    const sets = knownSets(survey);
+    for (const [index, source] of SOURCES.entries()) {
+      progress?.("structures", index, SOURCES.length);
+      survey.quietly(() => source(survey));
+    }
+    const targets = new Targets(kernel, sets);
+    const lists = checkFreeLists(kernel);
+    const { rings, nodes, pointers, counts } = survey;
+    return {
+      damage: [...survey.damage, ...lists.damage, ...judgePointers(survey, targets), ...judgeCounts(survey)],
+      extent: { lists: rings, entries: nodes, pointers: pointers.length, counters: counts.length, slabs: lists.slabs },
+    };
+  });
+}
+
+/** More than any kernel registers. */
+const MAX_FILE_SYSTEMS = 1024;
+
+function knownSets(survey: Survey): KnownSets {
+  const { kernel } = survey;
+  const superBlocks = new Set<bigint>();
+  const fileSystems = new Set<bigint>();
+  const nets = new Set<bigint>();
+  let tasks: ReadonlyMap<bigint, unknown> = new Map();
+  const quietly = (work: () => void): void => {
+    try {
+      work();
+    } catch (error) {
+      if (!(error instanceof InquestError)) throw error;
+    }
+  };
+  quietly(() => {
+    const head = kernel.tryAddress("super_blocks");
+    // Its damage is taken down when the list's turn comes.
+    if (head !== undefined)
+      for (const each of new Survey(kernel).ring("", { address: head, symbol: "super_blocks" }, "super_block", "s_list"))
+        superBlocks.add(each);
+  });
+  quietly(() => {
+    const first = kernel.tryAddress("file_systems");
+    let type: VirtualAddress = virtual(first === undefined ? 0n : kernel.memory.u64(first));
+    for (let i = 0; type !== 0n && i < MAX_FILE_SYSTEMS; i++) {
+      fileSystems.add(type);
+      type = kernel.types.struct("file_system_type").field("next").pointer(type);
+    }
+  });
+  quietly(() => {
+    for (const { address } of netNamespaces(kernel)) nets.add(address);
+  });
+  quietly(() => {
+    tasks = taskTable(kernel).byAddress;
+  });
+  return { tasks, superBlocks, nets, fileSystems };
+}
