@@ -13,6 +13,7 @@ import { type VirtualAddress, virtual } from "../../bytes/address.ts";
 import { InquestError } from "../../bytes/errors.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
 import type { UnwoundStack } from "../../stack/frame.ts";
+import { thunkRegister } from "../../type-flow/control-flow.ts";
 import { mainPart } from "../../type-flow/function-extent.ts";
 import { type FunctionFlow, flowOf } from "../../type-flow/function-flow.ts";
 import { type Machine, machineOf } from "../../type-flow/machine.ts";
@@ -109,6 +110,11 @@ export class Activations {
     const direct = call.operands.find((operand) => operand.kind === "target");
     const thunk = direct !== undefined && /^__x86_indirect_/.test(this.#kernel.symbols.byAddress(direct.address)?.symbol.name ?? "");
     const target = thunk ? undefined : direct;
+    if (target !== undefined && inner.flow === undefined && this.#list.length === 1) {
+      // The function that is called goes on by a jump through a pointer: nothing changed registers behind it.
+      const jump = jumpTo(this.#kernel, target.address, inner.pc, inner.registers);
+      if (jump !== undefined) this.#list.push(this.#at(jump, undefined, inner.registers, next.registers.sp, true));
+    }
     if (target !== undefined && inner.flow !== undefined) {
       const start = (inner.flow.parts[0] as { readonly start: bigint }).start;
       const jumps = this.#jumps(target.address, start);
@@ -186,6 +192,31 @@ export class Activations {
 /** Past endbr64, bti, and the nops of a tracer: the compiler's own jumps may leave them out. */
 function entersAt(target: bigint, start: bigint): boolean {
   return target >= start - 16n && target <= start + 8n;
+}
+
+/** The only jump of a function that goes through a register which holds the target. */
+function jumpTo(
+  kernel: Kernel,
+  address: VirtualAddress,
+  target: bigint,
+  registers: ReadonlyMap<string, bigint>,
+): VirtualAddress | undefined {
+  let flow: FunctionFlow;
+  try {
+    flow = flowOf(kernel, mainPart(kernel, address).start);
+  } catch (error) {
+    if (error instanceof InquestError) return undefined;
+    throw error;
+  }
+  const found = flow.addresses.filter((pc) => {
+    const { instruction } = flow.at(pc) ?? {};
+    if (instruction?.flow !== "jump") return false;
+    const [operand] = instruction.operands;
+    const name = operand?.kind === "target" ? (kernel.symbols.byAddress(operand.address)?.symbol.name ?? "") : "";
+    const register = operand?.kind === "register" ? operand.full : thunkRegister(name);
+    return register !== undefined && registers.get(register) === target;
+  });
+  return found.length === 1 ? found[0] : undefined;
 }
 
 /** Jumps of a function that leave it for another. */

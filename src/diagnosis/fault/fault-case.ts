@@ -19,7 +19,7 @@ import { type Helper, helperOf, isTool } from "./helper-functions.ts";
 import { KnownValues } from "./known-values.ts";
 import { nullType } from "./null-type.ts";
 import { type AddressPart, type FaultingAccess, faultingAccess } from "./operands.ts";
-import { pointedTo, type ValueOrigin, valueOrigin, valueText } from "./origin.ts";
+import { loadOrigin, pointedTo, type ValueOrigin, valueOrigin, valueText } from "./origin.ts";
 import { typedFlow } from "./typed-flow.ts";
 
 /** The value to blame: a pointer of the faulting address, or the target of a call. */
@@ -174,7 +174,9 @@ function fetched({ kernel, access, activations, values }: Parts, level: number):
     return { bad: { value: target, register, level, offset: 0n, identity, ...(origin === undefined ? {} : { origin }) }, path };
   }
   // `call *0x18(%rbx)`: the instruction itself loads it.
-  return { bad: { value: target, level, offset: 0n, identity }, path };
+  const { call } = access;
+  const origin = call === undefined ? undefined : loadOrigin(kernel, activations, values, level, call.address, target);
+  return { bad: { value: target, level, offset: 0n, identity, ...(origin === undefined ? {} : { origin }) }, path };
 }
 
 function touchedValue(

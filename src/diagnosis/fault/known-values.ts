@@ -28,6 +28,8 @@ export interface LoadPlace {
   readonly size: number;
   /** Value and holder of the base register, when the address is relative to one. */
   readonly base?: KnownValue;
+  /** The index that was added, when there is one. */
+  readonly index?: { readonly register: string; readonly value: bigint; readonly scale: number };
   readonly perCpu?: true;
 }
 
@@ -101,19 +103,28 @@ export class KnownValues {
       const copy = this.#perCpu(fact.address);
       return copy === undefined ? undefined : { address: copy.value, size, perCpu: true };
     }
-    if (memory.segment !== undefined || memory.base === undefined) return undefined;
-    const base = this.of(level, origin.from ?? flow.originOf(origin.pc, memory.base), depth);
+    if (memory.segment !== undefined) return undefined;
+    // `table(,%rax,8)`: the displacement is the table.
+    const table: KnownValue | undefined =
+      memory.base === undefined && memory.index !== undefined && this.#kernel.arch.isKernelAddress(BigInt.asUintN(64, memory.displacement))
+        ? { value: BigInt.asUintN(64, memory.displacement) }
+        : undefined;
+    const held = memory.base === undefined ? undefined : this.of(level, origin.from ?? flow.originOf(origin.pc, memory.base), depth);
+    const base = table ?? held;
     if (base === undefined) return undefined;
-    let address = base.value + memory.displacement;
+    let address = table === undefined ? base.value + memory.displacement : base.value;
+    let counted: LoadPlace["index"];
     // The second register of a pair.
     if (isPair && origin.offset - (fact.offset === undefined ? memory.displacement : BigInt(fact.offset)) === BigInt(size))
       address += BigInt(size);
     if (memory.index !== undefined) {
-      const index = memory.extend === undefined ? this.of(level, flow.originOf(origin.pc, memory.index), depth) : undefined;
+      const whole = this.of(level, flow.originOf(origin.pc, memory.index), depth);
+      const index = whole === undefined ? undefined : { value: extended(whole.value, memory.extend) };
       if (index === undefined) return undefined;
       address += index.value * BigInt(memory.scale);
+      counted = { register: memory.index, value: index.value, scale: memory.scale };
     }
-    return { address: BigInt.asUintN(64, address), size, base };
+    return { address: BigInt.asUintN(64, address), size, base, ...(counted === undefined ? {} : { index: counted }) };
   }
 
   /** Memory as it is now; undefined when it cannot be read. */
@@ -156,6 +167,11 @@ export class KnownValues {
     }
     return undefined;
   }
+}
+
+/** arm64: an index of 32 bits, with its sign or without. */
+function extended(value: bigint, how: string | undefined): bigint {
+  return how === undefined ? value : how === "sxtw" ? BigInt.asIntN(32, value) : BigInt.asUintN(32, value);
 }
 
 /** Can be told from any other definition by itself. */

@@ -59,6 +59,8 @@ export type FaultingAccess =
       readonly call: DecodedInstruction | undefined;
       /** Where the call took its target from; absent for a direct call, or a return. */
       readonly through?: TouchedMemory | { readonly register: string; readonly value: bigint };
+      /** Not a call but a return, to an address that was no return address. */
+      readonly returned?: true;
       readonly checks: readonly StateCheck[];
     }
   /** BUG(), a failed check: the instruction traps by itself. */
@@ -157,6 +159,14 @@ function nonCanonical(
       checks.push({ what: `the kernel took ${hex16(address)} for the address`, agrees: address === culprit.address });
     return { kind: "memory", instruction, all, culprit, address: culprit.address, checks };
   }
+  if (instruction.flow === "return") {
+    const sp = fault.registers.get("rsp");
+    const target = sp === undefined ? undefined : kernel.memory.tryU64(virtual(sp));
+    if (target !== undefined && !isCanonical(kernel, target)) {
+      const checks: StateCheck[] = [{ what: `the return address ${hex16(target)} is not canonical`, agrees: true }];
+      return { kind: "fetch", target, call: instruction, returned: true, checks };
+    }
+  }
   // A jump to an address that is not canonical faults where it starts from.
   const through = throughOf(kernel, instruction, fault.registers);
   const target =
@@ -213,14 +223,18 @@ function readable(kernel: Kernel, address: bigint): boolean {
 /** Nothing changes registers between a call and the first fetch behind it but the link register and the stack pointer. */
 function fetch(kernel: Kernel, state: FaultState, caller: Activation | undefined): FaultingAccess {
   const { pc, registers } = state;
-  const call = caller === undefined ? undefined : instructionBefore(kernel, returnAddress(state, caller) ?? virtual(0n));
+  const jumped = caller?.byJump === true ? instructionAt(kernel, caller.pc) : undefined;
+  const call = jumped ?? (caller === undefined ? undefined : instructionBefore(kernel, returnAddress(state, caller) ?? virtual(0n)));
   const checks: StateCheck[] = [];
-  if (call === undefined || call.flow !== "call") {
+  const returned = isReturn(kernel, state) ? (true as const) : undefined;
+  if (returned || call === undefined || (call.flow !== "call" && call !== jumped)) {
+    const what = returned ? "a return led there: its address lay where the stack pointer came from" : "no call instruction leads there";
     return {
       kind: "fetch",
       target: pc,
       call: undefined,
-      checks: [{ what: "no call instruction leads there: a return, or a stack that was overwritten", agrees: true }],
+      ...(returned === undefined ? {} : { returned }),
+      checks: [{ what, agrees: true }],
     };
   }
   const known = new Map<string, bigint>();
@@ -237,6 +251,20 @@ function fetch(kernel: Kernel, state: FaultState, caller: Activation | undefined
   if (target !== undefined)
     checks.push({ what: `the call's target is ${hex16(target)}, the fetch was at ${hex16(pc)}`, agrees: target === pc });
   return { kind: "fetch", target: pc, call, through, checks };
+}
+
+/**
+ * The CPU came there by a return: the word below the stack pointer is where it went (x86-64), the link register is (arm64: a call would have
+ * put its own return address there).
+ */
+function isReturn(kernel: Kernel, { pc, registers }: FaultState): boolean {
+  const sp = registers.sp;
+  if (kernel.arch.name === "aarch64") return registers.get(registers.file.names.indexOf("x30")) === pc;
+  if (sp === undefined || kernel.memory.tryU64(virtual(BigInt.asUintN(64, sp - 8n))) !== pc) return false;
+  // A call wrote its return address where the stack pointer is.
+  const above = kernel.memory.tryU64(virtual(sp));
+  const before = above === undefined || !kernel.arch.isKernelAddress(above) ? undefined : instructionBefore(kernel, virtual(above));
+  return before?.flow !== "call";
 }
 
 function returnAddress({ stack }: FaultState, { frame }: Activation): VirtualAddress | undefined {

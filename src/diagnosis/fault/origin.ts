@@ -32,6 +32,8 @@ export interface LoadStep {
   /** The base's value, and the register that still holds it. */
   readonly base?: bigint;
   readonly held?: string;
+  /** The index that was added to the base. */
+  readonly index?: { readonly register: string; readonly value: bigint; readonly scale: number };
   readonly variable?: string;
   readonly address?: bigint;
   readonly size: number;
@@ -89,6 +91,31 @@ export function valueOrigin(
   return new Slice(kernel, activations, values).follow(level, register, value);
 }
 
+/** The same of a value that an instruction takes from memory itself: `call *0x18(%rbx)`. */
+export function loadOrigin(
+  kernel: Kernel,
+  activations: Activations,
+  values: KnownValues,
+  level: number,
+  pc: bigint,
+  value: bigint,
+): ValueOrigin | undefined {
+  const fact = activations.at(level)?.flow?.at(pc)?.operands[0];
+  if (fact === undefined) return undefined;
+  const origin: Origin = {
+    kind: "load",
+    pc,
+    member: fact.member,
+    offset: fact.offset === undefined ? fact.memory.displacement : BigInt(fact.offset),
+    container: fact.container,
+    from: fact.origin,
+    variable: fact.variable,
+    perCpu: fact.perCpu === true,
+    type: fact.type,
+  };
+  return new Slice(kernel, activations, values).followFrom(level, origin, value);
+}
+
 class Slice {
   readonly #kernel: Kernel;
   readonly #activations: Activations;
@@ -104,6 +131,11 @@ class Slice {
 
   follow(level: number, register: string, value: bigint): ValueOrigin {
     const end = this.#register(level, register, value);
+    return { value, steps: this.#steps, ...(this.#type === undefined ? {} : { type: this.#type }), end };
+  }
+
+  followFrom(level: number, origin: Origin, value: bigint): ValueOrigin {
+    const end = this.#origin(level, this.#activations.at(level) as Activation, origin, value);
     return { value, steps: this.#steps, ...(this.#type === undefined ? {} : { type: this.#type }), end };
   }
 
@@ -196,6 +228,7 @@ class Slice {
       offset: typed?.offset ?? origin.offset,
       ...(base === undefined ? {} : { base: base.value }),
       ...(base?.held === undefined ? {} : { held: base.held }),
+      ...(place?.index === undefined ? {} : { index: place.index }),
       ...(origin.variable === undefined ? {} : { variable: origin.variable }),
       ...(place === undefined ? {} : { address: place.address }),
       size,

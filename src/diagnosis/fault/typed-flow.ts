@@ -230,7 +230,18 @@ function shapeFor(
         }
       : {}),
   });
-  return found === undefined ? undefined : pointer(found.type, found.offset);
+  if (found === undefined) return undefined;
+  fitted(kernel).add(`struct ${found.type.name}`);
+  return pointer(found.type, found.offset);
+}
+
+/** Structures that were taken because they fit alone: named, but no ground to say that an object is of another type. */
+function fitted(kernel: Kernel): Set<string> {
+  return kernel.memo(fitted, () => new Set<string>());
+}
+
+export function isFitted(kernel: Kernel, container: string): boolean {
+  return fitted(kernel).has(container);
 }
 
 const pointer = (target: CType, offset: number): PointerShape => ({ kind: "pointer", target, offset, stride: 0 });

@@ -3,6 +3,7 @@
  */
 import { hex16 } from "../../../bytes/address.ts";
 import { briefText } from "../../../identity/describe.ts";
+import type { Kernel } from "../../../kernel/kernel.ts";
 import type { Check, Finding } from "../../finding.ts";
 import type { VerdictClass } from "../../verdict.ts";
 import { type FaultCase, sourceOf } from "../fault-case.ts";
@@ -37,13 +38,33 @@ export const wildCall: FaultDetector = {
     const check: Check = isText
       ? { what: `the target is code: ${kernel.symbolize(bad.identity.address) ?? ""}`, result: "refuted" }
       : { what: `the target is no code: ${briefText(bad.identity) ?? bad.identity.region}`, result: "held" };
-    return { ...found, checks: [...found.checks, check], rarity: true };
+    const unloaded = bad.identity.region === "modules" && !isText ? lastUnloaded(kernel) : undefined;
+    return {
+      ...found,
+      checks: [...found.checks, check],
+      rarity: true,
+      story: [
+        ...found.story,
+        ...(unloaded === undefined
+          ? []
+          : [`No module lies there now; the last one that was unloaded is ${unloaded}: the pointer may have outlived it.`]),
+      ],
+    };
   },
 };
 
+/** last_unloaded_module: an array of characters until 5.19, since 6.0 a structure that begins with one (kernel/module/tracking.c, main.c). */
+function lastUnloaded(kernel: Kernel): string | undefined {
+  const at = kernel.tryAddress("last_unloaded_module");
+  const name = at === undefined ? undefined : kernel.memory.tryBytes(at, 56);
+  if (name === undefined) return undefined;
+  const text = String.fromCharCode(...name.subarray(0, Math.max(0, name.indexOf(0))));
+  return /^[\w-]+$/.test(text) ? text : undefined;
+}
+
 function called(fault: FaultCase, as: VerdictClass, target: string): Finding | undefined {
   const { access, bad, kernel, guilty } = fault;
-  if (!has(fault, ["fetch"]) || access.kind !== "fetch" || bad === undefined) return undefined;
+  if (!has(fault, ["fetch"]) || access.kind !== "fetch" || bad === undefined || access.returned === true) return undefined;
   const checks: Check[] = stateChecks(fault);
   if (access.call === undefined) checks.push({ what: "the call that led there is known", result: "not possible" });
   const source = sourceOf(fault);

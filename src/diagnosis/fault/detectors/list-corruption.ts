@@ -67,6 +67,7 @@ function reported(fault: FaultCase, report: ListReport): Finding {
   const where = damaged?.type === undefined ? `${link} of the node at ${hex16(node)}` : `${damaged.type}.${member ?? "?"}`;
   return {
     class: "list-corruption",
+    depth: "mechanism",
     title: `${functionText(fault.guilty)} ${operation === "del" ? "takes an entry off" : "adds an entry to"} a list in which ${where} is wrong`,
     checks,
     baseRate: { what: "links of the same list that do not agree", tried: ring.walked, fired: ring.broken.length },
@@ -137,6 +138,7 @@ function followed(fault: FaultCase, poison: string): Finding | undefined {
   const object = sourceObject(fault);
   return {
     class: "list-corruption",
+    depth: "mechanism",
     title: `${functionText(fault.guilty)} ${accessPhrase(fault)} through ${pointerName(fault)} of an entry that was taken off its list`,
     checks,
     ...(object === undefined ? {} : { object }),

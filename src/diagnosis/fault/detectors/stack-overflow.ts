@@ -46,6 +46,7 @@ export const stackOverflow: FaultDetector = {
     const what = frames > 2 ? ` in a recursion of ${frames} frames` : "";
     return {
       class: "stack-overflow",
+      depth: "cause",
       title: `${functionText(guilty)} overflows the stack of task ${subject.task.pid}${what}`,
       checks,
       object: { type: "task stack", address: low },

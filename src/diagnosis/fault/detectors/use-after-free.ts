@@ -70,6 +70,7 @@ export const useAfterFree: FaultDetector = {
     const what = access.kind === "fetch" ? "calls" : `${accessPhrase(fault)} through`;
     return {
       class: "use-after-free",
+      depth: "mechanism",
       title: `${functionText(fault.guilty)} ${what} ${pointerName(fault)}, read from a freed ${from.replace(/^an object/, "object")}`,
       checks,
       baseRate: rate,

@@ -1,0 +1,188 @@
+/**
+ * A place outside of what the pointer led to: an index beyond a table, a walk over the end of a vmalloc area into its guard page.
+ *
+ *   mov table(,%rax,8),%rdx            table has 16 entries, rax is 21
+ *   mov (%rbx,%rcx,4),%eax             rbx is an object of 256 bytes, rcx is 0x10000000
+ *   memcpy(to, buffer, n)              faults behind buffer's last page
+ */
+import { add, distance, hex16, type VirtualAddress, virtual } from "../../../bytes/address.ts";
+import { InquestError } from "../../../bytes/errors.ts";
+import { stateText } from "../../../identity/describe.ts";
+import type { Kernel } from "../../../kernel/kernel.ts";
+import { type VmallocArea, vmallocAreaOf } from "../../../linux/vmalloc.ts";
+import type { Check, Finding } from "../../finding.ts";
+import { type FaultCase, sourceOf, tryIdentify } from "../fault-case.ts";
+import { type FaultDetector, has } from "../fault-detector.ts";
+import { slabRole } from "../samples.ts";
+import { accessPhrase, faultEvidence, functionText, sourceEvidence, stateChecks } from "../words.ts";
+
+/** What a base leads into: its first byte, and the byte behind its last. */
+interface Extent {
+  readonly start: bigint;
+  readonly end: bigint;
+  /** "the object … of kmalloc-64", "the variable lab_table". */
+  readonly text: string;
+  readonly cache?: string;
+  readonly state?: string;
+}
+
+/** One place that was touched, and what it should have been within. */
+interface Reach {
+  readonly base: bigint;
+  readonly address: bigint;
+  readonly size: number;
+  readonly index?: { readonly register: string; readonly value: bigint; readonly scale: number };
+  /** It is not the access that faulted: what it read there is the bad value. */
+  readonly earlier?: true;
+  readonly type?: string;
+  readonly member?: string;
+}
+
+export const outOfBounds: FaultDetector = {
+  class: "out-of-bounds",
+  needs: ["operand", "bad value"],
+  refutedBy: [
+    "the base itself is no address",
+    "the place lies within the object or the variable that the base leads to",
+    "the object is free: then it is no longer what the code takes it for",
+    "the guard page is that of the task's own stack",
+  ],
+  detect(fault: FaultCase): Finding | undefined {
+    const { bad, kernel, access, state } = fault;
+    if (!has(fault, outOfBounds.needs) || bad === undefined || access.kind !== "memory" || state.kind === "stack overflow")
+      return undefined;
+    for (const reach of reaches(fault)) {
+      const extent = extentOf(kernel, reach.base);
+      if (extent === undefined || (reach.address >= extent.start && reach.address + BigInt(reach.size) <= extent.end)) continue;
+      return found(fault, reach, extent);
+    }
+    return undefined;
+  },
+};
+
+function reaches(fault: FaultCase): readonly Reach[] {
+  const { access, bad, path, guiltyLevel, kernel } = fault;
+  if (access.kind !== "memory" || bad === undefined) return [];
+  const { culprit } = access;
+  const all: Reach[] = [];
+  const size = Math.max(1, culprit.size);
+  const named = {
+    ...(path?.container === undefined ? {} : { type: path.container }),
+    ...(path?.member === undefined ? {} : { member: path.member }),
+  };
+  // `table(,%rax,8)`: the table is the displacement.
+  const table = BigInt.asUintN(64, culprit.displacement);
+  if (culprit.index !== undefined && culprit.base === undefined && kernel.arch.isKernelAddress(table))
+    all.push({ base: table, address: access.address, size, index: culprit.index, ...named });
+  else if (culprit.index !== undefined && culprit.base !== undefined)
+    all.push({
+      base: BigInt.asUintN(64, culprit.base.value + culprit.displacement),
+      address: access.address,
+      size,
+      index: culprit.index,
+      ...named,
+    });
+  // A walk, or a copy: the pointer may have moved on, but not out of the area's own guard page.
+  else if (guiltyLevel > 0 || culprit.reach > 0) all.push({ base: bad.value, address: access.address, size: 1, ...named });
+  else {
+    const area = areaOf(kernel, access.address);
+    if (area !== undefined) all.push({ base: area.start, address: access.address, size, ...named });
+  }
+  const source = sourceOf(fault);
+  if (source?.base !== undefined && source.address !== undefined && source.index !== undefined && source.comparison === "same")
+    all.push({
+      base: source.base,
+      address: source.address,
+      size: source.size,
+      index: source.index,
+      earlier: true,
+      ...(source.container === undefined ? {} : { type: source.container }),
+      ...(source.member === undefined ? {} : { member: source.member }),
+    });
+  return all;
+}
+
+/** Areas of vmalloc() that are in use, and are no stack. */
+function areaOf(kernel: Kernel, address: bigint): VmallocArea | undefined {
+  const area = kernel.arch.isKernelAddress(address) ? vmallocAreaOf(kernel, virtual(address)) : undefined;
+  const isStack = tryIdentify(kernel, area?.start ?? 0n)?.roles.some(({ kind }) => kind === "task stack" || kind === "CPU stack") === true;
+  return area === undefined || area.unpurged || isStack || !area.flagNames.includes("vmalloc") ? undefined : area;
+}
+
+function extentOf(kernel: Kernel, base: bigint): Extent | undefined {
+  try {
+    const identity = kernel.arch.isKernelAddress(base) ? tryIdentify(kernel, base) : undefined;
+    const slab = slabRole(identity);
+    if (slab !== undefined) {
+      if (slab.offset < 0 || slab.offset >= slab.objectSize || slab.state.state === "free") return undefined;
+      const text = `the object at ${hex16(slab.object)} of ${slab.cache}, ${slab.objectSize} bytes`;
+      return { start: slab.object, end: add(slab.object, slab.objectSize), text, cache: slab.cache, state: stateText(slab.state) };
+    }
+    if (identity?.roles.some(({ kind }) => kind === "task stack" || kind === "CPU stack") === true) return undefined;
+    const variable = kernel.symbols.byAddress(virtual(base));
+    if (variable !== undefined && !"tTwW".includes(variable.symbol.type)) return variableExtent(kernel, variable.symbol);
+    const area = areaOf(kernel, base);
+    if (area === undefined) return undefined;
+    const end = area.start + BigInt(area.pageCount) * BigInt(kernel.arch.pageSize);
+    return { start: area.start, end, text: `the vmalloc area ${hex16(area.start)}, ${distance(virtual(end), area.start)} bytes` };
+  } catch (error) {
+    if (error instanceof InquestError) return undefined;
+    throw error;
+  }
+}
+
+/** Up to the next symbol, when the symbol itself has no size. */
+function variableExtent(
+  kernel: Kernel,
+  {
+    name,
+    address,
+    size,
+    module,
+  }: { readonly name: string; readonly address: VirtualAddress; readonly size?: number | undefined; readonly module?: string | undefined },
+): Extent | undefined {
+  const next = kernel.symbols.neighbours(add(address, 1)).next?.address;
+  const end = size !== undefined && size > 0 ? add(address, size) : next;
+  if (end === undefined) return undefined;
+  return {
+    start: address,
+    end,
+    text: `the variable ${name}${module === undefined ? "" : ` [${module}]`}, ${distance(end, address)} bytes`,
+  };
+}
+
+function found(fault: FaultCase, reach: Reach, extent: Extent): Finding {
+  const { address, index, earlier, base } = reach;
+  const by = address >= extent.end ? `${address - extent.end} bytes behind it` : `${extent.start - address} bytes before it`;
+  const counted = index === undefined ? "" : `with ${index.register} = ${BigInt.asIntN(64, index.value)} `;
+  const checks: Check[] = [
+    ...stateChecks(fault),
+    { what: `${hex16(base)} is in ${extent.text}`, result: "held" },
+    { what: `${hex16(address)} is ${by}`, result: "held" },
+  ];
+  const what = earlier === true ? "takes a pointer from behind" : `${accessPhrase(fault)}, outside of`;
+  return {
+    class: "out-of-bounds",
+    title: `${functionText(fault.guilty)} ${counted}${what} ${extent.text}`,
+    checks,
+    depth: "cause",
+    object: {
+      ...(reach.type === undefined ? {} : { type: reach.type }),
+      ...(reach.member === undefined ? {} : { member: reach.member }),
+      address: extent.start,
+      ...(extent.cache === undefined ? {} : { cache: extent.cache }),
+      ...(extent.state === undefined ? {} : { state: extent.state }),
+    },
+    story: [
+      `${hex16(address)} is ${by}: ${extent.text}.`,
+      ...(index === undefined
+        ? []
+        : [`The index in ${index.register} is ${BigInt.asIntN(64, index.value)}, in units of ${index.scale} bytes.`]),
+    ],
+    evidence: [
+      ...faultEvidence(fault),
+      { claim: `the pointer leads to ${extent.text}`, command: `kmem ${hex16(extent.start)}`, values: [] },
+      ...(earlier === true ? sourceEvidence(fault) : []),
+    ],
+  };
+}

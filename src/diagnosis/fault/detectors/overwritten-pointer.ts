@@ -1,0 +1,136 @@
+/**
+ * A pointer that is no longer one: text or a pattern was written over it, and over what stands beside it. Where the run begins tells who
+ * wrote: in the object before this one (it was written past its end), or in a member of the same object. Rows 7 and 13 of the catalogue.
+ *
+ *   │ object A: … "a name that is too long │ for its b" │ object B: "uffer…" … │        B's pointer is text; the text begins in A
+ */
+import { hex16, virtual } from "../../../bytes/address.ts";
+import { type CType, strip } from "../../../debug-info/c-type.ts";
+import { membersAt } from "../../../type-flow/member-path.ts";
+import type { Check, Finding } from "../../finding.ts";
+import { contentRun } from "../content-run.ts";
+import { type FaultCase, sourceOf, tryIdentify } from "../fault-case.ts";
+import { type FaultDetector, has } from "../fault-detector.ts";
+import { objectType } from "../object-type.ts";
+import { type Placed, placeOf } from "../placed.ts";
+import { siblingRate, slabRole } from "../samples.ts";
+import { accessPhrase, faultEvidence, functionText, pointerName, sourceEvidence, sourceObject, stateChecks } from "../words.ts";
+
+export const overwrittenPointer: FaultDetector = {
+  class: "overwritten-pointer",
+  needs: ["bad value"],
+  refutedBy: [
+    "the value stands alone: the words beside it are neither text nor the same pattern",
+    "the object that it was read from is free: what is in it is another's",
+    "the member is text by its type: the code took something else for a pointer",
+    "the run begins where the object begins, in a member that is no text: the memory has another owner now",
+  ],
+  detect(fault: FaultCase): Finding | undefined {
+    const { bad, kernel, access } = fault;
+    if (!has(fault, overwrittenPointer.needs) || bad === undefined || access.kind === "trap") return undefined;
+    const source = sourceOf(fault);
+    const word = source?.now;
+    if (source?.address === undefined || word === undefined || source.size !== 8) return undefined;
+    const run = contentRun(kernel, source.address, word);
+    if (run === undefined) return undefined;
+    const writer = writerOf(fault, run.start, source.address);
+    const role = slabRole(tryIdentify(kernel, source.base ?? source.address));
+    const length = Number(run.end - run.start);
+    const checks: Check[] = [
+      ...stateChecks(fault),
+      { what: `${hex16(source.address)} holds ${run.text}, ${length} bytes of it from ${hex16(run.start)} on`, result: "held" },
+      {
+        what: "what was loaded is still there",
+        result: source.comparison === "same" ? "held" : source.comparison === "changed" ? "refuted" : "not possible",
+      },
+      {
+        what: "the object that it was read from is allocated",
+        result: role === undefined || role.state.state === "unknown" ? "not possible" : role.state.state === "free" ? "refuted" : "held",
+      },
+      ...writer.checks,
+    ];
+    const object = sourceObject(fault);
+    const name = pointerName(fault);
+    const what = access.kind === "fetch" ? "calls" : `${accessPhrase(fault)} through`;
+    return {
+      class: "overwritten-pointer",
+      title: `${functionText(fault.guilty)} ${what} ${name}, over which ${run.kind === "text" ? "text" : "a pattern"} was written: ${run.text}`,
+      checks,
+      depth: "cause",
+      baseRate: siblingRate(kernel, source.address, 8, "the same in other objects of the slab", (other) => other === word),
+      rarity: true,
+      ...(object === undefined ? {} : { object }),
+      story: [`${length} bytes of ${run.text} stand from ${hex16(run.start)} to ${hex16(run.end)}, over the pointer.`, ...writer.story],
+      evidence: [
+        ...faultEvidence(fault),
+        ...sourceEvidence(fault),
+        {
+          claim: `the bytes from ${hex16(run.start)} on are ${run.text}`,
+          command: `rd -8 ${hex16(run.start)} ${Math.min(length, 256)}`,
+          values: [{ address: source.address, value: word }],
+        },
+      ],
+    };
+  },
+};
+
+interface Writer {
+  readonly checks: readonly Check[];
+  readonly story: readonly string[];
+}
+
+/** Where the run begins: in a neighbour, in a member before the pointer, or at the start of the object. */
+function writerOf({ kernel, bad }: FaultCase, start: bigint, address: bigint): Writer {
+  const own = placeOf(kernel, address);
+  const first = placeOf(kernel, start);
+  const source = bad?.origin?.steps.find(({ load }) => load !== undefined)?.load;
+  if (own === undefined) return { checks: [], story: [] };
+  if (first === undefined || first.object !== own.object) {
+    if (start >= own.object) return { checks: [], story: [] };
+    const neighbour = first === undefined ? hex16(start) : describe(first, start);
+    return {
+      checks: [{ what: `the run begins before the object, in ${neighbour}`, result: "held" }],
+      story: [`It begins in the neighbour before the object: ${neighbour} was written past its end.`],
+    };
+  }
+  const into = Number(virtual(start) - own.object);
+  const type = memberType(kernel, source?.container, own.object, into);
+  if (type === "text") {
+    return {
+      checks: [
+        { what: `the run begins in a member of the same object that holds text, 0x${into.toString(16)} bytes into it`, result: "held" },
+      ],
+      story: ["It begins in a member of the same object: more was written there than it holds."],
+    };
+  }
+  // A new owner writes from the start; so does a copy over the whole object.
+  if (into === 0)
+    return { checks: [{ what: "the memory still has the owner that the code takes it for", result: "not possible" }], story: [] };
+  return { checks: type === undefined ? [] : [{ what: "what wrote it is known", result: "not possible" }], story: [] };
+}
+
+function describe(placed: Placed, address: bigint): string {
+  const into = `0x${(virtual(address) - placed.object).toString(16)}`;
+  return `the object ${hex16(placed.object)} of ${placed.cache} (${placed.type ?? placed.state}), at ${placed.member ?? into}`;
+}
+
+/** Does the structure have characters there? undefined when its type is not known. */
+function memberType(
+  kernel: FaultCase["kernel"],
+  container: string | undefined,
+  object: bigint,
+  into: number,
+): "text" | "other" | undefined {
+  const tag = /^struct (\w+)$/.exec(container ?? "")?.[1];
+  const type: CType | undefined =
+    (tag === undefined ? undefined : kernel.types.find("struct", tag, { modules: true })) ?? objectType(kernel, object)?.type;
+  if (type === undefined) return undefined;
+  const members = membersAt({ kind: "pointer", target: type, offset: into, stride: 0 }, 1);
+  if (members.length === 0) return undefined;
+  return members.some((each) => isText(each.type)) ? "text" : "other";
+}
+
+function isText(type: CType): boolean {
+  const plain = strip(type);
+  return plain.kind === "int" && plain.size === 1 && plain.encoding !== "bool";
+}
