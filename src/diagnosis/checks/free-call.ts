@@ -38,22 +38,31 @@ const FREEING: readonly (readonly [RegExp, number, number?])[] = [
 /** Functions from the trap outwards that are looked at. */
 const MAX_LEVELS = 10;
 
+interface Known {
+  readonly level: number;
+  readonly name: string;
+  readonly index: number;
+  readonly cache: number | undefined;
+}
+
 /** undefined when the stack at the fault is not in a function that frees, or what it was passed is not known. */
 export function freeCall(fault: FaultCase, from = 0): FreeCall | undefined {
   const { activations } = fault;
-  let found: { readonly level: number; readonly name: string; readonly index: number; readonly cache: number | undefined } | undefined;
+  const found: Known[] = [];
   for (let level = from; level < from + MAX_LEVELS; level++) {
     const activation: Activation | undefined = activations.at(level);
     if (activation === undefined) break;
     const name = plainName(activation.function);
     const known = activation.module === undefined ? FREEING.find(([pattern]) => pattern.test(name)) : undefined;
-    if (known === undefined && !isTool(activation)) break;
-    if (known !== undefined) found = { level, name, index: known[1], cache: known[2] };
-    else if (found !== undefined) break;
+    if (known !== undefined) found.unshift({ level, name, index: known[1], cache: known[2] });
+    else if (found.length > 0 || !isTool(activation)) break;
   }
-  if (found === undefined) return undefined;
-  const object = argumentOf(fault, found.level, found.index);
+  const [asked] = found;
+  if (asked === undefined) return undefined;
+  // Where the caller lost it the functions inside may still hold it: what they pass on is the same pointer.
+  const known = found.flatMap((each) => argumentOf(fault, each.level, each.index) ?? []);
+  const [object] = known;
   if (object === undefined) return undefined;
-  const cache = found.cache === undefined ? undefined : argumentOf(fault, found.level, found.cache);
-  return { name: found.name, level: found.level, object, ...(cache === undefined ? {} : { cache }) };
+  const cache = asked.cache === undefined ? undefined : argumentOf(fault, asked.level, asked.cache);
+  return { name: asked.name, level: asked.level, object, ...(cache === undefined ? {} : { cache }) };
 }

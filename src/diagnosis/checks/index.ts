@@ -3,5 +3,6 @@ import type { Detector } from "../detector.ts";
 import { assertion } from "./assertion.ts";
 import { free } from "./free.ts";
 import { refcount } from "./refcount.ts";
+import { slabReport } from "./slab-report.ts";
 
-export const CHECK_DETECTORS: readonly Detector[] = [refcount, free, assertion];
+export const CHECK_DETECTORS: readonly Detector[] = [slabReport, refcount, free, assertion];

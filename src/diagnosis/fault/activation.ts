@@ -46,6 +46,8 @@ const MAX_SEARCHED = 24;
 export class Activations {
   readonly #kernel: Kernel;
   readonly #stack: UnwoundStack | undefined;
+  /** Of the same activations, before anything more is known of types. */
+  readonly #plainFlows: (FunctionFlow | undefined)[] = [];
   readonly #list: Activation[] = [];
   #nextFrame: number | undefined;
   #retype: ((level: number, plain: FunctionFlow) => FunctionFlow) | undefined;
@@ -110,13 +112,15 @@ export class Activations {
     const direct = call.operands.find((operand) => operand.kind === "target");
     const thunk = direct !== undefined && /^__x86_indirect_/.test(this.#kernel.symbols.byAddress(direct.address)?.symbol.name ?? "");
     const target = thunk ? undefined : direct;
-    if (target !== undefined && inner.flow === undefined && this.#list.length === 1) {
+    // Not the typed flow: that asks for callers, which are only being found here.
+    const flow = this.#plainFlows.at(-1);
+    if (target !== undefined && flow === undefined && this.#list.length === 1) {
       // The function that is called goes on by a jump through a pointer: nothing changed registers behind it.
       const jump = jumpTo(this.#kernel, target.address, inner.pc, inner.registers);
       if (jump !== undefined) this.#list.push(this.#at(jump, undefined, inner.registers, next.registers.sp, true));
     }
-    if (target !== undefined && inner.flow !== undefined) {
-      const start = (inner.flow.parts[0] as { readonly start: bigint }).start;
+    if (target !== undefined && flow !== undefined) {
+      const start = (flow.parts[0] as { readonly start: bigint }).start;
       const jumps = this.#jumps(target.address, start);
       if (jumps === undefined) {
         this.#nextFrame = undefined;
@@ -126,7 +130,7 @@ export class Activations {
       for (const pc of jumps.reverse()) this.#list.push(this.#at(pc, undefined, known, undefined, true));
     }
     // No instruction ran between the call and the fetch that failed: the registers are still what they were.
-    const fetched = this.#list.length === 1 && inner.flow === undefined && target === undefined;
+    const fetched = this.#list.length === 1 && flow === undefined && target === undefined;
     const registers = fetched ? new Map([...inner.registers, ...known]) : known;
     this.#list.push(this.#at(call.address, frame, registers, this.#callerSp(frame), false));
   }
@@ -144,6 +148,7 @@ export class Activations {
     } catch (error) {
       if (!(error instanceof InquestError)) throw error;
     }
+    this.#plainFlows.push(plain);
     const level = this.#list.length;
     const retype = (from: FunctionFlow) => this.#retype?.(level, from);
     let typed: FunctionFlow | undefined;

@@ -1,0 +1,68 @@
+/**
+ * The report that the subject begins, read out of the dump's log by the parsers of ../log-report: what the kernel printed is a witness here,
+ * to be held against memory. Where nothing is left of the CPU's state (the kernel went on after its report) it is all that tells the place.
+ */
+import { InquestError } from "../../bytes/errors.ts";
+import { readLog } from "../../linux/printk.ts";
+import type { DiagnosisContext } from "../context.ts";
+import { explainReport } from "../log-report/explain.ts";
+import { reportsOfRecords } from "../log-report/records.ts";
+import type { LogReport } from "../log-report/report.ts";
+import type { Diagnosis, Evidence, VerdictFrame } from "../verdict.ts";
+
+export interface SubjectReport {
+  readonly report: LogReport;
+  /** What the text alone says. */
+  readonly told: Diagnosis;
+}
+
+/** Records before a head that belong to it ("cut here", what WARN() printed), and records that one report has at most. */
+const BEFORE = 16;
+const LENGTH = 600;
+
+/** undefined when the log has no such report. Once per subject. */
+export function subjectReport({ kernel, subject }: DiagnosisContext): SubjectReport | undefined {
+  const { event } = subject;
+  if (event === undefined) return undefined;
+  const known = reports.get(event);
+  if (known !== undefined || reports.has(event)) return known;
+  let found: SubjectReport | undefined;
+  try {
+    const from = Math.max(0, event.index - BEFORE);
+    const records = readLog(kernel).records.slice(from, event.index + LENGTH);
+    const at = event.index - from;
+    const all = reportsOfRecords(records).filter(({ last }) => last.offset >= at);
+    const report = all.find(({ first }) => first.offset === at) ?? all.find(({ first }) => first.offset <= at + 3);
+    found = report === undefined ? undefined : { report, told: explainReport(report) };
+  } catch (error) {
+    if (!(error instanceof InquestError)) throw error;
+  }
+  reports.set(event, found);
+  return found;
+}
+
+const reports = new WeakMap<object, SubjectReport | undefined>();
+
+/** A number of the report's fields. */
+export function addressField({ report }: SubjectReport, name: string): bigint | undefined {
+  const value = report.fields[name];
+  return typeof value === "bigint" ? value : undefined;
+}
+
+export function textField({ report }: SubjectReport, name: string): string | undefined {
+  const value = report.fields[name];
+  return typeof value === "string" && value !== "" ? value : undefined;
+}
+
+/** The frames of the report, the place marked. */
+export function reportFrames({ told }: SubjectReport): readonly VerdictFrame[] {
+  return told.frames;
+}
+
+/** "the log says: …", by which the line is found again. */
+export function reportEvidence({ subject }: DiagnosisContext): Evidence[] {
+  const text = subject.event?.text;
+  if (text === undefined) return [];
+  const head = (/^[^']{1,48}/.exec(text)?.[0] ?? "").trimEnd();
+  return [{ claim: `the log says: ${text}`, command: `log | grep -F '${head}'`, values: [] }];
+}
