@@ -14,6 +14,7 @@ import type { ContendedLock, LockCertainty, LockTask } from "../../linux/locking
 import { lockEdges } from "../../linux/locking/lock-graph.ts";
 import type { Evidence } from "../verdict.ts";
 import { completionEdges } from "./completion-edges.ts";
+import { spinEdges } from "./spin-edges.ts";
 import type { Standstill } from "./standstill.ts";
 import { threadEdges } from "./thread-edges.ts";
 import { workEdges } from "./work-edges.ts";
@@ -38,7 +39,7 @@ export interface HangEdge {
 export function hangEdges(still: Standstill): ReadonlyMap<VirtualAddress, HangEdge> {
   return still.kernel.memo(hangEdges, () => {
     const edges = new Map<VirtualAddress, HangEdge>();
-    for (const edge of [...ownerEdges(still), ...workEdges(still), ...threadEdges(still)]) {
+    for (const edge of [...ownerEdges(still), ...workEdges(still), ...threadEdges(still), ...spinEdges(still)]) {
       const known = edges.get(edge.from.address);
       if (known === undefined || (known.certainty !== "exact" && edge.certainty === "exact")) edges.set(edge.from.address, edge);
     }

@@ -2,6 +2,7 @@
 import type { Detector } from "../detector.ts";
 import { hungTask, lockHeldBySleeper } from "./blocked.ts";
 import { deadlock, selfDeadlock } from "./circles.ts";
+import { hardLockup, softLockup } from "./lockups.ts";
 import { stuckIo } from "./stuck-io.ts";
 
-export const HANG_DETECTORS: readonly Detector[] = [selfDeadlock, deadlock, stuckIo, lockHeldBySleeper, hungTask];
+export const HANG_DETECTORS: readonly Detector[] = [selfDeadlock, deadlock, stuckIo, hardLockup, softLockup, lockHeldBySleeper, hungTask];

@@ -1,0 +1,141 @@
+/**
+ * What one CPU was in when the machine stopped, and since when it had not let the kernel's clockwork run:
+ *
+ *   code      behind the machinery of the interrupt, NMI or panic that struck it
+ *   no tick   rq.clock of a CPU that runs a task moves with every tick: it stands still while interrupts are off
+ *   no stop   per-CPU watchdog_touch_ts is set by a thread of the highest priority (kernel/watchdog.c): it grows old while nothing is
+ *             scheduled; in seconds of 2^30 ns
+ */
+import type { VirtualAddress } from "../../bytes/address.ts";
+import type { Kernel } from "../../kernel/kernel.ts";
+import { cpuMasks } from "../../linux/cpu.ts";
+import { type PreemptCount, preemptCount } from "../../linux/preempt-count.ts";
+import { readLog } from "../../linux/printk.ts";
+import { currentTask, runqueue } from "../../linux/runqueue.ts";
+import type { Task } from "../../linux/task.ts";
+import { lastArrival } from "../../linux/task-times.ts";
+import type { StackFrame, UnwoundStack } from "../../stack/frame.ts";
+import { guarded } from "./guarded.ts";
+import { guiltyFrame, isMachinery, struckFrame } from "./guilty-frame.ts";
+import type { Standstill } from "./standstill.ts";
+
+export interface StoppedCpu {
+  readonly cpu: number;
+  readonly task: Task;
+  readonly stack: UnwoundStack;
+  /** The frame that was struck, and the one to name. */
+  readonly struck: number;
+  readonly guilty: number | undefined;
+  readonly interruptsOff: boolean | undefined;
+  readonly preempt: PreemptCount | undefined;
+  /** Seconds without a tick, and without the watchdog's thread. */
+  readonly noTick: number | undefined;
+  readonly noThread: number | undefined;
+  /** Seconds that the task has had the CPU. */
+  readonly onCpu: number | undefined;
+  /** Where the run queue's clock lies, and the watchdog's stamp, for evidence. */
+  readonly clockAt: VirtualAddress | undefined;
+  readonly stampAt: VirtualAddress | undefined;
+}
+
+/** X86_EFLAGS_IF; PSR_I_BIT. */
+const X86_INTERRUPTS = 0x200n;
+const ARM_MASKED = 0x80n;
+
+function interruptsOff({ registers }: StackFrame): boolean | undefined {
+  const { rflags, eflags, pstate, cpsr } = registers.record() as Record<string, bigint | undefined>;
+  const x86 = rflags ?? eflags;
+  if (x86 !== undefined) return (x86 & X86_INTERRUPTS) === 0n;
+  const arm = pstate ?? cpsr;
+  return arm === undefined ? undefined : (arm & ARM_MASKED) !== 0n;
+}
+
+/** When the machine stopped, in nanoseconds of its scheduler's clock: the newest of all CPUs' clocks and of the log before the panic's end. */
+function stopTime(kernel: Kernel, panicked: bigint | undefined): bigint {
+  const clock = kernel.types.tryStruct("rq")?.tryField("clock");
+  let newest = panicked ?? 0n;
+  for (const cpu of cpuMasks(kernel).possible) {
+    const rq = runqueue(kernel, cpu);
+    const value = clock === undefined || rq === undefined ? undefined : kernel.memory.tryU64(clock.address(rq));
+    if (value !== undefined && value > newest) newest = value;
+  }
+  return newest;
+}
+
+/** The panic's own line: what it prints afterwards takes time of its own. */
+function panicTime(kernel: Kernel): bigint | undefined {
+  const records = guarded(() => readLog(kernel).records) ?? [];
+  return records.findLast(({ text }) => /^(?:Kernel panic - not syncing|sysrq: Trigger a crash|Uhhuh\. NMI)/.test(text))?.nanoseconds;
+}
+
+/** Every CPU that ran a task of its own in the kernel; once per dump. Idle ones and those in user mode are none. */
+export function stoppedCpus(still: Standstill): readonly StoppedCpu[] {
+  const { kernel } = still;
+  return kernel.memo(stoppedCpus, () => {
+    const now = stopTime(kernel, panicTime(kernel));
+    const clock = kernel.types.tryStruct("rq")?.tryField("clock");
+    const stamp = kernel.tryAddress("watchdog_touch_ts");
+    return cpuMasks(kernel).present.flatMap((cpu): StoppedCpu[] => {
+      const address = guarded(() => currentTask(kernel, cpu));
+      const task = address === undefined ? undefined : still.task(address);
+      const stack = task === undefined ? undefined : still.stack(task);
+      if (task === undefined || stack === undefined || stack.frames.length === 0) return [];
+      const struck = struckFrame(stack);
+      const frame = stack.frames[struck] as StackFrame;
+      if (task.idle && !inInterrupt(stack, struck)) return [];
+      const rq = runqueue(kernel, cpu);
+      const clockAt = clock === undefined || rq === undefined ? undefined : clock.address(rq);
+      const stampAt = stamp === undefined ? undefined : guarded(() => kernel.perCpuAddress(stamp, cpu));
+      const arrived = guarded(() => lastArrival(kernel, task));
+      return [
+        {
+          cpu,
+          task,
+          stack,
+          struck,
+          guilty: guiltyFrame(stack, struck) ?? loopFrame(stack, struck),
+          interruptsOff: interruptsOff(frame),
+          preempt: guarded(() => preemptCount(kernel, cpu, task.address)),
+          noTick: since(now, clockAt === undefined ? undefined : kernel.memory.tryU64(clockAt)),
+          noThread: stampAge(now, stampAt === undefined ? undefined : kernel.memory.tryU64(stampAt)),
+          onCpu: since(now, arrived),
+          clockAt,
+          stampAt,
+        },
+      ];
+    });
+  });
+}
+
+/** An idle CPU that serves an interrupt or softirq is busy all the same. */
+function inInterrupt({ frames }: UnwoundStack, struck: number): boolean {
+  return frames
+    .slice(struck)
+    .some(({ function: name }) =>
+      /^(?:_*do_softirq|handle_softirqs|call_timer_fn|net_rx_action|__napi_poll|tasklet_action\w*|handle_irq_event\w*)$/.test(name ?? ""),
+    );
+}
+
+/** All of it is machinery: the outermost of it that is no entry. */
+function loopFrame({ frames }: UnwoundStack, struck: number): number | undefined {
+  const frame = frames[struck];
+  return frame?.function === undefined || !isMachinery(frame) ? undefined : struck;
+}
+
+function since(now: bigint, then: bigint | undefined): number | undefined {
+  return then === undefined || then === 0n || then > now ? undefined : Number(now - then) / 1e9;
+}
+
+/** SOFTLOCKUP_RESET is ULONG_MAX (SOFTLOCKUP_DELAY_REPORT since 5.14), a CPU without watchdog has 0. */
+function stampAge(now: bigint, stamp: bigint | undefined): number | undefined {
+  if (stamp === undefined || stamp === 0n || stamp > 1n << 40n) return undefined;
+  const age = Number(now >> 30n) - Number(stamp);
+  return age < 0 ? undefined : age * (2 ** 30 / 1e9);
+}
+
+/** watchdog_thresh, seconds; a soft lockup is twice that. */
+export function watchdogThreshold(kernel: Kernel): number {
+  const at = kernel.tryAddress("watchdog_thresh");
+  const value = at === undefined ? undefined : kernel.memory.tryU32(at);
+  return value === undefined || value === 0 || value > 3600 ? 10 : value;
+}
