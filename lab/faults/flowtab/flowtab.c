@@ -59,11 +59,12 @@ static void flow_learn(struct flow_table *table, u32 saddr, u32 daddr)
 	struct flow_ent *flow = table->cached;
 
 	if (!flow || flow->saddr != saddr) {
-		flow = kmem_cache_zalloc(flow_cache, GFP_ATOMIC);
+		flow = kmem_cache_alloc(flow_cache, GFP_ATOMIC);
 		if (!flow)
 			return;
 		flow->saddr = saddr;
 		flow->daddr = daddr;
+		flow->packets = 0;
 		table->cached = flow;
 	}
 	flow_insert(table, flow);
