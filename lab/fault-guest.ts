@@ -39,7 +39,7 @@ export function faultGuestHash(kernel: Kernel, fault: PlantedFault): string {
 
 async function build(kernel: Kernel, fault: PlantedFault, out: string): Promise<void> {
   const toolchain = await ensureToolchain(kernel);
-  const inside = `/lab-fault-${kernel.id}`;
+  const inside = `/lab-fault-${kernel.id}-${fault.name}`;
   const work = join(toolchain.root, inside);
   rmSync(work, { recursive: true, force: true });
   mkdirSync(work, { recursive: true });
