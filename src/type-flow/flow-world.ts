@@ -9,6 +9,7 @@ import type { KernelSymbol } from "../debug-info/symbols.ts";
 import { isPerCpu } from "../kernel/expression/scope.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import type { PointerShape } from "./shape.ts";
+import { veneerTarget } from "./veneer.ts";
 
 /** A function by its address. */
 export interface CalledFunction {
@@ -65,7 +66,10 @@ class KernelFlowWorld implements FlowWorld {
 
   #functionAt(address: VirtualAddress): CalledFunction | undefined {
     const found = this.#kernel.symbols.byAddress(address);
-    if (found === undefined || found.offset !== 0) return undefined;
+    if (found === undefined || found.offset !== 0) {
+      const target = veneerTarget(this.#kernel, address);
+      return target === undefined ? undefined : this.functionAt(target);
+    }
     const { name, module } = found.symbol;
     return { name, module, type: this.#described(address, name) ?? this.#byName(name, module) };
   }

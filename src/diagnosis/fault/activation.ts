@@ -17,6 +17,7 @@ import { thunkRegister } from "../../type-flow/control-flow.ts";
 import { mainPart } from "../../type-flow/function-extent.ts";
 import { type FunctionFlow, flowOf } from "../../type-flow/function-flow.ts";
 import { type Machine, machineOf } from "../../type-flow/machine.ts";
+import { veneerTarget } from "../../type-flow/veneer.ts";
 
 export interface Activation {
   /** Place in the unwound stack; undefined for a function that left by a jump, and when only the log tells registers. */
@@ -121,7 +122,7 @@ export class Activations {
     }
     if (target !== undefined && flow !== undefined) {
       const start = (flow.parts[0] as { readonly start: bigint }).start;
-      const jumps = this.#jumps(target.address, start);
+      const jumps = this.#jumps(veneerTarget(this.#kernel, target.address) ?? target.address, start);
       if (jumps === undefined) {
         this.#nextFrame = undefined;
         return;
