@@ -59,18 +59,26 @@ describe("a diagnosis as text", () => {
     expect(text).toContain("          bt -e 1");
   });
 
-  it("puts the circle first and counts who is left out", () => {
+  it("does not part a number from its unit", () => {
+    for (let fill = 90; fill < 120; fill++) {
+      const text = lines({ story: [`${"x".repeat(fill)} blocked for 28 s by it`] });
+      expect(text.some((line) => /28$/.test(line))).toBe(false);
+    }
+  });
+
+  it("leaves out who the story names, and puts the circle first and counts who is left out", () => {
     const participants = Array.from({ length: 12 }, (_, i) => ({
       comm: `t${i}`,
       pid: i,
       role: "waits behind",
       ...(i === 11 ? { central: true as const, blockedFor: 6.6 } : {}),
     }));
-    const text = lines({ verdict: { class: "deadlock", title: "t", confidence: "high", participants } });
+    const text = lines({ verdict: { class: "deadlock", title: "t", confidence: "high", participants }, story: ["t0 sleeps"] });
+    expect(text.some((line) => line.includes("t0 (0)"))).toBe(false);
     expect(text.findIndex((line) => line.includes("t11 (11) waits behind   blocked for 7 s"))).toBeLessThan(
-      text.findIndex((line) => line.includes("t0 (0)")),
+      text.findIndex((line) => line.includes("t1 (1)")),
     );
-    expect(text).toContain("  (4 more: lock)");
+    expect(text).toContain("  (3 more: lock)");
   });
 
   it("tells what was ruled out and by what", () => {

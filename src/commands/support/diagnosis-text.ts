@@ -21,7 +21,10 @@ export function* diagnosisLines(diagnosis: Diagnosis, { verbose }: DiagnosisText
   yield `${headline(verdict)}    confidence: ${verdict.confidence}`;
   if (story.length > 0) yield "";
   for (const line of story) yield* wrapped(line, "  ");
-  yield* participantLines(verdict.participants ?? [], verbose);
+  // The story names those that matter; the others are told behind it.
+  const told = story.join(" ");
+  const participants = verdict.participants ?? [];
+  yield* participantLines(verbose ? participants : participants.filter(({ comm }) => comm === undefined || !told.includes(comm)), verbose);
   yield* frameLines(frames, verbose);
   yield* objectLines(diagnosis);
   yield* evidenceLines(evidence);
@@ -117,11 +120,14 @@ function* wrapped(text: string, indent: string): Iterable<string> {
   for (const line of broken(text, WIDTH - indent.length)) yield `${indent}${line}`;
 }
 
+/** A blank that does not part a number from its unit. */
+const BLANK = /(?<!\d) | (?!(?:s|ms|KiB|MiB|GiB|bytes?)\b)/;
+
 /** At blanks; a word that is longer than a line keeps its own. */
 function broken(text: string, width: number): string[] {
   const lines: string[] = [];
   let line = "";
-  for (const word of text.split(" ")) {
+  for (const word of text.split(BLANK)) {
     if (line !== "" && line.length + 1 + word.length > width) {
       lines.push(line);
       line = word;
