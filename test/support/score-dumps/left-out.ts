@@ -1,84 +1,75 @@
 /**
- * Which pages `makedumpfile -d 31` leaves out, worked out from the page structures of a full dump: zero pages (1), page cache (2, 4), user
- * pages (8), free pages (16). Behaviour as its manual page tells it; test/lab/score-dumps.test.ts holds this against the program itself.
+ * Which pages `makedumpfile -d 31` leaves out, worked out from the page structures of a full dump: page cache (2, 4), user pages (8), free
+ * pages (16). Zero pages (1) are not stored, yet compressed formats tell of them, so they can be read. Behaviour as its manual page tells it; test/lab/score-dumps.test.ts holds this
+ * against the program itself.
  *
- *   page ─┬─ buddy, order n ────────────► 2^n free pages
- *         ├─ mapping bit 0, huge ───────► user
- *         ├─ lru or swap cache, no mapping bit ─► cache
- *         └─ all bytes zero ────────────► zero
+ *   page ─┬─ buddy, order n ─────────────────────► 2^n free pages
+ *         ├─ mapping bit 0, huge, offline ───────► user
+ *         ├─ lru or swap cache, no mapping bit ──► cache
+ *         └─ tail ───────────────────────────────► as its head
  */
-
-import { InquestError } from "../../../src/bytes/errors.ts";
-import type { Dump } from "../../../src/dump/dump.ts";
+import { add } from "../../../src/bytes/address.ts";
 import type { Kernel } from "../../../src/kernel/kernel.ts";
 import { PageMap, pageFlagBits } from "../../../src/linux/page.ts";
 import { pageTypeReader } from "../../../src/linux/page-type.ts";
 
+/** Page structures read at once. */
+const PIECE = 512;
+
 /** Test by number of a page of 4 KiB. */
 export function leftOutByLevel31(kernel: Kernel): (pfn4k: number) => boolean {
   const perPage = kernel.arch.pageSize / 4096;
-  const byStructure = hiddenFrames(kernel);
-  const known = new Map<number, boolean>();
-  return (pfn) => {
-    let hidden = known.get(pfn);
-    if (hidden === undefined) {
-      hidden = byStructure.has(Math.floor(pfn / perPage)) || isZero(kernel.dump, pfn);
-      known.set(pfn, hidden);
-    }
-    return hidden;
-  };
+  const hidden = hiddenFrames(kernel);
+  return (pfn) => hidden.has(Math.floor(pfn / perPage));
 }
 
-/** Frames that their page structures tell to leave out. */
 function hiddenFrames(kernel: Kernel): ReadonlySet<number> {
   const map = PageMap.of(kernel);
   const hidden = new Set<number>();
   if (map === undefined) return hidden;
   const bits = new Map(pageFlagBits(kernel).map(({ name, bit }) => [name, 1n << BigInt(bit)]));
   const cache = (bits.get("PG_lru") ?? 0n) | (bits.get("PG_swapcache") ?? 0n);
-  const mapping = map.page.field("mapping");
-  const type = pageTypeReader(kernel, map.page);
-  const order = map.page.field("private");
   const slab = bits.get("PG_slab") ?? 0n;
-  const folioOrder = kernel.types.tryStruct("folio")?.tryField("_folio_order");
-  for (let pfn = 0; pfn < map.maxPfn; pfn++) {
-    const page = map.pageOf(pfn);
-    if (page === undefined) continue;
-    try {
-      const flags = map.flags(page);
-      const kind = type(page);
-      if (kind === "buddy") {
-        const size = 2 ** Math.min(20, order.number(page));
-        for (let i = 0; i < size; i++) hidden.add(pfn + i);
-        pfn += size - 1;
+  const typeOf = pageTypeReader(kernel, map.page);
+  const [flagsAt, mappingAt, orderAt, typeAt, headAt] = [
+    ["flags.f", "flags"],
+    ["mapping"],
+    ["private"],
+    ["page_type", "_mapcount"],
+    ["compound_info", "compound_head"],
+  ].map((names) => map.page.firstField(...names)?.offset ?? 0) as [number, number, number, number, number];
+  let freeUntil = 0;
+  let head = false;
+  for (let first = 0; first < map.maxPfn; first += PIECE) {
+    const start = map.pageOf(first);
+    const bytes = start === undefined ? undefined : kernel.memory.tryBytes(start, PIECE * map.size);
+    if (start === undefined || bytes === undefined) continue;
+    const view = new DataView(bytes.buffer);
+    for (let i = 0; i < PIECE; i++) {
+      const pfn = first + i;
+      const at = i * map.size;
+      if (pfn < freeUntil) {
+        hidden.add(pfn);
         continue;
       }
-      if ((flags & slab) !== 0n || kind === "slab") continue;
-      const anonymous = (mapping.bigint(page) & 1n) === 1n && map.compoundHead(page) === page;
-      const isCache = (flags & cache) !== 0n && kind === undefined;
-      if (!(anonymous && isUserMapping(mapping.pointer(page))) && !isCache && kind !== "hugetlb" && kind !== "offline") continue;
-      hidden.add(pfn);
-      // A large folio goes as one.
-      const next = map.pageOf(pfn + 1);
-      if (folioOrder === undefined || next === undefined || map.compoundHead(next) !== page) continue;
-      for (let i = 1; i < 512 && map.compoundHead(map.pageOf(pfn + i) ?? page) === page && map.pageOf(pfn + i) !== page; i++)
-        hidden.add(pfn + i);
-    } catch (error) {
-      if (!(error instanceof InquestError)) throw error;
+      // A word of all ones is the ordinary page's: no kind, mapped by nobody.
+      const word = view.getUint32(at + typeAt, true);
+      const kind = word === 0xffff_ffff || word >>> 31 === 0 ? undefined : typeOf(add(start, at));
+      if (kind === "buddy") {
+        freeUntil = pfn + 2 ** Math.min(20, view.getUint32(at + orderAt, true));
+        hidden.add(pfn);
+        continue;
+      }
+      if ((view.getUint32(at + headAt, true) & 1) === 0) {
+        const flags = view.getBigUint64(at + flagsAt, true);
+        const mapping = view.getBigUint64(at + mappingAt, true);
+        const isSlab = (flags & slab) !== 0n || kind === "slab";
+        const isUser = (mapping & 1n) === 1n && mapping >> 57n === 0x7fn;
+        const isCache = (flags & cache) !== 0n && kind === undefined;
+        head = !isSlab && (isUser || isCache || kind === "hugetlb" || kind === "offline");
+      }
+      if (head) hidden.add(pfn);
     }
   }
   return hidden;
-}
-
-/** A pointer to an anon_vma with bits 0 and 1 for what it is; other words share the place. */
-function isUserMapping(mapping: bigint): boolean {
-  return mapping >> 47n === 0x1ffffn || mapping >> 48n === 0xffffn;
-}
-
-function isZero(dump: Dump, pfn4k: number): boolean {
-  const granules = dump.pageSize / 4096;
-  const page = new Uint8Array(dump.pageSize);
-  if (dump.readPage(Math.floor(pfn4k / granules), page) !== undefined) return false;
-  const start = (pfn4k % granules) * 4096;
-  return page.subarray(start, start + 4096).every((byte) => byte === 0);
 }

@@ -89,7 +89,8 @@ export function hollowDump(dump: Dump, hidden: (pfn: number) => boolean): Dump {
         if (fault !== undefined) return fault;
         held = page;
       }
-      target.set(whole.subarray((pfn % granules) * GRANULE, ((pfn % granules) + 1) * GRANULE));
+      const start = (pfn % granules) * GRANULE;
+      target.set(whole.subarray(start, start + GRANULE));
       return undefined;
     },
   });
