@@ -14,6 +14,7 @@ import { ensurePeers, runCrash, runDrgn } from "../lab/peers.ts";
 import { framesBench } from "./frames.ts";
 import { inquest, inTurn, median, residentMiB } from "./measure.ts";
 import { startProfile } from "./start-profile.ts";
+import { verdictsBench } from "./verdicts.ts";
 import { viewsBench } from "./views.ts";
 
 const RUNS = 7;
@@ -186,4 +187,5 @@ await manyStacks();
 for (const line of await framesBench()) say(line);
 await names();
 for (const line of await viewsBench()) say(line);
+for (const line of await verdictsBench()) say(line);
 if (process.argv.includes("--write")) writeFileSync("bench/results.md", `${lines.join("\n").trimEnd()}\n`);
