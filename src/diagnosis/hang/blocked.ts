@@ -61,6 +61,7 @@ function holderFinding(still: Standstill, group: HungGroup, sleep: Sleep): Findi
     ...(section === undefined
       ? []
       : [`It took the lock in ${functionText(section)} (${section.by}), which stands on its stack and has not given it back.`]),
+    ...eventLines(still, sleep.kind === "event" ? eventWait(still, root) : undefined),
     ...rootWait(still, root, sleep),
   ];
   return {
@@ -150,9 +151,7 @@ function aloneFinding(still: Standstill, group: HungGroup, sleep: Sleep): Findin
     story: [
       ...chain.map((edge) => chainLine(still, edge)),
       `${who(root)} ${what}${forText(seconds)}${shown === undefined ? "" : `, in ${shown.text}`}; ${isKernelThread(root) ? "a thread of the kernel" : "a process"} that no signal wakes.`,
-      ...(event === undefined
-        ? []
-        : [`It sleeps on the wait queue ${eventName(still, event)}: whoever is to wake it has not, or what it waits for has not come.`]),
+      ...eventLines(still, event),
       ...rootWait(still, root, sleep),
       ...(hung.length > 1 ? [`It hangs with ${hung.length - 1} more: ${someOf(hung.slice(1).map(({ task }) => who(task)))}.`] : []),
     ],
@@ -218,6 +217,11 @@ function completionEvidence(still: Standstill, task: VirtualAddress): Evidence[]
       values: lock.state.count === undefined ? [] : [{ address: lock.state.address, value: BigInt(lock.state.count) }],
     },
   ];
+}
+
+function eventLines(still: Standstill, event: EventWait | undefined): string[] {
+  if (event === undefined) return [];
+  return [`It sleeps on the wait queue ${eventName(still, event)}: whoever is to wake it has not, or what it waits for has not come.`];
 }
 
 function eventName({ kernel }: Standstill, { queue, container }: EventWait): string {

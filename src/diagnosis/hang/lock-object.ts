@@ -11,6 +11,7 @@
 import { add, type VirtualAddress, virtual } from "../../bytes/address.ts";
 import type { CType } from "../../debug-info/c-type.ts";
 import { strip } from "../../debug-info/c-type.ts";
+import type { KernelSymbol } from "../../debug-info/symbols.ts";
 import { stateText } from "../../identity/describe.ts";
 import { identifyAddress } from "../../identity/identify.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
@@ -112,7 +113,7 @@ function containerOfLock(still: Standstill, lock: ContendedLock): Container | un
 const MAX_TRIED = 4;
 
 function find(still: Standstill, { state, waits }: ContendedLock): Container | undefined {
-  const named = variable(still.kernel, state.address);
+  const named = variable(still.kernel, state.address, kindText(state.kind));
   if (named !== undefined) return named;
   for (const wait of waits.slice(0, MAX_TRIED)) {
     const found = guarded(() => byCode(still, wait, state.address));
@@ -128,7 +129,7 @@ export function containerAround(
   type: string,
   modules: readonly string[],
 ): Container | undefined {
-  return variable(still.kernel, address) ?? byObject(still, address, type, modules);
+  return variable(still.kernel, address, type) ?? byObject(still, address, type, modules);
 }
 
 function byObject(still: Standstill, address: VirtualAddress, type: string, modules: readonly string[]): Container | undefined {
@@ -155,16 +156,30 @@ function byLayout({ kernel }: Standstill, address: VirtualAddress, name: string,
 }
 
 /** A member of a variable whose type is known. */
-function variable(kernel: Kernel, address: VirtualAddress): Container | undefined {
+function variable(kernel: Kernel, address: VirtualAddress, lockType: string): Container | undefined {
   const found = kernel.symbols.byAddress(address);
   if (found === undefined || /^[tTwW]$/.test(found.symbol.type)) return undefined;
-  const type = guarded(() => kernel.variableType(found.symbol.name, found.symbol));
+  const { symbol } = found;
+  const type = guarded(() => kernel.variableType(symbol.name, symbol));
+  if (type === undefined && symbol.module !== undefined) return bySize(kernel, symbol, found.offset, lockType);
   const plain = type === undefined ? undefined : strip(type);
   if (type === undefined || plain === undefined) return undefined;
   const element = plain.kind === "array" ? strip(plain.element) : plain;
   if (element.kind !== "struct" || element.name === undefined || OWN_TYPES.test(`struct ${element.name}`)) return undefined;
   const offset = plain.kind === "array" && element.size > 0 ? found.offset % element.size : found.offset;
   return member(element, `struct ${element.name}`, address, offset);
+}
+
+/** A module's variable of unknown type: the one structure of the module's own that is as large and has such a lock at this place. */
+function bySize(kernel: Kernel, { module, size, name }: KernelSymbol, offset: number, lockType: string): Container | undefined {
+  const inner = kernel.types.tryStruct(lockType)?.type;
+  const address = kernel.symbols.allByName(name).find((each) => each.module === module)?.address;
+  if (module === undefined || size === undefined || size === 0 || inner?.kind !== "struct" || address === undefined) return undefined;
+  const fitting = ownStructures(kernel, module).filter((type) => type.kind === "struct" && type.size === size);
+  const found = fittingStructure(fitting, { places: [{ offset, size: 0, type: inner }], objectSize: size });
+  return found === undefined || found.offset !== 0
+    ? undefined
+    : member(found.type, `struct ${found.type.name}`, add(address, offset), offset);
 }
 
 function member(type: CType, name: string, lock: VirtualAddress, offset: number): Container | undefined {

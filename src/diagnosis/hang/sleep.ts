@@ -68,7 +68,7 @@ const KINDS: readonly (readonly [SleepKind, RegExp, string])[] = [
     /^(?:io_schedule\w*|submit_bio_wait|blk_(?:execute_rq|mq_get_tag|mq_freeze\w*)|_*wait_on_buffer|bit_wait_io\w*|folio_wait_\w+|wait_on_page_\w+|jbd2_log_wait_commit|rq_qos_wait|wbt_wait|__blkdev_direct_IO\w*|md_\w+)$/,
     "waits for a disk",
   ],
-  ["completion", /^(?:_*wait_for_completion\w*|(?:do_)?wait_for_common\w*)$/, "waits for a completion"],
+  ["completion", /^(?:_*wait_for_completion\w*|_*(?:do_)?wait_for_common\w*)$/, "waits for a completion"],
   [
     "timer",
     /^(?:msleep\w*|usleep_range\w*|do_nanosleep|hrtimer_nanosleep|schedule_timeout_\w+|schedule_hrtimeout\w*|fsleep)$/,
@@ -82,7 +82,6 @@ export function sleepOf(task: Task, stack: UnwoundStack | undefined): Sleep {
   const state = taskState(task);
   if (task.active) return { kind: "running", text: `runs on CPU ${task.cpu}`, byDesign: false };
   if (state === "ZO" || state === "DE") return { kind: "exited", text: "has exited", byDesign: false };
-  if (state === "RU" || state === "WA") return { kind: "running", text: `waits for a CPU (CPU ${task.cpu})`, byDesign: false };
   const names = (stack?.frames ?? []).slice(0, INNER).map(({ function: name }) => plainName(name ?? ""));
   const byDesign = state === "IN" || state === "ID";
   const frames = stack === undefined ? undefined : waitFrames(stack.frames);
@@ -93,5 +92,6 @@ export function sleepOf(task: Task, stack: UnwoundStack | undefined): Sleep {
     const name = names.find((each) => pattern.test(each));
     if (name !== undefined) return { kind, text: `${text} (${name})`, byDesign };
   }
+  if (state === "RU" || state === "WA") return { kind: "running", text: `waits for a CPU (CPU ${task.cpu})`, byDesign: false };
   return { kind: "event", text: "waits until somebody wakes it", byDesign };
 }
