@@ -10,6 +10,7 @@ import { add, type VirtualAddress, virtual } from "../../../src/bytes/address.ts
 import { InquestError } from "../../../src/bytes/errors.ts";
 import type { Kernel } from "../../../src/kernel/kernel.ts";
 import type { Struct } from "../../../src/kernel/types.ts";
+import { cacheNodes, slabLayout } from "../../../src/linux/slab-layout.ts";
 
 /** One pointer of one live object. */
 export interface Site {
@@ -264,16 +265,14 @@ export class Sites {
   /** Slabs on the partial lists of nodes. */
   #slabs(): void {
     const type = this.#kernel.types.tryStruct("slab")?.has("slab_list") === true ? "slab" : "page";
-    const cache = this.#struct("kmem_cache");
-    // 7.1: per_node[n].node (5ba6bc27b1f9), the pointer still first.
-    const first = cache.firstField("node", "per_node")?.offset;
     const partial = this.#struct("kmem_cache_node").field("partial");
-    if (first === undefined) return;
+    const layout = slabLayout(this.#kernel);
+    if (typeof layout === "string") return;
     for (const each of this.#ring(this.#kernel.address("slab_caches"), "kmem_cache", "list")) {
-      const node = virtual(this.#kernel.memory.u64(add(each, first)));
-      if (node === 0n) continue;
-      for (const slab of this.#ring(partial.address(node), type, "slab_list").slice(0, 20))
-        this.#list("partial slabs", type, "slab_list", slab);
+      // per_node[n] of 7.1 (5ba6bc27b1f9) holds a barn as well, in an order that only its type tells.
+      for (const { address } of cacheNodes(this.#kernel, layout, each).slice(0, 1))
+        for (const slab of this.#ring(partial.address(address), type, "slab_list").slice(0, 20))
+          this.#list("partial slabs", type, "slab_list", slab);
     }
   }
 
