@@ -1,5 +1,5 @@
 /** From damaged words to findings: one for each object, the words of it together, the one that says most in front. */
-import { hex16, virtual } from "../../bytes/address.ts";
+import { hex16, type VirtualAddress, virtual } from "../../bytes/address.ts";
 import { stateText } from "../../identity/describe.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
 import { Slabs } from "../../linux/slab.ts";
@@ -22,13 +22,16 @@ const TELLING: readonly VerdictClass[] = [
   "refcount-underflow",
   "refcount-overflow",
 ];
+const POISON_FREE = 0x6b;
 const CAUSES: ReadonlySet<VerdictClass> = new Set(["bit-flip"]);
 
 /** @param rule how the rule was put to the test on this dump */
 export function findingsOf(kernel: Kernel, damage: readonly Damage[], rule: Finding["baseRate"]): Finding[] {
   const objects = new Map<string, Damage[]>();
+  const slabs = Slabs.of(kernel);
   for (const each of damage) {
-    const key = String(each.object ?? each.address);
+    // What is embedded in an object is damaged with it.
+    const key = String(slabs?.objectOf(each.object ?? each.address)?.object ?? each.object ?? each.address);
     const known = objects.get(key);
     if (known === undefined) objects.set(key, [each]);
     else known.push(each);
@@ -47,11 +50,12 @@ function findingOf(kernel: Kernel, damage: Damage, all: readonly Damage[], objec
   const state = slab === undefined ? undefined : slabObjectState(kernel, slab);
   const name = type === undefined ? (member ?? damage.structure) : `${type}.${member ?? "?"}`;
   const shown = damage.size === 4 ? `${BigInt.asIntN(32, found)}` : hex16(found);
+  const freed = slab !== undefined && damage.class === "use-after-free" ? poisonedWhole(kernel, slab) : undefined;
   const depth: Depth = CAUSES.has(damage.class) ? "cause" : "mechanism";
   const object: NonNullable<Verdict["object"]> = {
     ...(type === undefined ? {} : { type: `struct ${type}` }),
     ...(member === undefined ? {} : { member }),
-    address: damage.object ?? address,
+    address: (freed === undefined ? damage.object : freed.address) ?? address,
     ...(state === undefined ? {} : { state: stateText(state) }),
     ...(slab === undefined ? {} : { cache: slab.cache }),
   };
@@ -67,10 +71,32 @@ function findingOf(kernel: Kernel, damage: Damage, all: readonly Damage[], objec
       `Nothing met it, but ${name} at ${hex16(address)} is wrong: ${damage.why}.`,
       ...(witness === undefined ? [] : [`What speaks for it: ${witness.what}.`]),
       ...writerOf(kernel, damage),
+      ...(freed === undefined
+        ? []
+        : [
+            `All of the object ${hex16(freed.address)} is filled with the poison of freed memory: it was freed while others still lead to it.`,
+          ]),
       ...(all.length > 1 ? [`${all.length} words of the object are wrong.`] : []),
       ...(objects > 1 ? [`${objects} objects in all are damaged.`] : []),
     ],
-    evidence: evidenceOf(kernel, damage, name, shown, expected),
+    evidence: [...evidenceOf(kernel, damage, name, shown, expected), ...(freed === undefined ? [] : [freed])],
+  };
+}
+
+/** The object is filled with 6b from its first word to the last but one: as kfree() leaves it with slub_debug=P. */
+function poisonedWhole(
+  kernel: Kernel,
+  { object, objectSize }: { readonly object: VirtualAddress; readonly objectSize: number },
+): (Evidence & { readonly address: VirtualAddress }) | undefined {
+  const bytes = kernel.memory.tryBytes(object, Math.min(objectSize, 4096));
+  if (bytes === undefined || bytes.length < 16 || bytes.subarray(0, bytes.length - 8).some((byte) => byte !== POISON_FREE))
+    return undefined;
+  const value = kernel.memory.u64(object);
+  return {
+    address: object,
+    claim: `the whole object ${hex16(object)} is poison`,
+    command: `rd ${hex16(object)} ${Math.min(32, Math.floor(objectSize / 8))}`,
+    values: [{ address: object, value }],
   };
 }
 

@@ -18,7 +18,8 @@ const TOLERATED_MIN = 2;
 /** Addresses of the kernel differ from one another below this bit. */
 const TOP_BIT = 63;
 
-export function judgePointers(survey: Survey, targets: Targets): Damage[] {
+export function judgePointers(survey: Survey): Damage[] {
+  const { targets } = survey;
   const groups = new Map<string, PointerFact[]>();
   for (const fact of survey.pointers) {
     const key = `${fact.type}.${fact.field.path}`;
@@ -58,8 +59,11 @@ function judge(survey: Survey, targets: Targets, fact: PointerFact, users: Reado
   if (validity === "unknown") return undefined;
   if (validity === "yes") return fact.target === "ops" ? displaced(survey, targets, fact, users) : undefined;
   const near = neighbours(targets, fact);
-  const [only] = near;
-  if (only !== undefined && near.length === 1)
+  // Of several tables that could be meant, the one that others of its kind use, or that is a variable of its own.
+  const used = near.length > 1 ? near.filter((other) => users.has(other)) : near;
+  const named = used.length === 0 ? near.filter((other) => targets.offsetInSymbol(other) === 0) : used;
+  const [only] = named;
+  if (only !== undefined && named.length === 1)
     return damageOf(survey, fact, only, { what: `of all addresses one bit away only ${hex16(only)} is such an object` });
   return damageOf(survey, fact, undefined, undefined);
 }

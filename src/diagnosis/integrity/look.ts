@@ -11,9 +11,31 @@ import type { Kernel } from "../../kernel/kernel.ts";
 
 export type Word = bigint | "unknown" | "nowhere";
 
+/** Pointers of the list of tasks that are looked at for tags. */
+const SAMPLES = 8;
+
+/**
+ * Whether pointers of this kernel carry tags in their top byte (KASAN on arm64). Where they do not, a top byte of its own is damage, and
+ * must not be taken away.
+ */
+function hasTags(kernel: Kernel): boolean {
+  return kernel.memo(hasTags, () => {
+    const first = kernel.tryAddress("init_task");
+    const field = kernel.types.tryStruct("task_struct")?.tryField("tasks");
+    let node: bigint | undefined = first === undefined || field === undefined ? undefined : field.address(first);
+    let tagged = 0;
+    for (let i = 0; node !== undefined && i < SAMPLES; i++) {
+      const word: bigint | undefined = kernel.memory.tryU64(kernel.arch.stripPointer(node));
+      if (word !== undefined && word !== kernel.arch.stripPointer(word)) tagged++;
+      node = word;
+    }
+    return tagged > 1;
+  });
+}
+
 /** The word at an address. */
 export function wordAt(kernel: Kernel, address: bigint): Word {
-  const plain = kernel.arch.stripPointer(address);
+  const plain = pointerOf(kernel, address);
   if (!kernel.arch.isKernelAddress(plain)) return "nowhere";
   try {
     return kernel.memory.u64(plain);
@@ -54,7 +76,7 @@ function isPrintable(byte: number): boolean {
   return (byte >= 0x20 && byte < 0x7f) || byte === 0x0a || byte === 0x09;
 }
 
-/** A word as a pointer, without tags and authentication codes. */
+/** A word as a pointer: without its tag, in a kernel whose pointers have one. */
 export function pointerOf(kernel: Kernel, word: bigint): VirtualAddress {
-  return virtual(kernel.arch.stripPointer(word));
+  return hasTags(kernel) ? kernel.arch.stripPointer(word) : virtual(word);
 }

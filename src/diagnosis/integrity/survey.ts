@@ -14,7 +14,7 @@ import { type BrokenPointer, checkChain, checkNeighbour, checkNode } from "./cha
 import { type Damage, pointerClass } from "./damage.ts";
 import { pointerOf, wordAt } from "./look.ts";
 import { type BrokenLink, checkRing } from "./ring.ts";
-import type { TargetKind } from "./targets.ts";
+import type { TargetKind, Targets } from "./targets.ts";
 import { checkTree } from "./tree.ts";
 
 export interface PointerFact {
@@ -49,6 +49,7 @@ const MAX_RING = 1 << 17;
 
 export class Survey {
   readonly kernel: Kernel;
+  readonly targets: Targets;
   readonly damage: Damage[] = [];
   readonly pointers: PointerFact[] = [];
   readonly counts: CountFact[] = [];
@@ -59,8 +60,9 @@ export class Survey {
   readonly #seen = new Map<string, Set<bigint>>();
   readonly #fields = new Map<string, Field | undefined>();
 
-  constructor(kernel: Kernel) {
+  constructor(kernel: Kernel, targets: Targets) {
     this.kernel = kernel;
+    this.targets = targets;
   }
 
   /** Whether an object is met for the first time; false for all when the survey is full. */
@@ -105,7 +107,7 @@ export class Survey {
     return typeof word !== "bigint" || word === 0n ? undefined : pointerOf(this.kernel, word);
   }
 
-  /** Takes a pointer for the judgement; NULL is always right. */
+  /** Takes a pointer for the judgement; NULL is always right. @returns where it leads, when an object of the kind may stand there */
   pointer(
     type: string,
     member: string,
@@ -119,7 +121,14 @@ export class Survey {
     if (word === 0n && equals === undefined) return undefined;
     const value = pointerOf(this.kernel, word);
     this.pointers.push({ type, field, object, value: word, target, ...(equals === undefined ? {} : { equals }) });
-    return value;
+    return value !== 0n && this.targets.valid(target, value, field) !== "no" ? value : undefined;
+  }
+
+  /** Another pointer that must be the same, as a witness; undefined where it cannot be read, or is NULL. */
+  sameAs(type: string, member: string, object: VirtualAddress, what: string): PointerFact["equals"] {
+    const value = this.follow(type, member, object);
+    const address = this.field(type, member)?.address(object);
+    return value === undefined || address === undefined ? undefined : { value, what, address };
   }
 
   /** Takes a reference counter of an object that is referenced for certain. */

@@ -1,6 +1,6 @@
 /** The survey of everything that a kernel certainly has, and the damage that it found; once per dump. */
 import type { VirtualAddress } from "../../bytes/address.ts";
-import { virtual } from "../../bytes/address.ts";
+import { add, virtual } from "../../bytes/address.ts";
 import { InquestError } from "../../bytes/errors.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
 import { netNamespaces } from "../../linux/net/namespace.ts";
@@ -9,6 +9,7 @@ import type { Damage } from "./damage.ts";
 import { checkFreeLists } from "./free-lists.ts";
 import { judgeCounts } from "./judge-counts.ts";
 import { judgePointers } from "./judge-pointers.ts";
+import { checkRing } from "./ring.ts";
 import { surveyFileSystems } from "./structures/file-systems.ts";
 import { surveyFiles } from "./structures/files.ts";
 import { surveyDevices, surveyKernelLists, surveyKernfs, surveyVmalloc } from "./structures/kernel-lists.ts";
@@ -45,27 +46,26 @@ const SOURCES: readonly ((survey: Survey) => void)[] = [
 /** Never throws for damaged memory. */
 export function surveyWhole(kernel: Kernel, progress?: (what: string, done: number, total: number) => void): Surveyed {
   return kernel.memo(surveyWhole, () => {
-    const survey = new Survey(kernel);
-    const sets = knownSets(survey);
+    const targets = new Targets(kernel, knownSets(kernel));
+    const survey = new Survey(kernel, targets);
     for (const [index, source] of SOURCES.entries()) {
       progress?.("structures", index, SOURCES.length);
       survey.quietly(() => source(survey));
     }
-    const targets = new Targets(kernel, sets);
     const lists = checkFreeLists(kernel);
     const { rings, nodes, pointers, counts } = survey;
     return {
-      damage: [...survey.damage, ...lists.damage, ...judgePointers(survey, targets), ...judgeCounts(survey)],
+      damage: [...survey.damage, ...lists.damage, ...judgePointers(survey), ...judgeCounts(survey)],
       extent: { lists: rings, entries: nodes, pointers: pointers.length, counters: counts.length, slabs: lists.slabs },
     };
   });
 }
 
-/** More than any kernel registers. */
+/** More than any kernel registers, and mounts. */
 const MAX_FILE_SYSTEMS = 1024;
+const MAX_SUPER_BLOCKS = 1 << 17;
 
-function knownSets(survey: Survey): KnownSets {
-  const { kernel } = survey;
+function knownSets(kernel: Kernel): KnownSets {
   const superBlocks = new Set<bigint>();
   const fileSystems = new Set<bigint>();
   const nets = new Set<bigint>();
@@ -79,10 +79,9 @@ function knownSets(survey: Survey): KnownSets {
   };
   quietly(() => {
     const head = kernel.tryAddress("super_blocks");
+    const { offset } = kernel.types.struct("super_block").field("s_list");
     // Its damage is taken down when the list's turn comes.
-    if (head !== undefined)
-      for (const each of new Survey(kernel).ring("", { address: head, symbol: "super_blocks" }, "super_block", "s_list"))
-        superBlocks.add(each);
+    if (head !== undefined) for (const node of checkRing(kernel, head, MAX_SUPER_BLOCKS).nodes) superBlocks.add(add(node, -offset));
   });
   quietly(() => {
     const first = kernel.tryAddress("file_systems");

@@ -35,8 +35,12 @@ export function surveyFiles(survey: Survey): void {
 export function surveyFile(survey: Survey, file: VirtualAddress, why: string): void {
   if (!survey.visit("file", file)) return;
   survey.pointer("file", "f_op", file, "ops");
-  const inode = survey.pointer("file", "f_inode", file, "inode");
-  survey.pointer("file", "f_mapping", file, "address_space");
+  const path = survey.follow("file", "f_path.dentry", file);
+  const named = path === undefined ? undefined : survey.sameAs("dentry", "d_inode", path, "the dentry of the file's path leads there");
+  const inode = survey.pointer("file", "f_inode", file, "inode", named);
+  // do_dentry_open() takes it over; block devices have one of their own.
+  const mapping = inode === undefined ? undefined : survey.sameAs("inode", "i_mapping", inode, "the file's inode has the same");
+  survey.pointer("file", "f_mapping", file, "address_space", mapping);
   survey.pointer("file", "f_cred", file, "cred");
   const dentry = survey.pointer("file", "f_path.dentry", file, "dentry");
   const mount = survey.pointer("file", "f_path.mnt", file, "vfsmount");
@@ -66,16 +70,17 @@ export function surveyInode(survey: Survey, inode: VirtualAddress, owner?: { rea
   survey.pointer("inode", "i_fop", inode, "ops");
   survey.pointer("inode", "i_mapping", inode, "address_space");
   survey.pointer("inode", "i_data.a_ops", inode, "ops");
-  hashed(survey, "inode", "i_hash", inode);
+  survey.chained("the hash table of inodes", "inode", "i_hash", inode);
 }
 
 /** Up to the root of its file system; each with its children. */
 export function surveyDentry(survey: Survey, first: VirtualAddress): void {
   let dentry: VirtualAddress | undefined = first;
   while (dentry !== undefined && survey.visit("dentry", dentry)) {
-    survey.pointer("dentry", "d_sb", dentry, "super_block");
     survey.pointer("dentry", "d_op", dentry, "ops");
     const inode = survey.pointer("dentry", "d_inode", dentry, "inode");
+    const block = inode === undefined ? undefined : survey.sameAs("inode", "i_sb", inode, "its inode is of this super block");
+    survey.pointer("dentry", "d_sb", dentry, "super_block", block);
     if (inode !== undefined) surveyInode(survey, inode);
     surveyChildren(survey, dentry);
     dentry = survey.pointer("dentry", "d_parent", dentry, "dentry");
@@ -101,11 +106,6 @@ function children(survey: Survey, dentry: VirtualAddress): readonly VirtualAddre
   if (survey.field("dentry", "d_subdirs") !== undefined)
     return survey.ring("children of a dentry", { type: "dentry", member: "d_subdirs", object: dentry }, "dentry", "d_child");
   return survey.chain("children of a dentry", { type: "dentry", member: "d_children", object: dentry }, "dentry", "d_sib");
-}
-
-/** A node of a hash table's chain, with its neighbours. */
-function hashed(survey: Survey, type: string, member: string, object: VirtualAddress): void {
-  survey.chained("a hash table", type, member, object);
 }
 
 export function surveyMount(survey: Survey, vfsmount: VirtualAddress): void {

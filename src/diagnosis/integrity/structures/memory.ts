@@ -53,13 +53,17 @@ export function surveyPartialSlabs(survey: Survey): void {
   const type = kernel.types.tryStruct("slab")?.has("slab_cache") === true ? "slab" : "page";
   for (const { address, name } of slabCaches(kernel).caches) {
     survey.quietly(() => {
-      for (const node of cacheNodes(kernel, layout, address))
+      for (const node of cacheNodes(kernel, layout, address)) {
         survey.ring(
           `the partial slabs of ${name}`,
           { type: "kmem_cache_node", member: "partial", object: node.address },
           type,
           layout.slab.list.path,
         );
+        if (node.barn === undefined) continue;
+        for (const member of ["sheaves_full", "sheaves_empty"])
+          survey.ring(`the sheaves of ${name}`, { type: "node_barn", member, object: node.barn }, "slab_sheaf", "barn_list");
+      }
     });
   }
 }
