@@ -8,7 +8,11 @@ import type { FaultCase } from "./fault-case.ts";
 const MAX_FRAMES = 64;
 
 /** Innermost first; empty when only the log tells registers. The guilty function's own frame is marked, not what was inlined into it. */
-export function verdictFrames({ kernel, state, guilty }: FaultCase): readonly VerdictFrame[] {
+export function verdictFrames({
+  kernel,
+  state,
+  guilty,
+}: Pick<FaultCase, "kernel" | "guilty"> & { readonly state: Pick<FaultCase["state"], "stack" | "frame"> }): readonly VerdictFrame[] {
   const { stack, frame: first } = state;
   if (stack === undefined || first === undefined) return [];
   const outwards = { ...stack, frames: stack.frames.slice(first, first + MAX_FRAMES) };

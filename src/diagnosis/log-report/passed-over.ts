@@ -16,7 +16,7 @@ const REPORTING = words(
   "__rustc::rust_begin_unwind", ".*rust_begin_unwind", "dev_vprintk_\\w+", "\\w*vprintk\\w*", "va_format", "\\w+_printk_\\w+",
   "__this_cpu_preempt_check", "check_preemption_disabled", "debug_smp_processor_id", "kmemleak_\\w+", "_*create_object", "\\w*_panic",
   "create_object", "__create_object", "_?_?dump_stack\\w*", "show_stack\\w*", "show_regs\\w*", "dump_backtrace\\w*", "unwind_backtrace",
-  "show_trace\\w*", "print_\\w+", "__print_\\w+", "_+dump_page", "k[am]san_\\w+", "__k[am]san\\w*", "__asan_\\w+", "__hwasan_\\w+",
+  "show_trace\\w*", "print_\\w+", "__print_\\w+", "_+dump_page", "_*k[am]san_\\w+", "__asan_\\w+", "__hwasan_\\w+",
   "__msan_\\w+", "__tsan_\\w+", "kcsan_\\w+", "__kcsan\\w*", "kfence_\\w+", "__kfence\\w*", "check_memory_region\\w*", "__ubsan\\w*",
   "ubsan_\\w+", "val_to_string", "object_err", "slab_err", "slab_bug", "check_\\w*object", "check_bytes_and_report", "end_report",
   "start_report", "save_stack\\w*", "set_track\\w*", "stack_trace_\\w+", "__sanitizer_\\w+", "handle_overflow", "object_err\\w*",
@@ -44,7 +44,7 @@ const EXCEPTION = words(
 /** Memory for anyone. */
 // biome-ignore format: a table
 const MEMORY = words(
-  "free_to_partial_list", "free_large_kmalloc", "free_nonslab_page",  "__alloc_percpu\\w*", "alloc_inode(?:_sb)?", "\\w+_alloc_inode", "filemap_alloc_folio\\w*", "__filemap_get_folio\\w*",
+  "free_to_partial_list", "free_large_kmalloc", "free_nonslab_page", "cache_from_obj",  "__alloc_percpu\\w*", "alloc_inode(?:_sb)?", "\\w+_alloc_inode", "filemap_alloc_folio\\w*", "__filemap_get_folio\\w*",
   "pagecache_get_page", "find_or_create_page", "grab_cache_page\\w*", "do_read_cache_\\w+", "__page_cache_alloc", "k[mzc]alloc\\w*",
   "_*kmalloc\\w*", "__do_kmalloc\\w*", "kvm[az]l?l?oc\\w*", "__kvmalloc\\w*", "kvzalloc\\w*", "krealloc\\w*", "__do_krealloc", "k?free",
   "kfree\\w*", "__kfree", "kvfree\\w*", "vfree\\w*", "__vfree", "vm?alloc\\w*", "__vmalloc\\w*", "__get_vm_area\\w*", "kmem_cache_\\w+",
@@ -53,7 +53,7 @@ const MEMORY = words(
   "__unfreeze_partials", "put_cpu_partial", "discard_slab", "__free_slab", "quarantine_\\w+", "qlink_\\w+", "qlist_\\w+",
   "get_freepointer\\w*", "free_debug_processing", "alloc_debug_processing", "alloc_consistency_checks", "free_consistency_checks",
   "alloc_pages\\w*", "__alloc_pages\\w*", "__get_free_pages", "get_zeroed_page", "get_page_from_freelist", "free_pages\\w*",
-  "__free_pages\\w*", "free_page\\w*", "prep_new_page", "post_alloc_hook", "rmqueue\\w*", "free_pcp\\w*", "free_unref_\\w+",
+  "__free_pages\\w*", "free_page\\w*", "prep_new_page", "post_alloc_hook", "prepare_alloc_pages", "slab_pre_alloc_hook", "slab_post_alloc_hook", "alloc_debug_processing", "rmqueue\\w*", "free_pcp\\w*", "free_unref_\\w+",
   "__folio_put\\w*", "folio_alloc\\w*", "alloc_percpu\\w*", "pcpu_\\w+", "free_percpu", "mempool_\\w+", "dma_alloc_\\w+", "devm_k\\w+",
   "kmemdup\\w*", "memdup_user\\w*", "vmemdup_user", "kstrdup\\w*", "kasprintf", "kvasprintf\\w*", "__krealloc",
 );
