@@ -5,7 +5,20 @@ import { KERNELS, type KernelChoice } from "./kernels.ts";
 import type { Scenario } from "./scenarios.ts";
 
 /** What CI makes of them: each kernel twice, and faults of different kinds. */
-const IN_MATRIX: readonly string[] = [];
+const IN_MATRIX: readonly string[] = [
+  "5.10-amd64-fault-assocs",
+  "5.10-amd64-fault-msgslot",
+  "5.10-arm64-fault-treewalk",
+  "5.10-arm64-fault-vtap",
+  "6.1-amd64-fault-nfowner",
+  "6.1-amd64-fault-usbcap",
+  "6.1-arm64-fault-encl_bay",
+  "6.1-arm64-fault-nametab",
+  "6.12-amd64-fault-dmacookie",
+  "6.12-amd64-fault-flowtab",
+  "6.12-arm64-fault-ledtab",
+  "6.12-arm64-fault-sesstab",
+];
 
 /** Cloud flavours; those of sid only when a pattern asks for them by name. */
 const FAULT_KERNELS: readonly KernelChoice[] = KERNELS.filter(({ flavour }) => flavour.startsWith("cloud"));
