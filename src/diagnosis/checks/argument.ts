@@ -105,19 +105,16 @@ export function structureOf(found: Case, argument: Argument, size: number): InSt
   return placed !== undefined && (best === undefined || PARTS.test(best.type)) ? placed : best;
 }
 
-function typedAt(
-  { flow, pc }: Activation,
-  register: string,
-  address: bigint,
-  value: bigint,
-  size: number,
-): InStructure | undefined {
+function typedAt({ flow, pc }: Activation, register: string, address: bigint, value: bigint, size: number): InStructure | undefined {
   const fact = flow?.at(pc)?.registers.get(register);
   const pointer = fact?.type?.kind === "pointer" ? fact.type : undefined;
   const type = pointer === undefined ? undefined : containerName(pointer.target);
   if (pointer === undefined || type === undefined) return undefined;
   const base = BigInt.asUintN(64, value - BigInt(fact?.offset ?? 0));
-  const members = membersAt({ kind: "pointer", target: pointer.target, offset: Number(BigInt.asIntN(64, address - base)), stride: 0 }, size);
+  const members = membersAt(
+    { kind: "pointer", target: pointer.target, offset: Number(BigInt.asIntN(64, address - base)), stride: 0 },
+    size,
+  );
   return members.length === 0 ? undefined : { type, member: plainPath(pathsOf(members)), base: virtual(base), by: "code" };
 }
 
@@ -134,7 +131,9 @@ export function inSlabObject(kernel: Kernel, address: bigint, size: number): InS
   const typed = objectType(kernel, address, (type, offset) => at(type, offset).length > 0);
   if (typed === undefined) return undefined;
   const members = at(typed.type, distance(virtual(address), virtual(typed.address)));
-  return members.length === 0 ? undefined : { type: typed.name, member: plainPath(pathsOf(members)), base: virtual(typed.address), by: "slab cache" };
+  return members.length === 0
+    ? undefined
+    : { type: typed.name, member: plainPath(pathsOf(members)), base: virtual(typed.address), by: "slab cache" };
 }
 
 /** A count within its wrappers is named by the member that is one: "users" of "users.refs.counter". */
@@ -143,7 +142,11 @@ export function plainPath(path: string): string {
 }
 
 /** An object of the verdict from its address, with what its slab says. */
-export function objectAt(kernel: Kernel, address: bigint, more: Pick<NonNullable<Verdict["object"]>, "type" | "member"> = {}): NonNullable<Verdict["object"]> {
+export function objectAt(
+  kernel: Kernel,
+  address: bigint,
+  more: Pick<NonNullable<Verdict["object"]>, "type" | "member"> = {},
+): NonNullable<Verdict["object"]> {
   const role = slabRole(tryIdentify(kernel, address));
   return { ...more, address, ...(role === undefined ? {} : { state: stateText(role.state), cache: role.cache }) };
 }
@@ -154,4 +157,24 @@ export function pointeeOf({ activations }: Case, { level, register }: Argument):
   const fact = activation?.flow?.at(activation.pc)?.registers.get(register);
   if (fact?.type?.kind !== "pointer" || (fact.offset ?? 0) !== 0) return undefined;
   return containerName(fact.type.target);
+}
+
+/** The member that an argument's value was loaded from. */
+export interface LoadedFrom {
+  readonly container: string | undefined;
+  readonly member: string | undefined;
+  /** Structure's start. */
+  readonly base: bigint | undefined;
+  readonly address: bigint | undefined;
+  readonly size: number;
+}
+
+export function loadedFrom({ values }: Case, { level, origin: whole }: Argument): LoadedFrom | undefined {
+  // Where ways meet (a value or 0) the one that loads it.
+  const loads = (whole.kind === "merge" ? whole.of : [whole]).filter((each) => each.kind === "load");
+  const [origin] = loads;
+  if (origin === undefined || loads.length > 1) return undefined;
+  const place = values.place(level, origin);
+  const base = place === undefined || origin.container === undefined ? undefined : BigInt.asUintN(64, place.address - origin.offset);
+  return { container: origin.container, member: origin.member, base, address: place?.address, size: place?.size ?? 8 };
 }

@@ -25,7 +25,10 @@ export const canary: Detector = {
   needs: ["__stack_chk_fail() on the stack of the task that panicked"],
   refutedBy: ["the frame's canary is the right one"],
   appliesTo: ({ subject }) =>
-    subject.event === undefined || subject.event.kind === "stack canary" || subject.event.kind === "panic" || subject.event.family === "warning",
+    subject.event === undefined ||
+    subject.event.kind === "stack canary" ||
+    subject.event.kind === "panic" ||
+    subject.event.family === "warning",
   detect(context) {
     const found = reporterCase(context, /^__stack_chk_fail$/, /^v?panic$/);
     const owner = found?.activations.at(1);
@@ -43,7 +46,10 @@ function findingOf(context: DiagnosisContext, found: ReporterCase, owner: Activa
   const expected = expectedCanary(context);
   const checks: Check[] = [{ what: "__stack_chk_fail() was called, and it panicked", result: "held" }];
   if (value !== undefined && expected !== undefined)
-    checks.push({ what: `the frame holds ${hex16(value)} where the canary ${hex16(expected)} was`, result: value === expected ? "refuted" : "held" });
+    checks.push({
+      what: `the frame holds ${hex16(value)} where the canary ${hex16(expected)} was`,
+      result: value === expected ? "refuted" : "held",
+    });
   const text = slot === undefined ? undefined : textAround(kernel, slot);
   const frames = reporterFrames(found, owner);
   const own = frames.find((frame) => frame.guilty === true);
@@ -63,7 +69,9 @@ function findingOf(context: DiagnosisContext, found: ReporterCase, owner: Activa
     ...(slot === undefined ? {} : { address: slot, object: { type: "stack frame", address: slot } }),
     story: [
       `${plainName(owner.function)} checks the canary of its frame before it returns and found it overwritten: something wrote past the end of one of its locals, itself or a function that it gave the local's address to.`,
-      ...(value === undefined || expected === undefined ? [] : [`At ${hex16(slot ?? 0n)} there is ${hex16(value)} instead of ${hex16(expected)}.`]),
+      ...(value === undefined || expected === undefined
+        ? []
+        : [`At ${hex16(slot ?? 0n)} there is ${hex16(value)} instead of ${hex16(expected)}.`]),
       ...(text === undefined ? [] : [`The bytes around it read as text: ${JSON.stringify(text)}.`]),
     ],
     evidence: [
@@ -118,7 +126,14 @@ function slotOf({ values }: ReporterCase, { flow, pc }: Activation): VirtualAddr
         const address = flow.addresses[at];
         const instruction = address === undefined ? undefined : flow.at(address)?.instruction;
         const memory = instruction?.operands.find((operand) => operand.kind === "memory");
-        if (memory?.kind !== "memory" || memory.size !== 8 || memory.segment !== undefined || memory.access === "write" || memory.access === "address") continue;
+        if (
+          memory?.kind !== "memory" ||
+          memory.size !== 8 ||
+          memory.segment !== undefined ||
+          memory.access === "write" ||
+          memory.access === "address"
+        )
+          continue;
         if (memory.index !== undefined || memory.base === undefined || !/^(?:rsp|rbp|sp|x29)$/.test(memory.base)) continue;
         const base = values.of(1, flow.originOf(address as bigint, memory.base))?.value;
         if (base === undefined) continue;
@@ -143,7 +158,8 @@ function placesLeadingTo(
   const near = new Set(addresses.slice(Math.max(0, at - 3), at + 1));
   for (const [place, address] of addresses.entries()) {
     const each = instruction(address);
-    const target = each?.flow === "conditional" || each?.flow === "jump" ? each.operands.find((operand) => operand.kind === "target") : undefined;
+    const target =
+      each?.flow === "conditional" || each?.flow === "jump" ? each.operands.find((operand) => operand.kind === "target") : undefined;
     if (target?.kind === "target" && near.has(target.address)) found.push(place);
   }
   return at < 0 ? found : [...found, at];

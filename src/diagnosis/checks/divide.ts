@@ -50,7 +50,10 @@ function findingOf(_context: DiagnosisContext, fault: FaultCase, instruction: De
   const checks: Check[] = fault.state.checks.map(({ what, agrees }) => ({ what, result: agrees ? "held" : "refuted" }));
   const isZero = divisor?.value === 0n;
   checks.push({
-    what: divisor?.value === undefined ? "the divisor is known" : `the divisor is ${isZero ? "0" : `0x${divisor.value.toString(16)}: the quotient does not fit`}`,
+    what:
+      divisor?.value === undefined
+        ? "the divisor is known"
+        : `the divisor is ${isZero ? "0" : `0x${divisor.value.toString(16)}: the quotient does not fit`}`,
     result: divisor?.value === undefined ? "not possible" : "held",
   });
   const name = divisor?.text ?? "its divisor";
@@ -66,7 +69,11 @@ function findingOf(_context: DiagnosisContext, fault: FaultCase, instruction: De
       `${instruction.mnemonic} in ${functionText(blame.activation)} divides by ${name}${isZero ? " = 0" : ""}.`,
       ...(divisor?.origin === undefined ? [] : [`The divisor was ${divisor.origin}.`]),
     ],
-    evidence: [...(divisor?.evidence ?? []), ...faultEvidence(fault), { claim: "the instruction that divides", command: `dis ${hex16(instruction.address)} 1`, values: [] }],
+    evidence: [
+      ...(divisor?.evidence ?? []),
+      ...faultEvidence(fault),
+      { claim: "the instruction that divides", command: `dis ${hex16(instruction.address)} 1`, values: [] },
+    ],
   };
 }
 
@@ -89,7 +96,12 @@ function divisorOf(fault: FaultCase, instruction: DecodedInstruction, operand: O
   const origin = valueOrigin(kernel, activations, values, 0, operand.full, whole);
   const source = sourceOf({ bad: { origin } as NonNullable<FaultCase["bad"]> });
   const told = origin.steps.filter(({ kind }) => kind !== "lost").map(({ text }) => text);
-  const text = seen?.named === true ? seen.text : source?.container !== undefined && source.member !== undefined ? `${source.container}.${source.member}` : operand.name;
+  const text =
+    seen?.named === true
+      ? seen.text
+      : source?.container !== undefined && source.member !== undefined
+        ? `${source.container}.${source.member}`
+        : operand.name;
   const base = source?.base;
   return {
     text,
@@ -107,5 +119,11 @@ function typed(type: string | undefined, member: string | undefined) {
 function memoryEvidence(address: bigint | undefined, size: number | undefined, value: bigint | undefined): Evidence[] {
   if (address === undefined || size === undefined || value === undefined) return [];
   const values = size === 4 || size === 8 ? [{ address: virtual(address), value }] : [];
-  return [{ claim: `${hex16(address)}, where the divisor came from, holds ${value}`, command: `rd ${size === 8 ? "" : `-${size * 8} `}${hex16(address)} 1`, values }];
+  return [
+    {
+      claim: `${hex16(address)}, where the divisor came from, holds ${value}`,
+      command: `rd ${size === 8 ? "" : `-${size * 8} `}${hex16(address)} 1`,
+      values,
+    },
+  ];
 }

@@ -53,7 +53,8 @@ function classOf({ fault, call, pointer, origin }: Case): VerdictClass {
   const poison = poisonOf(call.object.value);
   if (poison !== undefined && /FREE|PAGE_POISON/.test(poison.name)) return "use-after-free";
   const base = holderOf(origin)?.base;
-  if (base !== undefined && holderOf(origin)?.comparison === "same" && freedMemory(fault.kernel, base)?.state === "free") return "use-after-free";
+  if (base !== undefined && holderOf(origin)?.comparison === "same" && freedMemory(fault.kernel, base)?.state === "free")
+    return "use-after-free";
   return pointer.verdict === "free already" ? "double-free" : "bad-free";
 }
 
@@ -108,7 +109,9 @@ function holderChecks(holder: ReturnType<typeof holderOf>): Check[] {
 function titleOf(found: Case): string {
   const { call, blame, pointer, origin } = found;
   const holder = holderOf(origin);
-  const what = call.object.text ?? (holder?.container !== undefined && holder.member !== undefined ? `${holder.container}.${holder.member}` : hex16(call.object.value));
+  const what =
+    call.object.text ??
+    (holder?.container !== undefined && holder.member !== undefined ? `${holder.container}.${holder.member}` : hex16(call.object.value));
   const who = functionText(blame.activation);
   switch (classOf(found)) {
     case "double-free":
@@ -126,9 +129,12 @@ function storyOf({ call, blame, pointer, origin }: Case): string[] {
   const story = [`${call.name}() was called by ${functionText(blame.activation)} with ${value}: ${pointer.what}.`];
   if (holder?.address !== undefined) {
     const where = holder.container !== undefined && holder.member !== undefined ? `${holder.container}.${holder.member} at ` : "";
-    story.push(`The pointer was read from ${where}${hex16(holder.address)}${holder.comparison === "same" ? ", which still holds it" : ""}.`);
+    story.push(
+      `The pointer was read from ${where}${hex16(holder.address)}${holder.comparison === "same" ? ", which still holds it" : ""}.`,
+    );
   }
-  if (pointer.verdict === "free already") story.push("The first time it was given back left no trace but the object on the free list: whoever did that kept the pointer.");
+  if (pointer.verdict === "free already")
+    story.push("The first time it was given back left no trace but the object on the free list: whoever did that kept the pointer.");
   return story;
 }
 

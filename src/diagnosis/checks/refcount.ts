@@ -139,15 +139,23 @@ function nameOf(counted: Argument | undefined, where: InStructure | undefined): 
   return counted === undefined ? "an object" : `the count at ${hex16(counted.value)}`;
 }
 
-function storyOf({ trapped, blame, fault }: TrapCase, counted: Argument | undefined, value: number | undefined, where: InStructure | undefined): string[] {
+function storyOf(
+  { trapped, blame, fault }: TrapCase,
+  counted: Argument | undefined,
+  value: number | undefined,
+  where: InStructure | undefined,
+): string[] {
   const story: string[] = [];
   const through = blame.passed.slice(1).map(({ function: name }) => plainName(name));
   if (counted !== undefined) {
     const lies = where === undefined ? "" : `, ${where.type}.${where.member} of the object at ${hex16(where.base)}`;
-    story.push(`${trapped} was passed the count at ${hex16(counted.value)}${lies}${through.length === 0 ? "" : ` through ${through.join(", ")}`}.`);
+    story.push(
+      `${trapped} was passed the count at ${hex16(counted.value)}${lies}${through.length === 0 ? "" : ` through ${through.join(", ")}`}.`,
+    );
     const { state, cache } = objectAt(fault.kernel, where?.base ?? counted.value);
     if (state !== undefined) story.push(`The object, of ${cache}, is ${state}.`);
   }
-  if (value !== undefined && isSaturated(BigInt(value))) story.push(`It is kept at 0x${value.toString(16)} from then on, so that the object is never freed again.`);
+  if (value !== undefined && isSaturated(BigInt(value)))
+    story.push(`It is kept at 0x${value.toString(16)} from then on, so that the object is never freed again.`);
   return story;
 }

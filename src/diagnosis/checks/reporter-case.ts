@@ -41,7 +41,8 @@ export function reporterCase({ kernel, subject }: DiagnosisContext, reporter: Re
     const frame = names.findIndex((name) => reporter.test(name));
     if (frame < 0 || !names.slice(0, frame).some((name) => into.test(name))) return undefined;
     const found = stack.frames[frame];
-    const call = found === undefined || found.kind !== "call" || found.certainty !== "exact" ? undefined : instructionBefore(kernel, found.pc);
+    const call =
+      found === undefined || found.kind !== "call" || found.certainty !== "exact" ? undefined : instructionBefore(kernel, found.pc);
     if (found === undefined || call === undefined) return undefined;
     const activations = new Activations(kernel, call.address, found.registers, stack, frame);
     const values = new KnownValues(kernel, activations, cpu, task.address);

@@ -68,7 +68,9 @@ function findingOf(context: DiagnosisContext, found: SubjectReport): Finding {
     depth: "mechanism",
     ...(place === undefined ? {} : { place }),
     frames,
-    ...(damage === undefined ? {} : { access: { kind: "write" as const, size: Number(damage.to - damage.from) + 1 }, address: damage.from }),
+    ...(damage === undefined
+      ? {}
+      : { access: { kind: "write" as const, size: Number(damage.to - damage.from) + 1 }, address: damage.from }),
     ...(object === undefined ? {} : { object: objectAt(kernel, object.object, typed) }),
     story: storyOf(found, name, damage, object, tracks, run),
     evidence: [...reportEvidence(context), ...objectEvidence(kernel, object, tracks), ...runEvidence(kernel, run)],
@@ -98,10 +100,13 @@ function slabObject(kernel: Kernel, address: bigint): SlabObject | undefined {
   }
 }
 
-function checksOf({ report }: SubjectReport, cache: string | undefined, object: SlabObject | undefined, address: bigint | undefined): Check[] {
-  const checks: Check[] = [
-    { what: "the report in the log is whole", result: report.damage.length === 0 ? "held" : "not possible" },
-  ];
+function checksOf(
+  { report }: SubjectReport,
+  cache: string | undefined,
+  object: SlabObject | undefined,
+  address: bigint | undefined,
+): Check[] {
+  const checks: Check[] = [{ what: "the report in the log is whole", result: report.damage.length === 0 ? "held" : "not possible" }];
   if (address === undefined) checks.push({ what: "the report names the object", result: "not possible" });
   else if (object === undefined) checks.push({ what: `${hex16(address)} lies in an object of a slab`, result: "not possible" });
   else {
@@ -192,7 +197,8 @@ function storyOf(
     const where = object === undefined ? "" : placeText(object, damage);
     story.push(`${hex16(damage.from)} to ${hex16(damage.to)}${where} held 0x${damage.found} first where 0x${damage.expected} belongs.`);
   }
-  if (run !== undefined) story.push(`The same byte fills the last ${run.bytes} bytes of the object itself: it was written past its end through this object.`);
+  if (run !== undefined)
+    story.push(`The same byte fills the last ${run.bytes} bytes of the object itself: it was written past its end through this object.`);
   if (tracks.allocated !== undefined) story.push(`The object was ${tracks.allocated.text}.`);
   if (tracks.freed !== undefined && (name === "use-after-free" || name === "double-free")) story.push(`It was ${tracks.freed.text}.`);
   if (name === "use-after-free") story.push("Who got the object next only found it.");
@@ -210,7 +216,13 @@ function objectEvidence(kernel: Kernel, object: SlabObject | undefined, tracks: 
   if (object === undefined) return [];
   const { state, cache } = objectAt(kernel, object.object);
   const known = [tracks.allocated?.text, tracks.freed?.text].filter((text) => text !== undefined).join("; ");
-  return [{ claim: `the object at ${hex16(object.object)} of ${cache ?? object.cache} is ${state ?? "of unknown state"}${known === "" ? "" : `; ${known}`}`, command: tracksCommand(object.object), values: [] }];
+  return [
+    {
+      claim: `the object at ${hex16(object.object)} of ${cache ?? object.cache} is ${state ?? "of unknown state"}${known === "" ? "" : `; ${known}`}`,
+      command: tracksCommand(object.object),
+      values: [],
+    },
+  ];
 }
 
 function runEvidence(kernel: Kernel, run: Run | undefined): Evidence[] {

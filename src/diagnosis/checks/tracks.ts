@@ -35,7 +35,9 @@ export function tracksOf(kernel: Kernel, address: bigint): Tracks {
 /** The innermost frame that is no tool; what slub_debug noted as the caller where there is no stack. */
 function trackOf(kernel: Kernel, track: AllocationTrack | undefined, what: "allocated" | "freed"): Track | undefined {
   if (track === undefined) return undefined;
-  const places = [...track.stack, ...(track.caller === undefined ? [] : [track.caller])].flatMap((address) => placeAt(kernel, address) ?? []);
+  const places = [...track.stack, ...(track.caller === undefined ? [] : [track.caller])].flatMap(
+    (address) => placeAt(kernel, address) ?? [],
+  );
   const place = places.find((each) => !isTool(each)) ?? places[0];
   if (place === undefined) return undefined;
   const pid = track.pid === undefined ? "" : `, task ${track.pid}${track.comm === undefined ? "" : ` (${track.comm})`}`;

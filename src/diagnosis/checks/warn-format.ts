@@ -31,12 +31,15 @@ export function formatBefore({ kernel }: Pick<FaultCase, "kernel">, { flow, pc }
   return undefined;
 }
 
-/** A string of at least eight printable characters; KERN_SOH and a level may stand before. */
-export function textAt(kernel: FaultCase["kernel"], address: bigint): string | undefined {
+/** A string of at least so many printable characters; KERN_SOH and a level may stand before. */
+export function textAt(kernel: FaultCase["kernel"], address: bigint, least = 8): string | undefined {
   if (!kernel.arch.isKernelAddress(address)) return undefined;
   try {
-    const text = kernel.memory.cString(virtual(address), MAX_TEXT).replace(/^\x01./, "").trimEnd();
-    return text.length >= 8 && /^[\x20-\x7e\n\t]+$/.test(text) ? text : undefined;
+    const text = kernel.memory
+      .cString(virtual(address), MAX_TEXT)
+      .replace(/^\x01./, "")
+      .trimEnd();
+    return text.length >= least && /^[\x20-\x7e\n\t]+$/.test(text) ? text : undefined;
   } catch (error) {
     if (error instanceof InquestError) return undefined;
     throw error;
