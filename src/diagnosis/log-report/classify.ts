@@ -69,7 +69,7 @@ function oopsClass(report: LogReport, kind: string): VerdictClass {
   if (fields.sysrq === 1 && /sysrq/.test(pc?.function ?? "")) return "deliberate";
   if (typeof fields.list === "string") return "list-corruption";
   if (fields.usercopy !== undefined) return "out-of-bounds";
-  if (kind === "bug") return "bug-assertion";
+  if (kind === "bug") return assertionClass(report);
   if (kind === "divide") return "divide-error";
   if (kind === "opcode") return "invalid-opcode";
   if (kind === "cfi") return "wild-call";
@@ -89,6 +89,17 @@ function oopsClass(report: LogReport, kind: string): VerdictClass {
   if (kind === "read-only") return "wild-pointer";
   if (/external abort|SError|[Mm]achine check/.test(`${report.head} ${String(fields.reason ?? "")}`)) return "hardware-error";
   return "unknown";
+}
+
+/** BUG() in code that checks what it was given: the class is what the check found. */
+function assertionClass({ fields, pc }: LogReport): VerdictClass {
+  const file = String(fields.file ?? "");
+  if (/lib\/list_debug\.c$/.test(file)) return "list-corruption";
+  if (/mm\/usercopy\.c$/.test(file) || typeof fields.overflow === "string") return "out-of-bounds";
+  if (!/mm\/slub\.c$/.test(file) || !/free/.test(pc?.function ?? "")) return "bug-assertion";
+  // set_freepointer(), at the head of the file in every release: "naive detection of double free or corruption" (CONFIG_SLAB_FREELIST_HARDENED,
+  // since 4.14). The BUG() of kfree(), at its end, met a page that is no slab's.
+  return typeof fields.line === "number" && fields.line < 1200 ? "double-free" : "bad-free";
 }
 
 /** List poison, slab poison, with the offset of a member on top. */

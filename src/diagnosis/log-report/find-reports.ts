@@ -9,12 +9,22 @@
 import { AnchorSearch } from "./anchor-search.ts";
 import { ANCHORS } from "./heads.ts";
 import { takePrefix } from "./line-prefix.ts";
+import { LineWrap } from "./line-wrap.ts";
 import type { LogLine, LogReport } from "./report.ts";
 import { ReportAssembler } from "./report-assembler.ts";
 
 /** Longer lines are cut: a log of zeroes or a binary file has no line ends. */
 const LINE_LIMIT = 16 * 1024;
 const CARRY = 8 * 1024;
+
+/** A line that is read and not yet given on; `width`: of its last piece, `at`: offset in the input. */
+interface HeldLine {
+  readonly text: string;
+  readonly width: number;
+  readonly at: number;
+  readonly number: number;
+}
+
 const decoder = new TextDecoder("utf-8");
 
 export class ReportFinder {
@@ -28,6 +38,9 @@ export class ReportFinder {
   /** Lines before #counted, and where counting stands. */
   #lines = 0;
   #counted = 0;
+  /** The line read last: the next one may be the rest of it. */
+  #held: HeldLine | undefined;
+  readonly #wrap = new LineWrap();
 
   /** Bytes given so far. */
   get consumed(): number {
@@ -44,6 +57,7 @@ export class ReportFinder {
   /** The input is over: gives what was still open. */
   finish(): LogReport[] {
     this.#read(true);
+    this.#release();
     return this.#assembler.finish();
   }
 
@@ -72,7 +86,7 @@ export class ReportFinder {
   #read(last: boolean): void {
     const bytes = this.#bytes;
     for (;;) {
-      if (!this.#assembler.busy) {
+      if (!this.#assembler.busy && this.#held === undefined) {
         const anchor = this.#search.find(bytes, Math.max(0, this.#at - 1));
         if (anchor < 0) {
           // An anchor may lie across the end; the line it stands in must be whole.
@@ -93,15 +107,32 @@ export class ReportFinder {
 
   #line(from: number, to: number): void {
     this.#count(from);
-    const number = this.#lines + 1;
-    const raw = decoder.decode(this.#bytes.subarray(from, to));
-    const dropped = raw.includes("printk messages dropped");
-    for (const piece of takePrefix(cleaned(raw)))
-      this.#assembler.line({ number, offset: this.#base + from, ...piece }, (context, most) => this.#lead(from, context, most), dropped);
+    const raw = cleaned(decoder.decode(this.#bytes.subarray(from, to)));
+    const held = this.#held;
+    if (held !== undefined) {
+      const joined = this.#wrap.join(held.text, held.width, raw);
+      if (joined !== undefined && joined.length < LINE_LIMIT) {
+        this.#held = { ...held, text: joined, width: raw.length };
+        return;
+      }
+      this.#release();
+    }
+    this.#held = { text: raw, width: raw.length, at: this.#base + from, number: this.#lines + 1 };
+  }
+
+  /** Gives the held line to the assembler: no other line belongs to it. */
+  #release(): void {
+    const held = this.#held;
+    if (held === undefined) return;
+    this.#held = undefined;
+    const { number, at, text } = held;
+    const dropped = text.includes("printk messages dropped");
+    const lead = (context: string, most: number): LogLine[] => this.#lead(at - this.#base, number, context, most);
+    for (const piece of takePrefix(this.#wrap.decoded(text))) this.#assembler.line({ number, offset: at, ...piece }, lead, dropped);
   }
 
   /** The last lines of the same context before the head. */
-  #lead(from: number, context: string, most: number): LogLine[] {
+  #lead(from: number, number: number, context: string, most: number): LogLine[] {
     const lead: LogLine[] = [];
     let end = from - 1;
     for (let step = 0; step < 4 * most && end > 0 && lead.length < most; step++) {
@@ -110,7 +141,7 @@ export class ReportFinder {
         const text = decoder.decode(this.#bytes.subarray(start, end));
         const pieces = takePrefix(cleaned(text)).filter(({ caller }) => (caller ?? "") === context);
         for (const { stamped: _, ...piece } of pieces.reverse())
-          lead.unshift({ number: this.#lines - step, offset: this.#base + start, ...piece });
+          lead.unshift({ number: number - 1 - step, offset: this.#base + start, ...piece });
       }
       end = start - 1;
     }

@@ -6,6 +6,7 @@
  *   [c000…] [c000…] func+0x12/0x34 (unreliable)        ppc64
  *   (func) from [<c0…>] (caller+0x12/0x34)             arm, old;  func from caller+0x12/0x34  arm, newer
  *    func fs/file.c:12 [inline]                        symbolised
+ *    func (fs/file.c:12)                               symbolised by scripts/decode_stacktrace.sh
  *
  * arch/{x86/kernel/dumpstack.c,arm64/kernel/stacktrace.c,arm/kernel/traps.c,powerpc/kernel/process.c}, lib/vsprintf.c.
  */
@@ -20,6 +21,8 @@ const FROM = new RegExp(
 );
 const INLINE = new RegExp(String.raw`^\s+(${NAME})\s+(\S+\.(?:c|h|S|rs|cc)):(\d+)\s+\[inline\]`);
 const INLINED_BY = new RegExp(String.raw`^\s+\(inlined by\)\s+(${NAME}) at (\S+):(\d+)`);
+/** decode_stacktrace.sh takes the offset away: "func (file.c:12 (discriminator 3)) mod". */
+const DECODED = new RegExp(String.raw`^\s+(\?\s+)?(${NAME}) \(((?:\.\/)?[\w./-]+\.(?:c|h|S|rs)):(\d+)\b.*\)(?: ([\w-]+))?\s*$`);
 const PLACE = /\s(\S+\.(?:c|h|S|rs)):(\d+)/;
 /** Until 4.8 the change of stack stood on the line of the first frame there. */
 const STACK_MARK = /^\s*(?:<[<A-Z#/]{1,24}>+\s+)+/;
@@ -45,6 +48,18 @@ export function frameLine(text: string): VerdictFrame[] {
         ...symbolFrame(frame, 2),
         ...(place === null ? {} : { file: place[1] as string, line: Number(place[2]) }),
         ...(doubtful ? { doubtful: true as const } : {}),
+      },
+    ];
+  }
+  const decoded = text.includes(" (") ? DECODED.exec(text) : null;
+  if (decoded !== null) {
+    return [
+      {
+        function: plainName(decoded[2] ?? ""),
+        file: decoded[3] as string,
+        line: Number(decoded[4]),
+        ...(decoded[5] === undefined ? {} : { module: decoded[5] }),
+        ...(decoded[1] === undefined ? {} : { doubtful: true as const }),
       },
     ];
   }

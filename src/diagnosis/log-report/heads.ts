@@ -9,6 +9,8 @@ export interface Head {
   readonly pattern: RegExp;
   /** Follows another head of the same event: part of an open report, a head only when none is open. */
   readonly follows?: readonly ReportFamily[];
+  /** Part of an open report of these families wherever it comes. */
+  readonly within?: readonly ReportFamily[];
   /** In the middle of a report: when none is open, the head was not logged. */
   readonly headless?: true;
   /** Words that programs print too: a head only behind a time of the kernel. */
@@ -102,7 +104,7 @@ export const HEADS: readonly Head[] = [
   { family: "soft-lockup", pattern: /BUG: soft lockup (?:- |detected on )CPU#\d+/ },
   { family: "hard-lockup", pattern: /Watchdog detected hard LOCKUP|[Hh]ard LOCKUP on (?:cpu|CPU)|CPU \d+ (?:self-)?detected hard LOCKUP|Watchdog CPU:\d+ Hard LOCKUP/, follows: ["hard-lockup"] },
   { family: "rcu-stall", pattern: /INFO: rcu_?\w* (?:self-)?detected (?:expedited )?stalls? on/ },
-  { family: "rcu-stall", pattern: /rcu_\w+ kthread (?:starved for|timer wakeup didn't happen for) \d+ jiffies/, follows: ["rcu-stall", "hung-task", "soft-lockup"] },
+  { family: "rcu-stall", pattern: /rcu_\w+ kthread (?:starved for|timer wakeup didn't happen for) \d+ jiffies/, within: ["rcu-stall", "hung-task", "soft-lockup"] },
   { family: "workqueue-lockup", pattern: /BUG: workqueue lockup - pool/ },
   // mm/oom_kill.c, mm/kmemleak.c, mm/page_alloc.c, mm/memory.c, kernel/fork.c
   { family: "oom", pattern: /\S invoked oom-killer: / },

@@ -19,15 +19,19 @@ export interface PrefixedText {
 }
 
 const QUOTE = /^(?:> ?)+/;
+/** dmesg -x: facility and level in words. */
+const LEVEL_WORDS = /^(?:kern|user|daemon) {0,2}:(emerg|alert|crit|err|warn|notice|info|debug) {0,2}: /;
+const LEVELS: readonly string[] = ["emerg", "alert", "crit", "err", "warn", "notice", "info", "debug"];
 const LEVEL = /^<(\d{1,3})>/;
 const DROPPED = /^\*\* \d+ printk messages dropped \*\*\s*/;
 const REPLAYED = /^\*\* replaying previous printk message \*\*\s*/;
 const SYSLOG =
-  /^(?:[A-Z][a-z]{2} [ \d]?\d \d\d:\d\d:\d\d|\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?)(?: \S+ (?:kernel|vmunix|klogd)(?:\[\d*-?\])?:| \S+)?\s?/;
+  /^(?:[A-Z][a-z]{2} [ \d]?\d \d\d:\d\d:\d\d|\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?)(?: \S+ (?:kern\.\w+ )?(?:kernel|vmunix|klogd)(?:\[\d*-?\])?:| [\w.-]+(?= \[\s*\d))?\s?/;
 const JOURNAL_MONOTONIC = /^\[\s*\d+\.\d{6}\] \S+ kernel: /;
 const NETCONSOLE = /^(\d{1,3}),\d+,(\d+),[-c](?:,caller=([TC]\d+))?;/;
 /** dmesg -T, dmesg -d; the weekday keeps other brackets out. */
-const WALL_CLOCK = /^\[(?:[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4}|\+\d+\.\d+|\s*<\s*\d+\.\d+>)\]\s?/;
+const WALL_CLOCK =
+  /^\[(?:(?:\d{4}-\d\d-\d\d[T ])?\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?|[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4}|\+\d+\.\d+|\s*<\s*\d+\.\d+>)\]\s?/;
 const STAMP = /\[\s*(\d{1,10}\.\d{6})(?:\s*[@|,][^\]]*)?\s*\](?:\[\s*([TC]\d+)\s*\])?(?: \((\d+)\))?/;
 const STAMPS = new RegExp(STAMP.source, "g");
 const CALLER_ALONE = /^\[\s*([TC]\d+)\s*\]\s?/;
@@ -66,7 +70,8 @@ export function takePrefix(line: string): PrefixedText[] {
   pieces.push(stampedPiece(open, line.slice(open.from)));
   const rest = plain(before);
   // What stands before the first time is a prefix of a logger, or the end of another line.
-  if (rest.text.trim().length > 1 && !/(?:kernel|KERNEL)(?:\[\S*\])?:\s*$|[\w-]+:\s*$|^\S*\s*$/.test(before)) return [rest, ...pieces];
+  if (rest.text.trim().length > 1 && !/(?:kernel|KERNEL)(?:\[\S*\])?:\s*$|[\w-]+ {0,2}:\s*$|^\S*\s*$|\d\d:\d\d:\d\d\S*\s*$/.test(before))
+    return [rest, ...pieces];
   return pieces;
 }
 
@@ -106,6 +111,12 @@ function plain(line: string): PrefixedText {
     if (marked !== null) {
       level = Number(marked[1]) & 7;
       text = text.slice(marked[0].length);
+    }
+    const word = LEVEL_WORDS.exec(text);
+    if (word !== null) {
+      level = LEVELS.indexOf(word[1] ?? "");
+      stamped = true;
+      text = text.slice(word[0].length);
     }
     const clock = WALL_CLOCK.exec(text);
     if (clock !== null) {

@@ -2,7 +2,8 @@
 import { familyFields } from "./families/index.ts";
 import { frameLine, symbolIn } from "./frame-line.ts";
 import { isInterruptEntry, isPassedOver, isWaiting } from "./passed-over.ts";
-import type { LogReport } from "./report.ts";
+import { placeOf } from "./place.ts";
+import type { LogLine, LogReport } from "./report.ts";
 import type { OpenReport } from "./report-assembler.ts";
 import { machineState } from "./state-lines.ts";
 import { tracesOf } from "./traces.ts";
@@ -24,12 +25,14 @@ export function parseReport(open: OpenReport, cut: boolean): LogReport {
   if (family === "panic" && /panic_on_warn|hung_task: blocked|softlockup: hung|Fatal exception|RCU Stall|Hard LOCKUP/.test(head)) {
     damage.add("the report that led to this panic is missing");
   }
-  const needsTrace = !["oom", "machine-check", "slub", "panic"].includes(family) && (family !== "other" || open.panicked);
+  // A task that leaves the kernel with a lock has no trace: only the place where it took the lock.
+  const placed = family === "lockdep" && fields.kind === "lock-held-at-exit" && fields.place !== undefined;
+  const needsTrace = !placed && !["oom", "machine-check", "slub", "panic"].includes(family) && (family !== "other" || open.panicked);
   if (frames.length === 0 && needsTrace) damage.add("no call trace");
   else if (frames.length > 0 && needsTrace && frames.every(({ doubtful }) => doubtful === true) && pc?.function === undefined)
     damage.add("no confirmed frame in the call trace");
   // Tasks that were preempted inside a reader are printed as they sleep: who keeps the CPU from them is not among them.
-  if (family === "rcu-stall" && frames.length > 0 && !frames.some((frame) => isInterruptEntry(frame.function ?? "")))
+  if (family === "rcu-stall" && frames.length > 0 && pc === undefined && !frames.some((frame) => isInterruptEntry(frame.function ?? "")))
     damage.add("no trace of a CPU that ran: only of tasks that wait");
   const main = frames
     .filter(({ doubtful, function: name }) => doubtful !== true && name !== undefined)
@@ -57,14 +60,12 @@ export function parseReport(open: OpenReport, cut: boolean): LogReport {
   ) {
     damage.add("a trace of fault injection stands in it");
   }
-  if (cut && lines.length > 0 && frameLine(lines.at(-1)?.text ?? "").length > 0 && frames.length < 3)
-    damage.add("cut off in the call trace");
   const first = lines[0];
   const last = lines.at(-1);
   if (first === undefined || last === undefined) throw new RangeError("a report has at least its head");
   const { speakers: _, pc: __, workqueue, ...shared } = state;
   const { faultAddress, errorCode, access: ___, ...own } = fields;
-  return {
+  const report: LogReport = {
     family,
     head,
     first,
@@ -88,4 +89,23 @@ export function parseReport(open: OpenReport, cut: boolean): LogReport {
     },
     damage: [...damage],
   };
+  // What is there may be enough: whoever is to be named stands above the cut.
+  if (!cut) return report;
+  const named = placeOf(report).function;
+  const inside = endsInside(lines);
+  const missing = named === undefined ? inside || needsTrace : inside && (isPassedOver(named) || frames.length < 3);
+  if (!missing) return report;
+  return { ...report, damage: [...damage, "cut off in the call trace"] };
+}
+
+/** Where a trace of whole frames ends: entry code, the first function of a thread. */
+const BOTTOM =
+  /^(?:entry_|ret_from_|ret_fast_|ret_to_|el0|system_call|syscall_common|do_syscall|__do_syscall|secondary_startup|start_secondary|x86_64_start|start_kernel|sysenter_|tracesys|__entry_text|asm_exc_|handle_exception|ret_slow|cpu_startup|common_startup|kthread$|do_trap_ecall|interrupt_return)/;
+
+/** The input ends in a trace, before its last frame: lines of an open trace are missing. */
+function endsInside(lines: readonly LogLine[]): boolean {
+  const last = lines.findLast(({ text }) => text.trim() !== "")?.text ?? "";
+  if (/^\s*(?:Call [Tt]race:|backtrace|<\w+>|stack backtrace:)/.test(last)) return true;
+  const frame = frameLine(last).at(-1);
+  return frame !== undefined && !BOTTOM.test(frame.function ?? "");
 }

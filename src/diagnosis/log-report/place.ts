@@ -58,9 +58,10 @@ export function placeOf(report: LogReport): Place {
     case "kmsan":
       return sanitizerPlace(report, [...ALL_TOOLS, "ciphers"]);
     case "kasan":
+    case "slub":
+      return slubPlace(report);
     case "kfence":
     case "ubsan":
-    case "slub":
       return sanitizerPlace(report);
     default:
       return faultPlace(report);
@@ -135,6 +136,20 @@ function sanitizerPlace(report: LogReport, groups: readonly PassedOver[] = ALL_T
   if (place.function !== undefined) return place;
   const name = report.pc?.function;
   return name === undefined || isPassedOver(name, ["reporting"]) ? place : { ...place, function: name };
+}
+
+/**
+ * slub_debug finds damage long after it was done, in a caller that has nothing to do with it: what was written after the free is looked for
+ * where the object was freed, what was written behind its end where it was allocated. Only a second free is met where it happens.
+ */
+function slubPlace(report: LogReport): Place {
+  const kind = String(report.fields.kind ?? "");
+  const owner = /[Pp]oison|Object corrupt/.test(kind) ? "Freed" : /[Rr]edzone|[Pp]adding/.test(kind) ? "Allocated" : undefined;
+  const track = owner === undefined ? undefined : trace(report, owner);
+  const place = track === undefined ? NOWHERE : tracePlace(track);
+  if (place.function !== undefined) return place;
+  const tracked = owner === "Freed" ? report.fields.freedIn : owner === "Allocated" ? report.fields.allocatedIn : undefined;
+  return typeof tracked === "string" && !isPassedOver(tracked) ? named(report, tracked) : sanitizerPlace(report);
 }
 
 /** Scheduling in the wrong context: the first caller that is neither scheduler nor check. */

@@ -99,7 +99,10 @@ export class ReportAssembler {
   /** The head goes on with the open report: the second line of the same event. */
   #continues(head: Head, current: OpenReport | undefined, line: LogLine): boolean {
     if (current === undefined) return false;
-    if (head.family === "panic" || head.headless === true) return true;
+    if (head.family === "panic" || head.headless === true || head.within?.includes(current.family) === true) return true;
+    // Symbolised: the head once for each inlined function, the physical one last.
+    if (head.family === current.family && current.lines.length < 8 && current.lines.every(({ text }) => /\[inline\]$/.test(text)))
+      return true;
     // One line that fell into a trace does not end it; the BUG() or WARNING that follows it will.
     if (
       (head.family === "list" || head.family === "refcount") &&

@@ -114,6 +114,8 @@ export function machineState(lines: readonly LogLine[]): MachineState {
 /** What stands after "RIP:"; an address that is no symbol gives a frame without function. */
 function pcOf(text: string): VerdictFrame | undefined {
   const [frame] = frameLine(` ${text.trim()}`);
+  // Symbolised reports name the inlined functions first, each on a line of its own.
+  if (frame?.inlined === true) return undefined;
   if (frame !== undefined && frame.doubtful !== true) return frame;
   const symbol = symbolIn(text);
   if (symbol !== undefined) return symbol;

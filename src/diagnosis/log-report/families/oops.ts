@@ -95,7 +95,10 @@ export const oopsFields: FieldParser = (lines, lead) => {
   if (find(lines, /sysrq.*crash|sysrq: Trigger a crash/i) !== undefined || find(lead, /sysrq: .*[Cc]rash/) !== undefined) fields.sysrq = 1;
   const list = find([...lead, ...lines.slice(0, 4)], /(list_(?:add|del)) (corruption[.,]? ?.*|double add.*)/);
   if (list !== undefined) fields.list = list[0];
-  const usercopy = find([...lead, ...lines.slice(0, 4)], /usercopy: Kernel memory (exposure|overwrite) attempt.*/);
+  // lib/string_helpers.c fortify_panic; net/core/skbuff.c skb_panic.
+  const overflow = find([...lead, ...lines.slice(0, 4)], /detected buffer overflow in \S+|skb_(?:over|under)_panic: .*/);
+  if (overflow !== undefined) fields.overflow = overflow[0];
+  const usercopy = find([...lead, ...lines.slice(0, 4)], /usercopy: Kernel memory (exposure|overwrite) attempt.*/i);
   if (usercopy !== undefined) fields.usercopy = usercopy[1] ?? "";
   return fields;
 };
