@@ -9,7 +9,11 @@ it.each([
   [0xdead_0000_0000_0108n, "LIST_POISON1", 8],
   [0xdead_0000_0000_00f8n, "LIST_POISON1", -8],
   // container_of() of a member far in: the high half borrows.
-  [0xdeac_ffff_ffff_fd00n, "PP_SIGNATURE", -0x340],
+  [0xdeac_ffff_ffff_fd00n, "LIST_POISON1", -0x400],
+  // Nearer to a mark of pages, but nobody goes on from that one.
+  [0xdead_0000_0000_0098n, "LIST_POISON1", -0x68],
+  [0xdead_0000_0000_0112n, "LIST_POISON2", -0x10],
+  [0xdead_0000_0000_0040n, "PP_SIGNATURE", 0],
   [0x6b6b_6b6b_6b6b_6b6bn, "POISON_FREE", 0],
   [0x6b6b_6b6b_6b6b_6b73n, "POISON_FREE", 8],
   [0x5a5a_5a5a_5a5a_5a5an, "POISON_INUSE", 0],

@@ -96,8 +96,18 @@ export function poisonOf(word: bigint): Poison | undefined {
     const offset = BigInt.asIntN(64, word - pattern.value);
     if (offset <= -NEAR || offset >= NEAR) continue;
     const near = Number(offset);
+    if (near !== 0 && ONLY_EXACT.has(pattern.name)) continue;
     // Of equal distances the one below: a member of what the pointer should lead to.
-    if (best === undefined || Math.abs(near) < Math.abs(best.offset)) best = { ...pattern, offset: near };
+    if (best === undefined || isNearer(near, best.offset)) best = { ...pattern, offset: near };
   }
   return best;
+}
+
+/** Marks in a word that is no pointer: nobody goes on from them to a member. */
+const ONLY_EXACT = new Set(["PP_SIGNATURE", "TAIL_MAPPING", "TIMER_ENTRY_STATIC", "STACK_DEPOT_POISON"]);
+
+/** Lists stand at multiples of eight in the structures around them. */
+function isNearer(offset: number, than: number): boolean {
+  const isAligned = offset % 8 === 0;
+  return isAligned === (than % 8 === 0) ? Math.abs(offset) < Math.abs(than) : isAligned;
 }

@@ -8,8 +8,10 @@ import { InquestError } from "../../bytes/errors.ts";
 import { identifyAddress } from "../../identity/identify.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
 import type { AddressIdentity } from "../../linux/address-identity.ts";
+import { poisonOf } from "../../linux/poison.ts";
 import type { OperandFact } from "../../type-flow/function-flow.ts";
 import { membersAt, pathsOf } from "../../type-flow/member-path.ts";
+import type { Origin } from "../../type-flow/origin.ts";
 import type { EventFamily } from "../subject/log-events.ts";
 import { type Subject, subjectOf } from "../subject/subject.ts";
 import type { Access } from "../verdict.ts";
@@ -19,7 +21,8 @@ import { type Helper, helperOf, isTool } from "./helper-functions.ts";
 import { KnownValues } from "./known-values.ts";
 import { nullType } from "./null-type.ts";
 import { type AddressPart, type FaultingAccess, faultingAccess } from "./operands.ts";
-import { loadOrigin, pointedTo, type ValueOrigin, valueOrigin, valueText } from "./origin.ts";
+import { type LoadStep, loadOrigin, loadText, type OriginStep, pointedTo, type ValueOrigin, valueOrigin, valueText } from "./origin.ts";
+import { poisonedEntry } from "./poisoned-entry.ts";
 import { typedFlow } from "./typed-flow.ts";
 
 /** The value to blame: a pointer of the faulting address, or the target of a call. */
@@ -96,7 +99,42 @@ export function faultCaseAt(kernel: Kernel, subject: Subject, state: FaultState)
   const values = new KnownValues(kernel, activations, subject.cpu, subject.task?.address);
   activations.retypeBy((level, plain) => typedFlow(kernel, activations, values, level, plain));
   const parts = { kernel, subject, state, access, activations, values };
-  return { ...parts, ...blame(parts, fault) };
+  const blamed = blame(parts, fault);
+  const bad = blamed.bad === undefined ? undefined : withEntry(parts, blamed.bad, blamed.path);
+  return { ...parts, ...blamed, ...(bad === undefined ? {} : { bad }) };
+}
+
+/** A poisoned link whose entry the slice lost: found by what still points at it. */
+function withEntry({ kernel, state, activations, values }: Parts, bad: BadValue, path: AccessPath | undefined): BadValue {
+  const poison = poisonOf(bad.value);
+  const { origin } = bad;
+  if (poison?.name.startsWith("LIST_POISON") !== true || origin === undefined || sourceOf({ bad })?.address !== undefined) return bad;
+  const back = BigInt(-poison.offset);
+  if (back < 0n) return bad;
+  const at = activations.at(bad.level) as Activation;
+  const from = bad.register === undefined ? undefined : at.flow?.originOf(at.pc, bad.register);
+  const others = from === undefined ? [] : waysOf(from).flatMap((way) => values.of(bad.level, way)?.value ?? []);
+  const words = [...at.registers.values(), ...others];
+  const entry = poisonedEntry(kernel, { poison: poison.value, offset: back, sp: state.registers.sp, words });
+  if (entry === undefined) return bad;
+  const last = origin.steps.findLast(({ kind }) => kind === "load" || kind === "merge") ?? origin.steps.at(-1);
+  const steps = origin.steps.filter((each) => each !== last);
+  const container = path?.container ?? origin.steps.find(({ load }) => load?.container !== undefined)?.load?.container;
+  const type = container === undefined ? undefined : kernel.types.find("struct", container.replace(/^struct /, ""), { modules: true });
+  const members = type === undefined ? [] : membersAt({ kind: "pointer", target: type, offset: Number(back), stride: 0 }, 8);
+  const load: LoadStep = {
+    ...(members.length === 0 || container === undefined ? {} : { container, member: pathsOf(members) }),
+    offset: back,
+    base: entry.base,
+    address: entry.address,
+    size: 8,
+    now: poison.value,
+    comparison: "same",
+  };
+  const level = last?.level ?? 0;
+  const text = loadText(load);
+  const step: OriginStep = { kind: "load", level, function: at.function, place: activationText(at), value: poison.value, text, load };
+  return { ...bad, origin: { ...origin, steps: [...steps, step], end: "load" } };
 }
 
 type Parts = Pick<FaultCase, "kernel" | "state" | "access" | "activations" | "values">;
@@ -117,6 +155,13 @@ function blame(parts: Parts, fault: Activation): Pick<FaultCase, "guilty" | "gui
   const touched = access.kind === "memory" ? touchedValue(parts, access, fault, helper) : {};
   const found = guiltyLevel === 0 ? touched : passedOn(parts, touched, guilty, guiltyLevel);
   return { guilty, guiltyLevel, ...(helper === undefined ? {} : { helper }), ...found };
+}
+
+/** The values that meet in one, and what they are sums of. */
+function waysOf(origin: Origin, depth = 0): readonly Origin[] {
+  if (depth > 4) return [];
+  if (origin.kind === "merge") return origin.of.flatMap((each) => waysOf(each, depth + 1));
+  return origin.kind === "sum" && origin.from !== undefined ? [origin, ...waysOf(origin.from, depth + 1)] : [origin];
 }
 
 /** Callers that are passed over. */

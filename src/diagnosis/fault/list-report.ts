@@ -65,8 +65,10 @@ export function listReport(text: string): ListReport | undefined {
   }
   const double = /^list_add double add: new=([0-9a-f]+), prev=([0-9a-f]+), next=([0-9a-f]+)/.exec(text);
   if (double === null) return undefined;
-  const entry = hex(double[1]) as bigint;
-  return { operation: "add", what: "double add", entry, node: entry, link: "next", expected: undefined, was: hex(double[3]) };
+  const [entry, prev, next] = double.slice(1).map(hex) as [bigint, bigint, bigint];
+  // It stands behind, or before, the place where it was to be added.
+  const [node, link] = entry === next ? ([prev, "next"] as const) : ([next, "prev"] as const);
+  return { operation: "add", what: "double add", entry, node, link, expected: undefined, was: entry };
 }
 
 /** struct list_head: next at 0, prev at 8. */

@@ -133,10 +133,13 @@ export function faultingAccess(
 
 function holds(kernel: Kernel, { address, size, reach }: TouchedMemory, fault: bigint): boolean {
   if (address === undefined) return false;
-  // Tags of arm64 are no part of the place: the fault address register may leave them out, and the report extends bit 55.
-  const plain = (each: bigint) => (kernel.arch.name === "aarch64" ? BigInt.asUintN(64, BigInt.asIntN(56, each)) : each);
-  const at = BigInt.asUintN(64, plain(fault) - plain(address));
+  const at = BigInt.asUintN(64, untagged(kernel, fault) - untagged(kernel, address));
   return at < BigInt(Math.max(size, reach, 1));
+}
+
+/** Tags of arm64 are no part of the place: the fault address register may leave them out, and what is reported extends bit 55. */
+function untagged(kernel: Kernel, address: bigint): bigint {
+  return kernel.arch.name === "aarch64" ? BigInt.asUintN(64, BigInt.asIntN(56, address)) : address;
 }
 
 function isCanonical(kernel: Kernel, address: bigint): boolean {
@@ -248,9 +251,9 @@ function fetch(kernel: Kernel, state: FaultState, caller: Activation | undefined
     return { kind: "fetch", target: pc, call, checks: [{ what: "the call names its target itself", agrees: false }] };
   const target =
     "value" in through ? through.value : through.address === undefined ? undefined : kernel.memory.tryU64(virtual(through.address));
-  if (target !== undefined)
-    checks.push({ what: `the call's target is ${hex16(target)}, the fetch was at ${hex16(pc)}`, agrees: target === pc });
-  return { kind: "fetch", target: pc, call, through, checks };
+  const agrees = target !== undefined && untagged(kernel, target) === untagged(kernel, pc);
+  if (target !== undefined) checks.push({ what: `the call's target is ${hex16(target)}, the fetch was at ${hex16(pc)}`, agrees });
+  return { kind: "fetch", target: agrees ? target : pc, call, through, checks };
 }
 
 /**

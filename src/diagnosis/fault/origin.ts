@@ -276,7 +276,10 @@ class Slice {
     const possible = ways.filter(({ each, known }) =>
       known === undefined ? couldBe(each) : known.value === value || known.reread === true,
     );
-    const [way] = same.length === 1 ? same : possible.length === 1 ? possible : [];
+    // What memory holds now is another value: only those whose place is lost are left, and they may all be one line of the source.
+    const lost = possible.filter(({ known }) => known === undefined);
+    const alike = lost.length > 0 && lost.every(({ each }) => isAlike(each, (lost[0] as (typeof lost)[number]).each));
+    const [way] = same.length === 1 ? same : possible.length === 1 ? possible : same.length === 0 && alike ? lost : [];
     for (const { each } of ways) if ("type" in each && each.type !== undefined) this.#type ??= each.type;
     if (way !== undefined) return this.#origin(level, activation, way.each, value);
     const candidates = (same.length > 1 ? same : possible).length;
@@ -314,6 +317,13 @@ class Slice {
   }
 }
 
+/** Loads of one place in a structure: the head and the end of a loop, one line that the compiler made two of. */
+function isAlike(a: Origin, b: Origin): boolean {
+  if (a.kind === "sum" && b.kind === "sum")
+    return a.added === b.added && a.from !== undefined && b.from !== undefined && isAlike(a.from, b.from);
+  return a.kind === "load" && b.kind === "load" && a.variable === b.variable && a.offset === b.offset && a.container === b.container;
+}
+
 /** A way whose value is not known, but is no other for certain: constants are always known. */
 function couldBe(origin: Origin): boolean {
   return origin.kind !== "constant" && origin.kind !== "address";
@@ -337,7 +347,7 @@ export function valueText(value: bigint): string {
   return hex16(value);
 }
 
-function loadText({ container, member, offset, base, held, variable, address, comparison, now, size }: LoadStep): string {
+export function loadText({ container, member, offset, base, held, variable, address, comparison, now, size }: LoadStep): string {
   const register = held?.includes(" ") === true ? undefined : held;
   const holder = base === undefined ? "?" : (register ?? hex16(base));
   const plain = offset === undefined || offset === 0n ? "" : offset < 0n ? ` - 0x${(-offset).toString(16)}` : ` + 0x${offset.toString(16)}`;

@@ -28,6 +28,8 @@ export interface FitInput {
   readonly allocated?: number;
   /** Bytes of the slab object that it leads to the start of. */
   readonly objectSize?: number;
+  /** Bytes that the code goes back from the pointer to the structure around it (container_of). */
+  readonly back?: number;
   /** Reads 8 bytes at an offset of what it leads to. */
   readonly word?: (offset: number) => bigint | undefined;
   /** Is a word one that a pointer may hold? */
@@ -55,16 +57,17 @@ export function fittingStructure(structures: Iterable<StructType>, input: FitInp
   for (const type of structures) {
     if (type.kind !== "struct" || type.size === 0) continue;
     if (input.allocated !== undefined && !hasSize(type, input.allocated)) continue;
-    for (const offset of startsIn(type, input.places)) {
+    for (const offset of startsIn(type, input)) {
       if (input.objectSize !== undefined && offset === 0 && !hasRoom(type, input.objectSize)) continue;
       if (fits(type, offset, input)) found.push({ type, offset });
     }
   }
-  const [first] = found;
-  if (first === undefined) return undefined;
   // A module may define one structure twice, and members that are structures begin with themselves.
   const outer = found.filter(({ type, offset }) => !found.some((each) => each.type !== type && embeds(each, type, offset)));
-  return outer.length === 1 ? outer[0] : undefined;
+  if (outer.length < 2) return outer[0];
+  // What lies there tells them apart; alone it proves nothing, the memory may be what is wrong.
+  const sound = outer.filter(({ type, offset }) => holdsPointers(type, offset, input));
+  return sound.length === 1 ? sound[0] : undefined;
 }
 
 /** A structure holds the other where the pointer leads: `struct a { struct b first; … }`. */
@@ -75,12 +78,21 @@ function embeds(outer: Fit, inner: StructType, into: number): boolean {
 }
 
 /** Where in a structure the pointer may lead: its start, or the members of a type that it is known to lead to. */
-function startsIn(type: StructType, places: readonly PlaceUsed[]): readonly number[] {
+function startsIn(type: StructType, { places, back }: FitInput): readonly number[] {
+  if (back !== undefined) return hasStructureAt(type, back) ? [back] : [];
   const named = places.find((place) => place.type !== undefined);
   const isOutside = places.some(({ offset }) => offset < 0);
   if (named?.type === undefined) return isOutside ? [] : [0];
   const starts = offsetsOf(type, named.type, 0, 0).map((offset) => offset - named.offset);
   return starts.filter((start) => start >= 0);
+}
+
+/** What container_of() goes back from is a structure: a list_head, a timer, a work item. */
+function hasStructureAt(type: StructType, offset: number): boolean {
+  return membersAt({ kind: "pointer", target: type, offset, stride: 0 }, 0).some((each) => {
+    const plain = strip(each.type);
+    return each.leftover === 0 && (plain.kind === "struct" || plain.kind === "union");
+  });
 }
 
 function offsetsOf(type: CType, wanted: StructType, base: number, depth: number): readonly number[] {
@@ -106,12 +118,16 @@ function isFlexible({ members }: StructType): boolean {
   return last !== undefined && strip(last.type).kind === "array" && sizeOf(last.type) === 0;
 }
 
-function fits(type: StructType, start: number, { places, word, mayBePointer }: FitInput): boolean {
+function fits(type: StructType, start: number, { places }: FitInput): boolean {
   for (const place of places) {
     const members = membersAt({ kind: "pointer", target: type, offset: start + place.offset, stride: 0 }, place.size);
     if (place.type === undefined ? !members.some((each) => isWhole(each, place.size)) : false) return false;
     if (place.type !== undefined && !offsetsOf(type, place.type, 0, 0).includes(start + place.offset)) return false;
   }
+  return true;
+}
+
+function holdsPointers(type: StructType, start: number, { word, mayBePointer }: FitInput): boolean {
   if (word === undefined || mayBePointer === undefined) return true;
   return pointersIn(type, 0, 0)
     .slice(0, MAX_POINTERS)

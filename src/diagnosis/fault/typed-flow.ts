@@ -104,6 +104,8 @@ interface Uses {
   readonly places: PlaceUsed[];
   /** Structures that it is passed on as, at its start. */
   readonly passed: StructType[];
+  /** Bytes that the code goes back from it before it uses members: container_of. */
+  back?: number;
   /** An access is not named yet. */
   open: boolean;
 }
@@ -162,6 +164,7 @@ function usesIn(flow: FunctionFlow, machine: Machine): readonly Uses[] {
           offset: offset + Number(displacement),
           size: /^ldn?p|^stn?p/.test(facts.instruction.mnemonic) ? size / 2 : size,
         });
+        if (offset < 0) uses.back = Math.max(uses.back ?? 0, -offset);
         if (fact.member === undefined) uses.open = true;
       }
     }
@@ -200,7 +203,7 @@ function shapeFor(
   kernel: Kernel,
   flow: FunctionFlow,
   machine: Machine,
-  { root, places, passed }: Uses,
+  { root, places, passed, back }: Uses,
   value: bigint | undefined,
 ): PointerShape | undefined {
   const declared = structureOf(root.kind === "entry" ? root.type : "type" in root ? root.type : undefined);
@@ -222,6 +225,7 @@ function shapeFor(
   const found = fittingStructure(own, {
     places: declared === undefined ? places : [{ offset: 0, size: 0, type: declared }, ...places],
     ...(size === undefined ? {} : { allocated: size }),
+    ...(back === undefined || declared !== undefined ? {} : { back }),
     ...(isStart ? { objectSize: slab.objectSize } : {}),
     ...(isStart && value !== undefined
       ? {

@@ -95,7 +95,9 @@ export function sourceEvidence(fault: FaultCase): Evidence[] {
 /** The object that the bad value was found in, for the verdict: the structure whose member it is. */
 export function sourceObject(fault: FaultCase): NonNullable<Verdict["object"]> | undefined {
   const source = sourceOf(fault);
-  if (source?.base === undefined) return undefined;
+  if (source === undefined) return undefined;
+  if (source.base === undefined)
+    return source.container === undefined || source.member === undefined ? undefined : { type: source.container, member: source.member };
   const role = slabRole(tryIdentify(fault.kernel, source.base));
   return {
     ...(source.container === undefined ? {} : { type: source.container }),

@@ -4,12 +4,14 @@
  */
 import { hex16, virtual } from "../../../bytes/address.ts";
 import { type CType, strip } from "../../../debug-info/c-type.ts";
+import { stateText } from "../../../identity/describe.ts";
 import { poisonOf } from "../../../linux/poison.ts";
-import { membersAt } from "../../../type-flow/member-path.ts";
+import { membersAt, pathsOf } from "../../../type-flow/member-path.ts";
 import type { Check, Finding } from "../../finding.ts";
 import { type FaultCase, sourceOf, tryIdentify } from "../fault-case.ts";
 import type { FaultDetector } from "../fault-detector.ts";
 import { checkRing, type ListReport, linkAddress, listReport, readLink } from "../list-report.ts";
+import { pointedTo } from "../origin.ts";
 import { type Placed, placeOf } from "../placed.ts";
 import { slabRole } from "../samples.ts";
 import { accessPhrase, faultEvidence, functionText, pointerName, sourceEvidence, sourceObject, stateChecks } from "../words.ts";
@@ -39,7 +41,7 @@ function reported(fault: FaultCase, report: ListReport): Finding {
   const now = readLink(kernel, node, link);
   const checks: Check[] = [
     {
-      what: `${hex16(node)}->${link} holds ${now === undefined ? "?" : hex16(now)} in the dump, not ${expected === undefined ? "a neighbour" : hex16(expected)}`,
+      what: `${hex16(node)}->${link} holds ${now === undefined ? "?" : hex16(now)} in the dump${report.what === "double add" ? ": the entry is there already" : `, not ${expected === undefined ? "a neighbour" : hex16(expected)}`}`,
       result: now === undefined ? "not possible" : now === was ? "held" : "refuted",
     },
   ];
@@ -53,28 +55,35 @@ function reported(fault: FaultCase, report: ListReport): Finding {
   }
   // The ring is sound elsewhere: one place was damaged, not the reading of it.
   const ring = checkRing(kernel, entry ?? node);
-  const damaged = placeOf(kernel, node, isListHead);
+  const subjectNode = report.what === "double add" && entry !== undefined ? entry : node;
+  const damaged = namedByCode(fault, report, subjectNode) ?? placeOf(kernel, subjectNode, isListHead);
   const writer = was === undefined ? undefined : tryIdentify(kernel, was);
   const wrote = writer === undefined ? undefined : placedText(placeOf(kernel, was ?? 0n), was ?? 0n);
-  const member = damaged?.member === undefined ? undefined : `${damaged.member}.${link}`;
+  const member = damaged?.member === undefined ? undefined : report.what === "double add" ? damaged.member : `${damaged.member}.${link}`;
   const object = {
     ...(damaged?.type === undefined ? {} : { type: damaged.type }),
     ...(member === undefined ? {} : { member }),
     address: damaged?.object ?? node,
-    ...(damaged?.state === undefined ? {} : { state: damaged.state }),
-    ...(damaged?.cache === undefined ? {} : { cache: damaged.cache }),
+    ...(damaged === undefined || damaged.state === "" ? {} : { state: damaged.state }),
+    ...(damaged === undefined || damaged.cache === "" ? {} : { cache: damaged.cache }),
   };
   const where = damaged?.type === undefined ? `${link} of the node at ${hex16(node)}` : `${damaged.type}.${member ?? "?"}`;
   return {
     class: "list-corruption",
     depth: "mechanism",
-    title: `${functionText(fault.guilty)} ${operation === "del" ? "takes an entry off" : "adds an entry to"} a list in which ${where} is wrong`,
+    title:
+      report.what === "double add"
+        ? `${functionText(fault.guilty)} adds an entry to a list that it is on already: ${where.replace(/\.(next|prev)$/, "")}`
+        : `${functionText(fault.guilty)} takes an entry off a list in which ${where} is wrong`.replace(
+            "takes an entry off",
+            operation === "del" ? "takes an entry off" : "adds an entry to",
+          ),
     checks,
     baseRate: { what: "links of the same list that do not agree", tried: ring.walked, fired: ring.broken.length },
     rarity: true,
     object,
     story: [
-      ...(damaged === undefined || damaged.object === node
+      ...(damaged === undefined || damaged.object === node || damaged.cache === ""
         ? []
         : [`The node lies in the object ${hex16(damaged.object)} of ${damaged.cache}, ${damaged.state}.`]),
       ...(expected === undefined || was === undefined
@@ -120,6 +129,30 @@ function reportOfCheck({ kernel, access, guilty, guiltyLevel, values, activation
     if (was !== undefined && was !== entry) return { operation: "del", what: "neighbour", entry, node, link: back, expected: entry, was };
   }
   return undefined;
+}
+
+/**
+ * What the code that called the check takes the entry for: the structure around the list_head that it passed. Another node of the list is
+ * of the same structure when it lies in an object of the same kind.
+ */
+function namedByCode({ kernel, guilty, activations }: FaultCase, { entry }: ListReport, node: bigint): Placed | undefined {
+  const [register = ""] = activations.machine.arguments;
+  const fact = guilty.flow?.at(guilty.pc)?.registers.get(register);
+  const target = fact?.offset === undefined ? undefined : pointedTo(fact.type);
+  if (target === undefined || fact?.offset === undefined || target.name === "struct list_head") return undefined;
+  const members = membersAt({ kind: "pointer", target: target.target, offset: fact.offset, stride: 0 }, 0);
+  const object = BigInt.asUintN(64, node - BigInt(fact.offset));
+  const role = slabRole(tryIdentify(kernel, node));
+  const own = entry === undefined || entry === node ? role : slabRole(tryIdentify(kernel, entry));
+  if (members.length === 0 || (entry !== undefined && entry !== node && (role === undefined || own?.cache !== role.cache)))
+    return undefined;
+  return {
+    object: virtual(object),
+    cache: role?.cache ?? "",
+    state: role === undefined ? "" : stateText(role.state),
+    type: target.name,
+    member: pathsOf(members),
+  };
 }
 
 function followed(fault: FaultCase, poison: string): Finding | undefined {
