@@ -37,6 +37,9 @@ function findings(context: DiagnosisContext, wanted: "lock-held-by-sleeper" | "h
   return hungGroups(still, reportedStalls(context))
     .slice(0, MAX_GROUPS)
     .flatMap((group) => {
+      const last = group.chain.at(-1);
+      // A work item that does not end is told by its own detector.
+      if (last?.via === "work" || last?.via === "queue") return [];
       const behindLock = group.chain.some(({ via }) => via === "lock");
       const sleep = sleepOf(group.root, still.stack(group.root));
       if (!behindLock) return wanted === "hung-task" ? [aloneFinding(still, group, sleep)] : [];

@@ -3,6 +3,18 @@ import type { Detector } from "../detector.ts";
 import { hungTask, lockHeldBySleeper } from "./blocked.ts";
 import { deadlock, selfDeadlock } from "./circles.ts";
 import { hardLockup, softLockup } from "./lockups.ts";
+import { rcuStall } from "./rcu-stall.ts";
 import { stuckIo } from "./stuck-io.ts";
+import { workqueueStall } from "./workqueue-stall.ts";
 
-export const HANG_DETECTORS: readonly Detector[] = [selfDeadlock, deadlock, stuckIo, hardLockup, softLockup, lockHeldBySleeper, hungTask];
+export const HANG_DETECTORS: readonly Detector[] = [
+  selfDeadlock,
+  deadlock,
+  stuckIo,
+  workqueueStall,
+  hardLockup,
+  softLockup,
+  rcuStall,
+  lockHeldBySleeper,
+  hungTask,
+];

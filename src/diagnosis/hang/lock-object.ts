@@ -90,10 +90,12 @@ function stateOf({ state, waits, holders }: ContendedLock): string {
 /** A name for people, and for participants. */
 export function lockName(still: Standstill, lock: ContendedLock): LockName {
   const { address, kind, symbol } = lock.state;
-  const container = symbol === undefined ? containerOfLock(still, lock) : undefined;
-  const name =
-    symbol?.replace(/ \[.*\]$/, "") ??
-    (container === undefined ? undefined : `${container.type.replace(/^(?:struct|union) /, "")}.${container.member}`);
+  const plain = symbol?.replace(/ \[.*\]$/, "");
+  const container = plain === undefined || /\+0x/.test(plain) ? containerOfLock(still, lock) : undefined;
+  // A variable of which the lock is a member: "ctl_pipe.mutex".
+  if (plain !== undefined && container !== undefined)
+    return { address, kind: kindText(kind), name: `${plain.replace(/\+0x.*$/, "")}.${container.member}` };
+  const name = plain ?? (container === undefined ? undefined : `${container.type.replace(/^(?:struct|union) /, "")}.${container.member}`);
   return { address, kind: kindText(kind), ...(name === undefined ? {} : { name }) };
 }
 

@@ -19,6 +19,7 @@ import { guarded } from "./guarded.ts";
 import { functionText, guiltyFrame, placeOf, verdictStack } from "./guilty-frame.ts";
 import { type ListCircle, listCircle } from "./list-circle.ts";
 import { lockName, lockObject, lockText } from "./lock-object.ts";
+import { loopObject } from "./loop-object.ts";
 import { diedOfFault, type ReportedStall, reportedStalls } from "./reported.ts";
 import { Standstill } from "./standstill.ts";
 import { type StoppedCpu, stoppedCpus, watchdogThreshold } from "./stopped-cpu.ts";
@@ -122,13 +123,14 @@ function lockupFinding(still: Standstill, context: DiagnosisContext, lockup: Loc
       : lock !== undefined && chain.length === 0 && name !== undefined
         ? `spins for ${lockText(name)}, which nobody who runs holds`
         : "loops";
-  const where = `${shown.text}`;
+  const where = shown.text;
+  const object = list !== undefined ? listObject(list) : lock !== undefined ? lockObject(still, lock) : loopObject(still.kernel, cpu);
   return {
     class: lockup.class,
     title: `${victim}${who(cpu.task)} ${victim === "" ? "" : "who "}${loops} in ${where} on CPU ${cpu.cpu}${cpu.interruptsOff === true ? " with interrupts off" : ""}${seconds}`,
     depth: list === undefined ? "mechanism" : "cause",
     checks: checks(still, lockup, root, lock !== undefined),
-    ...(list !== undefined ? { object: listObject(list) } : lock === undefined ? {} : { object: lockObject(still, lock) }),
+    ...(object === undefined ? {} : { object }),
     place: shown.place,
     frames: shown.frames,
     story: story(still, lockup, root, shown.text),

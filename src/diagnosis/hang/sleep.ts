@@ -69,12 +69,8 @@ const KINDS: readonly (readonly [SleepKind, RegExp, string])[] = [
     "waits for a disk",
   ],
   ["completion", /^(?:_*wait_for_completion\w*|_*(?:do_)?wait_for_common\w*)$/, "waits for a completion"],
-  [
-    "timer",
-    /^(?:msleep\w*|usleep_range\w*|do_nanosleep|hrtimer_nanosleep|schedule_timeout_\w+|schedule_hrtimeout\w*|fsleep)$/,
-    "sleeps on a timer",
-  ],
-  ["timer", /^schedule_timeout$/, "sleeps on a timer, or until it is woken"],
+  ["timer", /^(?:msleep\w*|usleep_range\w*|do_nanosleep|hrtimer_nanosleep|schedule_timeout_\w+|fsleep)$/, "sleeps on a timer"],
+  ["timer", /^schedule_(?:hr)?timeout\w*$/, "sleeps on a timer, or until it is woken"],
 ];
 
 /** What a task that does not run sleeps for. */
