@@ -83,6 +83,8 @@ function oopsClass(report: LogReport, kind: string): VerdictClass {
     if (address >= ERR_FLOOR) return "err-pointer-dereference";
     return "wild-pointer";
   }
+  // The CPU was sent to an address that is none.
+  if (kind === "protection" && pc !== undefined && pc.function === undefined) return "wild-call";
   if (kind === "die" && /BTI|FPAC|branch target/.test(String(fields.die))) return "wild-call";
   if (kind === "protection" || kind === "stack-segment" || kind === "paging") return "wild-pointer";
   if (kind === "user-access") return "wild-pointer";
@@ -104,8 +106,8 @@ function assertionClass({ fields, pc }: LogReport): VerdictClass {
 
 /** List poison, slab poison, with the offset of a member on top. */
 export function isPoison(address: bigint): boolean {
-  const high = address >> 32n;
-  if (high === 0x6b6b_6b6bn) return true;
+  // arm64 prints the fault address without its tag: 006b6b6b6b6b6b73.
+  if (((address >> 24n) & 0xffff_ffffn) === 0x6b6b_6b6bn && [0n, 0x6bn].includes(address >> 56n)) return true;
   const list = address - 0xdead_0000_0000_0100n;
   return list >= -4096n && list < 4096n;
 }

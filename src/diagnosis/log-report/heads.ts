@@ -74,8 +74,8 @@ export const HEADS: readonly Head[] = [
   // "words: code [#n]" of a trap that has no name of its own above
   { family: "oops", pattern: /(?:^|[:\]] )[A-Za-z][\w ,/()-]{2,80}(?:: [0-9a-f]{1,16}(?: ilc:\d)?)? ?\[#\d+\]/, follows: BEFORE_OOPS },
   // kernel/panic.c __warn, lib/bug.c; 6.19: "WARNING: [condition] file:line at func, CPU#n: comm/pid"
-  { family: "warning", pattern: /WARNING: CPU: \d+ PID: \d+ at /, follows: ["refcount", "list", "warning", "other", "page-state"] },
-  { family: "warning", pattern: /WARNING: (?:\[.{1,200}\] )?\S+:\d+ at \S+(?: \[\S+\])?, CPU#\d+: /, follows: ["refcount", "list", "warning", "other", "page-state"] },
+  { family: "warning", pattern: /WARNING: CPU: \d+ PID: \d+ at /, follows: ["refcount", "list", "warning", "other", "page-state", "slub"] },
+  { family: "warning", pattern: /WARNING: (?:\[.{1,200}\] )?\S+:\d+ at \S+(?: \[\S+\])?, CPU#\d+: /, follows: ["refcount", "list", "warning", "other", "page-state", "slub"] },
   { family: "warning", pattern: /WARNING: at \S+:\d+(?: \S|$)/, follows: ["refcount", "list", "warning", "other"] },
   { family: "refcount", pattern: /refcount_t: (?:addition|increment|underflow|saturated|decrement|hit)/, follows: ["warning"] },
   { family: "list", pattern: /list_(?:add|del) (?:corruption|double add)/, follows: ["warning"] },
@@ -121,7 +121,7 @@ export const HEADS: readonly Head[] = [
   // A subsystem's own words: BUG() without the machine's part, "BUG: please report to …".
   { family: "other", pattern: /^BUG: \S/, follows: ANY, stamped: true },
   // kernel/panic.c
-  { family: "panic", pattern: /Kernel panic - not syncing\b/, follows: ANY },
+  { family: "panic", pattern: /(?<!end )Kernel panic - not syncing\b/, follows: ANY },
 ];
 
 /** Five bytes out of each head, for the search in bytes: every row of HEADS holds one of these in all its forms. */

@@ -1,7 +1,7 @@
 /** The lines of one report → its fields: what all reports share, then what its family alone has. */
 import { familyFields } from "./families/index.ts";
 import { frameLine, symbolIn } from "./frame-line.ts";
-import { isInterruptEntry, isPassedOver, isWaiting } from "./passed-over.ts";
+import { isInterruptEntry, isPassedOver, isStackBottom, isWaiting } from "./passed-over.ts";
 import { placeOf } from "./place.ts";
 import type { LogLine, LogReport } from "./report.ts";
 import type { OpenReport } from "./report-assembler.ts";
@@ -98,14 +98,10 @@ export function parseReport(open: OpenReport, cut: boolean): LogReport {
   return { ...report, damage: [...damage, "cut off in the call trace"] };
 }
 
-/** Where a trace of whole frames ends: entry code, the first function of a thread. */
-const BOTTOM =
-  /^(?:entry_|ret_from_|ret_fast_|ret_to_|el0|system_call|syscall_common|do_syscall|__do_syscall|secondary_startup|start_secondary|x86_64_start|start_kernel|sysenter_|tracesys|__entry_text|asm_exc_|handle_exception|ret_slow|cpu_startup|common_startup|kthread$|do_trap_ecall|interrupt_return)/;
-
 /** The input ends in a trace, before its last frame: lines of an open trace are missing. */
 function endsInside(lines: readonly LogLine[]): boolean {
   const last = lines.findLast(({ text }) => text.trim() !== "")?.text ?? "";
   if (/^\s*(?:Call [Tt]race:|backtrace|<\w+>|stack backtrace:)/.test(last)) return true;
   const frame = frameLine(last).at(-1);
-  return frame !== undefined && !BOTTOM.test(frame.function ?? "");
+  return frame !== undefined && !isStackBottom(frame.function ?? "");
 }

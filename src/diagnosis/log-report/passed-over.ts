@@ -218,3 +218,10 @@ const INTERRUPT_ENTRY = words(
 export function isInterruptEntry(name: string): boolean {
   return INTERRUPT_ENTRY.test(name);
 }
+
+/** Where a whole trace ends: entry code, the first function of a thread or of a CPU. */
+const STACK_BOTTOM =
+  /^(?:entry_|ret_from_|ret_fast_|ret_to_|el0|system_call|syscall_common|do_syscall|__do_syscall|secondary_startup|start_secondary|x86_64_start|start_kernel|sysenter_|tracesys|asm_exc_|handle_exception|ret_slow|cpu_startup|common_startup|kthread$|do_trap_ecall|interrupt_return)/;
+export function isStackBottom(name: string): boolean {
+  return STACK_BOTTOM.test(name);
+}

@@ -127,6 +127,18 @@ function faultPlace(report: LogReport): Place {
     const caller = tracePlace(from, ["reporting", "exception"]);
     if (caller.function !== undefined) return caller;
   }
+  // A work function that ends in the call leaves no frame; the report names it.
+  const work =
+    place.function === "process_one_work" && pc?.function !== undefined
+      ? /^\S+ ([A-Za-z_]\w*)/.exec(String(report.fields.workqueue ?? ""))?.[1]
+      : undefined;
+  if (work !== undefined) return { ...place, function: work, index: -1 };
+  // After a jump to a wrong address the unwinder confirms nothing: what lies on the stack first is the best there is, and flagged.
+  if (place.function === undefined && pc !== undefined && pc.function === undefined)
+    return at(
+      frames,
+      frames.findIndex(({ function: name }) => name !== undefined && !isPassedOver(name)),
+    );
   if (place.function !== undefined || pc?.function === undefined) return place;
   return { ...at(frames, -1), function: pc.function };
 }

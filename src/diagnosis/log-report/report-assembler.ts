@@ -12,6 +12,7 @@
 import { frameLine } from "./frame-line.ts";
 import { type Head, headOf } from "./heads.ts";
 import { parseReport } from "./parse-report.ts";
+import { isStackBottom } from "./passed-over.ts";
 import type { LogLine, LogReport, ReportFamily } from "./report.ts";
 
 const REPORT_LIMIT = 6000;
@@ -131,7 +132,9 @@ export class ReportAssembler {
 
   #start(head: Head, line: StampedLine, context: string, leadOf: LeadOf, dropped: boolean): void {
     const before = leadOf(context, head.headless === true ? HEADLESS_LINES : LEAD_LINES);
-    const lead = before.slice(before.findLastIndex(({ text }) => END_OF_TRACE.test(text) || RULE.test(text)) + 1);
+    const cut = before.findLastIndex(({ text }) => END_OF_TRACE.test(text) || RULE.test(text));
+    // What slub_debug found stands before its rule (6.16 and stable releases).
+    const lead = before.slice(/^\[[\w ]+ overwritten\] 0x/.test(before[cut - 1]?.text ?? "") ? cut - 1 : cut + 1);
     const report: OpenReport = {
       family: head.family,
       head: line.text.trim(),
@@ -204,7 +207,6 @@ function isWhole(report: OpenReport): boolean {
   if (report.frames === 0) return false;
   const tail = report.lines.at(-1)?.text ?? "";
   // In the middle of a trace the last line is one of its frames.
-  return (
-    frameLine(tail).length === 0 || /entry_SYSCALL|ret_from_fork|entry_INT80|el0_|ret_to_user|secondary_startup|ret_from_kernel/.test(tail)
-  );
+  const last = frameLine(tail).at(-1);
+  return last === undefined || isStackBottom(last.function ?? "");
 }

@@ -1,11 +1,18 @@
 /** slub_debug (mm/slub.c), kmemleak (mm/kmemleak.c), page state (mm/page_alloc.c, mm/debug.c), OOM (mm/oom_kill.c), machine checks. */
 import { type FieldParser, type Fields, find, hex } from "./fields.ts";
 
-export const slubFields: FieldParser = (lines) => {
+export const slubFields: FieldParser = (lines, lead) => {
   const fields: Fields = {};
   const head = find(lines, /BUG ([\w.:-]+)(?: \([^)]*\))?(?: \([^)]*\))?: (.*)$/);
   if (head !== undefined) Object.assign(fields, { cache: head[1] ?? "", kind: (head[2] ?? "").trim() });
+  // Since 6.16, and in stable releases: "[Right Redzone overwritten] 0x…-0x…" stands before the head, which only says "Object corrupt".
+  const before = find(lead.slice(-6), /^\[([\w ]+ overwritten)\] 0x[0-9a-f]+-0x/);
+  if (before !== undefined && fields.kind === "Object corrupt") fields.kind = before[1] ?? "";
   const bytes =
+    find(
+      before === undefined ? [] : lead.slice(-6),
+      /0x([0-9a-f]+)-0x([0-9a-f]+) @offset=(\d+)\. First byte 0x([0-9a-f]+) instead of 0x([0-9a-f]+)/,
+    ) ??
     find(lines, /0x([0-9a-f]+)-0x([0-9a-f]+) @offset=(\d+)\. First byte 0x([0-9a-f]+) instead of 0x([0-9a-f]+)/) ??
     find(lines, /0x([0-9a-f]+)-0x([0-9a-f]+)()\. First byte 0x([0-9a-f]+) instead of 0x([0-9a-f]+)/);
   if (bytes !== undefined)
