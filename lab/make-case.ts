@@ -86,7 +86,8 @@ async function waitForDeath(plan: CasePlan, guest: Guest, disks: readonly GuestD
     await guest.slowDown(slow);
   }
   // What a process wrote to the terminal last may be lost in a panic.
-  if (!(await guest.waitFor(/LAB-TRIGGER|end Kernel panic/, BOOT_TIMEOUT_MS))) fail(plan, guest, "the guest did not come as far as its trigger");
+  if (!(await guest.waitFor(/LAB-TRIGGER|end Kernel panic/, BOOT_TIMEOUT_MS)))
+    fail(plan, guest, "the guest did not come as far as its trigger");
   if (plan.scenario.injectNmi) {
     await new Promise((resolve) => setTimeout(resolve, 3000));
     await guest.qmp.command("inject-nmi");
