@@ -63,7 +63,11 @@ function shows(session: Session, output: string, value: bigint): boolean {
   const forms = [hex, value.toString(), BigInt.asIntN(64, value).toString(), BigInt.asIntN(32, value).toString()];
   if (forms.some((form) => new RegExp(`(?<![0-9a-z])(?:0x)?0*${form.replace("-", "\\-")}(?![0-9a-z])`).test(plain))) return true;
   if (value === 0n && /null|<no |\(nil\)|\b0x0\b/.test(plain)) return true;
-  // Bytes apart, or a word of two halves.
+  // Bytes one by one, as they lie, and as text.
+  const bytes = Array.from({ length: value >> 32n === 0n ? 4 : 8 }, (_, i) => Number((value >> BigInt(8 * i)) & 0xffn));
+  if (plain.includes(bytes.map((byte) => byte.toString(16).padStart(2, "0")).join(" "))) return true;
+  if (bytes.every((byte) => byte >= 32 && byte < 127) && output.includes(String.fromCharCode(...bytes))) return true;
+  // Two halves of a word.
   if (value < 1n << 32n && plain.replaceAll(/\s+/g, "").includes(hex.padStart(8, "0"))) return true;
   const symbol = session.kernel.symbolize(virtual(value));
   return symbol !== undefined && output.includes(symbol.replace(/ \[.*$/, ""));

@@ -6,7 +6,6 @@ import type { MutationLabel } from "./mutation.ts";
 
 export interface ScoreLabel extends Omit<MutationLabel, "cache"> {
   readonly function?: readonly string[];
-  readonly module?: string;
   readonly object?: { readonly type?: readonly string[]; readonly cache?: readonly string[] };
   /** Comms, "*" for any ending; of a circle all, of a chain the root. */
   readonly participants?: readonly string[];

@@ -73,7 +73,7 @@ export function closedCircle(kernel: Kernel, views: readonly ViewTruth[], chance
       kind: "lock-cycle",
       what: `mutex of ${pid}, who waits for it, is held by ${pid}`,
       edits: [...opened, ...give(kernel, mutex, pid)],
-      label: { class: ["self-deadlock", "deadlock"], pids: [pid] },
+      label: { class: ["self-deadlock", "deadlock"], module: "lab_views", pids: [pid] },
       at: mutex.address,
     };
   }
@@ -83,7 +83,7 @@ export function closedCircle(kernel: Kernel, views: readonly ViewTruth[], chance
       kind: "lock-cycle",
       what: `chain closed: ${outer} and ${inner}`,
       edits: [...opened, ...give(kernel, last, outer)],
-      label: { class: ["deadlock"], pids: [outer, inner] },
+      label: { class: ["deadlock"], module: "lab_views", pids: [outer, inner] },
       at: last.address,
     };
   }
@@ -93,7 +93,7 @@ export function closedCircle(kernel: Kernel, views: readonly ViewTruth[], chance
     kind: "lock-cycle",
     what: `${waitsForA} waits for ${a.name}, held by ${waitsForB}, who waits for ${b.name}, held by ${waitsForA}`,
     edits: [...opened, ...give(kernel, a, waitsForB), ...give(kernel, b, waitsForA)],
-    label: { class: ["deadlock"], pids: [waitsForA, waitsForB] },
+    label: { class: ["deadlock"], module: "lab_views", pids: [waitsForA, waitsForB] },
     at: a.address,
   };
 }

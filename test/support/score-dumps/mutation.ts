@@ -13,6 +13,8 @@ export interface MutationLabel {
   readonly cache?: string;
   /** Addresses, of which the verdict must name one: the object, the damaged word. */
   readonly addresses?: readonly bigint[];
+  /** Whose lock it is. */
+  readonly module?: string;
   /** pids of the tasks in a circle of locks. */
   readonly pids?: readonly number[];
 }

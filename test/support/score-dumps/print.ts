@@ -38,8 +38,21 @@ export function nameOf({ case: id, variant, kind, what }: Row): string {
   return `${id}${variant === "plain" ? "" : ` (${variant})`}${kind === undefined ? "" : ` ${kind}: ${what}`}`;
 }
 
+/** All that was missed, by what was to be found. */
+export function* missesText(rows: readonly Row[]): Generator<string> {
+  const groups = [...new Set(rows.map(groupOf))].sort();
+  for (const group of groups) {
+    const lines = rows.filter((row) => groupOf(row) === group).flatMap((row) => [...missText(row)]);
+    if (lines.length > 0) yield* [`## ${group}`, ...lines, ""];
+  }
+}
+
+function groupOf({ kind, label }: Row): string {
+  return kind ?? label.class[0] ?? "";
+}
+
 /** What was missed of a row, one line each; nothing when all is right. */
-export function* missText(row: Row): Generator<string> {
+function* missText(row: Row): Generator<string> {
   const { judgement, label, found, evidence, error } = row;
   const missed = (["class", "function", "module", "member", "object", "participants"] as const).filter((key) => judgement[key] === false);
   if (missed.length === 0 && evidence.wrong.length === 0 && judgement.accuses === undefined && error === undefined) return;

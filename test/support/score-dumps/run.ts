@@ -144,7 +144,11 @@ export async function* scoreMutations(lab: CachedCase, seed: string, count: numb
   const withDebug = await described(lab);
   const healthy = kernelIn(dump, withDebug);
   const views = viewsOf(truthOf(lab));
-  for (const mutation of mutationsOf(healthy, { seed: `${seed} ${lab.id}`, count, views })) {
+  for (const mutation of mutationsOf(healthy, {
+    seed: `${seed} ${lab.id}`,
+    count: views.length > 0 ? Math.ceil(count / 4) : count,
+    views,
+  })) {
     const { edits, label: wanted, kind, what } = mutation;
     const label: ScoreLabel = { ...wanted, ...(wanted.cache === undefined ? {} : { object: { cache: [wanted.cache] } }) };
     const asked: Asked = { case: lab.id, group: isHealthy(label) ? "harmless" : "mutated", variant: "plain", kind, what };

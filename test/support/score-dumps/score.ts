@@ -12,7 +12,7 @@
 import { builtCases, type CachedCase, cachedCases, faultsInCache } from "../../../lab/case-record.ts";
 import { loadDisassemblers } from "./disassemblers.ts";
 import { isHealthy, labelOf } from "./labels.ts";
-import { missText, scoreText } from "./print.ts";
+import { missesText, scoreText } from "./print.ts";
 import { type Row, scoreCase, scoreMutations, VARIANTS, type Variant } from "./run.ts";
 import { tally } from "./tally.ts";
 
@@ -38,7 +38,6 @@ const cases: readonly CachedCase[] = [...cachedCases(), ...faultsInCache(), ...b
 const rows: Row[] = [];
 const take = (row: Row): void => {
   rows.push(row);
-  if (verbose) for (const line of missText(row)) process.stdout.write(`${line}\n`);
 };
 for (const lab of cases) {
   if (only !== "mutated") for await (const row of scoreCase(lab, variants)) take(row);
@@ -46,7 +45,7 @@ for (const lab of cases) {
   if (only !== "faults" && label !== undefined && isHealthy(label)) for await (const row of scoreMutations(lab, seed, count)) take(row);
 }
 const sums = tally(rows);
-if (verbose) process.stdout.write("\n");
+if (verbose) for (const line of missesText(rows)) process.stdout.write(`${line}\n`);
 for (const line of scoreText(sums)) process.stdout.write(`${line}\n`);
 if (words.includes("--json")) {
   const { perClass, targets, calibration, faults, hangs } = sums;
