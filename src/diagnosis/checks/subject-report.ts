@@ -6,6 +6,7 @@ import { InquestError } from "../../bytes/errors.ts";
 import { readLog } from "../../linux/printk.ts";
 import type { DiagnosisContext } from "../context.ts";
 import { explainReport } from "../log-report/explain.ts";
+import { mainTrace } from "../log-report/place.ts";
 import { reportsOfRecords } from "../log-report/records.ts";
 import type { LogReport } from "../log-report/report.ts";
 import type { Diagnosis, Evidence, VerdictFrame } from "../verdict.ts";
@@ -33,12 +34,31 @@ export function subjectReport({ kernel, subject }: DiagnosisContext): SubjectRep
     const at = event.index - from;
     const all = reportsOfRecords(records).filter(({ last }) => last.offset >= at);
     const report = all.find(({ first }) => first.offset === at) ?? all.find(({ first }) => first.offset <= at + 3);
-    found = report === undefined ? undefined : { report, told: explainReport(report) };
+    const whole = report === undefined ? undefined : withTrace(report, all);
+    found = whole === undefined ? undefined : { report: whole, told: explainReport(whole) };
   } catch (error) {
     if (!(error instanceof InquestError)) throw error;
   }
   reports.set(event, found);
   return found;
+}
+
+/**
+ * Since 6.16, and in stable releases, slub_debug ends in WARN(): the stack that it does not print itself any more stands in a report of its
+ * own right behind.
+ */
+function withTrace(report: LogReport, all: readonly LogReport[]): LogReport {
+  if (report.family !== "slub" || mainTrace(report) !== undefined) return report;
+  const next = all[all.indexOf(report) + 1];
+  if (next?.family !== "warning" || !/^(?:object_err|slab_err|__slab_err|check_\w+|slab_\w+)$/.test(next.pc?.function ?? "")) return report;
+  const { cpu, pid, comm } = next;
+  return {
+    ...report,
+    ...(cpu === undefined ? {} : { cpu }),
+    ...(pid === undefined ? {} : { pid }),
+    ...(comm === undefined ? {} : { comm }),
+    traces: [...report.traces, ...next.traces],
+  };
 }
 
 const reports = new WeakMap<object, SubjectReport | undefined>();

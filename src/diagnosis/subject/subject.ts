@@ -100,13 +100,15 @@ function firstOfRun(events: readonly LogEvent[]): LogEvent | undefined {
   return events[first];
 }
 
-/** KASAN reports the access and lets it happen: the exception follows in the same task. */
+/** KASAN reports the access and lets it happen, WARN() goes on: the exception follows in the same task. */
 function faultOf({ event, after }: Pick<Subject, "event" | "after">): LogEvent | undefined {
   if (event === undefined || event.family === "fault" || event.family === "assertion") return event;
-  if (event.family !== "corruption") return undefined;
+  if (event.family !== "corruption" && event.family !== "warning") return undefined;
   const next = after.find(({ family }) => family !== "panic");
   const soon = event.time === undefined || next?.time === undefined || next.time - event.time <= SAME_TROUBLE;
-  return next?.family === "fault" && soon && next.caller === event.caller ? next : undefined;
+  // Behind a warning BUG() may follow too: fortify warns of the copy first.
+  const struck = next?.family === "fault" || (event.family === "warning" && next?.family === "assertion");
+  return struck && soon && next?.caller === event.caller ? next : undefined;
 }
 
 function isSameTrouble(early: LogEvent, hard: LogEvent): boolean {
