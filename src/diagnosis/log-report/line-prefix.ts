@@ -18,7 +18,8 @@ export interface PrefixedText {
   readonly stamped: boolean;
 }
 
-const QUOTE = /^(?:> ?)+/;
+/** A ">" right before other characters is KASAN's mark of a shadow row. */
+const QUOTE = /^(?:>(?=[ >]|$) ?)+/;
 /** dmesg -x: facility and level in words. */
 const LEVEL_WORDS = /^(?:kern|user|daemon) {0,2}:(emerg|alert|crit|err|warn|notice|info|debug) {0,2}: /;
 const LEVELS: readonly string[] = ["emerg", "alert", "crit", "err", "warn", "notice", "info", "debug"];

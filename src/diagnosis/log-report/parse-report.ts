@@ -78,6 +78,7 @@ export function parseReport(open: OpenReport, cut: boolean): LogReport {
       : {}),
     ...(shared.pid === undefined && typeof fields.pid === "number" ? { pid: fields.pid } : {}),
     ...(shared.comm === undefined && typeof fields.comm === "string" ? { comm: fields.comm } : {}),
+    ...(shared.release === undefined && typeof fields.kernel === "string" ? { release: fields.kernel } : {}),
     ...(pc === undefined ? {} : { pc }),
     ...(typeof faultAddress === "bigint" ? { faultAddress } : {}),
     ...(typeof errorCode === "bigint" ? { errorCode } : {}),

@@ -66,7 +66,10 @@ export const lockdepFields: FieldParser = (lines) => {
   if (heldPlace?.function !== undefined) fields.heldPlace = heldPlace.function;
   const place = /^(\S+):(\d+) suspicious/.exec(find(lines, /^\S+:\d+ suspicious rcu_dereference/)?.input ?? "");
   if (place !== null) Object.assign(fields, { file: place[1] ?? "", line: Number(place[2]) });
-  const who = find(lines, /^(.+)\/(\d+) (?:is trying to|is freeing|just changed|is leaving|is exiting|still has)/);
+  const who = find(
+    lines,
+    /^(?:(?:\[ )?(?:WARNING|BUG): )?(.+)\/(\d+) (?:is trying to|is freeing|just changed|is leaving|is exiting|still has)/,
+  );
   if (who !== undefined) Object.assign(fields, { comm: who[1] ?? "", pid: Number(who[2]) });
   return fields;
 };

@@ -5,6 +5,7 @@
  * riscv, s390, powerpc, mips, loongarch: their mm/fault.c. Bits of the x86 error code: 0 protection, 1 write, 2 user, 3 reserved, 4 fetch.
  */
 import { faultOfEsr } from "../arm64-esr.ts";
+import type { LogLine } from "../report.ts";
 import { type FieldParser, type Fields, find, hex } from "./fields.ts";
 
 const ADDRESS =
@@ -92,6 +93,11 @@ export const oopsFields: FieldParser = (lines, lead) => {
     fields.reason = decoded.reason;
     if (decoded.access !== "unknown") fields.access = decoded.access;
   }
+  const other = fields.access === undefined ? otherMachine(lines) : undefined;
+  if (other !== undefined) fields.access = other;
+  // s390 tells the page; the bits of TEID below it are flags (arch/s390/mm/fault.c).
+  const failing = find(lines, /Failing address: ([0-9a-f]{8,16})/)?.[1];
+  if (failing !== undefined) fields.faultAddress ??= hex(failing);
   if (find(lines, /sysrq.*crash|sysrq: Trigger a crash/i) !== undefined || find(lead, /sysrq: .*[Cc]rash/) !== undefined) fields.sysrq = 1;
   const list = find([...lead, ...lines.slice(0, 4)], /(list_(?:add|del)) (corruption[.,]? ?.*|double add.*)/);
   if (list !== undefined) fields.list = list[0];
@@ -102,3 +108,26 @@ export const oopsFields: FieldParser = (lines, lead) => {
   if (usercopy !== undefined) fields.usercopy = usercopy[1] ?? "";
   return fields;
 };
+
+/**
+ * Read, write or execute where neither x86 nor arm64 tells: arm (the kernel's words since 6.0; before, bit 11 of FSR is WnR and bit 31 stands
+ * for a prefetch abort), riscv (cause 12, 13, 15), powerpc (words since 5.2; DSISR bit 6), mips and loongarch (ExcCode 2, 3).
+ */
+function otherMachine(lines: readonly LogLine[]): string | undefined {
+  const words = /(?:when|on) (read|write|execute)\b/.exec(
+    find(lines, /virtual address .* when \w+|NULL pointer dereference on \w+|data access on \w+/)?.input ?? "",
+  );
+  if (words !== null) return words[1];
+  const fsr = find(lines, /Internal error: Oops: ([0-9a-f]{1,8}) \[#\d+\].*\bARM\b/)?.[1];
+  if (fsr !== undefined) {
+    const bits = Number.parseInt(fsr, 16);
+    return bits >= 0x8000_0000 ? "execute" : (bits & 0x800) !== 0 ? "write" : "read";
+  }
+  const cause = find(lines, /badaddr: [0-9a-f]+ cause: ([0-9a-f]+)/)?.[1];
+  if (cause !== undefined)
+    return ({ 12: "execute", 13: "read", 15: "write" } as Readonly<Record<number, string>>)[Number.parseInt(cause, 16) & 0xff];
+  const dsisr = find(lines, /\bDSISR: ([0-9a-f]{8})\b/)?.[1];
+  if (dsisr !== undefined) return (Number.parseInt(dsisr, 16) & 0x0200_0000) !== 0 ? "write" : "read";
+  const code = find(lines, /\(ExcCode 0?([23])\b/)?.[1];
+  return code === undefined ? undefined : code === "2" ? "read" : "write";
+}
