@@ -8,9 +8,9 @@ import type { Kernel } from "../../kernel/kernel.ts";
 import type { UnwoundStack } from "../../stack/frame.ts";
 import { unwindTask } from "../../stack/unwind.ts";
 import type { DiagnosisContext } from "../context.ts";
-import { type Activation, Activations, instructionBefore } from "../fault/activation.ts";
-import { KnownValues } from "../fault/known-values.ts";
-import { typedFlow } from "../fault/typed-flow.ts";
+import { type Activation, type Activations, instructionBefore } from "../fault/activation.ts";
+import type { KnownValues } from "../fault/known-values.ts";
+import { tracedCalls } from "../fault/traced-calls.ts";
 import { verdictFrames } from "../fault/verdict-frames.ts";
 import { plainName } from "../fault/words.ts";
 import type { VerdictFrame } from "../verdict.ts";
@@ -44,9 +44,7 @@ export function reporterCase({ kernel, subject }: DiagnosisContext, reporter: Re
     const call =
       found === undefined || found.kind !== "call" || found.certainty !== "exact" ? undefined : instructionBefore(kernel, found.pc);
     if (found === undefined || call === undefined) return undefined;
-    const activations = new Activations(kernel, call.address, found.registers, stack, frame);
-    const values = new KnownValues(kernel, activations, cpu, task.address);
-    activations.retypeBy((level, plain) => typedFlow(kernel, activations, values, level, plain));
+    const { activations, values } = tracedCalls(kernel, { pc: call.address, registers: found.registers, stack, frame }, cpu, task.address);
     return { kernel, stack, frame, activations, values };
   } catch (error) {
     if (error instanceof InquestError) return undefined;

@@ -52,6 +52,7 @@ export class Activations {
   readonly #list: Activation[] = [];
   #nextFrame: number | undefined;
   #retype: ((level: number, plain: FunctionFlow) => FunctionFlow) | undefined;
+  #targetOf: ((level: number, call: DecodedInstruction) => bigint | undefined) | undefined;
   readonly machine: Machine;
 
   /**
@@ -74,6 +75,11 @@ export class Activations {
   /** From now on flows are asked for with what else is known of types; the one that is being made is plain as long. */
   retypeBy(retype: (level: number, plain: FunctionFlow) => FunctionFlow): void {
     this.#retype = retype;
+  }
+
+  /** From now on calls through pointers are followed to what the pointer held: a function that went on by a jump is found there too. */
+  followBy(targetOf: (level: number, call: DecodedInstruction) => bigint | undefined): void {
+    this.#targetOf = targetOf;
   }
 
   /** 0: the function of the fault. undefined where nothing certain follows. */
@@ -133,7 +139,21 @@ export class Activations {
     // No instruction ran between the call and the fetch that failed: the registers are still what they were.
     const fetched = this.#list.length === 1 && flow === undefined && target === undefined;
     const registers = fetched ? new Map([...inner.registers, ...known]) : known;
+    if (target === undefined && inner.flow !== undefined) this.#pushJumped(inner.flow, call, frame, known);
     this.#list.push(this.#at(call.address, frame, registers, this.#callerSp(frame), false));
+  }
+
+  /** A call through a pointer to a function that went on by a jump. */
+  #pushJumped(inner: FunctionFlow, call: DecodedInstruction, frame: number, known: ReadonlyMap<string, bigint>): void {
+    if (this.#targetOf === undefined) return;
+    // The pointer's value is asked for as if the caller stood next.
+    this.#list.push(this.#at(call.address, frame, known, this.#callerSp(frame), false));
+    const entered = this.#targetOf(this.#list.length - 1, call);
+    this.#list.pop();
+    const start = (inner.parts[0] as { readonly start: bigint }).start;
+    if (entered === undefined || entersAt(entered, start) || !this.#kernel.arch.isKernelAddress(entered)) return;
+    for (const pc of this.#jumps(virtual(entered), start)?.reverse() ?? [])
+      this.#list.push(this.#at(pc, undefined, known, undefined, true));
   }
 
   #at(

@@ -15,15 +15,15 @@ import type { Origin } from "../../type-flow/origin.ts";
 import type { EventFamily } from "../subject/log-events.ts";
 import { type Subject, subjectOf } from "../subject/subject.ts";
 import type { Access } from "../verdict.ts";
-import { type Activation, Activations } from "./activation.ts";
+import type { Activation, Activations } from "./activation.ts";
 import { type FaultState, faultState } from "./cpu-state.ts";
 import { type Helper, helperOf, isTool } from "./helper-functions.ts";
-import { KnownValues } from "./known-values.ts";
+import type { KnownValues } from "./known-values.ts";
 import { nullType } from "./null-type.ts";
 import { type AddressPart, type FaultingAccess, faultingAccess } from "./operands.ts";
 import { type LoadStep, loadOrigin, loadText, type OriginStep, pointedTo, type ValueOrigin, valueOrigin, valueText } from "./origin.ts";
 import { poisonedEntry } from "./poisoned-entry.ts";
-import { typedFlow } from "./typed-flow.ts";
+import { tracedCalls } from "./traced-calls.ts";
 
 /** The value to blame: a pointer of the faulting address, or the target of a call. */
 export interface BadValue {
@@ -93,11 +93,9 @@ export function faultCaseOf(kernel: Kernel, subject: Subject): FaultCase | NoFau
 
 /** The same of registers that are known. */
 export function faultCaseAt(kernel: Kernel, subject: Subject, state: FaultState): FaultCase {
-  const activations = new Activations(kernel, state.pc, state.registers, state.stack, state.frame);
+  const { activations, values } = tracedCalls(kernel, state, subject.cpu, subject.task?.address);
   const fault = activations.at(0) as Activation;
   const access = faultingAccess(kernel, state, fault, activations.at(1), subject.cpu);
-  const values = new KnownValues(kernel, activations, subject.cpu, subject.task?.address);
-  activations.retypeBy((level, plain) => typedFlow(kernel, activations, values, level, plain));
   const parts = { kernel, subject, state, access, activations, values };
   const blamed = blame(parts, fault);
   const bad = blamed.bad === undefined ? undefined : withEntry(parts, blamed.bad, blamed.path);
