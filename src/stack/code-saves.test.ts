@@ -106,6 +106,22 @@ describe("x86-64", () => {
     expect(saves.callerRegisters(x86Frame(at("user", 6), sp, sp + 16n))).toBeDefined();
     expect(saves.callerRegisters(x86Frame(at("user", 11), sp, sp + 16n))).toBeUndefined();
   });
+
+  it("knows that a function may return from its cold part, and one whose cold part does not cannot", () => {
+    // jmp to the cold part; there ret, or ud2
+    const jump = [0xe9, 0xfb, 0, 0, 0];
+    const { saves, at } = code(X86_SAVES, {
+      warned: jump,
+      "warned.cold": [0xc3],
+      dead: jump,
+      "dead.cold": [0x0f, 0x0b],
+      // push %rbx; call warned (dead); call; ret
+      user: [0x53, 0xe8, 0xfa, 0xfb, 0xff, 0xff, 0xe8, 0, 0, 0, 0, 0xc3],
+      other: [0x53, 0xe8, 0xfa, 0xfc, 0xff, 0xff, 0xe8, 0, 0, 0, 0, 0xc3],
+    });
+    expect(saves.callerRegisters(x86Frame(at("user", 11), sp, sp + 16n))).toBeDefined();
+    expect(saves.callerRegisters(x86Frame(at("other", 11), sp, sp + 16n))).toBeUndefined();
+  });
 });
 
 describe("arm64", () => {

@@ -147,12 +147,25 @@ export class CodeSaves implements SavedRegisterSource {
     let known = this.#returning.get(place.start);
     if (known === undefined) {
       const code = NO_RETURN.has(place.function) ? undefined : this.#code(place.start);
-      const cold = (offset: number) => this.#coldPart(place.start, place.function, offset) !== undefined;
-      known = code === undefined ? !NO_RETURN.has(place.function) : RegisterSaves.mayReturn(this.#machine, code, cold);
+      known = code === undefined ? !NO_RETURN.has(place.function) : this.#mayReturn(place.start, place.function, code);
       if (this.#returning.size >= MAX_RETURNING) this.#returning.clear();
       this.#returning.set(place.start, known);
     }
     return known;
+  }
+
+  /** In one of its parts: a function may jump to its unlikely part to return from there (__warn_printk() of 6.1). */
+  #mayReturn(start: VirtualAddress, name: string, code: Uint8Array): boolean {
+    const parts = new Map<number, Uint8Array>();
+    const isPart = (offset: number): boolean => {
+      const part = this.#coldPart(start, name, offset);
+      if (part !== undefined) parts.set(part.offset, part.bytes);
+      return part !== undefined;
+    };
+    if (RegisterSaves.mayReturn(this.#machine, code, isPart)) return true;
+    const isOwn = (offset: number): boolean =>
+      (offset >= 0 && offset < code.length) || [...parts].some(([at, { length }]) => offset >= at && offset < at + length);
+    return [...parts].some(([at, bytes]) => RegisterSaves.mayReturn(this.#machine, bytes, (target) => isOwn(at + target)));
   }
 
   /** The unlikely part of a function, where it jumps there. */
