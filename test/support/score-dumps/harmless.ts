@@ -9,6 +9,9 @@
  *   user        an anonymous page of a process
  *   reorder     two neighbours of a list change places, all links right
  *   count       a few references more
+ *   datum       a bit of a number that could be any
+ *   name        a task or a file is called "kkkkkkkk…" (6b6b…)
+ *   log         a process wrote the kernel's own words into /dev/kmsg
  */
 import { add, hex16, type VirtualAddress, virtual } from "../../../src/bytes/address.ts";
 import { InquestError } from "../../../src/bytes/errors.ts";
@@ -179,6 +182,73 @@ function moreReferences(kernel: Kernel, sites: Sites, chance: Chance): Mutation 
   };
 }
 
+/** Numbers of tasks that tell of the past only. */
+const DATA = ["utime", "stime", "nvcsw", "nivcsw", "min_flt", "maj_flt", "last_switch_count", "start_time", "se.sum_exec_runtime"];
+
+function otherDatum(kernel: Kernel, sites: Sites, chance: Chance): Mutation | undefined {
+  const struct = kernel.types.struct("task_struct");
+  const task = chance.oneOf(sites.tasks);
+  const field = struct.tryField(chance.oneOf(DATA) ?? "");
+  if (task === undefined || field === undefined || field.size !== 8) return undefined;
+  const at = field.address(task);
+  // Not so high that time itself would be out of joint.
+  const value = kernel.memory.u64(at) ^ (1n << BigInt(chance.below(20)));
+  return harmless(kernel, "datum", `a bit of task_struct.${field.path}`, at, word(value));
+}
+
+function oddName(kernel: Kernel, sites: Sites, chance: Chance): Mutation | undefined {
+  const task = chance.oneOf(sites.tasks);
+  if (task === undefined) return undefined;
+  const name = new Uint8Array(16).fill(chance.below(2) === 0 ? 0x6b : 0x5a);
+  name[15] = 0;
+  return harmless(
+    kernel,
+    "name",
+    `comm of a task is ${new TextDecoder().decode(name.subarray(0, 15))}`,
+    kernel.types.struct("task_struct").field("comm").address(task),
+    name,
+  );
+}
+
+const SHOUTS = [
+  "BUG: kernel NULL pointer dereference, address: 0000000000000008",
+  "watchdog: BUG: soft lockup - CPU#0 stuck for 23s! [bash:1234]",
+  "INFO: task init:1 blocked for more than 120 seconds.",
+  "list_del corruption. prev->next should be ffff888000000000, but was 0",
+  "Out of memory: Killed process 1 (init) total-vm:1000kB",
+  "mce: [Hardware Error]: Machine check events logged",
+];
+const LOG_USER = 1;
+
+/** What /dev/kmsg takes from a process gets a facility that is not the kernel's (kernel/printk/printk.c, devkmsg_write). */
+function shoutedByProcess(kernel: Kernel, chance: Chance): Mutation | undefined {
+  const pointer = kernel.tryAddress("prb");
+  const ring = kernel.types.tryStruct("printk_ringbuffer");
+  const info = kernel.types.tryStruct("printk_info");
+  const descriptor = kernel.types.tryStruct("prb_desc");
+  if (pointer === undefined || ring === undefined || info === undefined || descriptor === undefined) return undefined;
+  const address = virtual(kernel.memory.u64(pointer));
+  const infos = ring.field("desc_ring.infos").pointer(address);
+  const descs = ring.field("desc_ring.descs").pointer(address);
+  const data = ring.field("text_data_ring.data").pointer(address);
+  const mask = (1n << BigInt(ring.field("text_data_ring.size_bits").number(address))) - 1n;
+  const shout = new TextEncoder().encode(chance.oneOf(SHOUTS));
+  for (let tries = 0; tries < 400; tries++) {
+    const index = 20 + chance.below(300);
+    const at = add(infos, index * info.size);
+    const length = info.field("text_len").number(at);
+    const begin = descriptor.field("text_blk_lpos.begin").bigint(add(descs, index * descriptor.size));
+    if (length < shout.length || (begin & 1n) === 1n) continue;
+    const bytes = new Uint8Array(length).fill(0x20);
+    bytes.set(shout);
+    // The block begins with the descriptor's id.
+    const text = add(data, (begin & mask) + 8n);
+    const edits = [...editsAt(kernel, text, bytes), ...editsAt(kernel, info.field("facility").address(at), Uint8Array.of(LOG_USER))];
+    return { kind: "harmless-log", what: `a process wrote "${new TextDecoder().decode(shout)}"`, edits, label: NOTHING, at: text };
+  }
+  return undefined;
+}
+
 /** A change of which nothing may be said. */
 export function harmlessChange(kernel: Kernel, sites: Sites, chance: Chance): Mutation | undefined {
   const made = chance.shuffled([
@@ -189,6 +259,9 @@ export function harmlessChange(kernel: Kernel, sites: Sites, chance: Chance): Mu
     () => userPage(kernel, chance),
     () => reordered(kernel, sites, chance),
     () => moreReferences(kernel, sites, chance),
+    () => otherDatum(kernel, sites, chance),
+    () => oddName(kernel, sites, chance),
+    () => shoutedByProcess(kernel, chance),
   ]);
   for (const make of made) {
     const found = make();

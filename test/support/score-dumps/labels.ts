@@ -46,7 +46,8 @@ const SCENARIOS: Readonly<Record<string, ScoreLabel>> = {
   list: { class: ["list-corruption"], function: ["lab_slab_corrupt_list"], module: "lab_slab", member: ["lab_widget.node.prev"] },
   // The write went past an object; its own red zone shows it.
   overflow: { class: ["slab-redzone", "out-of-bounds"], module: "lab_slab", object: { type: ["lab_widget"], cache: ["lab_widget"] } },
-  double: { class: ["double-free"], module: "lab_slab", object: { type: ["lab_widget"], cache: ["lab_widget"] } },
+  // Without slub_debug the cache is merged with others of its size and has their name.
+  double: { class: ["double-free"], module: "lab_slab" },
   stack: { class: ["stack-overflow"], function: ["lab_fault_recurse"], module: "lab_fault" },
   warn: { class: ["warning-panic"], function: ["lab_fault_queue_request"], module: "lab_fault" },
   bug: { class: ["bug-assertion"], function: ["lab_fault_queue_request"], module: "lab_fault" },
@@ -64,7 +65,7 @@ const SCENARIOS: Readonly<Record<string, ScoreLabel>> = {
   },
   soft: { class: ["soft-lockup"], function: SPINNER, module: "lab_hang", participants: ["lab-spinner"] },
   rcu: { class: ["rcu-stall"], function: SPINNER, module: "lab_hang", participants: ["lab-spinner"] },
-  leak: { class: ["memory-leak", "out-of-memory"], object: { type: ["lab_widget"], cache: ["lab_widget"] } },
+  leak: { class: ["memory-leak", "out-of-memory"] },
   nmi: DELIBERATE,
   bare: DELIBERATE,
   nokaslr: DELIBERATE,

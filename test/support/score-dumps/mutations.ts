@@ -16,6 +16,7 @@ import { flippedText } from "./flipped-text.ts";
 import { damagedFreelist } from "./free-lists.ts";
 import { harmlessChange } from "./harmless.ts";
 import { closedCircle } from "./lock-cycles.ts";
+import { collectMore } from "./more-sites.ts";
 import type { Mutation } from "./mutation.ts";
 import { Chance } from "./random.ts";
 import { Sites } from "./sites.ts";
@@ -29,7 +30,7 @@ export interface MutationOptions {
 
 /** The kernel is the healthy one, opened with types; with its vmlinux code is damaged too. */
 export function* mutationsOf(kernel: Kernel, { seed, count, views = [] }: MutationOptions): Generator<Mutation, void, undefined> {
-  const sites = kernel.memo(Sites, () => new Sites(kernel));
+  const sites = kernel.memo(Sites, () => sitesOf(kernel));
   const first = new Chance(seed).below(64);
   for (let n = 0; n < count; n++) {
     const chance = new Chance(`${seed} ${n}`);
@@ -51,6 +52,12 @@ export function* mutationsOf(kernel: Kernel, { seed, count, views = [] }: Mutati
     const made = n % 5 === 4 ? harmlessChange(kernel, sites, chance) : firstOf([...ways.slice(turn), ...ways.slice(0, turn)]);
     if (made !== undefined) yield made;
   }
+}
+
+function sitesOf(kernel: Kernel): Sites {
+  const sites = new Sites(kernel);
+  collectMore(kernel, sites);
+  return sites;
 }
 
 function firstOf(ways: readonly (() => Mutation | undefined)[]): Mutation | undefined {

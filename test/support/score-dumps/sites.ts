@@ -67,7 +67,7 @@ export class Sites {
   }
 
   /** Nodes of a ring as containers; ends where it breaks. */
-  #ring(head: bigint, type: string, member: string): VirtualAddress[] {
+  ring(head: bigint, type: string, member: string): VirtualAddress[] {
     const { memory } = this.#kernel;
     const { offset } = this.#struct(type).field(member);
     const found: VirtualAddress[] = [];
@@ -91,7 +91,7 @@ export class Sites {
   }
 
   /** Adds a pointer when the type has it and it leads into the kernel. */
-  #add(kind: Site["kind"], group: string, type: string, member: string, object: VirtualAddress): void {
+  add(kind: Site["kind"], group: string, type: string, member: string, object: VirtualAddress): void {
     const field = this.#kernel.types.tryStruct(type)?.tryField(member);
     if (field === undefined || field.size !== 8) return;
     const address = field.address(object);
@@ -101,12 +101,13 @@ export class Sites {
     this.pointers.push({ group, kind, type, member, object, address, value });
   }
 
-  #list(group: string, type: string, member: string, object: VirtualAddress): void {
+  /** Both links of a node, unless its list is empty. */
+  list(group: string, type: string, member: string, object: VirtualAddress): void {
     const field = this.#kernel.types.tryStruct(type)?.tryField(member);
     // An empty list is no list to break.
     if (field === undefined || this.#kernel.memory.tryU64(field.address(object)) === field.address(object)) return;
-    this.#add("list", group, type, `${member}.next`, object);
-    this.#add("list", group, type, `${member}.prev`, object);
+    this.add("list", group, type, `${member}.next`, object);
+    this.add("list", group, type, `${member}.prev`, object);
   }
 
   /** The first of the members that the type has. */
@@ -124,7 +125,7 @@ export class Sites {
   #named(symbol: string, type: string, member: string): void {
     const head = this.#kernel.tryAddress(symbol);
     if (head === undefined) return;
-    for (const object of this.#ring(head, type, member)) this.#list(symbol, type, member, object);
+    for (const object of this.ring(head, type, member)) this.list(symbol, type, member, object);
   }
 
   #tasks(): void {
@@ -144,12 +145,12 @@ export class Sites {
       "mm",
       "thread_pid",
     ];
-    for (const object of this.#ring(task.field("tasks").address(init), "task_struct", "tasks")) {
+    for (const object of this.ring(task.field("tasks").address(init), "task_struct", "tasks")) {
       this.tasks.push(object);
-      this.#list("tasks", "task_struct", "tasks", object);
-      this.#list("children", "task_struct", "sibling", object);
-      for (const member of pointers) this.#add("pointer", `task.${member}`, "task_struct", member, object);
-      this.#add("ops", "task.sched_class", "task_struct", "sched_class", object);
+      this.list("tasks", "task_struct", "tasks", object);
+      this.list("children", "task_struct", "sibling", object);
+      for (const member of pointers) this.add("pointer", `task.${member}`, "task_struct", member, object);
+      this.add("ops", "task.sched_class", "task_struct", "sched_class", object);
       this.#count("task_struct", ["usage.refs.counter", "usage.counter"], object, 1);
       const to = (member: string): VirtualAddress => task.field(member).pointer(object);
       this.#count("cred", ["usage.counter"], to("cred"), 1);
@@ -165,15 +166,15 @@ export class Sites {
   #mm(mm: VirtualAddress): void {
     this.#count("mm_struct", ["mm_users.counter"], mm, 1);
     this.#count("mm_struct", ["mm_count.counter"], mm, 1);
-    this.#add("pointer", "mm.exe_file", "mm_struct", "exe_file", mm);
+    this.add("pointer", "mm.exe_file", "mm_struct", "exe_file", mm);
     const next = this.#kernel.types.tryStruct("vm_area_struct")?.tryField("vm_next");
     if (next === undefined) return;
     let vma = this.#struct("mm_struct").field("mmap").pointer(mm);
     for (let i = 0; vma !== 0n && i < MOST; i++, vma = next.pointer(vma)) {
-      this.#add("list", "vma.vm_next", "vm_area_struct", "vm_next", vma);
-      this.#add("pointer", "vma", "vm_area_struct", "vm_mm", vma);
-      this.#add("pointer", "vma", "vm_area_struct", "vm_file", vma);
-      this.#add("ops", "vma.vm_ops", "vm_area_struct", "vm_ops", vma);
+      this.add("list", "vma.vm_next", "vm_area_struct", "vm_next", vma);
+      this.add("pointer", "vma", "vm_area_struct", "vm_mm", vma);
+      this.add("pointer", "vma", "vm_area_struct", "vm_file", vma);
+      this.add("ops", "vma.vm_ops", "vm_area_struct", "vm_ops", vma);
     }
   }
 
@@ -185,9 +186,9 @@ export class Sites {
     for (let i = 0; i < 64; i++) {
       const object = virtual(memory.u64(add(fds, i * 8)));
       if (object === 0n) continue;
-      this.#add("ops", "file.f_op", "file", "f_op", object);
+      this.add("ops", "file.f_op", "file", "f_op", object);
       for (const member of ["f_inode", "f_mapping", "f_cred", "f_path.dentry", "f_path.mnt"])
-        this.#add("pointer", `file.${member}`, "file", member, object);
+        this.add("pointer", `file.${member}`, "file", member, object);
       // f_count until 6.12, f_ref of type file_ref_t since 6.13 (90ee6ed776c0), which counts from -1 and is left alone.
       this.#count("file", ["f_count.counter"], object, 1);
       this.#inode(file.field("f_inode").pointer(object));
@@ -200,37 +201,37 @@ export class Sites {
   }
 
   #inode(inode: VirtualAddress): void {
-    for (const member of ["i_sb", "i_mapping"]) this.#add("pointer", `inode.${member}`, "inode", member, inode);
-    for (const member of ["i_op", "i_fop"]) this.#add("ops", `inode.${member}`, "inode", member, inode);
-    this.#add("ops", "mapping.a_ops", "inode", "i_data.a_ops", inode);
+    for (const member of ["i_sb", "i_mapping"]) this.add("pointer", `inode.${member}`, "inode", member, inode);
+    for (const member of ["i_op", "i_fop"]) this.add("ops", `inode.${member}`, "inode", member, inode);
+    this.add("ops", "mapping.a_ops", "inode", "i_data.a_ops", inode);
     const hash = this.#struct("inode").field("i_hash");
-    if (this.#kernel.memory.u64(hash.address(inode)) !== 0n) this.#add("hlist", "inode.i_hash", "inode", "i_hash.next", inode);
+    if (this.#kernel.memory.u64(hash.address(inode)) !== 0n) this.add("hlist", "inode.i_hash", "inode", "i_hash.next", inode);
   }
 
   #dentry(dentry: VirtualAddress): void {
-    for (const member of ["d_parent", "d_sb", "d_inode"]) this.#add("pointer", `dentry.${member}`, "dentry", member, dentry);
-    this.#add("ops", "dentry.d_op", "dentry", "d_op", dentry);
+    for (const member of ["d_parent", "d_sb", "d_inode"]) this.add("pointer", `dentry.${member}`, "dentry", member, dentry);
+    this.add("ops", "dentry.d_op", "dentry", "d_op", dentry);
     // d_child in a list until 6.7, d_sib in an hlist since 6.8 (da549bdd15c2).
-    if (this.#struct("dentry").has("d_child")) this.#list("dentry.d_child", "dentry", "d_child", dentry);
-    else this.#add("hlist", "dentry.d_sib", "dentry", "d_sib.next", dentry);
+    if (this.#struct("dentry").has("d_child")) this.list("dentry.d_child", "dentry", "d_child", dentry);
+    else this.add("hlist", "dentry.d_sib", "dentry", "d_sib.next", dentry);
   }
 
   #mount(vfsmount: VirtualAddress): void {
     const mount = this.#struct("mount");
     const object = virtual(add(vfsmount, -mount.field("mnt").offset));
     for (const member of ["mnt_parent", "mnt_mountpoint", "mnt.mnt_sb", "mnt.mnt_root"])
-      this.#add("pointer", "mount", "mount", member, object);
-    this.#list("mount.mnt_instance", "mount", "mnt_instance", object);
+      this.add("pointer", "mount", "mount", member, object);
+    this.list("mount.mnt_instance", "mount", "mnt_instance", object);
   }
 
   #fileSystems(): void {
     const block = this.#struct("super_block");
-    for (const object of this.#ring(this.#kernel.address("super_blocks"), "super_block", "s_list")) {
-      this.#list("super_blocks", "super_block", "s_list", object);
-      this.#add("ops", "super_block.s_op", "super_block", "s_op", object);
-      for (const member of ["s_type", "s_root"]) this.#add("pointer", `super_block.${member}`, "super_block", member, object);
-      for (const inode of this.#ring(block.field("s_inodes").address(object), "inode", "i_sb_list").slice(0, 40)) {
-        this.#list("inodes", "inode", "i_sb_list", inode);
+    for (const object of this.ring(this.#kernel.address("super_blocks"), "super_block", "s_list")) {
+      this.list("super_blocks", "super_block", "s_list", object);
+      this.add("ops", "super_block.s_op", "super_block", "s_op", object);
+      for (const member of ["s_type", "s_root"]) this.add("pointer", `super_block.${member}`, "super_block", member, object);
+      for (const inode of this.ring(block.field("s_inodes").address(object), "inode", "i_sb_list").slice(0, 40)) {
+        this.list("inodes", "inode", "i_sb_list", inode);
         this.#inode(inode);
       }
     }
@@ -238,9 +239,9 @@ export class Sites {
 
   #devices(): void {
     const net = this.#kernel.address("init_net");
-    for (const object of this.#ring(this.#struct("net").field("dev_base_head").address(net), "net_device", "dev_list")) {
-      this.#list("net_devices", "net_device", "dev_list", object);
-      this.#add("ops", "net_device.netdev_ops", "net_device", "netdev_ops", object);
+    for (const object of this.ring(this.#struct("net").field("dev_base_head").address(net), "net_device", "dev_list")) {
+      this.list("net_devices", "net_device", "dev_list", object);
+      this.add("ops", "net_device.netdev_ops", "net_device", "netdev_ops", object);
     }
   }
 
@@ -254,7 +255,7 @@ export class Sites {
       if (node === undefined || node === 0n) continue;
       const object = virtual(add(node, -offset));
       for (const member of ["rb.rb_left", "rb.rb_right"]) {
-        this.#add("tree", "kernfs", "kernfs_node", member, object);
+        this.add("tree", "kernfs", "kernfs_node", member, object);
         queue.push(this.#struct("kernfs_node").field(member).pointer(object));
       }
       const kind = this.#struct("kernfs_node").field("flags").number(object) & 15;
@@ -268,11 +269,11 @@ export class Sites {
     const partial = this.#struct("kmem_cache_node").field("partial");
     const layout = slabLayout(this.#kernel);
     if (typeof layout === "string") return;
-    for (const each of this.#ring(this.#kernel.address("slab_caches"), "kmem_cache", "list")) {
+    for (const each of this.ring(this.#kernel.address("slab_caches"), "kmem_cache", "list")) {
       // per_node[n] of 7.1 (5ba6bc27b1f9) holds a barn as well, in an order that only its type tells.
       for (const { address } of cacheNodes(this.#kernel, layout, each).slice(0, 1))
-        for (const slab of this.#ring(partial.address(address), type, "slab_list").slice(0, 20))
-          this.#list("partial slabs", type, "slab_list", slab);
+        for (const slab of this.ring(partial.address(address), type, "slab_list").slice(0, 20))
+          this.list("partial slabs", type, "slab_list", slab);
     }
   }
 
@@ -287,7 +288,7 @@ export class Sites {
       for (let order = 0; order <= 10; order++) {
         for (let type = 0; type < 3; type++) {
           const head = add(base, order * area.size + area.field("free_list").offset + type * 16);
-          for (const page of this.#ring(head, "page", member).slice(0, 20)) this.#list("free pages", "page", member, page);
+          for (const page of this.ring(head, "page", member).slice(0, 20)) this.list("free pages", "page", member, page);
         }
       }
     }
