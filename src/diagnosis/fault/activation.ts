@@ -52,6 +52,7 @@ export class Activations {
   readonly #list: Activation[] = [];
   #nextFrame: number | undefined;
   #retype: ((level: number, plain: FunctionFlow) => FunctionFlow) | undefined;
+  #extending = false;
   #targetOf: ((level: number, call: DecodedInstruction) => bigint | undefined) | undefined;
   readonly machine: Machine;
 
@@ -85,8 +86,15 @@ export class Activations {
   /** 0: the function of the fault. undefined where nothing certain follows. */
   at(index: number): Activation | undefined {
     while (this.#list.length <= index) {
+      // Types that are asked for on the way to a caller cannot come from that caller.
+      if (this.#extending) return undefined;
       const before = this.#list.length;
-      this.#extend();
+      this.#extending = true;
+      try {
+        this.#extend();
+      } finally {
+        this.#extending = false;
+      }
       if (this.#list.length === before) return undefined;
     }
     return this.#list[index];
@@ -139,7 +147,7 @@ export class Activations {
     // No instruction ran between the call and the fetch that failed: the registers are still what they were.
     const fetched = this.#list.length === 1 && flow === undefined && target === undefined;
     const registers = fetched ? new Map([...inner.registers, ...known]) : known;
-    if (target === undefined && inner.flow !== undefined) this.#pushJumped(inner.flow, call, frame, known);
+    if (target === undefined && flow !== undefined) this.#pushJumped(flow, call, frame, known);
     this.#list.push(this.#at(call.address, frame, registers, this.#callerSp(frame), false));
   }
 
