@@ -109,7 +109,7 @@ export function faultingAccess(
   if (isFetch) return fetch(kernel, state, caller);
   const instruction = instructionAt(kernel, pc);
   if (instruction === undefined) return unknown(`the instruction at ${hex16(pc)} is not in the dump`);
-  if (instruction.flow === "trap") return { kind: "trap", instruction, checks: [] };
+  if (instruction.flow === "trap" || kind === "invalid opcode") return { kind: "trap", instruction, checks: [] };
   const all = touched(kernel, instruction, fault.registers, cpu);
   if (kind === "general protection") return nonCanonical(kernel, state, instruction, all, fault);
   if (address === undefined) return withoutAddress(kernel, state, instruction, all);

@@ -152,9 +152,12 @@ describe("facts of a report", () => {
   it("takes the first of stalls that are reported one after the other", () => {
     const hung = (time: number, pid: number) => `${time} | INFO: task lab:${pid} blocked for more than 3 seconds.`;
     const chosen = subject(
-      [hung(12, 7), hung(12.1, 8), "13 | watchdog: BUG: soft lockup - CPU#1 stuck for 22s! [x:9]", "14 | Kernel panic - not syncing: x"].join(
-        "\n",
-      ),
+      [
+        hung(12, 7),
+        hung(12.1, 8),
+        "13 | watchdog: BUG: soft lockup - CPU#1 stuck for 22s! [x:9]",
+        "14 | Kernel panic - not syncing: x",
+      ].join("\n"),
     );
     expect(chosen.event?.text).toContain("lab:7");
     expect(chosen.before).toEqual([]);

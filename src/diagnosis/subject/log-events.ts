@@ -110,7 +110,7 @@ const HEADS: readonly Head[] = [
   ),
   head("fault", "divide error", /^divide error: /),
   head("fault", "stack segment", /^(?:stack segment|kernel stack segment): /),
-  head("fault", "invalid opcode", /^(?:invalid opcode|Internal error: Oops - (?:undefined instruction|BUG)): /),
+  head("fault", "invalid opcode", /^(?:invalid opcode|Internal error: Oops - (?:[Uu]ndefined instruction|BUG)): /),
   head("fault", "breakpoint", /^int3: /),
   head(
     "fault",
