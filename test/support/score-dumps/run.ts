@@ -20,7 +20,8 @@ import { mutationsOf } from "./mutations.ts";
 import { described, kernelIn, openLabDump, scoredDump } from "./open-case.ts";
 import { type Edit, hollowDump, overlaidDump } from "./overlay.ts";
 import { PlainElf } from "./plain-elf.ts";
-import { SecondReader } from "./second-reader.ts";
+import { PlainKdump } from "./plain-kdump.ts";
+import { type PlainFile, SecondReader } from "./second-reader.ts";
 
 export const VARIANTS = ["plain", "dwarf", "d31", "nolog"] as const;
 export type Variant = (typeof VARIANTS)[number];
@@ -55,7 +56,7 @@ interface Asked {
 const NOTHING_RIGHT: Judgement = { class: false, best: false };
 
 /** One diagnosis, judged. `edits` are those that the dump of the kernel has. */
-function score(asked: Asked, open: () => Kernel, label: ScoreLabel, elf: PlainElf | undefined, edits: readonly Edit[]): Row {
+function score(asked: Asked, open: () => Kernel, label: ScoreLabel, plain: PlainFile | undefined, edits: readonly Edit[]): Row {
   let elapsed = 0;
   let busy = 0;
   try {
@@ -67,7 +68,7 @@ function score(asked: Asked, open: () => Kernel, label: ScoreLabel, elf: PlainEl
     const { user, system } = process.cpuUsage(cpu);
     busy = (user + system) / 1000;
     const session = createSession(kernel);
-    const reader = new SecondReader(kernel, elf, edits, (address) => {
+    const reader = new SecondReader(kernel, plain, edits, (address) => {
       const { result } = session.execute(`vtop ${address.toString(16)}`);
       return (result as VtopResult).addresses[0]?.physical;
     });
@@ -88,10 +89,12 @@ function score(asked: Asked, open: () => Kernel, label: ScoreLabel, elf: PlainEl
   }
 }
 
-function plainElf(lab: CachedCase): PlainElf | undefined {
+/** The dump's file read by other readers than the ones under test; undefined for formats that have none here. */
+function plainFile(lab: CachedCase): PlainFile | undefined {
   const path = scoredDump(lab)?.files[0];
-  const elf = path === undefined || !existsSync(path) ? undefined : PlainElf.open(path);
-  return elf !== undefined && elf.segments.length > 0 ? elf : undefined;
+  if (path === undefined || !existsSync(path)) return undefined;
+  const elf = PlainElf.open(path);
+  return elf !== undefined && elf.segments.length > 0 ? elf : PlainKdump.open(path);
 }
 
 /** The case in each of the variants; nothing for those that the case cannot have. */
@@ -100,7 +103,7 @@ export async function* scoreCase(lab: CachedCase, variants: readonly Variant[]):
   const from = scoredDump(lab);
   if (label === undefined || from === undefined) return;
   const dump = await openLabDump(from);
-  const elf = plainElf(lab);
+  const plain = plainFile(lab);
   const withDebug = await described(lab);
   const built = lab.kernel.buildDir !== undefined;
   if (built && withDebug === undefined) return;
@@ -110,19 +113,21 @@ export async function* scoreCase(lab: CachedCase, variants: readonly Variant[]):
     const options: OpenOptions = (variant === "dwarf" || built ? withDebug : undefined) ?? {};
     if (variant === "plain" ? built : variant === "dwarf" && withDebug === undefined) continue;
     if (variant === "plain" || variant === "dwarf") {
-      yield score(asked, () => kernelIn(dump, options), label, elf, []);
+      yield score(asked, () => kernelIn(dump, options), label, plain, []);
       continue;
     }
     const whole = wholeKernel(dump, options);
     if (whole === undefined) continue;
     if (variant === "d31") {
-      if (from.level === undefined) yield score(asked, () => kernelIn(hollowDump(dump, leftOutByLevel31(whole)), options), label, elf, []);
+      if (from.level === undefined)
+        // The whole file would show what was left out.
+        yield score(asked, () => kernelIn(hollowDump(dump, leftOutByLevel31(whole)), options), label, undefined, []);
     } else {
       const edits = emptiedLog(whole);
-      if (edits.length > 0) yield score(asked, () => kernelIn(overlaidDump(dump, edits), options), label, elf, edits);
+      if (edits.length > 0) yield score(asked, () => kernelIn(overlaidDump(dump, edits), options), label, plain, edits);
     }
   }
-  elf?.close();
+  plain?.close();
   dump.close();
 }
 
@@ -140,7 +145,7 @@ export async function* scoreMutations(lab: CachedCase, seed: string, count: numb
   const from = scoredDump(lab);
   if (from === undefined || lab.kernel.buildDir !== undefined) return;
   const dump = await openLabDump(from);
-  const elf = plainElf(lab);
+  const plain = plainFile(lab);
   const withDebug = await described(lab);
   const healthy = kernelIn(dump, withDebug);
   const views = viewsOf(truthOf(lab));
@@ -153,8 +158,8 @@ export async function* scoreMutations(lab: CachedCase, seed: string, count: numb
     const label: ScoreLabel = { ...wanted, ...(wanted.cache === undefined ? {} : { object: { cache: [wanted.cache] } }) };
     const asked: Asked = { case: lab.id, group: isHealthy(label) ? "harmless" : "mutated", variant: "plain", kind, what };
     const options = mutation.needsVmlinux === true ? (withDebug ?? {}) : {};
-    yield score(asked, () => kernelIn(overlaidDump(dump, edits), options), label, elf, edits);
+    yield score(asked, () => kernelIn(overlaidDump(dump, edits), options), label, plain, edits);
   }
-  elf?.close();
+  plain?.close();
   dump.close();
 }

@@ -1,6 +1,6 @@
 /**
- * Memory of a dump read by another way than kernel.memory: page tables walked here, bytes from the ELF file by plain-elf.ts or, of other
- * containers, straight from the container's pages; edits laid over by hand.
+ * Memory of a dump read by another way than kernel.memory: page tables walked here, bytes from the file by plain-elf.ts or
+ * plain-kdump.ts (of other formats straight from the container's pages); edits laid over by hand.
  *
  *   x86-64   root: swapper_pg_dir − __START_KERNEL_map + NUMBER(phys_base); 4 levels, 5 with NUMBER(pgtable_l5_enabled)
  *   arm64    root: swapper_pg_dir − NUMBER(kimage_voffset); NUMBER(TCR_EL1_T1SZ), PAGESIZE
@@ -10,7 +10,6 @@
 import type { Dump } from "../../../src/dump/dump.ts";
 import type { Kernel } from "../../../src/kernel/kernel.ts";
 import type { Edit } from "./overlay.ts";
-import type { PlainElf } from "./plain-elf.ts";
 
 const START_KERNEL_MAP = 0xffff_ffff_8000_0000n;
 const PAGE_BITS = (1n << 48n) - 1n;
@@ -23,18 +22,24 @@ interface Walk {
   readonly isLeaf: (entry: bigint, level: number) => boolean;
 }
 
+/** A dump's file behind a reader of its own. */
+export interface PlainFile {
+  physical(address: bigint, length: number): Uint8Array | undefined;
+  close(): void;
+}
+
 export class SecondReader {
   readonly #dump: Dump;
-  readonly #elf: PlainElf | undefined;
+  readonly #plain: PlainFile | undefined;
   readonly #edits: readonly Edit[];
   readonly #walk: Walk | undefined;
   readonly #vtop: (address: bigint) => bigint | undefined;
   /** Addresses that vtop had to translate. */
   lent = 0;
 
-  constructor(kernel: Kernel, elf: PlainElf | undefined, edits: readonly Edit[], vtop: (address: bigint) => bigint | undefined) {
+  constructor(kernel: Kernel, plain: PlainFile | undefined, edits: readonly Edit[], vtop: (address: bigint) => bigint | undefined) {
     this.#dump = kernel.dump;
-    this.#elf = elf;
+    this.#plain = plain;
     this.#edits = edits;
     this.#walk = kernel.arch.name === "x86_64" ? x86Walk(kernel) : arm64Walk(kernel);
     this.#vtop = vtop;
@@ -42,18 +47,16 @@ export class SecondReader {
 
   /** Little-endian number of 1 to 8 bytes at a virtual address; undefined where it cannot be read. */
   number(address: bigint, size: number): bigint | undefined {
-    let value = 0n;
-    for (let i = size - 1; i >= 0; i--) {
-      const byte = this.#byte(BigInt.asUintN(64, address + BigInt(i)));
-      if (byte === undefined) return undefined;
-      value = (value << 8n) | BigInt(byte);
+    const bytes: number[] = [];
+    while (bytes.length < size) {
+      const here = BigInt.asUintN(64, address + BigInt(bytes.length));
+      const physical = this.#translate(here);
+      const count = Math.min(size - bytes.length, 4096 - Number(here & 4095n));
+      const piece = physical === undefined ? undefined : this.#physical(physical, count);
+      if (piece === undefined) return undefined;
+      bytes.push(...piece);
     }
-    return value;
-  }
-
-  #byte(address: bigint): number | undefined {
-    const physical = this.#translate(address);
-    return physical === undefined ? undefined : this.#physical(physical, 1)?.[0];
+    return bytes.reduceRight((value, byte) => (value << 8n) | BigInt(byte), 0n);
   }
 
   #translate(address: bigint): bigint | undefined {
@@ -85,9 +88,9 @@ export class SecondReader {
   }
 
   #physical(address: bigint, length: number): Uint8Array | undefined {
-    const plain = this.#elf?.physical(address, length) ?? this.#fromContainer(address, length);
-    if (plain === undefined) return undefined;
-    const bytes = plain.slice();
+    const found = this.#plain?.physical(address, length) ?? this.#fromContainer(address, length);
+    if (found === undefined) return undefined;
+    const bytes = found.slice();
     for (const { physical, bytes: edited } of this.#edits) {
       for (let i = 0; i < length; i++) {
         const at = Number(address - physical) + i;
