@@ -6,7 +6,7 @@
  *   < 0         given back more often than taken
  *   c0000000…   saturated: from here on it never comes back
  *
- * Objects that were not allocated are left out: what the kernel was built with (init_signals, init_cred) has counters that nobody set.
+ * A 0 counts in allocated objects only: what the kernel was built with (init_signals) has counters that nobody set.
  *
  * The rule is tested on the dump: a counter that breaks it in one object of fifty counts otherwise in this kernel.
  */
@@ -31,7 +31,8 @@ export function judgeCounts({ counts, kernel }: Survey): Damage[] {
   return [...groups.values()].flatMap((group) => {
     const seen = new Set<bigint>();
     const wrong = group.flatMap((fact) => {
-      if (fact.value > 0n || seen.has(fact.object) || slabs?.objectOf(fact.object) === undefined) return [];
+      if (fact.value > 0n || seen.has(fact.object)) return [];
+      if (fact.value === 0n && slabs?.objectOf(fact.object) === undefined) return [];
       seen.add(fact.object);
       return [damageOf(fact)];
     });

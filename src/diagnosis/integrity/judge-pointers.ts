@@ -47,17 +47,22 @@ function judgeGroup(survey: Survey, targets: Targets, group: readonly PointerFac
 function judge(survey: Survey, targets: Targets, fact: PointerFact, users: ReadonlyMap<bigint, number>): Damage | undefined {
   const { kernel } = survey;
   const plain = pointerOf(kernel, fact.value);
-  const tagged = fact.value !== plain && kernel.arch.isKernelAddress(fact.value);
+  const validity = plain === 0n ? "no" : targets.valid(fact.target, plain, fact.field);
   if (fact.equals !== undefined) {
-    if (plain === fact.equals.value && !tagged) return undefined;
-    // Another object of the kind may be meant by a rule that is not known here; rubbish is not.
-    if (targets.valid(fact.target, plain, fact.field) !== "no" && singleBit(fact.value, fact.equals.value) === undefined) return undefined;
-    const { value, what, address } = fact.equals;
-    return damageOf(survey, fact, value, { what, value, ...(address === undefined ? {} : { address }) });
+    const { value, what, address, doubtful } = fact.equals;
+    if (plain === value) return undefined;
+    const witness = { what, value, ...(address === undefined ? {} : { address }) };
+    // By its place alone it can be nothing else; but another object of the kind may be meant by a rule that is not known here.
+    const meant = validity !== "no" && (doubtful === true || singleBit(fact.value, value) === undefined);
+    if (!meant && (doubtful !== true || targets.valid(fact.target, value, fact.field) === "yes"))
+      return targets.isUsual(fact.target, plain) && singleBit(fact.value, value) === undefined
+        ? undefined
+        : damageOf(survey, fact, value, witness);
   }
-  const validity = targets.valid(fact.target, plain, fact.field);
-  if (validity === "unknown") return undefined;
+  if (validity === "unknown" || plain === 0n) return undefined;
   if (validity === "yes") return fact.target === "ops" ? displaced(survey, targets, fact, users) : undefined;
+  // It leads to where such objects stand: then the object is damaged, and its own words tell.
+  if (targets.isUsual(fact.target, plain)) return undefined;
   const near = neighbours(targets, fact);
   // Of several tables that could be meant, the one that others of its kind use, or that is a variable of its own.
   const used = near.length > 1 ? near.filter((other) => users.has(other)) : near;

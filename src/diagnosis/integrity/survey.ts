@@ -24,7 +24,14 @@ export interface PointerFact {
   readonly value: bigint;
   readonly target: TargetKind;
   /** What it must be, by where the object was found. */
-  readonly equals?: { readonly value: bigint; readonly what: string; readonly address?: VirtualAddress };
+  readonly equals?: {
+    readonly value: bigint;
+    readonly what: string;
+    /** Of the other word. */
+    readonly address?: VirtualAddress;
+    /** Only another pointer says so, which may itself be the damaged one. */
+    readonly doubtful?: true;
+  };
 }
 
 export interface CountFact {
@@ -121,14 +128,16 @@ export class Survey {
     if (word === 0n && equals === undefined) return undefined;
     const value = pointerOf(this.kernel, word);
     this.pointers.push({ type, field, object, value: word, target, ...(equals === undefined ? {} : { equals }) });
-    return value !== 0n && this.targets.valid(target, value, field) !== "no" ? value : undefined;
+    if (value === 0n) return undefined;
+    // An object whose own words are damaged still stands where such objects do.
+    return this.targets.valid(target, value, field) !== "no" || this.targets.isUsual(target, value) ? value : undefined;
   }
 
   /** Another pointer that must be the same, as a witness; undefined where it cannot be read, or is NULL. */
   sameAs(type: string, member: string, object: VirtualAddress, what: string): PointerFact["equals"] {
     const value = this.follow(type, member, object);
     const address = this.field(type, member)?.address(object);
-    return value === undefined || address === undefined ? undefined : { value, what, address };
+    return value === undefined || address === undefined ? undefined : { value, what, address, doubtful: true };
   }
 
   /** Takes a reference counter of an object that is referenced for certain. */

@@ -8,6 +8,7 @@ import { strip } from "../../debug-info/c-type.ts";
 import type { Field } from "../../kernel/field.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
 import { Slabs } from "../../linux/slab.ts";
+import { slabObjectState } from "../../linux/slab-state.ts";
 import { CodeRanges } from "../../stack/code-ranges.ts";
 import { pointerOf, wordAt } from "./look.ts";
 
@@ -52,6 +53,8 @@ export class Targets {
   readonly #kernel: Kernel;
   readonly #sets: KnownSets;
   readonly #known = new Map<string, Map<bigint, Validity>>();
+  /** By kind: the places of those that were right. */
+  readonly #usual = new Map<TargetKind, Set<string>>();
   readonly #code: CodeRanges;
   readonly #slabs: Slabs | undefined;
 
@@ -60,6 +63,23 @@ export class Targets {
     this.#sets = sets;
     this.#code = CodeRanges.of(kernel);
     this.#slabs = Slabs.of(kernel);
+  }
+
+  /**
+   * Which object of which slab cache an address lies in, and how far: of two pointers to things of one kind both parts are the same.
+   * undefined outside of slabs, and in free objects.
+   */
+  placeOf(value: bigint): string | undefined {
+    const found = this.#slabs?.objectOf(virtual(value));
+    if (found === undefined || slabObjectState(this.#kernel, found)?.state === "free") return undefined;
+    return `${found.cacheAddress} ${found.offset}`;
+  }
+
+  /** A place where objects of the kind are known to stand. */
+  isUsual(kind: TargetKind, value: bigint): boolean {
+    const usual = this.#usual.get(kind);
+    const place = usual === undefined ? undefined : this.placeOf(value);
+    return place !== undefined && usual?.has(place) === true;
   }
 
   /** Whether an object of the kind stands at the address. @param member the pointer's own field, which tells the type of a table */
@@ -74,7 +94,16 @@ export class Targets {
     if (before !== undefined) return before;
     const answer = this.#judge(kind, value, member);
     known.set(value, answer);
+    if (answer === "yes" && kind !== "ops") this.#learn(kind, value);
     return answer;
+  }
+
+  #learn(kind: TargetKind, value: bigint): void {
+    const found = this.#slabs?.objectOf(virtual(value));
+    if (found === undefined) return;
+    const usual = this.#usual.get(kind) ?? new Set();
+    usual.add(`${found.cacheAddress} ${found.offset}`);
+    this.#usual.set(kind, usual);
   }
 
   #judge(kind: TargetKind, value: bigint, member: Field): Validity {
@@ -104,17 +133,20 @@ export class Targets {
         return yes(superBlocks.has(at));
       case "net":
         return yes(nets.has(at));
-      case "file_system_type":
-        return yes(fileSystems.has(at));
+      case "file_system_type": {
+        // The newest one is led to by the list's head alone, which may have no symbol.
+        const next = to("file_system_type", "next");
+        return yes(
+          fileSystems.has(at) ||
+            ((next === 0n || fileSystems.has(next)) && /^[\w.-]{2,32}$/.test(this.#text(to("file_system_type", "name")))),
+        );
+      }
       case "inode":
         return yes(superBlocks.has(to("inode", "i_sb")) && this.#kernel.arch.isKernelAddress(to("inode", "i_mapping")));
       case "dentry":
         return this.#alone(at) ?? yes(superBlocks.has(to("dentry", "d_sb")) && this.#kernel.arch.isKernelAddress(to("dentry", "d_parent")));
       case "vfsmount":
-        return yes(
-          superBlocks.has(to("vfsmount", "mnt_sb")) &&
-            superBlocks.has(this.#pointer("dentry", "d_sb", virtual(to("vfsmount", "mnt_root")))),
-        );
+        return yes(superBlocks.has(to("vfsmount", "mnt_sb")));
       case "mount":
         return this.#alone(at) ?? yes(superBlocks.has(to("mount", "mnt.mnt_sb")));
       case "address_space": {
@@ -164,6 +196,11 @@ export class Targets {
     const field = this.#kernel.types.struct(type).field(path);
     const word = wordAt(this.#kernel, field.address(at));
     return typeof word === "bigint" ? pointerOf(this.#kernel, word) : 1n;
+  }
+
+  #text(value: bigint): string {
+    const bytes = this.#kernel.arch.isKernelAddress(value) ? this.#kernel.memory.tryBytes(virtual(value), 34) : undefined;
+    return bytes === undefined ? "" : String.fromCharCode(...bytes).replace(/\0[^]*$/, "");
   }
 
   #mapped(value: bigint): boolean {

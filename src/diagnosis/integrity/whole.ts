@@ -7,6 +7,7 @@ import { netNamespaces } from "../../linux/net/namespace.ts";
 import { taskTable } from "../../linux/task.ts";
 import type { Damage } from "./damage.ts";
 import { checkFreeLists } from "./free-lists.ts";
+import { superBlocksHead } from "./heads.ts";
 import { judgeCounts } from "./judge-counts.ts";
 import { judgePointers } from "./judge-pointers.ts";
 import { checkRing } from "./ring.ts";
@@ -78,17 +79,27 @@ function knownSets(kernel: Kernel): KnownSets {
     }
   };
   quietly(() => {
-    const head = kernel.tryAddress("super_blocks");
+    const head = superBlocksHead(kernel);
     const { offset } = kernel.types.struct("super_block").field("s_list");
     // Its damage is taken down when the list's turn comes.
     if (head !== undefined) for (const node of checkRing(kernel, head, MAX_SUPER_BLOCKS).nodes) superBlocks.add(add(node, -offset));
   });
   quietly(() => {
+    const { types, memory } = kernel;
+    const next = types.struct("file_system_type").field("next");
     const first = kernel.tryAddress("file_systems");
-    let type: VirtualAddress = virtual(first === undefined ? 0n : kernel.memory.u64(first));
-    for (let i = 0; type !== 0n && i < MAX_FILE_SYSTEMS; i++) {
-      fileSystems.add(type);
-      type = kernel.types.struct("file_system_type").field("next").pointer(type);
+    const used = types.struct("super_block").field("s_type");
+    // Where the list has no symbol it is entered through the file systems that are in use.
+    const starts = first !== undefined ? [virtual(memory.u64(first))] : [...superBlocks].map((block) => used.pointer(virtual(block)));
+    for (const start of starts) {
+      quietly(() => {
+        for (
+          let type: VirtualAddress = start;
+          type !== 0n && !fileSystems.has(type) && fileSystems.size < MAX_FILE_SYSTEMS;
+          type = next.pointer(type)
+        )
+          if (first !== undefined || type !== start) fileSystems.add(type);
+      });
     }
   });
   quietly(() => {

@@ -6,6 +6,7 @@
  *   super_block.s_mounts ⇄ mount.mnt_instance ⇄ …      mount.mnt.mnt_sb is the super block; a chain of pointers since 6.18
  */
 import { add, virtual } from "../../../bytes/address.ts";
+import { superBlocksHead } from "../heads.ts";
 import type { Survey } from "../survey.ts";
 import { surveyDentry, surveyInode, surveyMount } from "./files.ts";
 
@@ -13,7 +14,7 @@ import { surveyDentry, surveyInode, surveyMount } from "./files.ts";
 const MAX_INODES = 4096;
 
 export function surveyFileSystems(survey: Survey): void {
-  const head = survey.kernel.tryAddress("super_blocks");
+  const head = superBlocksHead(survey.kernel);
   if (head === undefined) return;
   for (const block of survey.ring("the list of super blocks", { address: head, symbol: "super_blocks" }, "super_block", "s_list")) {
     if (!survey.visit("super_block", block)) continue;

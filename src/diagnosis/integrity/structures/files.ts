@@ -10,7 +10,7 @@ import type { VirtualAddress } from "../../../bytes/address.ts";
 import { add, virtual } from "../../../bytes/address.ts";
 import { fileDescriptors } from "../../../linux/file.ts";
 import { taskTable } from "../../../linux/task.ts";
-import type { Survey } from "../survey.ts";
+import type { PointerFact, Survey } from "../survey.ts";
 
 /** Descriptors of one process that are looked at. */
 const MAX_OPEN = 4096;
@@ -31,6 +31,14 @@ export function surveyFiles(survey: Survey): void {
   }
 }
 
+/** i_mapping, which is known for certain where it is the inode's own i_data. */
+function mappingOf(survey: Survey, inode: VirtualAddress): PointerFact["equals"] {
+  const own = survey.field("inode", "i_data")?.address(inode);
+  const same = survey.sameAs("inode", "i_mapping", inode, "the file's inode has the same");
+  if (same === undefined || same.value !== own || same.address === undefined) return same;
+  return { value: same.value, what: "the file's inode has the same, its own", address: same.address };
+}
+
 /** @param why somebody holds it */
 export function surveyFile(survey: Survey, file: VirtualAddress, why: string): void {
   if (!survey.visit("file", file)) return;
@@ -39,7 +47,7 @@ export function surveyFile(survey: Survey, file: VirtualAddress, why: string): v
   const named = path === undefined ? undefined : survey.sameAs("dentry", "d_inode", path, "the dentry of the file's path leads there");
   const inode = survey.pointer("file", "f_inode", file, "inode", named);
   // do_dentry_open() takes it over; block devices have one of their own.
-  const mapping = inode === undefined ? undefined : survey.sameAs("inode", "i_mapping", inode, "the file's inode has the same");
+  const mapping = inode === undefined ? undefined : mappingOf(survey, inode);
   survey.pointer("file", "f_mapping", file, "address_space", mapping);
   survey.pointer("file", "f_cred", file, "cred");
   const dentry = survey.pointer("file", "f_path.dentry", file, "dentry");
@@ -68,7 +76,10 @@ export function surveyInode(survey: Survey, inode: VirtualAddress, owner?: { rea
   if (owner === undefined) survey.pointer("inode", "i_sb", inode, "super_block");
   survey.pointer("inode", "i_op", inode, "ops");
   survey.pointer("inode", "i_fop", inode, "ops");
-  survey.pointer("inode", "i_mapping", inode, "address_space");
+  // Its own i_data, but for block devices.
+  const own = survey.field("inode", "i_data")?.address(inode);
+  const equals = own === undefined ? undefined : { value: own, what: "it is the inode's own i_data", doubtful: true as const };
+  survey.pointer("inode", "i_mapping", inode, "address_space", equals);
   survey.pointer("inode", "i_data.a_ops", inode, "ops");
   survey.chained("the hash table of inodes", "inode", "i_hash", inode);
 }

@@ -6,14 +6,13 @@
  */
 import { add, type VirtualAddress, virtual } from "../../../bytes/address.ts";
 import { netNamespaces } from "../../../linux/net/namespace.ts";
+import { slabCachesHead, workqueuesHead } from "../heads.ts";
 import { pointerOf, wordAt } from "../look.ts";
 import type { Survey } from "../survey.ts";
 
 /** Symbol of the head, type and member of the nodes. What a kernel does not have is passed over. */
 const LISTS: readonly (readonly [symbol: string, type: string, member: string, name: string])[] = [
   ["modules", "module", "list", "the list of modules"],
-  ["slab_caches", "kmem_cache", "list", "the list of slab caches"],
-  ["workqueues", "workqueue_struct", "list", "the list of workqueues"],
   // Since 6.9 (d093602919ad) areas hang in the trees of vmap_nodes.
   ["vmap_area_list", "vmap_area", "list", "the list of vmalloc areas"],
   ["net_namespace_list", "net", "list", "the list of network namespaces"],
@@ -56,6 +55,10 @@ export function surveyKernelLists(survey: Survey): void {
     const address = name === "" ? undefined : kernel.tryAddress(symbol);
     if (address !== undefined) survey.quietly(() => survey.ring(name, { address, symbol }, type, member));
   }
+  const caches = slabCachesHead(kernel);
+  if (caches !== undefined) survey.ring("the list of slab caches", { address: caches, symbol: "slab_caches" }, "kmem_cache", "list");
+  const queues = workqueuesHead(kernel);
+  if (queues !== undefined) survey.ring("the list of workqueues", { address: queues, symbol: "workqueues" }, "workqueue_struct", "list");
 }
 
 /** Network devices of each namespace. */

@@ -58,7 +58,13 @@ function surveyTask(survey: Survey, { address: task, idle, exitState, pid }: Tas
   const sighand = survey.pointer("task_struct", "sighand", task, "sighand_struct");
   if (sighand !== undefined && survey.visit("sighand_struct", sighand))
     survey.count("sighand_struct", ["count.refs.counter", "count.counter"], sighand, why);
-  for (const member of ["cred", "real_cred"]) surveyCred(survey, survey.pointer("task_struct", member, task, "cred"), why);
+  for (const [member, other] of [
+    ["cred", "real_cred"],
+    ["real_cred", "cred"],
+  ] as const) {
+    const same = survey.sameAs("task_struct", other, task, `the task's ${other} leads there`);
+    surveyCred(survey, survey.pointer("task_struct", member, task, "cred", same), why);
+  }
   const fs = survey.pointer("task_struct", "fs", task, "fs_struct");
   if (fs !== undefined && survey.visit("fs_struct", fs)) {
     survey.count("fs_struct", ["users"], fs, why);
