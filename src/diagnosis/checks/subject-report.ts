@@ -15,15 +15,19 @@ export interface SubjectReport {
   readonly report: LogReport;
   /** What the text alone says. */
   readonly told: Diagnosis;
+  /** The call trace of the event itself. */
+  readonly trace: readonly VerdictFrame[] | undefined;
 }
 
 /** Records before a head that belong to it ("cut here", what WARN() printed), and records that one report has at most. */
 const BEFORE = 16;
 const LENGTH = 600;
 
+/** What the subject is chosen from needs no more to be read. */
+type Reported = Pick<DiagnosisContext, "kernel"> & { readonly subject: Pick<DiagnosisContext["subject"], "event"> };
+
 /** undefined when the log has no such report. Once per subject. */
-export function subjectReport({ kernel, subject }: DiagnosisContext): SubjectReport | undefined {
-  const { event } = subject;
+export function subjectReport({ kernel, subject: { event } }: Reported): SubjectReport | undefined {
   if (event === undefined) return undefined;
   const known = reports.get(event);
   if (known !== undefined || reports.has(event)) return known;
@@ -35,7 +39,7 @@ export function subjectReport({ kernel, subject }: DiagnosisContext): SubjectRep
     const all = reportsOfRecords(records).filter(({ last }) => last.offset >= at);
     const report = all.find(({ first }) => first.offset === at) ?? all.find(({ first }) => first.offset <= at + 3);
     const whole = report === undefined ? undefined : withTrace(report, all);
-    found = whole === undefined ? undefined : { report: whole, told: explainReport(whole) };
+    found = whole === undefined ? undefined : { report: whole, told: explainReport(whole), trace: mainTrace(whole)?.frames };
   } catch (error) {
     if (!(error instanceof InquestError)) throw error;
   }

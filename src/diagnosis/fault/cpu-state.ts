@@ -21,10 +21,12 @@ import { InquestError } from "../../bytes/errors.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
 import type { StackFrame, UnwoundStack } from "../../stack/frame.ts";
 import { unwindTask } from "../../stack/unwind.ts";
+import { subjectReport } from "../checks/subject-report.ts";
 import type { EventKind } from "../subject/log-events.ts";
 import { addressOfCode, type LogFacts } from "../subject/log-facts.ts";
 import type { Subject } from "../subject/subject.ts";
 import { arm64Syndrome, type ExceptionFacts, x86PageFault } from "./error-code.ts";
+import { stackOfLog } from "./log-stack.ts";
 
 /** One thing that was compared, and how it came out. */
 export interface StateCheck {
@@ -257,11 +259,14 @@ function stateOfLog(
   }
   registers.set(file.pc, pc);
   const kind = (fault ?? subject)?.kind ?? "page fault";
+  const trace = fault === undefined || fault === subject ? subjectReport({ kernel, subject: { event: subject } })?.trace : undefined;
+  const stack = trace === undefined ? undefined : stackOfLog(kernel, pc, registers, trace);
   return {
     kind,
     source: "log",
     registers,
     pc,
+    ...(stack === undefined ? {} : { stack, frame: 0 }),
     ...errorFacts(kernel, facts, kind),
     checks: [{ what: `only the log tells the registers: ${reason}`, agrees: true }],
     consistent: true,
