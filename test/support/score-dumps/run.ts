@@ -1,5 +1,5 @@
 /** Diagnoses dumps of the lab and judges what is said: cases as they are, their variants, and mutations of healthy ones. */
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import type { CachedCase } from "../../../lab/case-record.ts";
 import { truthOf } from "../../../lab/truth.ts";
 import { viewsOf } from "../../../lab/views-truth.ts";
@@ -124,11 +124,17 @@ export async function* scoreCase(lab: CachedCase, variants: readonly Variant[]):
         yield score(asked, () => kernelIn(hollowDump(dump, leftOutByLevel31(whole)), options), label, undefined, []);
     } else {
       const edits = emptiedLog(whole);
-      if (edits.length > 0) yield score(asked, () => kernelIn(overlaidDump(dump, edits), options), label, plain, edits);
+      if (edits.length > 0) yield score(asked, () => kernelIn(overlaidDump(dump, edits), options), withoutLog(lab, label), plain, edits);
     }
   }
   plain?.close();
   dump.close();
+}
+
+/** Where the kernel lived on with what it had reported, until somebody asked for the dump, the report may have been all there was to know. */
+function withoutLog(lab: CachedCase, label: ScoreLabel): ScoreLabel {
+  const asked = existsSync(lab.consolePath) && readFileSync(lab.consolePath, "utf8").includes("sysrq triggered crash");
+  return asked && !isHealthy(label) ? { class: [...label.class, "deliberate"] } : label;
 }
 
 function wholeKernel(dump: Dump, options: OpenOptions): Kernel | undefined {
