@@ -313,7 +313,7 @@ function sameOperand(a: OperandFact["memory"], b: OperandFact["memory"] | undefi
 function typedBy(fact: OperandFact | undefined): Pick<AccessPath, "container" | "member" | "offset" | "base"> {
   if (fact?.container === undefined || fact.member === undefined) return {};
   // "(struct tx_ring *)->count": no name of it is known.
-  const arrow = /\*\)->[^>]*$/.test(fact.text ?? "") ? -1 : (fact.text?.lastIndexOf("->") ?? -1);
+  const arrow = fact.text?.includes("*)->") === true ? -1 : (fact.text?.lastIndexOf("->") ?? -1);
   return {
     container: fact.container,
     member: fact.member,

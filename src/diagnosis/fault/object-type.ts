@@ -66,9 +66,38 @@ function structureOf(
   return undefined;
 }
 
+/**
+ * Caches of the kernel that are not named after their structure: of protocols (net/core/sock.c, proto_register: the name is the protocol's,
+ * with request_sock_ and tw_sock_ before it for connections that are coming and going), of inodes, of files.
+ */
+const OTHER_NAMES: readonly (readonly [RegExp, readonly string[]])[] = [
+  [/^request_sock_TCP(?:v6)?$/, ["tcp_request_sock"]],
+  [/^tw_sock_TCP(?:v6)?$/, ["tcp_timewait_sock", "tcp6_timewait_sock"]],
+  [/^TCP$/, ["tcp_sock"]],
+  [/^TCPv6$/, ["tcp6_sock"]],
+  [/^UDP(?:-Lite)?$/, ["udp_sock"]],
+  [/^UDP(?:LITE)?v6$/, ["udp6_sock"]],
+  [/^RAW$/, ["raw_sock"]],
+  [/^RAWv6$/, ["raw6_sock"]],
+  [/^UNIX(?:-STREAM)?$/, ["unix_sock"]],
+  [/^sock_inode_cache$/, ["socket_alloc"]],
+  [/^inode_cache$/, ["inode"]],
+  [/^filp$/, ["file"]],
+  [/^skbuff_head_cache$/, ["sk_buff"]],
+  [/^skbuff_fclone_cache$/, ["sk_buff_fclones"]],
+  [/^mnt_cache$/, ["mount"]],
+  [/^bdev_cache$/, ["bdev_inode"]],
+  [/^eventpoll_epi$/, ["epitem"]],
+  [/^eventpoll_pwq$/, ["eppoll_entry"]],
+  [/^radix_tree_node$/, ["xa_node", "radix_tree_node"]],
+];
+
 /** Names that a cache's structure may have: its own, without the endings that the kernel's caches have. */
 function namesFor(cache: string): readonly string[] {
   if (/^(?:kmalloc|dma-kmalloc|bio-|biovec|pool_)/.test(cache) || cache.startsWith(":")) return [];
   const plain = cache.replace(/_(?:cache|cachep|slab|jar|pool)$/, "");
-  return [...new Set([cache, plain, cache.replaceAll("-", "_"), cache.replace(/_cache$/, "_node")])];
+  const other = OTHER_NAMES.find(([pattern]) => pattern.test(cache))?.[1] ?? [];
+  return [
+    ...new Set([...other, cache, plain, cache.replaceAll("-", "_"), cache.replace(/_cache$/, "_node"), `${plain}_info`, `${plain}_struct`]),
+  ];
 }

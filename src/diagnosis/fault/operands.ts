@@ -257,16 +257,16 @@ function fetch(kernel: Kernel, state: FaultState, caller: Activation | undefined
 }
 
 /**
- * The CPU came there by a return: the word below the stack pointer is where it went (x86-64), the link register is (arm64: a call would have
- * put its own return address there).
+ * The CPU came there by a return. On arm64 the link register is where it went: a call would have put its own return address there. On x86-64
+ * a call leaves its return address where the stack pointer is, for a jump behind a call too; the word below the stack pointer, which the
+ * return took, was written over by the exception itself.
  */
 function isReturn(kernel: Kernel, { pc, registers }: FaultState): boolean {
-  const sp = registers.sp;
+  const { sp } = registers;
   if (kernel.arch.name === "aarch64") return registers.get(registers.file.names.indexOf("x30")) === pc;
-  if (sp === undefined || kernel.memory.tryU64(virtual(BigInt.asUintN(64, sp - 8n))) !== pc) return false;
-  // A call wrote its return address where the stack pointer is.
-  const above = kernel.memory.tryU64(virtual(sp));
-  const before = above === undefined || !kernel.arch.isKernelAddress(above) ? undefined : instructionBefore(kernel, virtual(above));
+  const above = sp === undefined ? undefined : kernel.memory.tryU64(virtual(sp));
+  if (above === undefined) return false;
+  const before = kernel.arch.isKernelAddress(above) ? instructionBefore(kernel, virtual(above)) : undefined;
   return before?.flow !== "call";
 }
 

@@ -20,14 +20,19 @@ export interface PlaceUsed {
   readonly size: number;
   /** The structure that the code takes to lie there. */
   readonly type?: StructType;
+  /** What is used through the pointer that lies there. */
+  readonly pointee?: readonly PlaceUsed[];
 }
 
 export interface FitInput {
   readonly places: readonly PlaceUsed[];
   /** Bytes that were asked for when it was allocated. */
   readonly allocated?: number;
-  /** Bytes of the slab object that it leads to the start of. */
+  /** Bytes of the slab object that it leads to the start of, and of the next smaller cache that there is: what fits there is not here. */
   readonly objectSize?: number;
+  readonly smallerSize?: number;
+  /** Bytes from the object's start to where the pointer leads: an element of an array. */
+  readonly into?: number;
   /** Bytes that the code goes back from the pointer to the structure around it (container_of). */
   readonly back?: number;
   /** Reads 8 bytes at an offset of what it leads to. */
@@ -44,9 +49,6 @@ export interface Fit {
 
 /** Pointers of a structure that are held against memory. */
 const MAX_POINTERS = 64;
-/** Up to this size a cache of kmalloc() may be the smallest there is (arm64 until 6.5: ARCH_KMALLOC_MINALIGN). */
-const SMALLEST = 128;
-
 /** The one of the structures that fits; undefined when none does, or several do. */
 export function fittingStructure(structures: Iterable<StructType>, input: FitInput): Fit | undefined {
   const different = new Set(input.places.map(({ offset, size, type }) => `${offset} ${size} ${type?.name ?? ""}`));
@@ -58,7 +60,7 @@ export function fittingStructure(structures: Iterable<StructType>, input: FitInp
     if (type.kind !== "struct" || type.size === 0) continue;
     if (input.allocated !== undefined && !hasSize(type, input.allocated)) continue;
     for (const offset of startsIn(type, input)) {
-      if (input.objectSize !== undefined && offset === 0 && !hasRoom(type, input.objectSize)) continue;
+      if (offset === 0 && !hasRoom(type, input)) continue;
       if (fits(type, offset, input)) found.push({ type, offset });
     }
   }
@@ -108,9 +110,10 @@ function hasSize(type: StructType, allocated: number): boolean {
   return type.size === allocated || (isFlexible(type) && type.size < allocated);
 }
 
-function hasRoom(type: StructType, objectSize: number): boolean {
-  if (type.size > objectSize) return false;
-  return objectSize <= SMALLEST || isFlexible(type) || type.size * 2 > objectSize || type.size > 4096;
+function hasRoom(type: StructType, { objectSize, smallerSize = 0, into = 0 }: FitInput): boolean {
+  if (objectSize === undefined) return true;
+  if (into > 0) return into % type.size === 0 && into + type.size <= objectSize;
+  return type.size <= objectSize && (isFlexible(type) || type.size > smallerSize);
 }
 
 function isFlexible({ members }: StructType): boolean {
@@ -123,6 +126,7 @@ function fits(type: StructType, start: number, { places }: FitInput): boolean {
     const members = membersAt({ kind: "pointer", target: type, offset: start + place.offset, stride: 0 }, place.size);
     if (place.type === undefined ? !members.some((each) => isWhole(each, place.size)) : false) return false;
     if (place.type !== undefined && !offsetsOf(type, place.type, 0, 0).includes(start + place.offset)) return false;
+    if (place.pointee !== undefined && !members.some((each) => leadsTo(each.type, place.pointee ?? []))) return false;
   }
   return true;
 }
@@ -135,6 +139,18 @@ function holdsPointers(type: StructType, start: number, { word, mayBePointer }: 
       const found = word(offset - start);
       return found === undefined || mayBePointer(found);
     });
+}
+
+/** A pointer to something that has what is used through it; one to functions has nothing. */
+function leadsTo(type: CType, places: readonly PlaceUsed[]): boolean {
+  const plain = strip(type);
+  if (plain.kind !== "pointer") return false;
+  const target = strip(plain.target);
+  if (target.kind === "function") return false;
+  if (target.kind !== "struct" || target.size === 0) return true;
+  return places.every(
+    ({ offset, size }) => offset < 0 || membersAt({ kind: "pointer", target, offset, stride: 0 }, size).some((each) => isWhole(each, size)),
+  );
 }
 
 /**

@@ -14,6 +14,7 @@ import { type CType, type StructType, strip } from "../../debug-info/c-type.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
 import { poisonOf } from "../../linux/poison.ts";
 import { Slabs } from "../../linux/slab.ts";
+import { slabCaches } from "../../linux/slab-caches.ts";
 import { type GivenShapes, resultKey } from "../../type-flow/flow-analysis.ts";
 import type { FunctionFlow, RegisterFact } from "../../type-flow/function-flow.ts";
 import type { Machine } from "../../type-flow/machine.ts";
@@ -178,6 +179,15 @@ function usesIn(flow: FunctionFlow, machine: Machine): readonly Uses[] {
       }
     }
   }
+  for (const { root, places } of [...found.values()]) {
+    if (root.kind !== "load" || root.from === undefined) continue;
+    const used = places.filter(({ type }) => type === undefined);
+    for (const parent of used.length === 0 ? [] : rootsOf(root.from)) {
+      // With a type the offset is that from the structure's start.
+      if (root.container === undefined)
+        of(parent.root).places.push({ offset: parent.offset + Number(root.offset), size: 8, pointee: used });
+    }
+  }
   return [...found.values()].filter(({ open }) => open).slice(0, MAX_VALUES);
 }
 
@@ -221,12 +231,12 @@ function shapeFor(
   if (own.length === 0) return undefined;
   const size = root.kind === "result" ? allocationSize(flow, machine, root) : undefined;
   const slab = value === undefined || !kernel.arch.isKernelAddress(value) ? undefined : Slabs.of(kernel)?.objectOf(virtual(value));
-  const isStart = slab !== undefined && slab.offset === 0 && /^kmalloc/.test(slab.cache);
+  const isStart = slab !== undefined && slab.offset >= 0 && back === undefined && /^kmalloc/.test(slab.cache);
   const found = fittingStructure(own, {
     places: declared === undefined ? places : [{ offset: 0, size: 0, type: declared }, ...places],
     ...(size === undefined ? {} : { allocated: size }),
     ...(back === undefined || declared !== undefined ? {} : { back }),
-    ...(isStart ? { objectSize: slab.objectSize } : {}),
+    ...(isStart ? { objectSize: slab.objectSize, smallerSize: smallerCache(kernel, slab.objectSize), into: slab.offset } : {}),
     ...(isStart && value !== undefined
       ? {
           word: (offset: number) => kernel.memory.tryU64(virtual(BigInt.asUintN(64, value + BigInt(offset)))),
@@ -237,6 +247,14 @@ function shapeFor(
   if (found === undefined) return undefined;
   fitted(kernel).add(`struct ${found.type.name}`);
   return pointer(found.type, found.offset);
+}
+
+/** Of the caches of kmalloc() the next smaller one; 0 when there is none (arm64 had none below 128 bytes until 6.5). */
+function smallerCache(kernel: Kernel, size: number): number {
+  const sizes = kernel.memo(smallerCache, () =>
+    slabCaches(kernel).caches.flatMap(({ name, objectSize }) => (/^kmalloc-\d+k?$/.test(name) ? [objectSize] : [])),
+  );
+  return Math.max(0, ...sizes.filter((each) => each < size));
 }
 
 /** Structures that were taken because they fit alone: named, but no ground to say that an object is of another type. */
