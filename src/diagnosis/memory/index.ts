@@ -1,4 +1,5 @@
-/** Detectors of memory that ran out or leaks. The most telling first. */
+/** Detectors of memory that ran out, or does not come back. The most telling first. */
 import type { Detector } from "../detector.ts";
+import { outOfMemory } from "./out-of-memory.ts";
 
-export const MEMORY_DETECTORS: readonly Detector[] = [];
+export const MEMORY_DETECTORS: readonly Detector[] = [outOfMemory];

@@ -1,0 +1,222 @@
+/**
+ * Memory ran out: of the machine, or of a control group that was at its limit; and who holds it. Row 26 of the catalogue.
+ *
+ * The proof is the kernel's report in the log, or out_of_memory() on the stack of the panic. Who holds the memory is a share of what is
+ * counted: the largest of one slab cache, one process, shared memory, and pages that are in no account.
+ */
+import { InquestError } from "../../bytes/errors.ts";
+import type { Kernel } from "../../kernel/kernel.ts";
+import { cgroupHierarchies, tasksByCgroup } from "../../linux/cgroup.ts";
+import { cgroupUsage } from "../../linux/cgroup-usage.ts";
+import type { DiagnosisContext } from "../context.ts";
+import type { Detector } from "../detector.ts";
+import { callerNamed, frameEvidence, lastFrames, lastStack, logRecords } from "../ending/last-stack.ts";
+import type { Check, Finding } from "../finding.ts";
+import type { Evidence, Verdict } from "../verdict.ts";
+import { type Holders, memoryHolders, sizeText } from "./holders.ts";
+import { type OomReport, oomReport } from "./oom-report.ts";
+
+const OUT = /^(?:out_of_memory|check_panic_on_oom|dump_header|oom_kill_process|mem_cgroup_out_of_memory)$/;
+const OUT_OF_GROUP =
+  /^(?:mem_cgroup_out_of_memory|mem_cgroup_oom|mem_cgroup_oom_synchronize|try_charge\w*|charge_memcg|__mem_cgroup_charge\w*)$/;
+/** A share of all memory that makes its holder the reason. */
+const MUCH = 0.3;
+
+export const outOfMemory: Detector = {
+  name: "out-of-memory",
+  classes: ["out-of-memory", "oom-of-container"],
+  needs: ["the kernel's report in the log, or out_of_memory() on the panic task's stack"],
+  refutedBy: ["something else was reported before that killed the kernel"],
+  appliesTo: ({ subject }) => subject.event === undefined || subject.event.family === "memory" || subject.event.family === "panic",
+  detect(context) {
+    const { kernel, subject } = context;
+    const last = lastStack(kernel);
+    const frame = callerNamed(last, OUT);
+    if (frame === undefined && subject.event?.family !== "memory") return [];
+    const report = subject.event === undefined ? undefined : oomReport(logRecords(kernel));
+    const ofGroup =
+      report?.group !== undefined || report?.constraint === "CONSTRAINT_MEMCG" || callerNamed(last, OUT_OF_GROUP) !== undefined;
+    const evidence: Evidence[] = [];
+    if (report !== undefined)
+      evidence.push({
+        claim: `the log says: ${report.comm} invoked oom-killer, order ${report.order}`,
+        command: "log | grep 'invoked oom-killer'",
+        values: [],
+      });
+    if (frame !== undefined && last !== undefined)
+      evidence.push(frameEvidence(kernel, last, frame, `${frame.function} is on the stack of the panic`));
+    const base = {
+      evidence,
+      depth: "mechanism" as const,
+      ...(last === undefined ? {} : { frames: lastFrames(kernel, last, undefined) }),
+      // Who happened to ask for the next page is not the one to blame.
+      place: {},
+    };
+    return [ofGroup ? { ...base, ...ofContainer(context, report, evidence) } : { ...base, ...ofMachine(context, report, evidence) }];
+  },
+};
+
+type Told = Pick<Finding, "class" | "title" | "checks" | "story"> & Partial<Finding>;
+
+interface Suspect {
+  readonly pages: number;
+  readonly what: string;
+  readonly story: readonly string[];
+  readonly object?: NonNullable<Verdict["object"]>;
+  readonly evidence: readonly Evidence[];
+}
+
+function ofMachine({ kernel }: DiagnosisContext, report: OomReport | undefined, evidence: Evidence[]): Told {
+  const holders = memoryHolders(kernel, report);
+  const suspect = holders === undefined ? undefined : suspects(kernel, holders)[0];
+  const share = holders === undefined || suspect === undefined ? 0 : suspect.pages / holders.total;
+  const checks: Check[] = [
+    { what: "the kernel found no page that it could reclaim", result: "held" },
+    { what: `one holder has more than ${MUCH * 100} % of all memory`, result: share >= MUCH ? "held" : "not possible" },
+  ];
+  if (suspect !== undefined) evidence.push(...suspect.evidence);
+  evidence.push({ claim: "how the memory is used", command: "kmem -i", values: [] });
+  const who = report?.comm === undefined ? "a task" : report.comm;
+  const asked = report?.order === undefined ? "a page" : sizeText(kernel, 2 ** report.order);
+  return {
+    class: "out-of-memory",
+    title:
+      suspect === undefined
+        ? `${who} asked for ${asked} and there was none`
+        : `${suspect.what} ${suspect.pages > 0 ? `(${Math.round(share * 100)} % of all)` : ""}`.trim(),
+    checks,
+    story: [
+      `${who} asked for ${asked}, nothing could be reclaimed, and the kernel gave up.`,
+      ...(holders === undefined ? [] : [sums(kernel, holders)]),
+      ...(suspect?.story ?? []),
+    ],
+    ...(suspect?.object === undefined ? {} : { object: suspect.object }),
+  };
+}
+
+function sums(kernel: Kernel, { total, free, anonymous, shared, pageCache, slab, pageTables, unaccounted }: Holders): string {
+  const parts: readonly (readonly [string, number | undefined])[] = [
+    ["free", free],
+    ["processes", anonymous],
+    ["shared memory", shared],
+    ["page cache", pageCache],
+    ["slab", slab],
+    ["page tables", pageTables],
+    ["in no account", unaccounted],
+  ];
+  return `Of ${sizeText(kernel, total)}: ${parts.flatMap(([name, pages]) => (pages === undefined ? [] : [`${name} ${sizeText(kernel, pages)}`])).join(", ")}.`;
+}
+
+/** The largest first. */
+function suspects(kernel: Kernel, { caches, processes, shared, unaccounted }: Holders): Suspect[] {
+  const found: Suspect[] = [];
+  const [cache] = caches;
+  if (cache !== undefined) {
+    const { name, address } = cache.cache;
+    found.push({
+      pages: cache.pages,
+      what: `the slab cache ${name} holds ${sizeText(kernel, cache.pages)}`,
+      story: [`The slab cache ${name} has ${cache.allocated} objects in use of ${cache.total}: whoever makes them does not free them.`],
+      object: { cache: name, address, ...(kernel.types.tryStruct(name) === undefined ? {} : { type: `struct ${name}` }) },
+      evidence: [{ claim: `${name}: ${cache.allocated} objects in use`, command: `kmem -s ${name}`, values: [] }],
+    });
+  }
+  const [process] = processes;
+  if (process !== undefined)
+    found.push({
+      pages: process.pages,
+      what: `process ${process.task.comm} (${process.task.pid}) holds ${sizeText(kernel, process.pages)}`,
+      story: [`Process ${process.task.pid} (${process.task.comm}) has the largest resident set.`],
+      object: { type: "struct mm_struct", address: process.mm },
+      evidence: [
+        { claim: `${process.task.comm} has ${sizeText(kernel, process.pages)} resident`, command: `ps ${process.task.pid}`, values: [] },
+      ],
+    });
+  if (shared !== undefined)
+    found.push({
+      pages: shared,
+      what: `files in shared memory (tmpfs) hold ${sizeText(kernel, shared)}`,
+      story: [
+        "Pages of shared memory belong to files of a tmpfs or to shared mappings: without swap they cannot be reclaimed, and no process needs to be alive for them.",
+      ],
+      evidence: [{ claim: "the mounts of tmpfs", command: "mount", values: [] }],
+    });
+  if (unaccounted !== undefined)
+    found.push({
+      pages: unaccounted,
+      what: `pages that are in no account hold ${sizeText(kernel, unaccounted)}`,
+      story: [
+        "These pages belong to no process, file or slab: some part of the kernel, a driver as a rule, took them from the page allocator and keeps them.",
+      ],
+      evidence: [],
+    });
+  return found.sort((a, b) => b.pages - a.pages);
+}
+
+function ofContainer({ kernel }: DiagnosisContext, report: OomReport | undefined, evidence: Evidence[]): Told {
+  const path = report?.group;
+  const found = groupAtLimit(kernel, path);
+  const name = path ?? found?.path ?? "?";
+  const [top] = found?.tasks ?? [];
+  if (found !== undefined && found.max !== undefined) {
+    evidence.push({ claim: `${name} may use ${Math.round(found.max / 1024)} KiB`, command: "cgroup -v", values: [] });
+  }
+  return {
+    class: "oom-of-container",
+    title: `the control group ${name} is at its limit${found?.max === undefined ? "" : ` of ${Math.round(found.max / 1024)} KiB`}${top === undefined ? "" : `; ${top} uses the most`}`,
+    checks: [
+      { what: "the request was charged to a control group", result: "held" },
+      {
+        what: "the group's use is within a sixteenth of its limit",
+        result:
+          found?.max === undefined || found.current === undefined
+            ? "not possible"
+            : found.current >= found.max * (15 / 16)
+              ? "held"
+              : "not possible",
+      },
+    ],
+    story: [
+      `Not the machine ran out of memory but the control group ${name}: its limit is its own.`,
+      ...(top === undefined ? [] : [`The largest process in it is ${top}.`]),
+    ],
+    ...(found === undefined ? {} : { object: { type: "struct mem_cgroup", address: found.address } }),
+  };
+}
+
+interface FullGroup {
+  readonly path: string;
+  readonly address: bigint;
+  readonly current: number | undefined;
+  readonly max: number | undefined;
+  /** "reportd (141)", the largest first. */
+  readonly tasks: readonly string[];
+}
+
+/** The group by its path, or the one that is nearest to its limit. */
+function groupAtLimit(kernel: Kernel, path: string | undefined): FullGroup | undefined {
+  try {
+    const found: (FullGroup & { readonly fullness: number })[] = [];
+    for (const hierarchy of cgroupHierarchies(kernel, () => {}) ?? []) {
+      for (const group of hierarchy.groups) {
+        const memory = cgroupUsage(kernel, group).memory;
+        if (memory?.max === undefined || memory.current === undefined || (path !== undefined && group.path !== path)) continue;
+        const tasks = [...(tasksByCgroup(kernel, hierarchy.address).get(group.address) ?? [])];
+        const names = tasks.filter(({ mm }) => mm !== 0n).map(({ comm, pid }) => `${comm} (${pid})`);
+        const state = group.controllers.find(({ name }) => name === "memory")?.state ?? group.address;
+        found.push({
+          path: group.path,
+          address: state,
+          current: memory.current,
+          max: memory.max,
+          tasks: names,
+          fullness: memory.current / memory.max,
+        });
+      }
+    }
+    return found.sort((a, b) => b.fullness - a.fullness)[0];
+  } catch (error) {
+    if (error instanceof InquestError) return undefined;
+    throw error;
+  }
+}
