@@ -68,7 +68,8 @@ function located(operand: MemoryOperand, report: LogReport): FaultingInstruction
     address += value * BigInt(scale);
     parts.push(scale === 1 ? name : `${name}*${scale}`);
   }
-  if (registers.length === 0) return undefined;
+  // An absolute address is told by the fault address alone.
+  if (registers.length === 0 && report.faultAddress === undefined) return undefined;
   const { displacement } = operand;
   if (displacement !== 0n)
     parts.push(`${displacement < 0n ? "-" : ""}0x${(displacement < 0n ? -displacement : displacement).toString(16)}`);

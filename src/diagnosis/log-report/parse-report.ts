@@ -4,7 +4,7 @@ import { frameLine, symbolIn } from "./frame-line.ts";
 import { isInterruptEntry, isPassedOver, isStackBottom, isWaiting } from "./passed-over.ts";
 import { placeOf } from "./place.ts";
 import type { LogLine, LogReport } from "./report.ts";
-import type { OpenReport } from "./report-assembler.ts";
+import { HEADLESS, type OpenReport } from "./report-assembler.ts";
 import { machineState } from "./state-lines.ts";
 import { tracesOf } from "./traces.ts";
 
@@ -85,6 +85,7 @@ export function parseReport(open: OpenReport, cut: boolean): LogReport {
     traces,
     fields: {
       ...own,
+      ...(open.damage.has(HEADLESS) ? { headless: 1 } : {}),
       ...(fields.access === undefined ? {} : { access: fields.access }),
       ...(workqueue === undefined ? {} : { workqueue }),
     },
@@ -94,7 +95,8 @@ export function parseReport(open: OpenReport, cut: boolean): LogReport {
   if (!cut) return report;
   const named = placeOf(report).function;
   const inside = endsInside(lines);
-  const missing = named === undefined ? inside || needsTrace : inside && (isPassedOver(named) || frames.length < 3);
+  const missing =
+    named === undefined ? !open.damage.has(HEADLESS) && (inside || needsTrace) : inside && (isPassedOver(named) || frames.length < 3);
   if (!missing) return report;
   return { ...report, damage: [...damage, "cut off in the call trace"] };
 }

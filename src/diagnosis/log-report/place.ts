@@ -25,6 +25,11 @@ const NOWHERE: Place = { frames: [], index: -1 };
 const WITHOUT_EXCEPTIONS: readonly PassedOver[] = ["reporting", "helpers", "locking", "memory", "entry", "buffers"];
 
 export function placeOf(report: LogReport): Place {
+  if (report.fields.headless === 1) {
+    // Without the frames that print, what is left of its trace are the callers of the code that failed.
+    const frames = mainTrace(report)?.frames ?? [];
+    if (!frames.some((frame) => physical(frame) && isPassedOver(frame.function ?? "", ["reporting"]))) return at(frames, -1);
+  }
   switch (report.family) {
     case "rcu-stall":
     case "soft-lockup":

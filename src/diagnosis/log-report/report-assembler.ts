@@ -52,6 +52,7 @@ const RULE = /^={20,}$/;
 const OWN_WORDS =
   /^(?:\s|$|(?:\\x0a)?[0-9a-f]{4,16}[: ]|\\x0a|\[|#|<\/?[A-Z#_]+>|[A-Za-z0-9]{2,4}\s*: |[A-Z0-9]{2,9}:|x\d+\s*:|r\d+\s*:|CPU|Call|Code|Modules|Hardware|Workqueue|Tainted|Comm|PGD|Oops|task|page|raw|flags|Memory|Allocated|Freed|Last|The|located|which|Object|Read|Write|INFO|Showing|NMI|Sending|rcu|Mem|Node|DMA|Normal|pstate|pc |lr |sp |epc|NIP|LR|GPR|CFAR|Krnl|Exception|stack|Internal|Uninit|Local|Bytes|ESR|EC|SET|EA|FSC|Data|ISV|swapper|user|Free|Stack|backtrace|hex|comm|other|but|and|the|-> |-{3,}|\*|irq|hardirqs|softirqs|value|Reported|read |write |kfence|allocated|freed|Dumping|Kernel|BUG|WARNING|general|kasan|KASAN|to |Possible|possible)/;
 const DROPPED = "lines are missing: the kernel dropped messages";
+export const HEADLESS = "its head is missing";
 const STALLS: ReadonlySet<ReportFamily> = new Set(["rcu-stall", "soft-lockup", "hard-lockup", "hung-task", "workqueue-lockup"]);
 
 export class ReportAssembler {
@@ -140,7 +141,7 @@ export class ReportAssembler {
       head: line.text.trim(),
       lead,
       lines: head.headless === true ? [...lead] : [],
-      damage: new Set(head.headless === true ? ["its head is missing"] : []),
+      damage: new Set(head.headless === true ? [HEADLESS] : []),
       context,
       stamped: line.time !== undefined,
       frames: 0,

@@ -6,11 +6,17 @@ import { closeSync, openSync, readSync } from "node:fs";
 import { type Disassembler, loadDisassembler } from "../../arch/disassembler.ts";
 import { UnsupportedError, UsageError } from "../../bytes/errors.ts";
 import { jsonChunks } from "../../commands/json.ts";
+import { debugDirectories } from "../../debug-info/debug-file-paths.ts";
 import { explainReport } from "../../diagnosis/log-report/explain.ts";
 import { codeMachine } from "../../diagnosis/log-report/faulting-instruction.ts";
 import { ReportFinder } from "../../diagnosis/log-report/find-reports.ts";
 import type { LogReport } from "../../diagnosis/log-report/report.ts";
 import type { Diagnosis, VerdictFrame } from "../../diagnosis/verdict.ts";
+import type { Kernel } from "../../kernel/kernel.ts";
+import { openVmlinux } from "../../kernel/vmlinux-file.ts";
+import { kernelOfVmlinux } from "../../kernel/vmlinux-kernel.ts";
+import { openWithDebugInfo } from "../../library/open-dump.ts";
+import { sortFiles } from "../../library/sort-files.ts";
 import { registerDisassemblers } from "./disassemblers.ts";
 import { sanitize } from "./sanitize.ts";
 import { writeAll } from "./write-all.ts";
@@ -22,8 +28,11 @@ Finds every kernel report in logs (dmesg, serial consoles, journals, crash mails
 class, place, access and object, how sure that is, and a signature. The first report of a boot is the one to look at; later ones are
 given in one line each.
 
+  --vmlinux FILE      the kernel's vmlinux with debug information: files, lines, inlined functions, the member that was touched
+  --dump FILE         the same from a dump of that kernel (with --vmlinux, if its debug information is not found)
   --json              one line of JSON for each report
-  -v, --verbose       all reports in full`;
+  -v, --verbose       all reports in full
+Exit status: 0 when a report was found, 1 when none was, 2 for wrong usage or a file that cannot be read.`;
 
 const PIECE = 1 << 22;
 const SHOWN_FRAMES = 8;
@@ -32,32 +41,49 @@ export interface ExplainOptions {
   readonly files: readonly string[];
   readonly json: boolean;
   readonly verbose: boolean;
+  readonly vmlinux?: string;
+  readonly dump?: string;
 }
 
 /** Parses the words after `explain`. Throws UsageError. */
 export function parseExplainOptions(words: readonly string[]): ExplainOptions {
   const files: string[] = [];
   const flags = new Set<string>();
+  const named = new Map<string, string>();
   let options = true;
-  for (const word of words) {
+  for (let at = 0; at < words.length; at++) {
+    const word = words[at] as string;
+    const [, name, joined] = /^--(vmlinux|dump)(?:=(.*))?$/.exec(word) ?? [];
     if (options && word === "--") options = false;
-    else if (options && (word === "--json" || word === "-v" || word === "--verbose")) flags.add(word);
+    else if (options && name !== undefined) {
+      const value = joined ?? words[++at];
+      if (value === undefined || value === "") throw new UsageError(`explain: --${name} needs a file`);
+      named.set(name, value);
+    } else if (options && (word === "--json" || word === "-v" || word === "--verbose")) flags.add(word);
     else if (options && word.startsWith("-") && word !== "-")
       throw new UsageError(`explain: unknown option ${word}; "inquest explain --help" shows what is understood`);
     else files.push(word);
   }
   if (files.length === 0) throw new UsageError("explain: the log's file is missing");
-  return { files, json: flags.has("--json"), verbose: flags.has("-v") || flags.has("--verbose") };
+  const [vmlinux, dump] = [named.get("vmlinux"), named.get("dump")];
+  return {
+    files,
+    json: flags.has("--json"),
+    verbose: flags.has("-v") || flags.has("--verbose"),
+    ...(vmlinux === undefined ? {} : { vmlinux }),
+    ...(dump === undefined ? {} : { dump }),
+  };
 }
 
 /** Explains all files; returns how many reports were found. */
 export async function explain(options: ExplainOptions, write: (text: string) => boolean = (text) => writeAll(1, text)): Promise<number> {
   let found = 0;
+  const kernel = await kernelOf(options);
   for (const file of options.files) {
     let inFile = 0;
     for (const report of reportsOf(file)) {
       inFile++;
-      const diagnosis = explainReport(report, await disassemblerOf(report));
+      const diagnosis = explainReport(report, await disassemblerOf(report), kernel);
       const text = options.json ? json(file, report, diagnosis) : shown(report, diagnosis, options.verbose || inFile === 1);
       const heading = !options.json && options.files.length > 1 && inFile === 1 ? `${file}:\n` : "";
       if (!write(heading + text)) return found + inFile;
@@ -66,6 +92,18 @@ export async function explain(options: ExplainOptions, write: (text: string) => 
     found += inFile;
   }
   return found;
+}
+
+/** What the reports come from, opened once; its disassembler is loaded too, for functions are followed in it. */
+async function kernelOf({ vmlinux, dump }: ExplainOptions): Promise<Kernel | undefined> {
+  if (vmlinux === undefined && dump === undefined) return undefined;
+  registerDisassemblers();
+  const kernel =
+    dump === undefined
+      ? kernelOfVmlinux(await openVmlinux(vmlinux as string, { directories: debugDirectories([]) }))
+      : (await openWithDebugInfo(sortFiles(vmlinux === undefined ? [dump] : [dump, vmlinux]))).kernel;
+  await loadDisassembler(kernel.arch.name);
+  return kernel;
 }
 
 /** Loaded when the first report with code needs it; without it the report is explained all the same. */
@@ -142,6 +180,12 @@ function shown(report: LogReport, diagnosis: Diagnosis, full: boolean): string {
     stack.findIndex((frame) => frame.guilty === true),
   );
   if (stack.length > 0) lines.push("", ...stack.slice(guilty, guilty + SHOWN_FRAMES).map(frameText));
+  const { alternatives } = diagnosis;
+  if (alternatives.length > 0) {
+    lines.push("", "  Also possible");
+    for (const { class: name, title, refutedBy } of alternatives)
+      lines.push(`   ${name}: ${title}${refutedBy === undefined ? "" : ` (against it: ${refutedBy})`}`);
+  }
   lines.push("", "  Evidence");
   const width = Math.max(...evidence.map(({ claim }) => claim.length));
   for (const [index, { claim, command }] of evidence.entries()) lines.push(`   ${index + 1} ${claim.padEnd(width)}   ${command}`);
