@@ -26,6 +26,8 @@ export interface Argument {
   /** In C: "&widget->users", "urb->transfer_buffer". */
   readonly text?: string;
   readonly origin: Origin;
+  /** It was read from memory again, which may have changed since. */
+  readonly reread?: true;
 }
 
 /** The argument of the function at a level, as its caller passed it. */
@@ -37,7 +39,8 @@ export function argumentOf(found: Case, level: number, index: number): Argument 
   if (caller?.flow !== undefined) {
     const origin = caller.flow.originOf(caller.pc, register);
     const known = values.of(level + 1, origin);
-    if (known !== undefined) return made(level + 1, caller, register, known.value, origin);
+    if (known !== undefined)
+      return { ...made(level + 1, caller, register, known.value, origin), ...(known.reread === true ? { reread: true as const } : {}) };
   }
   // The function may still hold it itself.
   const own = activations.at(level);

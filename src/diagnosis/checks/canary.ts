@@ -11,6 +11,8 @@ import type { DecodedInstruction } from "../../arch/disassembler.ts";
 import { add, hex16, type VirtualAddress, virtual } from "../../bytes/address.ts";
 import { InquestError } from "../../bytes/errors.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
+import type { FunctionFlow } from "../../type-flow/function-flow.ts";
+import type { Origin } from "../../type-flow/origin.ts";
 import type { DiagnosisContext } from "../context.ts";
 import type { Detector } from "../detector.ts";
 import type { Activation } from "../fault/activation.ts";
@@ -118,7 +120,7 @@ function expectedCanary(context: DiagnosisContext): bigint | undefined {
  *
  *   mov 0x18(%rsp),%rax; sub %gs:0x28,%rax; jne        ldr x1, [sp, #56]; ldr x2, [x0, #1384]; subs x1, x1, x2; b.ne
  */
-function slotOf({ values }: ReporterCase, { flow, pc }: Activation): VirtualAddress | undefined {
+function slotOf({ values, stack }: ReporterCase, { flow, pc, frame }: Activation): VirtualAddress | undefined {
   if (flow === undefined) return undefined;
   try {
     for (const from of placesLeadingTo(flow.addresses, (at) => flow.at(at)?.instruction, pc)) {
@@ -135,7 +137,8 @@ function slotOf({ values }: ReporterCase, { flow, pc }: Activation): VirtualAddr
         )
           continue;
         if (memory.index !== undefined || memory.base === undefined || !/^(?:rsp|rbp|sp|x29)$/.test(memory.base)) continue;
-        const base = values.of(1, flow.originOf(address as bigint, memory.base))?.value;
+        const origin = flow.originOf(address as bigint, memory.base);
+        const base = values.of(1, origin)?.value ?? byFramePointer(flow, pc, origin, stack.frames[frame ?? -1]?.registers.fp);
         if (base === undefined) continue;
         return virtual(BigInt.asUintN(64, base + memory.displacement));
       }
@@ -144,6 +147,13 @@ function slotOf({ values }: ReporterCase, { flow, pc }: Activation): VirtualAddr
     if (!(error instanceof InquestError)) throw error;
   }
   return undefined;
+}
+
+/** arm64: where the caller is not known any more, the frame pointer still tells how the frame lies. */
+function byFramePointer(flow: FunctionFlow, pc: bigint, wanted: Origin, fp: bigint | undefined): bigint | undefined {
+  const own = flow.originOf(pc, "x29");
+  if (fp === undefined || wanted.kind !== "stack" || own.kind !== "stack") return undefined;
+  return BigInt.asUintN(64, fp + BigInt(wanted.offset - own.offset));
 }
 
 /** Places of the conditional branches to the call, and of the call itself. */

@@ -4,9 +4,20 @@
  *
  *   __slab_free(s, slab, head, …) ◄ kfree(object) ◄ kvfree(object) ◄ lab_release          asked: kvfree, argument 0
  */
-import type { Activation } from "../fault/activation.ts";
+import { ARM64_REGISTERS } from "../../arch/arm64-registers.ts";
+import { RegisterSet } from "../../arch/registers.ts";
+import { X86_64_REGISTERS } from "../../arch/x86-64-registers.ts";
+import type { VirtualAddress } from "../../bytes/address.ts";
+import { InquestError } from "../../bytes/errors.ts";
+import type { Kernel } from "../../kernel/kernel.ts";
+import { machineOf } from "../../type-flow/machine.ts";
+import { type Activation, Activations, instructionBefore } from "../fault/activation.ts";
 import type { FaultCase } from "../fault/fault-case.ts";
+import { KnownValues } from "../fault/known-values.ts";
+import { addressOfFrame, stackOfLog } from "../fault/log-stack.ts";
+import { typedFlow } from "../fault/typed-flow.ts";
 import { plainName } from "../fault/words.ts";
+import type { VerdictFrame } from "../verdict.ts";
 import { type Argument, argumentOf } from "./argument.ts";
 import { isTool } from "./blame.ts";
 
@@ -65,4 +76,42 @@ export function freeCall(fault: FaultCase, from = 0): FreeCall | undefined {
   if (object === undefined) return undefined;
   const cache = asked.cache === undefined ? undefined : argumentOf(fault, asked.level, asked.cache);
   return { name: asked.name, level: asked.level, object, ...(cache === undefined ? {} : { cache }) };
+}
+
+/**
+ * What a function of a printed trace passes to the function that frees, by its code and its callers' alone: "struct lease" and "options".
+ * @param trace from that function outwards
+ */
+export function freedMember(
+  kernel: Kernel,
+  trace: readonly VerdictFrame[],
+): { readonly type: string; readonly member: string } | undefined {
+  const [frame, ...outer] = trace;
+  try {
+    const back = frame === undefined ? undefined : addressOfFrame(kernel, frame);
+    const call = back === undefined ? undefined : instructionBefore(kernel, back);
+    const target = call?.operands.find((operand) => operand.kind === "target");
+    if (call === undefined || target?.kind !== "target") return undefined;
+    const callee = kernel.symbols.byAddress(target.address);
+    const names = [callee?.offset === 0 ? plainName(callee.symbol.name) : "", inner ?? ""];
+    const known = FREEING.find(([pattern]) => names.some((name) => pattern.test(name)));
+    const register = known === undefined ? undefined : machineOf(kernel.arch.name).arguments[known[1]];
+    const flow = register === undefined ? undefined : tracedFlow(kernel, call.address, outer);
+    const origin = register === undefined ? undefined : flow?.originOf(call.address, register);
+    if (origin?.kind !== "load" || origin.container === undefined || origin.member === undefined) return undefined;
+    return { type: origin.container, member: origin.member };
+  } catch (error) {
+    if (error instanceof InquestError) return undefined;
+    throw error;
+  }
+}
+
+/** The function's flow with what the types of its callers tell; no register has a value. */
+function tracedFlow(kernel: Kernel, pc: VirtualAddress, outer: readonly VerdictFrame[]) {
+  const none = new RegisterSet(kernel.arch.name === "aarch64" ? ARM64_REGISTERS : X86_64_REGISTERS);
+  const stack = stackOfLog(kernel, pc, none, outer);
+  const activations = new Activations(kernel, pc, none, stack, stack === undefined ? undefined : 0);
+  const values = new KnownValues(kernel, activations, undefined, undefined);
+  activations.retypeBy((level, plain) => typedFlow(kernel, activations, values, level, plain));
+  return activations.at(0)?.flow;
 }

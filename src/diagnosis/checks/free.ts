@@ -30,7 +30,10 @@ export const free: Detector = {
   classes: ["double-free", "bad-free", "use-after-free"],
   needs: ["a function that frees on the stack of the fault, and what it was passed"],
   refutedBy: ["the pointer is the start of an object that is in use", "the object belongs to a copy of the same cache"],
-  appliesTo: ({ subject }) => subject.event === undefined || ["fault", "assertion", "warning", "corruption"].includes(subject.event.family),
+  // The reports of slub_debug name the pointer themselves: slab-report.ts.
+  appliesTo: ({ subject }) =>
+    subject.event === undefined ||
+    (subject.event.kind !== "slub" && ["fault", "assertion", "warning", "corruption"].includes(subject.event.family)),
   detect(context) {
     const fault = context.fault();
     if ("reason" in fault || !fault.state.consistent) return [];
@@ -65,6 +68,8 @@ function holderOf(origin: ValueOrigin | undefined) {
 function findingOf(_context: DiagnosisContext, fault: FaultCase, call: FreeCall): Finding | undefined {
   const { kernel, activations, values } = fault;
   const { object, name } = call;
+  // Nothing is done for NULL; what memory holds now is not what was passed then.
+  if (object.value === 0n) return undefined;
   const blame = blameOf(activations, call.level + 1);
   if (blame === undefined) return undefined;
   const pointer = freedPointer(kernel, object.value, call.cache?.value, /^kv|vfree/.test(name));
@@ -77,7 +82,7 @@ function findingOf(_context: DiagnosisContext, fault: FaultCase, call: FreeCall)
   return {
     class: classOf(found),
     title: titleOf(found),
-    checks: [...stateChecks(fault), pointer.check, ...holderChecks(holder)],
+    checks: [...stateChecks(fault), pointer.check, ...rereadChecks(call), ...holderChecks(holder)],
     depth: "mechanism",
     place: placeOfBlame(blame, frames),
     frames,
@@ -104,6 +109,12 @@ function holderChecks(holder: ReturnType<typeof holderOf>): Check[] {
   if (holder?.address === undefined) return [];
   const same = holder.comparison === "same";
   return same ? [{ what: `${hex16(holder.address)}, which it was read from, still holds it`, result: "held" }] : [];
+}
+
+function rereadChecks({ object }: FreeCall): Check[] {
+  return object.reread === true
+    ? [{ what: "no register holds any more what was passed: memory was read again", result: "not possible" }]
+    : [];
 }
 
 function titleOf(found: Case): string {

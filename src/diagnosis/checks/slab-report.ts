@@ -24,6 +24,7 @@ import { objectType } from "../fault/object-type.ts";
 import type { Check, Finding } from "../finding.ts";
 import type { Evidence, VerdictClass } from "../verdict.ts";
 import { inSlabObject, objectAt } from "./argument.ts";
+import { freedMember } from "./free-call.ts";
 import { addressField, reportEvidence, reportFrames, type SubjectReport, subjectReport, textField } from "./subject-report.ts";
 import { type Tracks, tracksCommand, tracksOf } from "./tracks.ts";
 
@@ -58,12 +59,13 @@ function findingOf(context: DiagnosisContext, found: SubjectReport): Finding {
   const object = address === undefined ? undefined : slabObject(kernel, address);
   const tracks = object === undefined ? {} : tracksOf(kernel, object.object);
   const run = object === undefined || damage === undefined ? undefined : runInto(kernel, object, damage);
-  const typed = object === undefined ? undefined : typeOf(kernel, object, run);
   const place = placeOf(found, name, tracks);
+  const given = name === "double-free" || name === "bad-free" ? givenBack(kernel, found, place) : undefined;
+  const typed = given ?? (object === undefined ? undefined : typeOf(kernel, object, run));
   const frames = reportFrames(found);
   return {
     class: name,
-    title: titleOf(name, cache ?? object?.cache, place, damage, object, kind),
+    title: titleOf(name, cache ?? object?.cache, place, damage, object, given === undefined ? kind : `${given.type}.${given.member}`),
     checks: checksOf(found, cache, object, address),
     depth: "mechanism",
     ...(place === undefined ? {} : { place }),
@@ -155,6 +157,13 @@ function placeOf({ told }: SubjectReport, name: VerdictClass, tracks: Tracks): F
   return { function: place, ...(module === undefined ? {} : { module }) };
 }
 
+/** The member that held the pointer, by the code of the function that gave it back. */
+function givenBack(kernel: Kernel, { trace = [] }: SubjectReport, place: Finding["place"]) {
+  const frames = trace.filter((each) => each.doubtful !== true && each.inlined !== true);
+  const at = frames.findIndex((each) => each.function === place?.function);
+  return at < 0 ? undefined : freedMember(kernel, frames.slice(at), frames[at - 1]?.function);
+}
+
 function titleOf(
   name: VerdictClass,
   cache: string | undefined,
@@ -174,9 +183,9 @@ function titleOf(
     case "use-after-free":
       return `${size}of ${what} were written after it was freed${who === "" ? "" : ` by ${who}`}`;
     case "double-free":
-      return `${who === "" ? "somebody" : who} gives ${what} back a second time`;
+      return `${who === "" ? "somebody" : who} gives ${what} back a second time${/^(?:struct|union) /.test(kind) ? `, from ${kind}` : ""}`;
     case "bad-free":
-      return `${who === "" ? "somebody" : who} gives back a pointer that is no object${cache === undefined ? "" : ` of ${cache}`}`;
+      return `${who === "" ? "somebody" : who} gives back ${/^(?:struct|union) /.test(kind) ? kind : "a pointer"}, which is no object${cache === undefined ? "" : ` of ${cache}`}`;
     default:
       return `${kind === "" ? "damage" : kind} in ${what}${who === "" ? "" : `, found by ${who}`}`;
   }

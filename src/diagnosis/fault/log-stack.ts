@@ -39,7 +39,7 @@ export function stackOfLog(
   let inner = { pc: pc as bigint, registers };
   for (const frame of trace) {
     if (frame.doubtful === true || frame.inlined === true || frames.length >= MAX_FRAMES) continue;
-    const address = addressOf(kernel, frame);
+    const address = addressOfFrame(kernel, frame);
     if (address === undefined) break;
     if (frames.length === 1 && address === pc) continue;
     const call = instructionBefore(kernel, address);
@@ -51,8 +51,8 @@ export function stackOfLog(
   return frames.length < 2 ? undefined : { frames, stop: { complete: false, text: "the log tells no more" }, user: undefined };
 }
 
-/** The report may leave out what the compiler added to a name (.constprop.0, .cold): of several the one of the printed size. */
-function addressOf(kernel: Kernel, { function: name, offset, size, module }: VerdictFrame): VirtualAddress | undefined {
+/** Where a frame of a printed trace lies. The report may leave out what the compiler added to a name (.constprop.0, .cold): of several the one of the printed size. */
+export function addressOfFrame(kernel: Kernel, { function: name, offset, size, module }: VerdictFrame): VirtualAddress | undefined {
   if (name === undefined || offset === undefined) return undefined;
   const names = new Set([name, ...kernel.symbols.prefix(`${name}.`, MAX_VARIANTS).filter((each) => plainName(each) === name)]);
   const all = [...names].flatMap((each) => kernel.symbols.allByName(each)).filter((symbol) => symbol.module === module);
