@@ -19,6 +19,8 @@ export interface BoundDebugInfo {
   readonly info: DebugInfo;
   /** Runtime minus link-time address; 0 for a relocated module. */
   readonly bias: bigint;
+  /** Bytes at a link-time address as they stand in the file; absent where nothing wants them. */
+  readonly bytesAt?: (address: bigint, length: number) => Uint8Array | undefined;
 }
 
 /** An address seen through the file that describes it. */

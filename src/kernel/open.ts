@@ -74,7 +74,15 @@ export function openKernelOf(dump: Dump, options: OpenOptions = {}): Kernel {
   const btf = openBtf(memory, kallsyms, image, vmlinux === undefined ? notes : []);
   const described = vmlinux?.describe(btf === undefined ? undefined : (key, name) => btf.find(key, name));
   const bound =
-    vmlinux === undefined || described === undefined ? undefined : { module: undefined, path: vmlinux.path, info: described, bias };
+    vmlinux === undefined || described === undefined
+      ? undefined
+      : {
+          module: undefined,
+          path: vmlinux.path,
+          info: described,
+          bias,
+          bytesAt: (address: bigint, length: number) => vmlinux.bytesAt(address, length),
+        };
   const debugInfo = new KernelDebugInfo(bound, readAll, options.moduleDebug === undefined ? undefined : loadModule);
   // Made on first need: the loader wants the kernel that is being opened here.
   let loader: ModuleDebugLoader | undefined;

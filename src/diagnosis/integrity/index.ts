@@ -1,5 +1,6 @@
 /** Detectors of damage that is in the dump's structures whether or not anything met it. The most telling first. */
 import type { Detector } from "../detector.ts";
 import { structures } from "./structures-detector.ts";
+import { kernelText } from "./text-detector.ts";
 
-export const INTEGRITY_DETECTORS: readonly Detector[] = [structures];
+export const INTEGRITY_DETECTORS: readonly Detector[] = [structures, kernelText];

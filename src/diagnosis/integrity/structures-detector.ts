@@ -5,10 +5,10 @@
  * Where nothing abnormal was reported everything is looked at; behind a fault only the free lists, which a fault in the allocator is the
  * symptom of.
  */
-import type { DiagnosisContext } from "../context.ts";
 import type { Detector } from "../detector.ts";
 import { findingsOf } from "./finding.ts";
 import { checkFreeLists } from "./free-lists.ts";
+import { isQuiet } from "./is-quiet.ts";
 import { surveyWhole } from "./whole.ts";
 
 /** Slabs that a fault's verdict has time for. */
@@ -35,7 +35,7 @@ export const structures: Detector = {
   detect(context) {
     const { kernel, progress } = context;
     if (kernel.types.lack !== undefined) return [];
-    if (!quiet(context)) {
+    if (!isQuiet(context)) {
       const { damage, slabs } = checkFreeLists(kernel, undefined, SLABS_OF_FAULT);
       return findingsOf(kernel, damage, { what: "slabs whose free lists are damaged", tried: slabs, fired: damage.length });
     }
@@ -44,13 +44,3 @@ export const structures: Detector = {
     return findingsOf(kernel, damage, { what: "links, pointers, counters and slabs that are damaged", tried, fired: damage.length });
   },
 };
-
-/** Nothing abnormal was reported, or only that somebody wanted the dump or code gave up. */
-function quiet({ subject }: DiagnosisContext): boolean {
-  return (
-    subject.event === undefined ||
-    subject.event.family === "deliberate" ||
-    subject.event.family === "panic" ||
-    subject.event.family === "warning"
-  );
-}
