@@ -81,10 +81,12 @@ export function freeCall(fault: FaultCase, from = 0): FreeCall | undefined {
 /**
  * What a function of a printed trace passes to the function that frees, by its code and its callers' alone: "struct lease" and "options".
  * @param trace from that function outwards
+ * @param inner the function inside of it: what it called, where a veneer of arm64 hides the call's target
  */
 export function freedMember(
   kernel: Kernel,
   trace: readonly VerdictFrame[],
+  inner: string | undefined,
 ): { readonly type: string; readonly member: string } | undefined {
   const [frame, ...outer] = trace;
   try {
