@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A driver that waits for its device with an instruction of newer CPUs, without asking whether this one has it.
+ * A driver that times its device with an instruction that not every CPU has, without asking for it.
  */
 #include <linux/module.h>
 #include <linux/miscdevice.h>
@@ -16,28 +16,31 @@ struct pmd_device {
 
 static struct pmd_device *pmd;
 
-static inline void pmd_pause_until(u64 deadline)
+static inline u64 pmd_read_cycles(void)
 {
 #ifdef CONFIG_X86_64
-	/* tpause %ecx */
-	asm volatile(".byte 0x66, 0x0f, 0xae, 0xf1" : : "c"(0), "a"((u32)deadline), "d"((u32)(deadline >> 32)) : "cc");
+	u32 low, high;
+
+	/* rdpru, register 1: APERF */
+	asm volatile(".byte 0x0f, 0x01, 0xfd" : "=a"(low), "=d"(high) : "c"(1));
+	return low | ((u64)high << 32);
 #else
+	u64 cycles;
+
 	/* An implementation-defined register of another vendor's core. */
-	asm volatile("msr s3_0_c15_c7_4, %0" : : "r"(deadline));
+	asm volatile("mrs %0, s3_0_c15_c7_4" : "=r"(cycles));
+	return cycles;
 #endif
 }
 
 static int pmd_wait_ready(struct pmd_device *device)
 {
-	unsigned int tries;
-
-	for (tries = 0; tries < 16; tries++) {
-		if (READ_ONCE(device->ready))
-			return 0;
+	while (!READ_ONCE(device->ready)) {
 		device->waits++;
-		pmd_pause_until(device->deadline);
+		if (pmd_read_cycles() > device->deadline)
+			return -ETIMEDOUT;
 	}
-	return -ETIMEDOUT;
+	return 0;
 }
 
 static int pmd_command(struct pmd_device *device, u32 command)
@@ -60,11 +63,11 @@ static const struct file_operations pmd_fops = { .owner = THIS_MODULE, .write = 
 
 static struct miscdevice pmd_misc = {
 	.minor = MISC_DYNAMIC_MINOR,
-	.name = "tpause",
+	.name = "pmdwait",
 	.fops = &pmd_fops,
 };
 
-static int __init tpause_init(void)
+static int __init pmdwait_init(void)
 {
 	pmd = kzalloc(sizeof(*pmd), GFP_KERNEL);
 	if (!pmd)
@@ -72,6 +75,6 @@ static int __init tpause_init(void)
 	return misc_register(&pmd_misc);
 }
 
-module_init(tpause_init);
+module_init(pmdwait_init);
 MODULE_DESCRIPTION("Inquest lab: polling driver");
 MODULE_LICENSE("GPL");
