@@ -33,6 +33,15 @@ it("reads what lib/list_debug.c prints", () => {
   expect(listReport("list_add double add: new=ffff888000000010, prev=ffff888000000020, next=ffff888000000010.")).toMatchObject({
     what: "double add",
     entry: 0xffff_8880_0000_0010n,
+    // It stands behind prev already.
+    node: 0xffff_8880_0000_0020n,
+    link: "next",
+    was: 0xffff_8880_0000_0010n,
+  });
+  expect(listReport("list_add double add: new=ffff888000000010, prev=ffff888000000010, next=ffff888000000020.")).toMatchObject({
+    node: 0xffff_8880_0000_0020n,
+    link: "prev",
+    was: 0xffff_8880_0000_0010n,
   });
   // Without the node nothing can be read again (before 5.18).
   expect(listReport("list_del corruption. prev->next should be ffff888000000010, but was 0000000000000000")).toBeUndefined();

@@ -263,7 +263,10 @@ function fetch(kernel: Kernel, state: FaultState, caller: Activation | undefined
  */
 function isReturn(kernel: Kernel, { pc, registers }: FaultState): boolean {
   const { sp } = registers;
-  if (kernel.arch.name === "aarch64") return registers.get(registers.file.names.indexOf("x30")) === pc;
+  if (kernel.arch.name === "aarch64") {
+    const link = registers.get(registers.file.names.indexOf("x30"));
+    return link !== undefined && untagged(kernel, link) === untagged(kernel, pc);
+  }
   const above = sp === undefined ? undefined : kernel.memory.tryU64(virtual(sp));
   if (above === undefined) return false;
   const before = kernel.arch.isKernelAddress(above) ? instructionBefore(kernel, virtual(above)) : undefined;

@@ -86,7 +86,8 @@ function startsIn(type: StructType, { places, back }: FitInput): readonly number
   const isOutside = places.some(({ offset }) => offset < 0);
   if (named?.type === undefined) return isOutside ? [] : [0];
   const starts = offsetsOf(type, named.type, 0, 0).map((offset) => offset - named.offset);
-  return starts.filter((start) => start >= 0);
+  // Only what is itself of the type may stand anywhere in the structure around it.
+  return starts.filter((start) => (named.offset === 0 ? start >= 0 : start === 0));
 }
 
 /** What container_of() goes back from is a structure: a list_head, a timer, a work item. */

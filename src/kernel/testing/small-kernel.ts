@@ -98,7 +98,7 @@ export class SparseMemory implements Memory {
   tryBytes = (address: VirtualAddress, length: number): Uint8Array | undefined => attempt(() => this.bytes(address, length));
 
   translate(): never {
-    throw new Error("no physical memory here");
+    throw new FaultError(0n, "physical", "unmapped");
   }
 }
 

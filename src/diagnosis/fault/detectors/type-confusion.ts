@@ -85,7 +85,9 @@ function judged(fault: FaultCase, taken: Taken, role: SlabRole, expected: Struct
   const into = role.offset;
   const beyond = into + taken.offset + taken.size > role.objectSize;
   const tooLarge = into === 0 && expected.size > role.objectSize && !isFlexible(expected);
-  const other = held !== undefined && !contains(held.type, expected, into, 0);
+  // A cache may be named after the structure that those in it begin with.
+  const isExtended = held !== undefined && into === 0 && expected.size <= role.objectSize && beginsWith(expected, held.type);
+  const other = held !== undefined && !isExtended && !contains(held.type, expected, into, 0);
   // Of kmalloc() only the size speaks; of a cache of its own the structure does.
   if (held === undefined ? !(beyond && tooLarge) : !other) return undefined;
   if (held === undefined && !isGeneric && role.cache.startsWith(":")) return undefined;
@@ -146,7 +148,7 @@ function isFlexible({ members }: StructType): boolean {
   return last !== undefined && strip(last.type).kind === "array" && sizeOf(last.type) === 0;
 }
 
-/** Does a structure hold the other at an offset, or is it the beginning of the other (a downcast)? */
+/** Does a structure hold the other at an offset? */
 export function contains(outer: CType, wanted: StructType, offset: number, depth: number): boolean {
   const plain = strip(outer);
   if (offset === 0 && sameType(plain, wanted)) return true;
@@ -155,7 +157,6 @@ export function contains(outer: CType, wanted: StructType, offset: number, depth
     return size > 0 && depth < 12 && contains(plain.element, wanted, offset % size, depth + 1);
   }
   if ((plain.kind !== "struct" && plain.kind !== "union") || depth > 12) return false;
-  if (depth === 0 && offset === 0 && plain.kind === "struct" && beginsWith(wanted, plain)) return true;
   return plain.members.some(({ type, bitOffset, bitSize }) => {
     const start = bitOffset >> 3;
     return (
@@ -167,13 +168,13 @@ export function contains(outer: CType, wanted: StructType, offset: number, depth
   });
 }
 
-/** `struct child { struct parent first; … }`: an object of the parent's cache that has the child's size would be in the child's cache. */
-function beginsWith(child: StructType, parent: StructType): boolean {
+/** `struct child { struct parent first; … }`. */
+export function beginsWith(child: StructType, parent: CType): boolean {
   let here: CType | undefined = child;
   for (let depth = 0; depth < 12 && here !== undefined; depth++) {
     const plain: CType = strip(here);
     if (plain.kind !== "struct") return false;
-    if (sameType(plain, parent)) return child.size <= parent.size;
+    if (sameType(plain, parent)) return true;
     here = plain.members[0]?.type;
   }
   return false;

@@ -1,0 +1,34 @@
+import { expect, it } from "vitest";
+import { SparseMemory, smallKernel } from "../../kernel/testing/small-kernel.ts";
+import { contentRun } from "./content-run.ts";
+
+const AT = 0xffff_8880_0000_1000n;
+
+function run(text: string, offset: number) {
+  const memory = new SparseMemory().text(AT, text);
+  const kernel = smallKernel({ memory });
+  const found = contentRun(kernel, AT + BigInt(offset), memory.u64((AT + BigInt(offset)) as never));
+  return found === undefined
+    ? undefined
+    : { kind: found.kind, from: Number(found.start - AT), to: Number(found.end - AT), text: found.text };
+}
+
+it("finds text from its first to its last letter", () => {
+  expect(run("\x01\x02abcdefghijklmnopqrstuvwx\x00", 8)).toEqual({ kind: "text", from: 2, to: 26, text: '"abcdefghijklmnopqrstuvwx"' });
+});
+
+it("takes the end of a string for one, when enough stands before it", () => {
+  expect(run("a name that is far too long\x00\x00\x00\x00\x00", 20)).toMatchObject({ kind: "text", from: 0, to: 27 });
+  expect(run("\x00\x00\x00\x00\x00\x00\x00\x00only\x00\x00\x00\x00", 8)).toBeUndefined();
+});
+
+it("finds bytes that repeat, and takes no poison for a pattern", () => {
+  expect(run(`\x01${"\x37".repeat(40)}\x02`, 8)).toMatchObject({ kind: "pattern", from: 1, to: 41 });
+  expect(run("\x6b".repeat(40), 8)).toBeUndefined();
+  expect(run("\x00".repeat(40), 8)).toBeUndefined();
+});
+
+it("says nothing of a word that stands alone, or is partly text", () => {
+  expect(run("\x00\x00\x00\x00\x00\x00\x00\x00abcdefgh\x00\x00\x00\x00", 8)).toBeUndefined();
+  expect(run("abcdefghab\x01\x80\x81\xff\xff\xffabcdefgh", 8)).toBeUndefined();
+});
