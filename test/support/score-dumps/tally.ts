@@ -114,9 +114,14 @@ export function tally(rows: readonly Row[]): Tally {
     calibration,
     accusations,
     failures: rows.filter(({ found }) => found === undefined),
-    faults: timesOf(rows.filter(({ label }) => !HANGS.has(label.class[0] as string))),
-    hangs: timesOf(rows.filter(({ label }) => HANGS.has(label.class[0] as string))),
+    faults: timesOf(rows.filter(isFault)),
+    hangs: timesOf(rows.filter((row) => !isFault(row))),
   };
+}
+
+/** Something that the CPU or a check met: the place is known. All else, mutations too, has to be looked for. */
+function isFault({ group, label }: Row): boolean {
+  return group === "fault" && !HANGS.has(label.class[0] as string);
 }
 
 /** Of the processor: the clock of a shared machine tells of its other users. */
