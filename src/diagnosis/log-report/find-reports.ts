@@ -15,7 +15,10 @@ import { ReportAssembler } from "./report-assembler.ts";
 
 /** Longer lines are cut: a log of zeroes or a binary file has no line ends. */
 const LINE_LIMIT = 16 * 1024;
-const CARRY = 8 * 1024;
+/** Bytes before a head in which the lines that belong to it are looked for. */
+const LEAD_BYTES = 8 * 1024;
+/** Kept of what was read: the line that is held may lie its whole length back. */
+const CARRY = LEAD_BYTES + 2 * LINE_LIMIT;
 
 /** A line that is read and not yet given on; `width`: of its last piece, `at`: offset in the input. */
 interface HeldLine {
@@ -137,6 +140,7 @@ export class ReportFinder {
     let end = from - 1;
     for (let step = 0; step < 4 * most && end > 0 && lead.length < most; step++) {
       const start = this.#bytes.lastIndexOf(10, end - 1) + 1;
+      if (from - start > LEAD_BYTES) break;
       if (end - start < LINE_LIMIT) {
         const text = decoder.decode(this.#bytes.subarray(start, end));
         const pieces = takePrefix(cleaned(text)).filter(({ caller }) => (caller ?? "") === context);
@@ -163,5 +167,5 @@ export function reportsIn(text: string | Uint8Array): LogReport[] {
   const finder = new ReportFinder();
   const bytes = typeof text === "string" ? new TextEncoder().encode(text) : text;
   const reports = finder.push(bytes);
-  return [...reports, ...finder.finish()];
+  return [...reports, ...finder.finish()].sort((a, b) => a.first.offset - b.first.offset);
 }

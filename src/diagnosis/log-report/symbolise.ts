@@ -57,7 +57,8 @@ function isPlace(frame: VerdictFrame, pc: VerdictFrame | undefined): boolean {
 export function addressOfFrame(kernel: Kernel, { function: name, offset, size, module }: VerdictFrame): VirtualAddress | undefined {
   if (name === undefined || offset === undefined) return undefined;
   const symbols = candidates(kernel, name).filter((symbol) => symbol.module === module);
-  const fitting = size === undefined ? symbols : symbols.filter((symbol) => fits(kernel, symbol, size));
+  const exact = symbols.filter((symbol) => size === undefined || symbol.size === size || roomOf(kernel, symbol) === size);
+  const fitting = exact.length > 0 ? exact : symbols.filter((symbol) => isPadded(symbol, size ?? 0));
   const [only, ...more] = fitting;
   return only === undefined || more.some(({ address }) => address !== only.address) ? undefined : add(only.address, offset);
 }
@@ -69,10 +70,13 @@ function candidates(kernel: Kernel, name: string): readonly KernelSymbol[] {
 }
 
 /** kallsyms' size of a function reaches to the next symbol, an ELF file's to its end. */
-function fits(kernel: Kernel, symbol: KernelSymbol, size: number): boolean {
-  const next = kernel.symbols.neighbours(symbol.address).next?.address;
-  const room = next === undefined ? undefined : Number(next - symbol.address);
-  return symbol.size === size || room === size || (symbol.size !== undefined && size > symbol.size && size - symbol.size < PADDING);
+function roomOf(kernel: Kernel, { address }: KernelSymbol): number | undefined {
+  const next = kernel.symbols.neighbours(address).next?.address;
+  return next === undefined ? undefined : Number(next - address);
+}
+
+function isPadded({ size }: KernelSymbol, wanted: number): boolean {
+  return size !== undefined && wanted > size && wanted - size < PADDING;
 }
 
 /** Inlined frames, innermost first, then the frame itself. */
@@ -103,7 +107,9 @@ function fromTop(kernel: Kernel, file: string): string {
     const known = start === undefined ? undefined : attempt(() => kernel.debugInfo.scopes(start).at(-1)?.declared?.file);
     return known?.endsWith("init/main.c") === true ? known.slice(0, -"init/main.c".length) : "";
   });
-  return top !== "" && file.startsWith(top) ? file.slice(top.length) : file;
+  if (top !== "" && file.startsWith(top)) return file.slice(top.length);
+  // Assembly keeps the directory it was built in where C does not.
+  return file.replace(/^\/.*?\/(?=arch\/[a-z0-9]+\/(?:entry|kernel|lib|mm|crypto|kvm)\/[\w-]+\.S$)/, "");
 }
 
 /** The member that the instruction at the report's pc touches; `registers`: of the operand that failed, where that is known. */
