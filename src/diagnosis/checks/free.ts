@@ -82,7 +82,7 @@ function findingOf(_context: DiagnosisContext, fault: FaultCase, call: FreeCall)
   return {
     class: classOf(found),
     title: titleOf(found),
-    checks: [...stateChecks(fault), pointer.check, ...rereadChecks(call), ...holderChecks(holder)],
+    checks: [...stateChecks(fault), pointer.check, ...rereadChecks(fault, call), ...holderChecks(holder)],
     depth: "mechanism",
     place: placeOfBlame(blame, frames),
     frames,
@@ -111,8 +111,9 @@ function holderChecks(holder: ReturnType<typeof holderOf>): Check[] {
   return same ? [{ what: `${hex16(holder.address)}, which it was read from, still holds it`, result: "held" }] : [];
 }
 
-function rereadChecks({ object }: FreeCall): Check[] {
-  return object.reread === true
+/** Where the allocator itself refused the pointer, that memory still holds such a one is no accident. */
+function rereadChecks({ access }: FaultCase, { object }: FreeCall): Check[] {
+  return object.reread === true && access.kind !== "trap"
     ? [{ what: "no register holds any more what was passed: memory was read again", result: "not possible" }]
     : [];
 }

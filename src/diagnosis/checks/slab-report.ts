@@ -21,9 +21,11 @@ import { type SlabObject, Slabs } from "../../linux/slab.ts";
 import type { DiagnosisContext } from "../context.ts";
 import type { Detector } from "../detector.ts";
 import { objectType } from "../fault/object-type.ts";
+import { plainName } from "../fault/words.ts";
 import type { Check, Finding } from "../finding.ts";
 import type { Evidence, VerdictClass } from "../verdict.ts";
 import { inSlabObject, objectAt } from "./argument.ts";
+import { isTool } from "./blame.ts";
 import { freedMember } from "./free-call.ts";
 import { addressField, reportEvidence, reportFrames, type SubjectReport, subjectReport, textField } from "./subject-report.ts";
 import { type Tracks, tracksCommand, tracksOf } from "./tracks.ts";
@@ -73,7 +75,12 @@ function findingOf(context: DiagnosisContext, found: SubjectReport): Finding {
     ...(damage === undefined
       ? {}
       : { access: { kind: "write" as const, size: Number(damage.to - damage.from) + 1 }, address: damage.from }),
-    ...(object === undefined ? {} : { object: objectAt(kernel, object.object, typed) }),
+    // Until 5.13 the report hashes addresses (%p): then only the cache is known.
+    ...(object !== undefined
+      ? { object: objectAt(kernel, object.object, typed) }
+      : cache === undefined
+        ? {}
+        : { object: { ...typed, cache } }),
     story: storyOf(found, name, damage, object, tracks, run),
     evidence: [...reportEvidence(context), ...objectEvidence(kernel, object, tracks), ...runEvidence(kernel, run)],
   };
@@ -146,15 +153,21 @@ function typeOf(kernel: Kernel, object: SlabObject, run: Run | undefined): { rea
 }
 
 /**
- * A red zone is checked when the object is given back or taken: whoever does that uses the object, and wrote it most likely. Poison is
- * checked when somebody else gets the object: who freed it had it last.
+ * A red zone is checked when the object is given back or taken: who gives it back uses the object, and wrote it most likely. In a free object
+ * damage is found when somebody else gets it: who freed it had it last.
  */
-function placeOf({ told }: SubjectReport, name: VerdictClass, tracks: Tracks): Finding["place"] {
-  const track = name === "use-after-free" ? tracks.freed : undefined;
+function placeOf({ told, trace = [] }: SubjectReport, name: VerdictClass, tracks: Tracks): Finding["place"] {
+  const frames = trace.filter((each) => each.doubtful !== true && each.inlined !== true && each.function !== undefined);
+  const names = frames.map((each) => plainName(each.function ?? ""));
+  const taken = names.some((each) =>
+    /^(?:___slab_alloc|__slab_alloc|alloc_debug_processing|get_partial\w*|alloc_single_from_\w+)$/.test(each),
+  );
+  const track = name === "use-after-free" || (taken && name === "slab-redzone") ? (tracks.freed ?? tracks.allocated) : undefined;
   if (track !== undefined) return { function: track.function, ...(track.module === undefined ? {} : { module: track.module }) };
-  const { function: place, module } = told.verdict;
-  if (place === undefined) return undefined;
-  return { function: place, ...(module === undefined ? {} : { module }) };
+  const first = frames.find((each) => !isTool({ function: each.function ?? "", module: each.module }));
+  const place = first === undefined ? told.verdict : first;
+  if (place.function === undefined) return undefined;
+  return { function: plainName(place.function), ...(place.module === undefined ? {} : { module: place.module }) };
 }
 
 /** The member that held the pointer, by the code of the function that gave it back. */
