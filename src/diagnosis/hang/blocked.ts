@@ -137,9 +137,9 @@ function aloneFinding(still: Standstill, group: HungGroup, sleep: Sleep): Findin
   const name = lock === undefined ? undefined : lockName(still, lock);
   const told = chain.length === 0 ? who(root) : `${who(first?.task ?? root)} (for ${who(root)})`;
   const holders = lock === undefined || wait?.kind === "completion" ? [] : lock.holders;
-  const gone = lock?.state.problems.find((problem) => /is no task that exists/.test(problem));
+  const gone = lock !== undefined && ownerIsGone(lock);
   const what =
-    gone !== undefined && name !== undefined
+    gone && name !== undefined
       ? `waits for ${lockText(name)}, whose owner has exited without releasing it`
       : name === undefined
         ? sleep.text
@@ -147,7 +147,7 @@ function aloneFinding(still: Standstill, group: HungGroup, sleep: Sleep): Findin
   return {
     class: "hung-task",
     title: `${told} ${what}${forText(seconds)}${shown === undefined ? "" : ` in ${shown.text}`}`,
-    ...(gone === undefined ? {} : { depth: "mechanism" as const }),
+    ...(!gone ? {} : { depth: "mechanism" as const }),
     checks: aloneChecks(still, group),
     ...(lock !== undefined ? { object: lockObject(still, lock) } : event !== undefined ? { object: eventObject(event) } : {}),
     ...(shown === undefined ? {} : { place: shown.place, frames: shown.frames }),
@@ -169,10 +169,16 @@ function aloneFinding(still: Standstill, group: HungGroup, sleep: Sleep): Findin
   };
 }
 
+/** The owner word names a task that is no more: it left without releasing the lock. */
+function ownerIsGone({ state, holders }: ContendedLock): boolean {
+  return holders.length === 0 && state.problems.some((problem) => /^its owner .* is no task that exists/.test(problem));
+}
+
 function aloneChecks(still: Standstill, { root, hung, reported }: HungGroup): readonly Check[] {
   const lock = still.lockOf(root.address);
   const wait = still.waitOf(root.address);
   const completion = wait?.kind === "completion" && lock !== undefined;
+  const gone = lock !== undefined && ownerIsGone(lock);
   return [
     { what: "the kernel reported it as hung, and it sleeps still", result: reported ? "held" : "not possible" },
     {
@@ -182,7 +188,7 @@ function aloneChecks(still: Standstill, { root, hung, reported }: HungGroup): re
     ...(completion
       ? [{ what: "nobody has completed what it waits for", result: lock.state.count === 0 ? ("held" as const) : ("refuted" as const) }]
       : []),
-    ...(wait !== undefined && !completion && !/^(?:folio|bit)$/.test(wait.kind)
+    ...(wait !== undefined && !completion && !gone && !/^(?:folio|bit)$/.test(wait.kind)
       ? [{ what: "who holds the lock that it waits for is known", result: "not possible" as const }]
       : []),
   ];

@@ -13,6 +13,7 @@ import { type HeldSection, heldSection } from "./held-section.ts";
 import { lockName, lockObject, lockText } from "./lock-object.ts";
 import type { ReportedStall } from "./reported.ts";
 import type { Standstill } from "./standstill.ts";
+import { stoppedCpus } from "./stopped-cpu.ts";
 import { ageText, awaited, forText, ownerEvidence, someOf, waiter, waiterEvidence, who } from "./who.ts";
 
 /** Evidence that is told of one circle. */
@@ -22,20 +23,31 @@ export function isSpin(kind: LockKind | undefined): boolean {
   return kind === "spinlock" || kind === "rwlock";
 }
 
+/** Seconds without a tick that contention never takes. */
+const STUCK = 1;
+/** Seconds that tasks queue for a lock which is in use. */
+const CONTENDED = 10;
+
 /**
- * The holder is beyond doubt: the lock's owner field names it; it is the only reader, and no other stack names the lock; of a spinlock, the
- * only running task that names it.
+ * The holder is beyond doubt: the lock's owner field names it; it is the only reader, no other stack names the lock, and its own code or
+ * stack does; of a spinlock, its code took it, or it is the only running task that names it and CPUs have stood still over it.
  */
 export function isSureHolder(still: Standstill, edge: HangEdge): boolean {
-  const { lock, to } = edge;
+  const { lock, to, from } = edge;
   if (edge.via !== "lock") return edge.certainty === "exact";
   const holder = lock?.holders.find(({ task }) => task.address === to.address);
   if (lock === undefined || holder === undefined) return false;
-  if (holder.certainty === "exact") return true;
-  const only = lock.holders.length === 1;
-  if (lock.state.kind === "rwsem") return only && lock.state.readers === 1;
-  if (isSpin(lock.state.kind)) return only && (still.task(to.address)?.active ?? false);
-  return only && sectionOf(still, edge) !== undefined;
+  // A mutex that is being handed over names its next owner, who waits still.
+  if (holder.certainty === "exact") return !(from.address === to.address && lock.state.flags.includes("pickup"));
+  if (lock.holders.length !== 1) return false;
+  if (sectionOf(still, edge) !== undefined) return lock.state.kind !== "rwsem" || lock.state.readers === 1;
+  // Who waits for a lock has its address on the stack anyway.
+  if (lock.state.kind === "rwsem")
+    return lock.state.readers === 1 && from.address !== to.address && still.mentions(to.address, lock.state.address);
+  if (!isSpin(lock.state.kind) || still.task(to.address)?.active !== true) return false;
+  return stoppedCpus(still).some(
+    ({ task, noTick }) => (task.address === from.address || task.address === to.address) && (noTick ?? 0) >= STUCK,
+  );
 }
 
 /** Where the holder's own code took the lock. */
@@ -46,8 +58,9 @@ export function sectionOf(still: Standstill, { lock, to }: Pick<HangEdge, "lock"
 
 /** The wait is recorded in what is waited for: a linked waiter, a spinlock's queue or argument, a barrier. */
 function isSureWait(still: Standstill, edge: HangEdge): boolean {
-  const wait = still.waitOf(edge.from.address);
-  return edge.via === "lock" || edge.via === "completion" ? (wait?.verified ?? false) : edge.certainty === "exact";
+  const recorded = edge.via === "lock" || (edge.via === "completion" && edge.lock !== undefined);
+  // A wait queue was found by the entry that is linked in it.
+  return recorded ? (still.waitOf(edge.from.address)?.verified ?? false) : edge.via === "completion" || edge.certainty === "exact";
 }
 
 /** A wait that gives up by itself has not lasted: it may yet end the circle. */
@@ -73,6 +86,9 @@ export function circleChecks(still: Standstill, edges: readonly HangEdge[]): rea
     },
     { what: "all of them still sleep, or spin, in their waits", result: blocked ? "held" : "refuted" },
     { what: "none of the waits ends by itself after a time", result: edges.some((edge) => mayEnd(still, edge)) ? "not possible" : "held" },
+    ...(edges.every((edge) => isSureHolder(still, edge)) || edges.every(({ seconds }) => (seconds ?? CONTENDED) >= CONTENDED)
+      ? []
+      : [{ what: "all have waited for longer than a lock in use makes tasks wait", result: "not possible" as const }]),
   ];
 }
 

@@ -9,19 +9,25 @@
  */
 import { type VirtualAddress, virtual } from "../../bytes/address.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
+import type { ContendedLock, LockTask } from "../../linux/locking/lock.ts";
 import { lockEdges } from "../../linux/locking/lock-graph.ts";
+import { lockTask, secondsSinceRun } from "../../linux/locking/lock-tasks.ts";
 import { plainName, waitFrames } from "../../linux/locking/wait-functions.ts";
 import { type FunctionFlow, flowOf } from "../../type-flow/function-flow.ts";
 import type { Origin } from "../../type-flow/origin.ts";
 import { Activations } from "../fault/activation.ts";
 import { KnownValues } from "../fault/known-values.ts";
 import type { HangEdge } from "./edges.ts";
+import { eventWait } from "./event-wait.ts";
 import { guarded } from "./guarded.ts";
+import { DEFAULT_TIMEOUT, hungTaskTimeout } from "./hung-timeout.ts";
 import type { Standstill } from "./standstill.ts";
 import { threadEdges } from "./thread-edges.ts";
 import { workEdges } from "./work-edges.ts";
 
 const COMPLETES = /^complete(?:_all|_on_current_cpu)?$|^__?complete$/;
+/** wake_up() and its kin are macros for these (include/linux/wait.h, swait.h). */
+const WAKES = /^(?:__wake_up\w*|wake_up_\w+|swake_up_\w+)$/;
 /** Completions and tasks that are looked into. */
 const MAX_COMPLETIONS = 32;
 const MAX_CANDIDATES = 16;
@@ -29,44 +35,96 @@ const MAX_CANDIDATES = 16;
 const MAX_LEVELS = 6;
 const MAX_CALLS = 64;
 
+/** What somebody waits for that a call of other code ends. */
+interface Awaited {
+  readonly task: LockTask;
+  readonly address: VirtualAddress;
+  readonly calls: RegExp;
+  readonly seconds: number | undefined;
+  readonly certainty: HangEdge["certainty"];
+  readonly lock?: ContendedLock;
+  /** "the completion widget_done". */
+  readonly what: string;
+  readonly known: string;
+}
+
+/** Only of tasks that wait for longer than the kernel lets them: others may complete or wake it too, and then it is done soon. */
 export function completionEdges(still: Standstill): HangEdge[] {
-  const waits = still.report.locks
-    .filter(({ state }) => state.kind === "completion")
-    .flatMap((lock) => lock.waits.map((wait) => ({ lock, wait })))
-    .slice(0, MAX_COMPLETIONS);
-  if (waits.length === 0) return [];
   // Who waits, directly or not, for each task: only these close a circle.
   const next = new Map<VirtualAddress, VirtualAddress>();
   for (const [task, { owner }] of lockEdges(still.report.locks)) next.set(task, owner.task.address);
   for (const { from, to } of [...workEdges(still), ...threadEdges(still)]) if (!next.has(from.address)) next.set(from.address, to.address);
-  const found: HangEdge[] = [];
-  for (const { lock, wait } of waits) {
-    const candidates = [...next.keys()].filter((task) => leadsTo(next, task, wait.task.address)).slice(0, MAX_CANDIDATES);
+  if (next.size === 0) return [];
+  const limit = hungTaskTimeout(still.kernel) ?? DEFAULT_TIMEOUT;
+  const long = [...awaitedCompletions(still), ...awaitedEvents(still, next)].filter(({ seconds }) => (seconds ?? limit) >= limit);
+  return long.slice(0, MAX_COMPLETIONS).flatMap((awaited): HangEdge[] => {
+    const candidates = [...next.keys()].filter((task) => leadsTo(next, task, awaited.task.address)).slice(0, MAX_CANDIDATES);
     for (const task of candidates) {
-      const call = guarded(() => completingCall(still, task, lock.state.address));
+      const call = guarded(() => endingCall(still, task, awaited));
       const other = still.waitOf(task)?.task;
-      if (call === undefined || other === undefined) continue;
-      found.push({
-        from: wait.task,
-        to: other,
-        via: "completion",
-        certainty: wait.verified ? "exact" : "likely",
-        lock,
-        what: `the completion ${lock.state.symbol ?? `at ${lock.state.address.toString(16)}`}, which ${other.comm} (${other.pid}) would complete in ${call.function}`,
-        seconds: wait.seconds,
-        known: `${wait.evidence}; ${call.function} of ${other.comm} goes on to complete it at ${call.at.toString(16)}`,
-        evidence: [
-          {
-            claim: `behind where it waits, task ${other.pid} completes ${lock.state.address.toString(16)} in ${call.function}`,
-            command: `dis ${call.at.toString(16)} 1`,
-            values: [],
-          },
-        ],
-      });
-      break;
+      if (call !== undefined && other !== undefined) return [edgeOf(awaited, other, call)];
     }
-  }
-  return found;
+    return [];
+  });
+}
+
+function edgeOf({ task, address, seconds, certainty, lock, what, known }: Awaited, other: LockTask, call: EndingCall): HangEdge {
+  const verb = lock === undefined ? "wake" : "complete";
+  return {
+    from: task,
+    to: other,
+    via: "completion",
+    certainty,
+    ...(lock === undefined ? {} : { lock }),
+    what: `${what}, which ${other.comm} (${other.pid}) would ${verb} in ${call.function}`,
+    seconds,
+    known: `${known}; ${call.function} of ${other.comm} goes on to ${verb} it at ${call.at.toString(16)}`,
+    evidence: [
+      {
+        claim: `behind where it waits, task ${other.pid} comes to ${verb} ${address.toString(16)} in ${call.function}`,
+        command: `dis ${call.at.toString(16)} 1`,
+        values: [],
+      },
+    ],
+  };
+}
+
+function awaitedCompletions({ report }: Standstill): Awaited[] {
+  return report.locks
+    .filter(({ state }) => state.kind === "completion")
+    .flatMap((lock) =>
+      lock.waits.map((wait) => ({
+        task: wait.task,
+        address: lock.state.address,
+        calls: COMPLETES,
+        seconds: wait.seconds,
+        certainty: wait.verified ? ("exact" as const) : ("likely" as const),
+        lock,
+        what: `the completion ${lock.state.symbol ?? `at ${lock.state.address.toString(16)}`}`,
+        known: wait.evidence,
+      })),
+    );
+}
+
+/** Wait queues of those that others wait for and that wait for no lock themselves. What is waited for may come about without this waker. */
+function awaitedEvents(still: Standstill, next: ReadonlyMap<VirtualAddress, VirtualAddress>): Awaited[] {
+  const ends = [...new Set(next.values())].filter((task) => !next.has(task) && still.waitOf(task) === undefined);
+  return ends.slice(0, MAX_COMPLETIONS).flatMap((address): Awaited[] => {
+    const task = still.task(address);
+    const event = task === undefined || task.active ? undefined : eventWait(still, task);
+    if (task === undefined || event === undefined) return [];
+    return [
+      {
+        task: lockTask(task),
+        address: event.queue,
+        calls: WAKES,
+        seconds: secondsSinceRun(still.kernel, task),
+        certainty: "likely",
+        what: `the wait queue at ${event.queue.toString(16)}`,
+        known: "its entry is linked in the wait queue",
+      },
+    ];
+  });
 }
 
 function leadsTo(next: ReadonlyMap<VirtualAddress, VirtualAddress>, from: VirtualAddress, to: VirtualAddress): boolean {
@@ -78,13 +136,13 @@ function leadsTo(next: ReadonlyMap<VirtualAddress, VirtualAddress>, from: Virtua
   return false;
 }
 
-interface CompletingCall {
+interface EndingCall {
   readonly at: bigint;
   readonly function: string;
 }
 
-/** The call of complete() that a sleeping task's code comes to when it goes on. */
-function completingCall(still: Standstill, address: VirtualAddress, completion: VirtualAddress): CompletingCall | undefined {
+/** The call that ends somebody's wait and that a sleeping task's code comes to when it goes on. */
+function endingCall(still: Standstill, address: VirtualAddress, awaited: Awaited): EndingCall | undefined {
   const task = still.task(address);
   const stack = task === undefined ? undefined : still.stack(task);
   const last = stack === undefined ? undefined : waitFrames(stack.frames)?.last;
@@ -97,7 +155,7 @@ function completingCall(still: Standstill, address: VirtualAddress, completion: 
     if (activation === undefined) return undefined;
     const { flow, pc } = activation;
     if (flow === undefined) continue;
-    const call = callIn(still.kernel, flow, activations.machine.arguments, (origin) => values.of(level, origin)?.value, completion, pc, 0);
+    const call = callIn(still.kernel, flow, activations.machine.arguments, (origin) => values.of(level, origin)?.value, awaited, pc, 0);
     if (call !== undefined) return call;
   }
   return undefined;
@@ -109,10 +167,10 @@ function callIn(
   flow: FunctionFlow,
   names: readonly string[],
   resolve: (origin: Origin) => bigint | undefined,
-  completion: VirtualAddress,
+  awaited: Pick<Awaited, "address" | "calls">,
   after: bigint,
   depth: number,
-): CompletingCall | undefined {
+): EndingCall | undefined {
   let followed = 0;
   for (const at of flow.addresses) {
     if (at <= after) continue;
@@ -120,8 +178,8 @@ function callIn(
     const name = facts?.call?.name;
     if (facts === undefined || name === undefined || !/^(?:call|jump)$/.test(facts.instruction.flow)) continue;
     const [first = ""] = names;
-    if (COMPLETES.test(plainName(name))) {
-      if (resolve(flow.originOf(at, first)) === completion) return { at, function: plainName(flow.name) };
+    if (awaited.calls.test(plainName(name))) {
+      if (resolve(flow.originOf(at, first)) === awaited.address) return { at, function: plainName(flow.name) };
       continue;
     }
     // A helper of the same module that does it for its caller.
@@ -134,7 +192,7 @@ function callIn(
       callee,
       names,
       (origin) => valueInCallee(origin, (register) => resolve(flow.originOf(at, register))),
-      completion,
+      awaited,
       0n,
       depth + 1,
     );

@@ -6,14 +6,15 @@
  *                    …
  *                    call widget_reload                          ◄ where the frame stands
  *
- * The order is that of the addresses: the compiler mostly keeps it, and what it moves away (`.cold`) comes last.
+ * Every way that leads to where the frame stands must come from a call that took it: they are followed backwards to the first call that
+ * took or gave it.
  */
 import type { VirtualAddress } from "../../bytes/address.ts";
 import { virtual } from "../../bytes/address.ts";
 import type { LockKind } from "../../linux/locking/lock.ts";
 import { plainName, spinFrames, waitFrames } from "../../linux/locking/wait-functions.ts";
 import type { Task } from "../../linux/task.ts";
-import type { InstructionFacts } from "../../type-flow/function-flow.ts";
+import type { FunctionFlow, InstructionFacts } from "../../type-flow/function-flow.ts";
 import { Activations } from "../fault/activation.ts";
 import { KnownValues } from "../fault/known-values.ts";
 import { guarded } from "./guarded.ts";
@@ -62,7 +63,9 @@ export function heldSection(still: Standstill, task: Task, kind: LockKind, lock:
   const first = place?.last ?? (task.active ? struckFrame(stack) : 0);
   // A frame between that an interrupt struck ends what Activations follow: begin again behind it.
   for (let from: number | undefined = first, round = 0; from !== undefined && round < 4; round++) {
-    const found = guarded(() => sectionFrom(still, task, stack, from as number, { takes, gives, lock }));
+    const found = guarded(() =>
+      sectionFrom(still, task, stack, from as number, { takes, gives, lock, isSpinKind: kind === "spinlock" || kind === "rwlock" }),
+    );
     if (found !== undefined) return found;
     const next: number = stack.frames.findIndex(({ kind: each }, index) => index > (from as number) && each === "interrupted");
     from = next < 0 ? undefined : next;
@@ -82,12 +85,66 @@ function clears({ instruction }: InstructionFacts, valueIn: (register: string) =
   );
 }
 
+interface Wanted {
+  readonly takes: RegExp;
+  readonly gives: RegExp;
+  readonly lock: VirtualAddress;
+  readonly isSpinKind: boolean;
+}
+
+/** The call that took the lock, when all ways to an instruction come from such calls without one that gave it behind them. */
+function lastTaken(flow: FunctionFlow, pc: bigint, events: ReadonlyMap<bigint, HeldSection | "given">): HeldSection | undefined {
+  const before = predecessors(flow);
+  const entry = flow.parts[0]?.start;
+  const open = [...(before.get(pc) ?? [])];
+  const seen = new Set<bigint>(open);
+  let took: HeldSection | undefined;
+  if (pc === entry) return undefined;
+  for (let at = open.pop(); at !== undefined; at = open.pop()) {
+    const event = events.get(at);
+    if (event === "given") return undefined;
+    if (event !== undefined) {
+      took = event;
+      continue;
+    }
+    if (at === entry) return undefined;
+    for (const each of before.get(at) ?? []) {
+      if (seen.has(each)) continue;
+      seen.add(each);
+      open.push(each);
+    }
+  }
+  return took;
+}
+
+/** From which instructions control comes to each; jumps through tables lead nowhere that is known. */
+function predecessors(flow: FunctionFlow): ReadonlyMap<bigint, readonly bigint[]> {
+  const before = new Map<bigint, bigint[]>();
+  const link = (from: bigint, to: bigint | undefined) => {
+    if (to === undefined) return;
+    const known = before.get(to);
+    if (known === undefined) before.set(to, [from]);
+    else known.push(from);
+  };
+  for (const [index, at] of flow.addresses.entries()) {
+    const instruction = flow.at(at)?.instruction;
+    if (instruction === undefined) continue;
+    const target = instruction.operands.find((operand) => operand.kind === "target")?.address;
+    if (instruction.flow === "jump" || instruction.flow === "conditional") link(at, target);
+    if (instruction.flow !== "jump" && instruction.flow !== "return" && instruction.flow !== "trap") {
+      const next = flow.addresses[index + 1];
+      if (next === at + BigInt(instruction.size)) link(at, next);
+    }
+  }
+  return before;
+}
+
 function sectionFrom(
   { kernel }: Standstill,
   task: Task,
   stack: NonNullable<ReturnType<Standstill["stack"]>>,
   from: number,
-  { takes, gives, lock }: { readonly takes: RegExp; readonly gives: RegExp; readonly lock: VirtualAddress },
+  { takes, gives, lock, isSpinKind }: Wanted,
 ): HeldSection | undefined {
   const inner = stack.frames[from];
   if (inner === undefined) return undefined;
@@ -99,23 +156,18 @@ function sectionFrom(
     if (activation === undefined) return undefined;
     const { flow, pc } = activation;
     if (flow === undefined) continue;
-    let took: HeldSection | undefined;
+    const events = new Map<bigint, HeldSection | "given">();
     for (const at of flow.addresses) {
-      if (at >= pc) break;
       const facts = flow.at(at);
       const name = plainName(facts?.call?.name ?? "");
-      const [isTake, isGive] = [takes.test(name), gives.test(name)];
-      if (
-        took !== undefined &&
-        facts !== undefined &&
-        clears(facts, (register) => values.of(level, flow.originOf(at, register))?.value, lock)
-      )
-        took = undefined;
-      if ((!isTake && !isGive) || values.of(level, flow.originOf(at, argument))?.value !== lock) continue;
-      took = isTake
-        ? { function: plainName(flow.name), module: flow.module, at: virtual(at), by: name, frame: activation.frame }
-        : undefined;
+      const valueIn = (register: string) => values.of(level, flow.originOf(at, register))?.value;
+      if (takes.test(name) && valueIn(argument) === lock)
+        events.set(at, { function: plainName(flow.name), module: flow.module, at: virtual(at), by: name, frame: activation.frame });
+      else if (gives.test(name) ? valueIn(argument) === lock : facts !== undefined && isSpinKind && clears(facts, valueIn, lock))
+        events.set(at, "given");
     }
+    // Most functions take no lock at all.
+    const took = [...events.values()].every((each) => each === "given") ? undefined : lastTaken(flow, pc, events);
     if (took !== undefined) return took;
   }
   return undefined;

@@ -7,18 +7,16 @@
  * The root of a chain of waits is the task that no further edge leads on from.
  */
 import type { VirtualAddress } from "../../bytes/address.ts";
-import type { Kernel } from "../../kernel/kernel.ts";
 import { secondsSinceRun } from "../../linux/locking/lock-tasks.ts";
 import { isKernelThread, type Task, taskTable } from "../../linux/task.ts";
 import { TASK_UNINTERRUPTIBLE } from "../../linux/task-state.ts";
 import { chainFrom, type HangEdge, hangEdges } from "./edges.ts";
+import { DEFAULT_TIMEOUT, hungTaskTimeout } from "./hung-timeout.ts";
 import type { ReportedStall } from "./reported.ts";
 import type { Standstill } from "./standstill.ts";
 
 const TASK_WAKEKILL = 0x100;
 const TASK_NOLOAD = 0x400;
-/** CONFIG_DEFAULT_HUNG_TASK_TIMEOUT. */
-const DEFAULT_TIMEOUT = 120;
 
 export interface HungTask {
   readonly task: Task;
@@ -35,13 +33,6 @@ export interface HungGroup {
   /** From the longest waiting of them to the root. */
   readonly chain: readonly HangEdge[];
   readonly reported: boolean;
-}
-
-/** kernel.hung_task_timeout_secs; undefined when it is off or not known. */
-export function hungTaskTimeout(kernel: Kernel): number | undefined {
-  const at = kernel.tryAddress("sysctl_hung_task_timeout_secs");
-  const seconds = at === undefined ? undefined : kernel.memory.tryU64(at);
-  return seconds === undefined || seconds === 0n || seconds > 1n << 31n ? undefined : Number(seconds);
 }
 
 /** Sleeps as the kernel's detector counts it. */

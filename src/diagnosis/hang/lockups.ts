@@ -22,7 +22,7 @@ import { lockName, lockObject, lockText } from "./lock-object.ts";
 import { loopObject } from "./loop-object.ts";
 import { diedOfFault, type ReportedStall, reportedStalls } from "./reported.ts";
 import { Standstill } from "./standstill.ts";
-import { type StoppedCpu, stoppedCpus, watchdogThreshold } from "./stopped-cpu.ts";
+import { type StoppedCpu, stoppedCpus, watchdogRuns, watchdogThreshold } from "./stopped-cpu.ts";
 import { ageText, awaited, ownerEvidence, who } from "./who.ts";
 
 /** Seconds with interrupts off that no code of the kernel takes; printing to a slow console excepted. */
@@ -64,7 +64,7 @@ function measure(still: Standstill, cpu: StoppedCpu): Pick<Lockup, "class" | "se
   if (cpu.interruptsOff === true && cpu.noTick !== undefined && cpu.noTick >= NO_TICK) return { class: "hard-lockup", seconds: cpu.noTick };
   const limit = 2 * watchdogThreshold(still.kernel);
   const inKernel = cpu.stack.user === undefined || cpu.stack.frames.length > 0;
-  if (inKernel && cpu.noThread !== undefined && cpu.noThread >= limit && (cpu.onCpu ?? 0) >= limit)
+  if (inKernel && watchdogRuns(still) && cpu.noThread !== undefined && cpu.noThread >= limit && (cpu.onCpu ?? 0) >= limit)
     return { class: "soft-lockup", seconds: cpu.noThread };
   return undefined;
 }

@@ -112,7 +112,7 @@ function byLoop(still: Standstill, context: DiagnosisContext, stall: Stall, culp
     class: "rcu-stall",
     title: `${who(root.cpu.task)} loops in ${shown.text}${loop} on CPU ${root.cpu.cpu}: the grace period of ${stall.flavour.name} has waited${forText(stall.seconds)}`,
     depth: list === undefined ? "mechanism" : "cause",
-    checks: checks(stall, true),
+    checks: checks(stall, stall.report !== undefined || (cpu.onCpu ?? 0) >= stallTimeout(still.kernel) / 2),
     ...(object === undefined ? {} : { object }),
     place: shown.place,
     frames: shown.frames,

@@ -6,7 +6,7 @@ import type { VirtualAddress } from "../../bytes/address.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
 import type { ContendedLock, LockReport, LockWait } from "../../linux/locking/lock.ts";
 import { lockReport } from "../../linux/locking/lock-report.ts";
-import type { StackReader } from "../../linux/locking/mentions.ts";
+import { findMentions, type StackReader } from "../../linux/locking/mentions.ts";
 import { type Task, taskTable } from "../../linux/task.ts";
 import type { UnwoundStack } from "../../stack/frame.ts";
 import { threadSize } from "../../stack/task-stack.ts";
@@ -54,6 +54,12 @@ export class Standstill {
   /** The lock that a task waits for. */
   lockOf(task: bigint): ContendedLock | undefined {
     return this.#locks.get(task as VirtualAddress);
+  }
+
+  /** A task's stack or registers hold an address. */
+  mentions(task: bigint, address: bigint): boolean {
+    const found = this.task(task);
+    return found !== undefined && [...findMentions(this.kernel, [found], new Set([address]), this.reader)].length > 0;
   }
 
   /** undefined when the stack cannot be read. */

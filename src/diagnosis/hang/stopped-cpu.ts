@@ -133,6 +133,20 @@ function stampAge(now: bigint, stamp: bigint | undefined): number | undefined {
   return age < 0 ? undefined : age * (2 ** 30 / 1e9);
 }
 
+/** The watchdog's threads do run: some CPU's stamp is fresh. Where it is switched off all are of long ago. */
+export function watchdogRuns({ kernel }: Standstill): boolean {
+  const stamp = kernel.tryAddress("watchdog_touch_ts");
+  const now = stopTime(kernel, panicTime(kernel));
+  return (
+    stamp !== undefined &&
+    cpuMasks(kernel).present.some((cpu) => {
+      const at = guarded(() => kernel.perCpuAddress(stamp, cpu));
+      const age = at === undefined ? undefined : stampAge(now, kernel.memory.tryU64(at));
+      return age !== undefined && age < 2 * watchdogThreshold(kernel);
+    })
+  );
+}
+
 /** watchdog_thresh, seconds; a soft lockup is twice that. */
 export function watchdogThreshold(kernel: Kernel): number {
   const at = kernel.tryAddress("watchdog_thresh");

@@ -20,13 +20,13 @@ import type { Check, Finding } from "../finding.ts";
 import type { Evidence, Participant } from "../verdict.ts";
 import { stackOf, waitersBehind } from "./circle-finding.ts";
 import { guarded } from "./guarded.ts";
-import { type HungGroup, hungGroups, hungTaskTimeout } from "./hung.ts";
+import { type HungGroup, hungGroups } from "./hung.ts";
+import { DEFAULT_TIMEOUT, hungTaskTimeout } from "./hung-timeout.ts";
 import { diedOfFault, reportedStalls } from "./reported.ts";
 import { sleepOf } from "./sleep.ts";
 import { Standstill } from "./standstill.ts";
 import { ageText, someOf, waiter, who } from "./who.ts";
 
-const DEFAULT_TIMEOUT = 120;
 const MAX_DISKS = 512;
 /** A flush or a burst of writes begins a moment before the task that waits for it last ran. */
 const SHARE_OF_WAIT = 0.5;

@@ -1,0 +1,54 @@
+import { describe, expect, test } from "vitest";
+import { functionText, guiltyFrame, placeOf, struckFrame } from "./guilty-frame.ts";
+import { stackOfNames } from "./testing/made.ts";
+
+const named = (stack: ReturnType<typeof stackOfNames>, from = 0) => stack.frames[guiltyFrame(stack, from) ?? -1]?.function;
+
+describe("the function to name", () => {
+  test("lies behind scheduling, waiting and locking", () => {
+    const stack = stackOfNames(
+      "__schedule",
+      "schedule",
+      "schedule_preempt_disabled",
+      "__mutex_lock.constprop.0",
+      "widget_start [widget]",
+      "vfs_write",
+    );
+    expect(named(stack)).toBe("widget_start");
+  });
+
+  test("is a module's whatever it is called, but not one that waits for others by trade", () => {
+    expect(named(stackOfNames("schedule", "wait_for_completion", "foo_wait_ready [foo]", "foo_probe [foo]"))).toBe("foo_wait_ready");
+    expect(named(stackOfNames("schedule", "jbd2_log_wait_commit [jbd2]", "ext4_sync_file [ext4]"))).toBe("ext4_sync_file");
+  });
+
+  test("lies behind what flushes and cancels for its caller", () => {
+    expect(
+      named(stackOfNames("schedule", "schedule_timeout", "__wait_for_common", "__flush_work", "__cancel_work_timer", "adc_stop [adc]")),
+    ).toBe("adc_stop");
+  });
+
+  test("of a CPU begins behind what struck it", () => {
+    const stack = stackOfNames(
+      "delay_tsc",
+      "panic",
+      "watchdog_timer_fn",
+      "asm_sysvec_apic_timer_interrupt",
+      "!delay_tsc",
+      "ring_poll [ring]",
+      "kthread",
+    );
+    expect(struckFrame(stack)).toBe(4);
+    expect(named(stack, struckFrame(stack))).toBe("ring_poll");
+  });
+
+  test("is none where all is machinery", () => {
+    expect(guiltyFrame(stackOfNames("__schedule", "schedule"))).toBeUndefined();
+  });
+});
+
+test("a place is without what the compiler added to the name", () => {
+  const stack = stackOfNames("schedule", "widget_start.isra.0 [widget]");
+  expect(placeOf(stack, 1)).toEqual({ function: "widget_start", module: "widget" });
+  expect(functionText(stack.frames[1])).toBe("widget_start [widget]");
+});
