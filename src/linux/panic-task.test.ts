@@ -98,6 +98,24 @@ describe("panicTask", () => {
     expect(panicTask(build("all quiet\n").kernel)).toMatchObject({ cpu: 1, by: "active", flag: "ACTIVE" });
   });
 
+  test("a return address into panic() on the stack of a running task names it, when nothing else does", () => {
+    for (const [name, flag] of [
+      ["panic", "PANIC"],
+      ["sysrq_handle_crash", "SYSRQ"],
+    ] as const) {
+      const fake = build("");
+      Object.assign(fake.arch, { stripPointer: (address: bigint) => address });
+      const stack = 0xffff_c900_0001_0000n;
+      const code = 0xffff_ffff_8100_0100n;
+      for (const task of [INIT, SHELL]) fake.memory.put64(task + 8n, task === SHELL ? stack : stack + 0x10000n);
+      fake.memory.write(stack, new Uint8Array(16 << 10));
+      fake.memory.put64(stack + 0x3e00n, code + 0x20n);
+      fake.symbols.byAddress = (address) =>
+        address >= code && address < code + 0x40n ? { symbol: { name }, offset: Number(address - code) } : undefined;
+      expect(panicTask(fake.kernel)).toMatchObject({ cpu: 1, by: "stack", flag, task: { comm: "sh" } });
+    }
+  });
+
   test("sysrq and NMI are told from other panics", () => {
     expect(panicTask(build("SysRq : Trigger a crash\nKernel panic - not syncing: sysrq triggered crash\n").kernel)?.flag).toBe("SYSRQ");
     expect(panicTask(build("Kernel panic - not syncing: NMI: Not continuing\n").kernel)?.flag).toBe("NMI");
