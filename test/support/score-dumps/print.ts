@@ -29,6 +29,7 @@ export function* scoreText(found: Tally): Generator<string> {
     ["hangs and the rest", found.hangs, 3] as const,
   ])
     yield `time to verdict, ${name}: median ${median.toFixed(0)} ms, longest ${max.toFixed(0)} ms (${slowest}), wanted ${wanted} s: ${max <= wanted * 1000 ? "met" : "MISSED"}`;
+  yield `said with high confidence beside the verdict, of other classes: ${found.besides.length}`;
   if (found.failures.length > 0) yield `diagnosis failed: ${found.failures.length}`;
   if (found.accusations.length > 0) yield "";
   for (const row of found.accusations) yield `FALSE ACCUSATION  ${nameOf(row)}: ${row.judgement.accuses}`;

@@ -45,7 +45,10 @@ for (const lab of cases) {
   if (only !== "faults" && label !== undefined && isHealthy(label)) for await (const row of scoreMutations(lab, seed, count)) take(row);
 }
 const sums = tally(rows);
-if (verbose) for (const line of missesText(rows)) process.stdout.write(`${line}\n`);
+if (verbose) {
+  for (const line of missesText(rows)) process.stdout.write(`${line}\n`);
+  for (const line of sums.besides) process.stdout.write(`also high: ${line}\n`);
+}
 for (const line of scoreText(sums)) process.stdout.write(`${line}\n`);
 if (words.includes("--json")) {
   const { perClass, targets, calibration, faults, hangs } = sums;

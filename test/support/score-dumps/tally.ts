@@ -67,6 +67,8 @@ export interface Tally {
   readonly calibration: readonly (readonly [Confidence, Share])[];
   readonly accusations: readonly Row[];
   readonly failures: readonly Row[];
+  /** Said with high confidence beside the verdict, of classes that the label does not have: "case: class title". */
+  readonly besides: readonly string[];
   readonly faults: Times;
   readonly hangs: Times;
 }
@@ -114,6 +116,11 @@ export function tally(rows: readonly Row[]): Tally {
     calibration,
     accusations,
     failures: rows.filter(({ found }) => found === undefined),
+    besides: rows.flatMap(({ case: id, variant, found, label }) =>
+      (found?.alternatives ?? [])
+        .filter(({ class: other, confidence }) => confidence === "high" && other !== "deliberate" && !label.class.includes(other))
+        .map(({ class: other, title }) => `${id} (${variant}): ${other}: ${title}`),
+    ),
     faults: timesOf(rows.filter(isFault)),
     hangs: timesOf(rows.filter((row) => !isFault(row))),
   };
