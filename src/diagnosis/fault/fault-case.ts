@@ -312,6 +312,8 @@ function sameOperand(a: OperandFact["memory"], b: OperandFact["memory"] | undefi
 
 function typedBy(fact: OperandFact | undefined): Pick<AccessPath, "container" | "member" | "offset" | "base"> {
   if (fact?.container === undefined || fact.member === undefined) return {};
+  // An element of an array of numbers has no structure.
+  if (fact.member.startsWith("[") && !/^(?:struct|union) /.test(fact.container)) return {};
   // "(struct tx_ring *)->count": no name of it is known.
   const arrow = fact.text?.includes("*)->") === true ? -1 : (fact.text?.lastIndexOf("->") ?? -1);
   return {

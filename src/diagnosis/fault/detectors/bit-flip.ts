@@ -3,10 +3,11 @@
  * A mapped address one bit away is no witness, there nearly always is one. Witnesses are
  *
  *   the list      entry->next with the bit turned is a node whose prev is the entry
- *   another copy  the corrected value stands in the registers, on the stack, or in the object that the pointer was read from
+ *   another copy  the corrected value stands in the registers, on the stack, or beside the place that the pointer was read from
  *   the type      the corrected value is the start of an allocated object of the cache that the member's type names, and no other flip is
  */
 import { add, hex16, virtual } from "../../../bytes/address.ts";
+import { stateText } from "../../../identity/describe.ts";
 import type { Kernel } from "../../../kernel/kernel.ts";
 import { poisonOf } from "../../../linux/poison.ts";
 import type { Check, Finding } from "../../finding.ts";
@@ -21,10 +22,12 @@ import { isErrorPointer } from "./error-pointer.ts";
 
 /** Words of the stack that are looked at. */
 const MAX_WORDS = 1024;
-/** Bytes of the object around the source. */
-const MAX_OBJECT = 4096;
+/** Bytes either way of where the word lies. */
+const MAX_NEAR = 2048;
 
 interface Witness {
+  /** Where the wrong word lies. */
+  readonly at?: bigint;
   readonly bit: number;
   readonly right: bigint;
   readonly how: string;
@@ -44,8 +47,10 @@ export const bitFlip: FaultDetector = {
     const { bad, access } = fault;
     if (!has(fault, bitFlip.needs) || bad === undefined || access.kind === "trap") return undefined;
     const source = sourceOf(fault);
-    const word = source?.comparison === "same" ? source.now : undefined;
-    if (source?.address === undefined || word === undefined || source.size !== 8) return undefined;
+    const step = bad.origin?.steps.find(({ load }) => load !== undefined);
+    // Where a loop has gone on from the node, the word is known by its value alone.
+    const word = source?.comparison === "same" ? source.now : source?.address === undefined ? step?.value : undefined;
+    if (source === undefined || word === undefined || source.size !== 8) return undefined;
     if (word === 0n || (word & (word - 1n)) === 0n || isErrorPointer(word) || poisonOf(word) !== undefined) return undefined;
     const all = witnesses(fault, source.address, word);
     const [first] = all;
@@ -58,7 +63,8 @@ export const bitFlip: FaultDetector = {
       { what: best.how, result: best.sure ? "held" : "not possible" },
       { what: "no other bit has a witness", result: bits.size === 1 ? "held" : "refuted" },
     ];
-    const object = sourceObject(fault);
+    const at = source.address ?? best.at;
+    const object = source.address === undefined && at !== undefined ? nodeObject(fault, at) : sourceObject(fault);
     const what = access.kind === "fetch" ? "calls" : `${accessPhrase(fault)} through`;
     return {
       class: "bit-flip",
@@ -66,21 +72,33 @@ export const bitFlip: FaultDetector = {
       checks,
       depth: "cause",
       ...(object === undefined ? {} : { object }),
-      story: [`With bit ${best.bit} turned ${hex16(source.address)} would hold ${hex16(best.right)}: ${best.how}.`],
+      story: [`With bit ${best.bit} turned ${at === undefined ? "it" : hex16(at)} would hold ${hex16(best.right)}: ${best.how}.`],
       evidence: [...faultEvidence(fault), ...sourceEvidence(fault), ...best.evidence],
     };
   },
 };
 
-function witnesses(fault: FaultCase, address: bigint, word: bigint): readonly Witness[] {
+/** The object around a link that was found by its neighbour. */
+function nodeObject(fault: FaultCase, at: bigint): Finding["object"] {
+  const source = sourceOf(fault);
+  const role = slabRole(tryIdentify(fault.kernel, at));
+  return {
+    ...(source?.container === undefined ? {} : { type: source.container }),
+    ...(source?.member === undefined ? {} : { member: source.member }),
+    address: role?.object ?? at,
+    ...(role === undefined ? {} : { state: stateText(role.state), cache: role.cache }),
+  };
+}
+
+function witnesses(fault: FaultCase, address: bigint | undefined, word: bigint): readonly Witness[] {
   const { kernel } = fault;
   const candidates = Array.from({ length: 64 }, (_, bit) => ({ bit, right: word ^ (1n << BigInt(bit)) })).filter(
     ({ right }) => kernel.arch.isKernelAddress(right) && kernel.memory.tryBytes(virtual(right), 1) !== undefined,
   );
   return [
-    ...candidates.flatMap((each) => byList(kernel, address, each)),
+    ...candidates.flatMap((each) => byList(kernel, address, word, each)),
     // A pointer to memory that was mapped once may have a neighbour one bit away.
-    ...(mayHaveBeenMapped(kernel, word) ? [] : byCopy(fault, address, candidates)),
+    ...(mayHaveBeenMapped(kernel, word) || address === undefined ? [] : byCopy(fault, address, candidates)),
     ...byType(fault, candidates),
   ];
 }
@@ -93,26 +111,38 @@ function mayHaveBeenMapped(kernel: Kernel, word: bigint): boolean {
 
 type Candidate = Pick<Witness, "bit" | "right">;
 
-/** struct list_head: next at 0, prev at 8; struct hlist_node: pprev at 8 leads to what leads here. */
-function byList(kernel: Kernel, address: bigint, { bit, right }: Candidate): readonly Witness[] {
+/**
+ * struct list_head: next at 0, prev at 8; of struct hlist_node pprev at 8 leads to what leads here. The neighbour must lead to a place that
+ * holds the very word.
+ */
+function byList(kernel: Kernel, address: bigint | undefined, word: bigint, { bit, right }: Candidate): readonly Witness[] {
   if ((right & 7n) !== 0n) return [];
-  const found: Witness[] = [];
-  const back = kernel.memory.tryU64(add(virtual(right), 8));
-  const forth = kernel.memory.tryU64(virtual(right));
-  const witness = (at: bigint, value: bigint, how: string) =>
-    found.push({
-      bit,
-      right,
-      how,
-      sure: true,
-      evidence: [{ claim: how, command: `struct list_head ${hex16(right)}`, values: [{ address: at, value }] }],
-    });
+  const holds = (at: bigint | undefined) =>
+    at !== undefined &&
+    kernel.arch.isKernelAddress(at) &&
+    (address === undefined || at === address) &&
+    kernel.memory.tryU64(virtual(at)) === word;
+  const witness = (at: bigint, from: bigint, value: bigint, how: string): Witness => ({
+    at,
+    bit,
+    right,
+    how,
+    sure: true,
+    evidence: [
+      { claim: how, command: `struct list_head ${hex16(right)}`, values: [{ address: from, value }] },
+      { claim: `${hex16(at)} holds ${hex16(word)}`, command: `rd ${hex16(at)} 1`, values: [{ address: at, value: word }] },
+    ],
+  });
   // The word is a next: the right neighbour's prev (or pprev) is where the word lies.
-  if (back === address && forth !== address) witness(right + 8n, back, `the prev of the node at ${hex16(right)} leads back here`);
+  const back = kernel.memory.tryU64(add(virtual(right), 8));
+  if (back !== undefined && holds(back))
+    return [witness(back, right + 8n, back, `the prev of the node at ${hex16(right)} leads to where it lies`)];
   // The word is a prev, 8 bytes into its node.
-  else if (forth === BigInt.asUintN(64, address - 8n) && back !== address)
-    witness(right, forth, `the next of the node at ${hex16(right)} leads to this node`);
-  return found;
+  const forth = kernel.memory.tryU64(virtual(right));
+  const own = forth === undefined ? undefined : BigInt.asUintN(64, forth + 8n);
+  if (forth !== undefined && own !== undefined && holds(own))
+    return [witness(own, right, forth, `the next of the node at ${hex16(right)} leads to its node`)];
+  return [];
 }
 
 /** The corrected value in registers, on the stack, in the rest of the object. */
@@ -127,13 +157,11 @@ function byCopy({ kernel, state, access, activations }: FaultCase, address: bigi
     found.push({ ...candidate, how, sure: true, evidence });
   };
   if (access.kind === "memory") for (const [name, value] of activations.at(0)?.registers ?? []) note(value, name);
-  const role = slabRole(tryIdentify(kernel, address));
-  if (role !== undefined) {
-    for (let at = 0; at + 8 <= Math.min(role.objectSize, MAX_OBJECT); at += 8) {
-      const place = add(role.object, at);
-      const value = place === address ? undefined : kernel.memory.tryU64(place);
-      if (value !== undefined) note(value, `the same object at 0x${at.toString(16)}`, place);
-    }
+  // The rest of the object, its neighbours, the other elements of its array.
+  for (let at = -MAX_NEAR; at < MAX_NEAR; at += 8) {
+    const place = virtual(BigInt.asUintN(64, address + BigInt(at)));
+    const value = at === 0 ? undefined : kernel.memory.tryU64(place);
+    if (value !== undefined) note(value, `${hex16(place)}, ${Math.abs(at)} bytes ${at < 0 ? "before" : "behind"} it,`, place);
   }
   const { sp } = state.registers;
   for (let i = 0; sp !== undefined && i < MAX_WORDS; i++) {

@@ -85,10 +85,21 @@ describe("a flipped bit", () => {
     expect(found).toMatchObject({ class: "bit-flip", depth: "cause" });
     expect(found?.title).toContain("bit 44 is wrong");
     expect(found === undefined ? "" : confidenceOf(found)).toBe("high");
-    expect(found?.evidence.at(-1)?.values).toEqual([{ address: NEXT + 8n, value: OBJECT }]);
+    expect(found?.evidence.at(-2)?.values).toEqual([{ address: NEXT + 8n, value: OBJECT }]);
   });
 
-  it("has another copy of the pointer for one, on the stack", () => {
+  it("is found by that witness when the node itself is lost", () => {
+    const memory = new SparseMemory().put(NEXT, 0x1234n).put(NEXT + 8n, OBJECT);
+    const { address: _, base: __, now: ___, ...lost } = { offset: 0n, base: OBJECT, address: OBJECT, now: flipped };
+    const fault = faultOf({ memory, value: flipped });
+    const step = fault.bad?.origin?.steps[0];
+    Object.assign(step ?? {}, { load: { ...lost, size: 8, comparison: "address unknown", container: "struct node", member: "list.next" } });
+    expect(bitFlip.detect(fault)?.object).toMatchObject({ type: "struct node", member: "list.next", address: OBJECT });
+  });
+
+  it("has another copy of the pointer for one, on the stack or beside it", () => {
+    const beside = new SparseMemory().put(NEXT, 0n).put(OBJECT + 0x30n, NEXT);
+    expect(bitFlip.detect(faultOf({ memory: beside, value: flipped }))?.title).toContain("bit 44");
     const memory = new SparseMemory().put(NEXT, 0n).put(STACK + 0x40n, NEXT);
     expect(bitFlip.detect(faultOf({ memory, value: flipped }))?.title).toContain("bit 44");
   });

@@ -7,12 +7,15 @@
  */
 import { add, distance, hex16, type VirtualAddress, virtual } from "../../../bytes/address.ts";
 import { InquestError } from "../../../bytes/errors.ts";
+import { type StructType, strip } from "../../../debug-info/c-type.ts";
 import { stateText } from "../../../identity/describe.ts";
 import type { Kernel } from "../../../kernel/kernel.ts";
 import { type VmallocArea, vmallocAreaOf } from "../../../linux/vmalloc.ts";
+import { membersAt, pathsOf } from "../../../type-flow/member-path.ts";
 import type { Check, Finding } from "../../finding.ts";
 import { type FaultCase, sourceOf, tryIdentify } from "../fault-case.ts";
 import { type FaultDetector, has } from "../fault-detector.ts";
+import { ownStructures } from "../own-structures.ts";
 import { slabRole } from "../samples.ts";
 import { accessPhrase, faultEvidence, functionText, sourceEvidence, stateChecks } from "../words.ts";
 
@@ -22,6 +25,8 @@ interface Extent {
   readonly end: bigint;
   /** "the object … of kmalloc-64", "the variable lab_table". */
   readonly text: string;
+  /** Of a variable: its name, and whose it is. */
+  readonly variable?: { readonly name: string; readonly module: string | undefined };
   readonly cache?: string;
   readonly state?: string;
 }
@@ -74,6 +79,14 @@ function reaches(fault: FaultCase): readonly Reach[] {
   const table = BigInt.asUintN(64, culprit.displacement);
   if (culprit.index !== undefined && culprit.base === undefined && kernel.arch.isKernelAddress(table))
     all.push({ base: table, address: access.address, size, index: culprit.index, ...named });
+  // `table(%rax)`: rax is the index, counted in bytes.
+  else if (
+    culprit.index === undefined &&
+    culprit.base !== undefined &&
+    isTable(kernel, table) &&
+    !kernel.arch.isKernelAddress(culprit.base.value)
+  )
+    all.push({ base: table, address: access.address, size, index: { ...culprit.base, scale: 1 }, ...named });
   else if (culprit.index !== undefined && culprit.base !== undefined)
     all.push({
       base: BigInt.asUintN(64, culprit.base.value + culprit.displacement),
@@ -100,6 +113,11 @@ function reaches(fault: FaultCase): readonly Reach[] {
       ...(source.member === undefined ? {} : { member: source.member }),
     });
   return all;
+}
+
+function isTable(kernel: Kernel, address: bigint): boolean {
+  const symbol = kernel.arch.isKernelAddress(address) ? kernel.symbols.byAddress(virtual(address))?.symbol : undefined;
+  return symbol !== undefined && !"tTwW".includes(symbol.type);
 }
 
 /** Areas of vmalloc() that are in use, and are no stack. */
@@ -160,6 +178,7 @@ function found(fault: FaultCase, reach: Reach, extent: Extent): Finding {
     { what: `${hex16(base)} is in ${extent.text}`, result: "held" },
     { what: `${hex16(address)} is ${by}`, result: "held" },
   ];
+  const element = reach.type === undefined ? elementOf(fault.kernel, reach, extent) : undefined;
   const what = earlier === true ? "takes a pointer from behind" : `${accessPhrase(fault)}, outside of`;
   return {
     class: "out-of-bounds",
@@ -169,6 +188,7 @@ function found(fault: FaultCase, reach: Reach, extent: Extent): Finding {
     object: {
       ...(reach.type === undefined ? {} : { type: reach.type }),
       ...(reach.member === undefined ? {} : { member: reach.member }),
+      ...element,
       address: extent.start,
       ...(extent.cache === undefined ? {} : { cache: extent.cache }),
       ...(extent.state === undefined ? {} : { state: extent.state }),
@@ -185,4 +205,37 @@ function found(fault: FaultCase, reach: Reach, extent: Extent): Finding {
       ...(earlier === true ? sourceEvidence(fault) : []),
     ],
   };
+}
+
+/**
+ * The structure that a table is made of, and the member that the instruction is for: by the variable's type, else the largest structure of
+ * the module whose size divides both the table and the index.
+ */
+function elementOf(
+  kernel: Kernel,
+  { base, address, size, index }: Reach,
+  { start, end, variable }: Extent,
+): { readonly type: string; readonly member: string } | undefined {
+  if (variable === undefined || index === undefined) return undefined;
+  const into = Number(base - start);
+  const length = end - start;
+  const steps = BigInt.asUintN(64, address - base);
+  const declared = kernel.variableType(variable.name);
+  const plain = declared === undefined ? undefined : strip(declared);
+  const element = plain?.kind === "array" ? strip(plain.element) : undefined;
+  const memberOf = (type: StructType) => {
+    const members = membersAt({ kind: "pointer", target: type, offset: into % type.size, stride: 0 }, size);
+    return members.some(({ leftover, bitfield }) => leftover === 0 || bitfield) ? pathsOf(members) : undefined;
+  };
+  const isStep = ({ size: each }: StructType) => each > 0 && length % BigInt(each) === 0n && steps % BigInt(each) === 0n;
+  const candidates =
+    element?.kind === "struct" ? [element] : variable.module === undefined ? [] : ownStructures(kernel, variable.module).filter(isStep);
+  const fitting = candidates.flatMap((type) => {
+    const member = memberOf(type);
+    return member === undefined ? [] : [{ type, member }];
+  });
+  // What is counted in steps of 24 bytes is counted in steps of 8 too: the largest it is.
+  const [first, second] = fitting.sort((a, b) => b.type.size - a.type.size);
+  if (first === undefined || second?.type.size === first.type.size) return undefined;
+  return { type: `struct ${first.type.name}`, member: first.member };
 }
