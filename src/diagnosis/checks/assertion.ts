@@ -72,7 +72,7 @@ function findingOf(context: DiagnosisContext, found: TrapCase): Finding {
 }
 
 function conditionText({ entry }: TrapCase, condition: Condition | undefined): string | undefined {
-  const named = condition !== undefined && (condition.left.named || condition.right?.named === true) ? condition.text : undefined;
+  const named = condition !== undefined && (condition.left.named || condition.right?.named === true) ? condition.text : condition?.values;
   if (entry?.condition === undefined) return named;
   const values = [condition?.left, condition?.right].flatMap((each) =>
     each?.shown === undefined || !each.named ? [] : [`${each.text} = ${each.shown}`],

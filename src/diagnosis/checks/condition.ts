@@ -23,6 +23,8 @@ import { type Comparison, comparisonOf, evaluate, type Relation } from "./relati
 export interface Condition {
   /** "ring->head (7) != ring->tail (3)". */
   readonly text: string;
+  /** The values alone: "7 != 3"; undefined when one is not known. */
+  readonly values: string | undefined;
   readonly relation: Relation;
   readonly left: Compared;
   /** Absent for a comparison with a constant. */
@@ -184,6 +186,7 @@ function conditionAt(found: Case, level: number, flow: ControlFlow, { at, taken 
   const holds = left.value === undefined || other === undefined ? undefined : evaluate(comparison, left.value, other);
   return {
     text: textOf(comparison, left, right, constant),
+    values: valuesOf(comparison, left, right, constant),
     relation: comparison.relation,
     left,
     ...(right === undefined ? {} : { right }),
@@ -203,6 +206,17 @@ function textOf({ relation, mask }: Comparison, left: Compared, right: Compared 
     return `${left.text}${shown} ${word} ${constantText(constant, left)}`;
   }
   return `${left.text}${shown} ${word} ${right?.text ?? "?"}${right?.shown === undefined ? "" : ` (${right.shown})`}`;
+}
+
+function valuesOf(
+  { relation, mask }: Comparison,
+  left: Compared,
+  right: Compared | undefined,
+  constant: bigint | undefined,
+): string | undefined {
+  const other = constant === undefined ? right?.shown : constantText(constant, left);
+  if (left.shown === undefined || other === undefined || mask !== undefined) return undefined;
+  return `${left.shown} ${relation.replace("u", "")} ${other}`;
 }
 
 function constantText(constant: bigint, { size, isSigned, isPointer }: Compared): string {

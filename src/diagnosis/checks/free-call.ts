@@ -42,6 +42,8 @@ const FREEING: readonly (readonly [RegExp, number, number?])[] = [
   // void __slab_free(s, slab, head, tail, cnt, addr); do_slab_free(s, slab, head, …); slab_free(s, slab, head, …)
   [/^(?:__slab_free|do_slab_free|slab_free|___cache_free)$/, 2, 0],
   [/^(?:free_to_partial_list|free_debug_processing)$/, 2, 0],
+  // set_freepointer(s, object, fp)
+  [/^set_freepointer$/, 1, 0],
   // cache_from_obj(s, x)
   [/^cache_from_obj$/, 1, 0],
 ];

@@ -115,6 +115,9 @@ function typeOf(
 
 function checksOf({ report, told }: SubjectReport, cache: string | undefined, object: SlabObject | undefined, isRule: boolean): Check[] {
   const checks: Check[] = [{ what: "the report in the log is whole", result: report.damage.length === 0 ? "held" : "not possible" }];
+  // A bad page is met by whoever gets or frees it next; page_owner knows who had it.
+  if (told.verdict.class === "page-state" && !report.traces.some(({ name, frames }) => name.startsWith("page last") && frames.length > 0))
+    checks.push({ what: "who had the page before is known (page_owner)", result: "not possible" });
   // What lockdep warns of may happen; it did not.
   if (isRule && told.verdict.class !== "locking-rule")
     checks.push({ what: "the tasks really wait for each other", result: "not possible" });

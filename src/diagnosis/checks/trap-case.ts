@@ -80,14 +80,12 @@ export function placeText({ file, line }: Pick<TrapCase, "file" | "line">): stri
   return file === undefined ? undefined : `${shortFile(file)}${line === undefined || line === 0 ? "" : `:${line}`}`;
 }
 
-/** Without the directory that it was built in. */
+const SOURCE_TREE =
+  /(?:^|\/)((?:arch|block|certs|crypto|drivers|fs|include|init|io_uring|ipc|kernel|lib|mm|net|rust|samples|security|sound|virt)\/.*)$/;
+
+/** Without the directory that it was built in; of a module's file from elsewhere only the name. */
 export function shortFile(file: string): string {
-  return file
-    .replace(
-      /^.*\/(?=(?:arch|block|certs|crypto|drivers|fs|include|init|io_uring|ipc|kernel|lib|mm|net|rust|samples|security|sound|virt)\/)/,
-      "",
-    )
-    .replace(/^\/.*\//, "");
+  return SOURCE_TREE.exec(file)?.[1] ?? file.replace(/^.*\//, "");
 }
 
 /** Where the blamed function stands; the trap's own line when it is the function that trapped. */

@@ -44,7 +44,7 @@ const EXCEPTION = words(
 /** Memory for anyone. */
 // biome-ignore format: a table
 const MEMORY = words(
-  "free_to_partial_list", "free_large_kmalloc", "free_nonslab_page", "cache_from_obj",  "__alloc_percpu\\w*", "alloc_inode(?:_sb)?", "\\w+_alloc_inode", "filemap_alloc_folio\\w*", "__filemap_get_folio\\w*",
+  "free_to_partial_list", "free_large_kmalloc", "free_nonslab_page", "cache_from_obj", "set_freepointer", "bad_page\\w*", "free_page_is_bad\\w*", "check_(?:new|free)_pages?\\w*",  "__alloc_percpu\\w*", "alloc_inode(?:_sb)?", "\\w+_alloc_inode", "filemap_alloc_folio\\w*", "__filemap_get_folio\\w*",
   "pagecache_get_page", "find_or_create_page", "grab_cache_page\\w*", "do_read_cache_\\w+", "__page_cache_alloc", "k[mzc]alloc\\w*",
   "_*kmalloc\\w*", "__do_kmalloc\\w*", "kvm[az]l?l?oc\\w*", "__kvmalloc\\w*", "kvzalloc\\w*", "krealloc\\w*", "__do_krealloc", "k?free",
   "kfree\\w*", "__kfree", "kvfree\\w*", "vfree\\w*", "__vfree", "vm?alloc\\w*", "__vmalloc\\w*", "__get_vm_area\\w*", "kmem_cache_\\w+",

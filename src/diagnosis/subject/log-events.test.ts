@@ -41,6 +41,13 @@ describe("events", () => {
         0x6b6b_6b6b_6b6b_6b6bn,
       ],
       ["general protection fault: 0000 [#1] SMP", "general protection", undefined],
+      [
+        "Oops: general protection fault, probably for non-canonical address 0x6b6b6b6b6b6b6b6b: 0000 [#1] SMP",
+        "general protection",
+        0x6b6b_6b6b_6b6b_6b6bn,
+      ],
+      ["Oops: divide error: 0000 [#1] SMP NOPTI", "divide error", undefined],
+      ["Oops: Oops: 0002 [#1] SMP", "other exception", undefined],
       ["BUG lab_widget (Tainted: G           OE     ): Right Redzone overwritten", "slub", undefined],
       ["BUG: KASAN: slab-use-after-free in f+0x1/0x2", "kasan", undefined],
       ["refcount_t: underflow; use-after-free.", "refcount", undefined],
@@ -59,6 +66,11 @@ describe("events", () => {
     ).toEqual(["page fault", "other exception"]);
   });
 
+  it("takes the exception of BUG() for its end, with and without the word of 6.10", () => {
+    expect(kinds("| kernel BUG at a.c:1!\n| Oops: invalid opcode: 0000 [#1] SMP")).toEqual(["bug"]);
+    expect(kinds("| kernel BUG at a.c:1!\n| invalid opcode: 0000 [#1] SMP")).toEqual(["bug"]);
+  });
+
   it("keeps the reports of two contexts apart", () => {
     expect(kinds("T1| kernel BUG at a.c:1!\nT2| invalid opcode: 0000 [#1]\nT1| invalid opcode: 0000 [#2]")).toEqual([
       "bug",
@@ -70,6 +82,14 @@ describe("events", () => {
     expect(
       kinds("| traps: a.out[12] general protection fault ip:1 sp:2 error:0\n| BUG compatibility mode on\n| lab_fault: trigger null"),
     ).toEqual([]);
+  });
+});
+
+describe("heads that only the table of reports in text has", () => {
+  it("are events by the family of their report", () => {
+    expect(logEvents(records("| BUG: spinlock bad magic on CPU#1, feeder/2"))).toMatchObject([{ kind: "locking", family: "warning" }]);
+    expect(logEvents(records("| BUG: Bad page cache in process feeder  pfn:12345"))).toMatchObject([{ kind: "page state" }]);
+    expect(kinds('| audit: type=1400 comm="BUG: KASAN: x in y"\n| EXT4-fs (sda1): mounted filesystem')).toEqual([]);
   });
 });
 
@@ -102,6 +122,15 @@ describe("the subject", () => {
       "1.0 T5| WARNING: CPU: 0 PID: 1 at a.c:1 f+0x1/0x2\n1.2 T5| BUG: kernel NULL pointer dereference, address: 0000000000000008",
     );
     expect(soon.event?.kind).toBe("warning");
+  });
+});
+
+describe("the CPU's state", () => {
+  it("is that of a fault right behind a warning of the same task", () => {
+    const both =
+      "1.0 T5| WARNING: CPU: 0 PID: 1 at lib/string_helpers.c:1032 __fortify_report+0x54/0x68\n1.1 T5| kernel BUG at lib/string_helpers.c:1040!";
+    expect(subject(both).event?.kind).toBe("warning");
+    expect(subject(both).after.map(({ kind }) => kind)).toEqual(["bug"]);
   });
 });
 
@@ -147,6 +176,14 @@ describe("facts of a report", () => {
     const facts = logFacts(all, logEvents(all)[0] as never);
     expect(facts).toMatchObject({ address: 0n, errorCode: 0x9600_0006n, pid: 1, code: { name: "lab_fault_map_segment", offset: 0xa0 } });
     expect([...facts.registers.keys()]).toEqual(["pstate", "sp", "x29", "x28", "x9"]);
+  });
+
+  it("does not take a process's word for the kernel's", () => {
+    const written = records("12 | BUG: kernel NULL pointer dereference, address: 0000000000000008").map((each) => ({
+      ...each,
+      facility: 1,
+    }));
+    expect(logEvents(written)).toEqual([]);
   });
 
   it("takes the first of stalls that are reported one after the other", () => {

@@ -13,6 +13,8 @@
  * the business of ../log-report.
  */
 import type { LogRecord } from "../../linux/log-record.ts";
+import { headOf } from "../log-report/heads.ts";
+import type { ReportFamily } from "../log-report/report.ts";
 
 /** How an event bears on what came after it. */
 export type EventFamily =
@@ -94,6 +96,7 @@ const HEADS: readonly Head[] = [
   head("deliberate", "nmi", /^Kernel panic - not syncing: (?:An NMI occurred|NMI: Not continuing)/),
   head("fault", "stack overflow", /^BUG: (?:[A-Z]+ )?stack guard page was hit at/),
   head("fault", "stack overflow", /^(?:Insufficient stack space to handle exception!|kernel stack overflow)/),
+  // Since 6.10 die() puts "Oops: " before all of them (x86).
   // 5.2+ (x86), before: "unable to handle kernel NULL pointer dereference at 0000000000000008".
   head(
     "fault",
@@ -106,16 +109,16 @@ const HEADS: readonly Head[] = [
   head(
     "fault",
     "general protection",
-    /^general protection fault(?:, (?:probably|maybe) for (?:non-canonical )?address (?<address>0x[0-9a-f]+))?.*: [0-9a-f]{4}/,
+    /^(?:Oops: )?general protection fault(?:, (?:probably|maybe) for (?:non-canonical )?address (?<address>0x[0-9a-f]+))?.*: [0-9a-f]{4}/,
   ),
-  head("fault", "divide error", /^divide error: /),
-  head("fault", "stack segment", /^(?:stack segment|kernel stack segment): /),
+  head("fault", "divide error", /^(?:Oops: )?divide error: /),
+  head("fault", "stack segment", /^(?:Oops: )?(?:stack segment|kernel stack segment): /),
   head("fault", "invalid opcode", /^(?:invalid opcode|Internal error: Oops - (?:[Uu]ndefined instruction|BUG)): /),
-  head("fault", "breakpoint", /^int3: /),
+  head("fault", "breakpoint", /^(?:Oops: )?int3: /),
   head(
     "fault",
     "other exception",
-    /^(?:alignment check|bounds|invalid TSS|segment not present|control protection|coprocessor segment overrun)[^:]*: [0-9a-f]{4}/,
+    /^(?:Oops: )?(?:alignment check|bounds|invalid TSS|segment not present|control protection|coprocessor segment overrun)[^:]*: [0-9a-f]{4}/,
   ),
   head("fault", "other exception", /^(?:Bad mode in |Internal error: |SError Interrupt on CPU|Unhandled (?:64-bit )?\w+ exception|Oops: )/),
   head("assertion", "bug", /^kernel BUG at /),
@@ -156,6 +159,35 @@ const HEADS: readonly Head[] = [
   head("panic", "panic", /^Kernel panic - not syncing: /),
 ];
 
+const other = (family: EventFamily, kind: EventKind): Head => head(family, kind, /^/);
+/**
+ * The heads of ../log-report/heads.ts are the table of what begins a report, in any log; those above say more of the ones that dumps have
+ * most, and what only a dump's log counts. What one knows and the other does not is an event by the family of the report.
+ */
+const BY_FAMILY: Readonly<Partial<Record<ReportFamily, Head>>> = {
+  oops: other("fault", "other exception"),
+  stack: other("fault", "stack overflow"),
+  warning: other("warning", "warning"),
+  refcount: other("corruption", "refcount"),
+  list: other("corruption", "list"),
+  kasan: other("corruption", "kasan"),
+  kfence: other("corruption", "kfence"),
+  kmsan: other("corruption", "kmsan"),
+  kcsan: other("corruption", "kcsan"),
+  ubsan: other("corruption", "ubsan"),
+  slub: other("corruption", "slub"),
+  "page-state": other("corruption", "page state"),
+  lockdep: other("warning", "locking"),
+  context: other("warning", "atomic"),
+  "hung-task": other("stall", "hung task"),
+  "soft-lockup": other("stall", "soft lockup"),
+  "hard-lockup": other("stall", "hard lockup"),
+  "rcu-stall": other("stall", "rcu stall"),
+  "workqueue-lockup": other("stall", "workqueue"),
+  oom: other("memory", "out of memory"),
+  "machine-check": other("hardware", "machine check"),
+};
+
 /** A report's last line; what follows begins another. */
 const END = /^---\[ end (?:trace|Kernel panic)/;
 /** Lines in which one report goes on may lie this many records behind its head: memory dumps of slabs, all CPUs' stacks come between. */
@@ -189,6 +221,8 @@ export function logEvents(records: readonly LogRecord[]): readonly LogEvent[] {
   /** The report that is open, of each context that prints. */
   const open = new Map<string, LogEvent>();
   for (const [index, record] of records.entries()) {
+    // What a process wrote to /dev/kmsg bears a facility of its own (devkmsg_write): it may quote the kernel, and is no report.
+    if (record.facility !== 0) continue;
     const context = record.caller ?? "";
     for (const line of record.text.split("\n", 64)) {
       if (END.test(line)) open.delete(context);
@@ -220,5 +254,8 @@ function matched(line: string): { readonly match?: RegExpExecArray; readonly by?
     const match = by.pattern.exec(line);
     if (match !== null) return { match, by };
   }
-  return {};
+  const family = headOf(line, true)?.family;
+  const by = family === undefined ? undefined : BY_FAMILY[family];
+  const match = by?.pattern.exec(line);
+  return by === undefined || match === null || match === undefined ? {} : { match, by };
 }
