@@ -136,9 +136,12 @@ export const ANCHORS: readonly string[] = [
 const QUOTES =
   /^(?:\[U\]|audit(?:\(|: type=)|(?:Kernel )?[Cc]ommand line:|Hardware name:|usb \S+: (?:Product|Manufacturer|SerialNumber):|(?!kernel\b)[\w./@-]+\[\d+\]: )/;
 
+/** Most lines hold none of the anchors: one look instead of one for each row. */
+const MAY_BE_HEAD = new RegExp(ANCHORS.map((anchor) => anchor.replace(/[[\]().*+?^$|\\]/g, "\\$&")).join("|"));
+
 /** The head that a line is, if it is one; `text` without prefix, `stamped`: a time of the kernel stood before it. */
 export function headOf(text: string, stamped = false): Head | undefined {
-  if (text.length > 4096) return undefined;
+  if (text.length > 4096 || !MAY_BE_HEAD.test(`\n${text}\n`)) return undefined;
   for (const head of HEADS) {
     if (head.stamped === true && !stamped) continue;
     const match = head.pattern.exec(text);

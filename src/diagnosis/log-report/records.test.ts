@@ -41,3 +41,7 @@ test("callers keep two reports apart", () => {
     ["warning", []],
   ]);
 });
+
+test("a process that quotes a report has made none", () => {
+  expect(reportsOfRecords(OOPS.map((text, index) => ({ ...record(index, text), facility: 1 })))).toEqual([]);
+});

@@ -15,6 +15,8 @@ const LINES_OF_RECORD = 256;
 export function reportsOfRecords(records: readonly LogRecord[]): LogReport[] {
   const assembler = new ReportAssembler();
   for (let index = 0; index < records.length; index++) {
+    // What a process wrote to /dev/kmsg bears a facility of its own: it may quote a report, and is none.
+    if (records[index]?.facility !== 0) continue;
     for (const line of linesOf(records, index)) assembler.line(line, (context, most) => leadOf(records, index, context, most));
   }
   return assembler.finish();
