@@ -28,6 +28,11 @@ describe("panicMessage", () => {
     });
   });
 
+  test("what a process wrote to /dev/kmsg is no message", () => {
+    const written = records("Kernel panic - not syncing: said a daemon").map((each) => ({ ...each, facility: 3 }));
+    expect(panicMessage(written)).toBeUndefined();
+  });
+
   test("sysrq-c is told from other panics", () => {
     expect(panicMessage(records("sysrq: Trigger a crash", "Kernel panic - not syncing: sysrq triggered crash"))).toMatchObject({
       sysrq: true,

@@ -108,7 +108,11 @@ function firstMatch(record: LogRecord, pattern: RegExp): string {
 }
 
 function findLast(records: readonly LogRecord[], test: (line: string) => boolean, before = records.length): number | undefined {
-  for (let i = before - 1; i >= 0; i--) if ((records[i] as LogRecord).text.split("\n").some(test)) return i;
+  for (let i = before - 1; i >= 0; i--) {
+    const { facility, text } = records[i] as LogRecord;
+    // What a process wrote to /dev/kmsg bears a facility of its own: it may quote the kernel.
+    if (facility === 0 && text.split("\n").some(test)) return i;
+  }
   return undefined;
 }
 
