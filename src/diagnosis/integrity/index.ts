@@ -2,5 +2,6 @@
 import type { Detector } from "../detector.ts";
 import { structures } from "./structures-detector.ts";
 import { kernelText } from "./text-detector.ts";
+import { trust } from "./trust.ts";
 
-export const INTEGRITY_DETECTORS: readonly Detector[] = [structures, kernelText];
+export const INTEGRITY_DETECTORS: readonly Detector[] = [trust, kernelText, structures];

@@ -18,7 +18,8 @@ const TOLERATED_MIN = 2;
 /** Addresses of the kernel differ from one another below this bit. */
 const TOP_BIT = 63;
 
-export function judgePointers(survey: Survey): Damage[] {
+/** @param known damage that was found otherwise: what leads to a damaged object is right as a rule */
+export function judgePointers(survey: Survey, known: readonly Damage[]): Damage[] {
   const { targets } = survey;
   const groups = new Map<string, PointerFact[]>();
   for (const fact of survey.pointers) {
@@ -27,16 +28,32 @@ export function judgePointers(survey: Survey): Damage[] {
     if (group === undefined) groups.set(key, [fact]);
     else group.push(fact);
   }
-  return [...groups.values()].flatMap((group) => judgeGroup(survey, targets, group));
+  // What leads to where such objects stand waits for the second round: until then it is known which objects are damaged themselves.
+  const certain = [...groups.values()].flatMap((group) => judgeGroup(survey, targets, group));
+  const damaged = new Set<string>();
+  for (const { object, address } of [...known, ...certain]) {
+    const place = targets.objectAt(object ?? address);
+    if (place !== undefined) damaged.add(String(place));
+  }
+  const judged = new Set(certain.map(({ address }) => address));
+  const isSound = (value: bigint): boolean => {
+    const place = targets.objectAt(value);
+    return place !== undefined && !damaged.has(String(place));
+  };
+  const late = [...groups.values()].flatMap((group) => judgeGroup(survey, targets, group, isSound));
+  return [...certain, ...late.filter(({ address }) => !judged.has(address))];
 }
 
-function judgeGroup(survey: Survey, targets: Targets, group: readonly PointerFact[]): Damage[] {
+/** Whether the object at an address is known to be free of damage of its own. */
+type IsSound = (value: bigint) => boolean;
+
+function judgeGroup(survey: Survey, targets: Targets, group: readonly PointerFact[], isSound: IsSound = () => false): Damage[] {
   const users = new Map<bigint, number>();
   for (const { value } of group) users.set(value, (users.get(value) ?? 0) + 1);
   const wrong: Damage[] = [];
   const objects = new Set<bigint>();
   for (const fact of group) {
-    const damage = judge(survey, targets, fact, users);
+    const damage = judge(survey, targets, fact, users, isSound);
     if (damage === undefined || objects.has(fact.object)) continue;
     objects.add(fact.object);
     wrong.push(damage);
@@ -44,7 +61,13 @@ function judgeGroup(survey: Survey, targets: Targets, group: readonly PointerFac
   return wrong.length > Math.max(TOLERATED_MIN, group.length / TOLERATED) ? [] : wrong;
 }
 
-function judge(survey: Survey, targets: Targets, fact: PointerFact, users: ReadonlyMap<bigint, number>): Damage | undefined {
+function judge(
+  survey: Survey,
+  targets: Targets,
+  fact: PointerFact,
+  users: ReadonlyMap<bigint, number>,
+  isSound: IsSound,
+): Damage | undefined {
   const { kernel } = survey;
   const plain = pointerOf(kernel, fact.value);
   const validity = plain === 0n ? "no" : targets.valid(fact.target, plain, fact.field);
@@ -55,14 +78,14 @@ function judge(survey: Survey, targets: Targets, fact: PointerFact, users: Reado
     // By its place alone it can be nothing else; but another object of the kind may be meant by a rule that is not known here.
     const meant = validity !== "no" && (doubtful === true || singleBit(fact.value, value) === undefined);
     if (!meant && (doubtful !== true || targets.valid(fact.target, value, fact.field) === "yes"))
-      return targets.isUsual(fact.target, plain) && singleBit(fact.value, value) === undefined
+      return targets.isUsual(fact.target, plain) && !isSound(plain) && singleBit(fact.value, value) === undefined
         ? undefined
         : damageOf(survey, fact, value, witness);
   }
   if (validity === "unknown" || plain === 0n) return undefined;
   if (validity === "yes") return fact.target === "ops" ? displaced(survey, targets, fact, users) : undefined;
   // It leads to where such objects stand: then the object is damaged, and its own words tell.
-  if (targets.isUsual(fact.target, plain)) return undefined;
+  if (targets.isUsual(fact.target, plain) && !isSound(plain)) return undefined;
   const near = neighbours(targets, fact);
   // Of several tables that could be meant, the one that others of its kind use, or that is a variable of its own.
   const used = near.length > 1 ? near.filter((other) => users.has(other)) : near;

@@ -56,20 +56,21 @@ export function singleBit(a: bigint, b: bigint): number | undefined {
 const SURE_TEXT = 12;
 const REACH = 64;
 
-/** The printable text that runs over the word at an address, when there is enough of it to be no chance. */
+/** The printable text that runs over the word at an address, or into it, when there is enough of it to be no chance. */
 export function textOver(kernel: Kernel, address: VirtualAddress): { readonly text: string; readonly start: VirtualAddress } | undefined {
-  const from = add(address, -REACH);
-  const bytes = kernel.memory.tryBytes(from, 2 * REACH) ?? kernel.memory.tryBytes(address, 8);
+  const around = kernel.memory.tryBytes(add(address, -REACH), 2 * REACH);
+  const bytes = around ?? kernel.memory.tryBytes(address, 8);
   if (bytes === undefined) return undefined;
-  const origin = bytes.length === 8 ? 0 : REACH;
-  for (let i = 0; i < 8; i++) if (!isPrintable(bytes[origin + i] as number)) return undefined;
-  let start = origin;
-  let end = origin + 8;
-  while (start > 0 && isPrintable(bytes[start - 1] as number)) start--;
-  while (end < bytes.length && isPrintable(bytes[end] as number)) end++;
-  if (end - start < SURE_TEXT) return undefined;
-  const text = String.fromCharCode(...bytes.subarray(start, end));
-  return { text, start: add(address, start - origin) };
+  const origin = around === undefined ? 0 : REACH;
+  // A kernel address has no character in its highest byte; its lowest may be one by chance.
+  for (const inside of [origin + 7, origin + 1]) {
+    let [start, end] = [inside, inside];
+    while (start > 0 && isPrintable(bytes[start - 1] as number)) start--;
+    while (end < bytes.length && isPrintable(bytes[end] as number)) end++;
+    if (end === inside || end - start < SURE_TEXT) continue;
+    return { text: String.fromCharCode(...bytes.subarray(start, end)), start: add(address, start - origin) };
+  }
+  return undefined;
 }
 
 function isPrintable(byte: number): boolean {

@@ -33,6 +33,14 @@ export type TargetKind =
   | "pid"
   | "file_system_type"
   | "kernfs_node"
+  | "xa_node"
+  | "xarray"
+  | "socket"
+  | "sock"
+  | "user_struct"
+  | "user_namespace"
+  | "group_info"
+  | "function"
   | "ops"
   | "any";
 
@@ -73,6 +81,11 @@ export class Targets {
     const found = this.#slabs?.objectOf(virtual(value));
     if (found === undefined || slabObjectState(this.#kernel, found)?.state === "free") return undefined;
     return `${found.cacheAddress} ${found.offset}`;
+  }
+
+  /** Start of the slab object that holds an address. */
+  objectAt(value: bigint): VirtualAddress | undefined {
+    return this.#slabs?.objectOf(virtual(value))?.object;
   }
 
   /** A place where objects of the kind are known to stand. */
@@ -179,6 +192,23 @@ export class Targets {
         return this.#alone(at) ?? yes(this.#mapped(to("mm_struct", "pgd")) && (to("mm_struct", "pgd") & 0xfffn) === 0n);
       case "pid":
         return this.#alone(at) ?? yes(this.#isPid(at));
+      case "function":
+        return yes(this.#code.isCode(at) && this.offsetInSymbol(at) === 0);
+      case "socket":
+        return yes(this.#mapped(to("socket", "sk")) && this.#mapped(to("socket", "ops")));
+      case "sock":
+        return this.#alone(at) ?? yes(this.#code.isCode(to("sock", "sk_state_change")));
+      case "user_struct":
+        return this.#isHeld("user_struct", ["__count.refs.counter", "__count.counter"], at);
+      case "user_namespace":
+        return this.#isNamespace(at);
+      case "group_info":
+        return this.#isHeld("group_info", ["usage.refs.counter", "usage.counter"], at);
+      case "xarray":
+        // struct xarray begins with a lock and flags; what leads to one is known by its place alone.
+        return "no";
+      case "xa_node":
+        return this.#alone(at) ?? yes(this.#mapped(to("xa_node", "array")));
       case "kernfs_node":
         return this.#alone(at) ?? yes(this.#mapped(to("kernfs_node", "name")));
       case "ops":
@@ -190,6 +220,22 @@ export class Targets {
   #alone(at: VirtualAddress): Validity | undefined {
     const found = this.#slabs?.objectOf(at);
     return found !== undefined && found.offset !== 0 ? "no" : undefined;
+  }
+
+  /** An object of its own whose counter is that of something in use. */
+  #isHeld(type: string, counters: readonly string[], at: VirtualAddress): Validity {
+    const field = this.#kernel.types.struct(type).firstField(...counters);
+    if (field === undefined) return "unknown";
+    const value = field.size === 8 ? this.#kernel.memory.s64(field.address(at)) : BigInt(this.#kernel.memory.s32(field.address(at)));
+    return this.#alone(at) ?? (value > 0n && value < 1n << 24n ? "yes" : "no");
+  }
+
+  /** Its operations are those of user namespaces, and its owner another of them. */
+  #isNamespace(at: VirtualAddress): Validity {
+    const ops = this.#kernel.tryAddress("userns_operations");
+    const field = this.#kernel.types.struct("user_namespace").tryField("ns.ops");
+    if (ops === undefined || field === undefined) return this.#alone(at) ?? "unknown";
+    return this.#alone(at) ?? (field.pointer(at) === ops ? "yes" : "no");
   }
 
   #pointer(type: string, path: string, at: VirtualAddress): bigint {

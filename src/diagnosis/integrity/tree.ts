@@ -9,11 +9,17 @@
  */
 import { add, type VirtualAddress } from "../../bytes/address.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
+import { poisonOf } from "../../linux/poison.ts";
 import type { BrokenPointer } from "./chain.ts";
-import { pointerOf, singleBit, wordAt } from "./look.ts";
+import { pointerOf, singleBit, textOver, wordAt } from "./look.ts";
 
 const RIGHT = 8;
 const LEFT = 16;
+const WORDS = [
+  [0, "__rb_parent_color"],
+  [RIGHT, "rb_right"],
+  [LEFT, "rb_left"],
+] as const;
 const COLOUR = 3n;
 const TOP_BIT = 63n;
 
@@ -74,6 +80,12 @@ function checkChild(
   if (typeof back === "bigint" && parentOf(kernel, back) === above) return undefined;
   const near = nearChild(kernel, word, above);
   if (near !== undefined) return { address: at, found: word, expected: near, witness: near, node: parent, member };
+  for (const [offset, name] of WORDS) {
+    const own = wordAt(kernel, add(node, offset));
+    // The node is where it should be and was written over.
+    if (typeof own === "bigint" && (textOver(kernel, add(node, offset)) !== undefined || poisonOf(own)?.offset === 0))
+      return { address: add(node, offset), found: own, expected: undefined, witness: undefined, node, member: name };
+  }
   if (typeof back !== "bigint") return { address: at, found: word, expected: undefined, witness: undefined, node: parent, member };
   // The colour is not known, so it is taken as it is.
   const expected = above | (back & COLOUR);

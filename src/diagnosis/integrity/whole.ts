@@ -15,7 +15,9 @@ import { surveyFileSystems } from "./structures/file-systems.ts";
 import { surveyFiles } from "./structures/files.ts";
 import { surveyDevices, surveyKernelLists, surveyKernfs, surveyVmalloc } from "./structures/kernel-lists.ts";
 import { surveyFreePages, surveyMappings, surveyPartialSlabs } from "./structures/memory.ts";
+import { surveyReclaimLists } from "./structures/reclaim-lists.ts";
 import { surveyTasks } from "./structures/tasks.ts";
+import { surveyTimers } from "./structures/timers.ts";
 import { Survey } from "./survey.ts";
 import { type KnownSets, Targets } from "./targets.ts";
 
@@ -42,6 +44,8 @@ const SOURCES: readonly ((survey: Survey) => void)[] = [
   surveyPartialSlabs,
   surveyKernfs,
   surveyFreePages,
+  surveyTimers,
+  surveyReclaimLists,
 ];
 
 /** Never throws for damaged memory. */
@@ -54,9 +58,10 @@ export function surveyWhole(kernel: Kernel, progress?: (what: string, done: numb
       survey.quietly(() => source(survey));
     }
     const lists = checkFreeLists(kernel);
+    const known = [...survey.damage, ...lists.damage, ...judgeCounts(survey)];
     const { rings, nodes, pointers, counts } = survey;
     return {
-      damage: [...survey.damage, ...lists.damage, ...judgePointers(survey), ...judgeCounts(survey)],
+      damage: [...known, ...judgePointers(survey, known)],
       extent: { lists: rings, entries: nodes, pointers: pointers.length, counters: counts.length, slabs: lists.slabs },
     };
   });

@@ -11,6 +11,8 @@ import { add, virtual } from "../../../bytes/address.ts";
 import { fileDescriptors } from "../../../linux/file.ts";
 import { taskTable } from "../../../linux/task.ts";
 import type { PointerFact, Survey } from "../survey.ts";
+import { surveyPageCache } from "./page-cache.ts";
+import { surveySocket } from "./sockets.ts";
 
 /** Descriptors of one process that are looked at. */
 const MAX_OPEN = 4096;
@@ -61,6 +63,7 @@ export function surveyFile(survey: Survey, file: VirtualAddress, why: string): v
   if (inode !== undefined) {
     surveyInode(survey, inode);
     survey.count("inode", ["i_count.counter"], inode, why);
+    survey.quietly(() => surveySocket(survey, file, inode, why));
   }
   if (mount !== undefined) surveyMount(survey, mount);
 }
@@ -81,6 +84,7 @@ export function surveyInode(survey: Survey, inode: VirtualAddress, owner?: { rea
   const equals = own === undefined ? undefined : { value: own, what: "it is the inode's own i_data", doubtful: true as const };
   survey.pointer("inode", "i_mapping", inode, "address_space", equals);
   survey.pointer("inode", "i_data.a_ops", inode, "ops");
+  survey.quietly(() => surveyPageCache(survey, inode));
   survey.chained("the hash table of inodes", "inode", "i_hash", inode);
 }
 

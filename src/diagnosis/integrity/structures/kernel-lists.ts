@@ -82,14 +82,33 @@ export function surveyDevices(survey: Survey): void {
   }
 }
 
-/** sysfs: directories whose children stand in trees. */
-export function surveyKernfs(survey: Survey): void {
+/** File systems whose inodes lead to their kernfs_node (fs/kernfs/inode.c: i_private). */
+const KERNFS = /^(?:sysfs|cgroup2?)$/;
+
+/** The topmost nodes: of sysfs by its symbol, of all by the roots of their file systems. */
+function* kernfsRoots(survey: Survey): Generator<VirtualAddress> {
   const { kernel } = survey;
   const symbol = kernel.tryAddress("sysfs_root_kn");
-  const flags = survey.field("kernfs_node", "flags");
   const top = symbol === undefined ? undefined : wordAt(kernel, symbol);
-  if (flags === undefined || typeof top !== "bigint") return;
-  const queue: VirtualAddress[] = [pointerOf(kernel, top)];
+  if (typeof top === "bigint") yield pointerOf(kernel, top);
+  for (const block of survey.met("super_block")) {
+    const type = survey.follow("super_block", "s_type", virtual(block));
+    const name = type === undefined ? undefined : survey.follow("file_system_type", "name", type);
+    const bytes = name === undefined ? undefined : kernel.memory.tryBytes(name, 8);
+    if (bytes === undefined || !KERNFS.test(String.fromCharCode(...bytes).replace(/\0[^]*$/, ""))) continue;
+    const root = survey.follow("super_block", "s_root", virtual(block));
+    const inode = root === undefined ? undefined : survey.follow("dentry", "d_inode", root);
+    const node = inode === undefined ? undefined : survey.follow("inode", "i_private", inode);
+    if (node !== undefined) yield node;
+  }
+}
+
+/** sysfs and control groups: directories whose children stand in trees. */
+export function surveyKernfs(survey: Survey): void {
+  const { kernel } = survey;
+  const flags = survey.field("kernfs_node", "flags");
+  if (flags === undefined) return;
+  const queue: VirtualAddress[] = [...kernfsRoots(survey)];
   // Named "parent" up to 6.14, "__parent" since (741c10b096bc).
   const parent = survey.field("kernfs_node", "__parent") === undefined ? "parent" : "__parent";
   for (let i = 0; i < queue.length && queue.length < MAX_NODES; i++) {

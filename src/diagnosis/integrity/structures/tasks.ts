@@ -87,5 +87,9 @@ function surveyTask(survey: Survey, { address: task, idle, exitState, pid }: Tas
 }
 
 function surveyCred(survey: Survey, cred: VirtualAddress | undefined, why: string): void {
-  if (cred !== undefined && survey.visit("cred", cred)) survey.count("cred", ["usage.counter"], cred, why);
+  if (cred === undefined || !survey.visit("cred", cred)) return;
+  survey.count("cred", ["usage.counter"], cred, why);
+  survey.pointer("cred", "user", cred, "user_struct");
+  survey.pointer("cred", "user_ns", cred, "user_namespace");
+  survey.pointer("cred", "group_info", cred, "group_info");
 }
