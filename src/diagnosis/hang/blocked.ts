@@ -16,7 +16,7 @@ import type { Check, Finding } from "../finding.ts";
 import type { Evidence, LockName, Participant } from "../verdict.ts";
 import { isSureHolder, sectionOf, stackOf, waitersBehind } from "./circle-finding.ts";
 import type { HangEdge } from "./edges.ts";
-import { type EventWait, eventWait } from "./event-wait.ts";
+import { type EventWait, eventObject, eventWait } from "./event-wait.ts";
 import { guarded } from "./guarded.ts";
 import { functionText } from "./guilty-frame.ts";
 import { type HungGroup, hungGroups } from "./hung.ts";
@@ -236,14 +236,6 @@ function eventLines(still: Standstill, event: EventWait | undefined): string[] {
 function eventName({ kernel }: Standstill, { queue, container }: EventWait): string {
   if (container !== undefined) return `${container.type.replace(/^struct /, "")}.${container.member} at ${queue.toString(16)}`;
   return lockSymbol(kernel, queue) ?? `at ${queue.toString(16)}`;
-}
-
-function eventObject({ queue, container }: EventWait): NonNullable<Finding["object"]> {
-  return {
-    type: container?.type ?? "struct wait_queue_head",
-    ...(container === undefined ? {} : { member: container.member }),
-    address: queue,
-  };
 }
 
 function eventEvidence(still: Standstill, root: Task, event: EventWait | undefined): Evidence[] {

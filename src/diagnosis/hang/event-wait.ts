@@ -10,6 +10,7 @@ import { lockLayouts } from "../../linux/locking/layout.ts";
 import { frameWords } from "../../linux/locking/stack-values.ts";
 import { isLinked, waiterRing } from "../../linux/locking/wait-list.ts";
 import type { Task } from "../../linux/task.ts";
+import type { Finding } from "../finding.ts";
 import { guarded } from "./guarded.ts";
 import { type Container, containerAround } from "./lock-object.ts";
 import type { Standstill } from "./standstill.ts";
@@ -47,4 +48,13 @@ export function eventWait(still: Standstill, task: Task): EventWait | undefined 
     }
     return undefined;
   });
+}
+
+/** As a verdict's object: the member of the structure around the queue. */
+export function eventObject({ queue, container }: EventWait): NonNullable<Finding["object"]> {
+  return {
+    type: container?.type ?? "struct wait_queue_head",
+    ...(container === undefined ? {} : { member: container.member }),
+    address: queue,
+  };
 }

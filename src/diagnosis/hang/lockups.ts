@@ -13,7 +13,7 @@ import type { Detector } from "../detector.ts";
 import type { Check, Finding } from "../finding.ts";
 import { addressOfCode } from "../subject/log-facts.ts";
 import type { Evidence, Participant, VerdictClass } from "../verdict.ts";
-import { isSpin, isSureHolder, sectionOf } from "./circle-finding.ts";
+import { isSpin, isSureHolder, sectionOf, waitersBehind } from "./circle-finding.ts";
 import { chainFrom, type HangEdge, hangEdges } from "./edges.ts";
 import { guarded } from "./guarded.ts";
 import { functionText, guiltyFrame, placeOf, verdictStack } from "./guilty-frame.ts";
@@ -23,7 +23,7 @@ import { loopObject } from "./loop-object.ts";
 import { diedOfFault, type ReportedStall, reportedStalls } from "./reported.ts";
 import { Standstill } from "./standstill.ts";
 import { type StoppedCpu, stoppedCpus, watchdogRuns, watchdogThreshold } from "./stopped-cpu.ts";
-import { ageText, awaited, ownerEvidence, who } from "./who.ts";
+import { ageText, awaited, ownerEvidence, someOf, waiter, who } from "./who.ts";
 
 /** Seconds with interrupts off that no code of the kernel takes; printing to a slow console excepted. */
 const NO_TICK = 1;
@@ -110,32 +110,31 @@ function findings(context: DiagnosisContext, wanted: VerdictClass): readonly Fin
 function lockupFinding(still: Standstill, context: DiagnosisContext, lockup: Lockup, root: LoopRoot, all: readonly Lockup[]): Finding {
   const { cpu, list, chain } = root;
   const shown = loopStack(still, context, lockup, cpu, list);
-  const [first] = chain;
+  const behind = waitersBehind(still, cpu.task.address);
+  const [first] = chain.length > 0 ? chain : behind;
   const spin = still.waitOf(cpu.task.address);
   const lock = first?.lock ?? (isSpin(spin?.kind) ? still.lockOf(cpu.task.address) : undefined);
   const name = lock === undefined ? undefined : lockName(still, lock);
   const seconds = lockup.seconds === undefined ? "" : ` for ${ageText(lockup.seconds)}`;
   const victim =
     lockup.cpu.cpu === cpu.cpu ? "" : `CPU ${lockup.cpu.cpu} spins for ${name === undefined ? "a lock" : lockText(name)}, held by `;
-  const loops =
-    list !== undefined
-      ? `goes round a list of ${list.length} ${list.length === 1 ? "entry" : "entries"} that never ends`
-      : lock !== undefined && chain.length === 0 && name !== undefined
-        ? `spins for ${lockText(name)}, which nobody who runs holds`
-        : "loops";
+  const leaked = isSpin(spin?.kind) && chain.length === 0 && name !== undefined;
+  const entries = list === undefined ? "" : `${list.length} ${list.length === 1 ? "entry" : "entries"}`;
+  const what =
+    list !== undefined ? ` over a list of ${entries} that never ends` : leaked ? ` for ${lockText(name)}, which was left locked` : "";
   const where = shown.text;
   const object = list !== undefined ? listObject(list) : lock !== undefined ? lockObject(still, lock) : loopObject(still.kernel, cpu);
   return {
     class: lockup.class,
-    title: `${victim}${who(cpu.task)} ${victim === "" ? "" : "who "}${loops} in ${where} on CPU ${cpu.cpu}${cpu.interruptsOff === true ? " with interrupts off" : ""}${seconds}`,
+    title: `${victim}${who(cpu.task)} ${victim === "" ? "" : "who "}${leaked ? "spins" : "loops"} in ${where} on CPU ${cpu.cpu}${what}${cpu.interruptsOff === true ? ", with interrupts off" : ""}${seconds}`,
     depth: list === undefined ? "mechanism" : "cause",
-    checks: checks(still, lockup, root, lock !== undefined),
+    checks: checks(still, lockup, root, isSpin(spin?.kind)),
     ...(object === undefined ? {} : { object }),
     place: shown.place,
     frames: shown.frames,
-    story: story(still, lockup, root, shown.text),
+    story: [...story(still, lockup, root, shown.text), ...behindLines(still, chain, behind)],
     evidence: evidence(still, lockup, root, shown.sample),
-    participants: participants(still, lockup, root, all),
+    participants: participants(still, lockup, root, all, behind),
     subject: { cpu: cpu.cpu, pid: cpu.task.pid, comm: cpu.task.comm },
   };
 }
@@ -210,6 +209,16 @@ function checks(still: Standstill, { report, cpu }: Lockup, { chain, list, cpu: 
   ];
 }
 
+/** Others that spin, or sleep, for what the loop holds. */
+function behindLines(still: Standstill, chain: readonly HangEdge[], behind: readonly HangEdge[]): string[] {
+  const others = behind.filter(({ from }) => !chain.some((edge) => edge.from.address === from.address));
+  const [first] = others;
+  if (first === undefined) return [];
+  return [
+    `Behind it wait ${someOf(others.map(({ from }) => who(from)))}${first.lock === undefined ? "" : `, for ${awaited(still, first)}`}.`,
+  ];
+}
+
 function story(still: Standstill, lockup: Lockup, { cpu, chain, list }: LoopRoot, text: string): string[] {
   const { report, seconds } = lockup;
   const lines: string[] = [];
@@ -277,8 +286,15 @@ function evidence(still: Standstill, { cpu: own, report }: Lockup, { cpu, chain,
   return found;
 }
 
-function participants(still: Standstill, lockup: Lockup, { cpu, chain }: LoopRoot, all: readonly Lockup[]): readonly Participant[] {
-  const held = chain.flatMap(({ lock, to }) => (lock !== undefined && to.address === cpu.task.address ? [lockName(still, lock)] : []));
+function participants(
+  still: Standstill,
+  lockup: Lockup,
+  { cpu, chain }: LoopRoot,
+  all: readonly Lockup[],
+  behind: readonly HangEdge[],
+): readonly Participant[] {
+  const locks = [...chain, ...behind].flatMap(({ lock, to }) => (lock !== undefined && to.address === cpu.task.address ? [lock] : []));
+  const held = [...new Map(locks.map((lock) => [lock.state.address, lockName(still, lock)])).values()];
   const found: Participant[] = [
     {
       cpu: cpu.cpu,
@@ -303,6 +319,7 @@ function participants(still: Standstill, lockup: Lockup, { cpu, chain }: LoopRoo
       ...(wait === undefined ? {} : { waitsFor: wait }),
     });
   }
+  for (const edge of behind) if (!found.some(({ task }) => task === edge.from.address)) found.push(waiter(still, edge, [], false));
   return found;
 }
 

@@ -6,7 +6,6 @@
  *       jne 1b                   the loop
  */
 
-import type { DecodedInstruction } from "../../arch/disassembler.ts";
 import type { VirtualAddress } from "../../bytes/address.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
 import { type FunctionFlow, flowOf, type OperandFact } from "../../type-flow/function-flow.ts";
@@ -17,7 +16,7 @@ import type { Finding } from "../finding.ts";
 import { guarded } from "./guarded.ts";
 import type { StoppedCpu } from "./stopped-cpu.ts";
 
-/** Instructions after a load within which its result is compared. */
+/** Instructions before a comparison among which the load of what it compares is looked for. */
 const NEAR = 4;
 const TESTS = /^(?:cmp|test|bt|tst|cbz|cbnz|tbz|tbnz|ccmp)/;
 
@@ -34,19 +33,22 @@ export function loopObject(kernel: Kernel, { stack, struck, guilty, cpu, task }:
     const loop = innermostLoop(flow, pc);
     if (loop === undefined) return undefined;
     const found = loop.flatMap((at, position) => {
-      const facts = flow.at(at);
-      const read = facts?.operands.find(
-        ({ memory, container, member }) => memory.access === "read" && container !== undefined && member !== undefined,
-      );
-      if (facts === undefined || read === undefined) return [];
-      const own = TESTS.test(facts.instruction.mnemonic);
-      const later = loop
-        .slice(position + 1, position + 1 + NEAR)
-        .some((next) => testsOne(flow.at(next)?.instruction, facts.instruction.writes));
-      return own || later ? [read] : [];
+      const instruction = flow.at(at)?.instruction;
+      if (instruction === undefined || !TESTS.test(instruction.mnemonic)) return [];
+      const direct = readOf(flow, at);
+      if (direct !== undefined) return [direct];
+      return instruction.reads.flatMap((register) => {
+        // What gave the register its value last.
+        const from = loop
+          .slice(Math.max(0, position - NEAR), position)
+          .findLast((each) => flow.at(each)?.instruction.writes.includes(register));
+        const read = from === undefined ? undefined : readOf(flow, from);
+        return read === undefined ? [] : [read];
+      });
     });
-    const [first] = found;
-    return first === undefined ? undefined : objectOf(first, frame.registers.record());
+    // Nearest to where the loop is closed.
+    const last = found.at(-1);
+    return last === undefined ? undefined : objectOf(last, frame.registers.record());
   });
 }
 
@@ -65,8 +67,11 @@ function innermostLoop(flow: FunctionFlow, pc: bigint): readonly bigint[] | unde
   return found === undefined ? undefined : flow.addresses.filter((at) => at >= found.start && at <= found.end);
 }
 
-function testsOne(instruction: DecodedInstruction | undefined, registers: readonly string[]): boolean {
-  return instruction !== undefined && TESTS.test(instruction.mnemonic) && instruction.reads.some((each) => registers.includes(each));
+/** The member that an instruction reads. */
+function readOf(flow: FunctionFlow, at: bigint): OperandFact | undefined {
+  return flow
+    .at(at)
+    ?.operands.find(({ memory, container, member }) => memory.access === "read" && container !== undefined && member !== undefined);
 }
 
 function objectOf(

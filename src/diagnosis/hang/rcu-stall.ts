@@ -18,6 +18,7 @@ import type { Check, Finding } from "../finding.ts";
 import type { Evidence, Participant } from "../verdict.ts";
 import { stackOf } from "./circle-finding.ts";
 import { chainFrom, hangEdges } from "./edges.ts";
+import { eventObject, eventWait } from "./event-wait.ts";
 import { guarded } from "./guarded.ts";
 import { functionText } from "./guilty-frame.ts";
 import { listObject, loopRoot, loopStack } from "./lockups.ts";
@@ -167,11 +168,13 @@ function byReader(still: Standstill, stall: Stall, culprits: Culprits, reader: T
   const sleep = sleepOf(reader, still.stack(reader));
   const seconds = secondsSinceRun(still.kernel, reader);
   const more = culprits.readers.length - 1;
+  const event = sleep.kind === "event" ? eventWait(still, reader) : undefined;
   return {
     class: "rcu-stall",
     title: `${who(reader)} ${sleep.text} in ${shown?.text ?? "?"} inside rcu_read_lock(): the grace period of ${stall.flavour.name} has waited${forText(stall.seconds)}`,
     depth: "mechanism",
     checks: checks(stall, taskState(reader) !== "RU"),
+    ...(event === undefined ? {} : { object: eventObject(event) }),
     ...(shown === undefined ? {} : { place: shown.place, frames: shown.frames }),
     story: [
       head(stall, culprits),
