@@ -162,11 +162,8 @@ function variableExtent(
   const next = kernel.symbols.neighbours(add(address, 1)).next?.address;
   const end = size !== undefined && size > 0 ? add(address, size) : next;
   if (end === undefined) return undefined;
-  return {
-    start: address,
-    end,
-    text: `the variable ${name}${module === undefined ? "" : ` [${module}]`}, ${distance(end, address)} bytes`,
-  };
+  const text = `the variable ${name}${module === undefined ? "" : ` [${module}]`}, ${distance(end, address)} bytes`;
+  return { start: address, end, text, variable: { name, module } };
 }
 
 function found(fault: FaultCase, reach: Reach, extent: Extent): Finding {
