@@ -5,6 +5,7 @@ import { confidenceOf, type Finding } from "../finding.ts";
 import { circleChecks } from "./circle-finding.ts";
 import type { HangEdge } from "./edges.ts";
 import type { Standstill } from "./standstill.ts";
+import { stoppedCpus } from "./stopped-cpu.ts";
 import { edge, lockTaskNamed } from "./testing/made.ts";
 
 const [a, b] = [lockTaskNamed("a", 1), lockTaskNamed("b", 2)];
@@ -25,7 +26,9 @@ function still(wait: object = {}, active = false, noTick?: number, named: bigint
     waitOf: () => ({ verified: true, through: "__mutex_lock", ...wait }),
     stack: () => undefined,
     mentions: (task: bigint) => task === named,
-    kernel: { memo: () => (noTick === undefined ? [] : [{ task: a, noTick }]) },
+    kernel: {
+      memo: (key: object, make: () => unknown) => (key !== stoppedCpus ? make() : noTick === undefined ? [] : [{ task: a, noTick }]),
+    },
   } as unknown as Standstill;
 }
 

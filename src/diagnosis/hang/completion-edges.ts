@@ -31,6 +31,8 @@ const WAKES = /^(?:__wake_up\w*|wake_up_\w+|swake_up_\w+)$/;
 /** Completions and tasks that are looked into. */
 const MAX_COMPLETIONS = 32;
 const MAX_CANDIDATES = 16;
+/** Tasks whose code is followed in one dump: each costs some ten milliseconds. */
+const MAX_ASKED = 24;
 /** Callers of a waiting function whose code is looked at, and calls of one function that are followed. */
 const MAX_LEVELS = 6;
 const MAX_CALLS = 64;
@@ -57,15 +59,31 @@ export function completionEdges(still: Standstill): HangEdge[] {
   if (next.size === 0) return [];
   const limit = hungTaskTimeout(still.kernel) ?? DEFAULT_TIMEOUT;
   const long = [...awaitedCompletions(still), ...awaitedEvents(still, next)].filter(({ seconds }) => (seconds ?? limit) >= limit);
+  let asked = 0;
   return long.slice(0, MAX_COMPLETIONS).flatMap((awaited): HangEdge[] => {
-    const candidates = [...next.keys()].filter((task) => leadsTo(next, task, awaited.task.address)).slice(0, MAX_CANDIDATES);
+    const candidates = differentCode(
+      still,
+      [...next.keys()].filter((task) => leadsTo(next, task, awaited.task.address)),
+    );
     for (const task of candidates) {
+      if (asked++ >= MAX_ASKED) return [];
       const call = guarded(() => endingCall(still, task, awaited));
       const other = still.waitOf(task)?.task;
       if (call !== undefined && other !== undefined) return [edgeOf(awaited, other, call)];
     }
     return [];
   });
+}
+
+/** One task of each place that they wait at: the code behind it is the same. */
+function differentCode(still: Standstill, tasks: readonly VirtualAddress[]): readonly VirtualAddress[] {
+  const places = new Map<string, VirtualAddress>();
+  for (const task of tasks) {
+    const { caller, module, lock } = still.waitOf(task) ?? {};
+    const place = `${caller} ${module} ${lock}`;
+    if (!places.has(place)) places.set(place, task);
+  }
+  return [...places.values()].slice(0, MAX_CANDIDATES);
 }
 
 function edgeOf({ task, address, seconds, certainty, lock, what, known }: Awaited, other: LockTask, call: EndingCall): HangEdge {

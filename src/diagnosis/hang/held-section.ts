@@ -51,11 +51,20 @@ const GIVES: Readonly<Partial<Record<LockKind, RegExp>>> = {
   rwlock: /^_*(?:raw_)?(?:read|write)_unlock\w*$/,
 };
 
+/** Tasks and locks of one dump that are asked for: each costs milliseconds. */
+const MAX_ASKED = 256;
 /** Frames that are looked into. */
 const MAX_LEVELS = 12;
 
 /** Where a task's frames took this lock; undefined when no code of theirs can be shown to have done it. */
 export function heldSection(still: Standstill, task: Task, kind: LockKind, lock: VirtualAddress): HeldSection | undefined {
+  const kept = still.kernel.memo(heldSection, () => new Map<string, HeldSection | undefined>());
+  const key = `${task.address} ${kind} ${lock}`;
+  if (!kept.has(key)) kept.set(key, kept.size >= MAX_ASKED ? undefined : find(still, task, kind, lock));
+  return kept.get(key);
+}
+
+function find(still: Standstill, task: Task, kind: LockKind, lock: VirtualAddress): HeldSection | undefined {
   const [takes, gives] = [TAKES[kind], GIVES[kind]];
   const stack = still.stack(task);
   if (takes === undefined || gives === undefined || stack === undefined) return undefined;

@@ -106,11 +106,15 @@ export function lockText({ kind, name, address }: LockName): string {
 
 function containerOfLock(still: Standstill, lock: ContendedLock): Container | undefined {
   const kept = still.kernel.memo(containerOfLock, () => new Map<bigint, Container | undefined>());
-  const { address } = lock.state;
+  const { address, kind } = lock.state;
+  // Pages and bits lie in nothing that code computes them from; of thousands of locks a few are told.
+  if (kind === "folio" || kind === "bit" || (kept.size >= MAX_LOCKS && !kept.has(address))) return undefined;
   if (!kept.has(address)) kept.set(address, find(still, lock));
   return kept.get(address);
 }
 
+/** Locks of one dump whose structure is looked for: each costs milliseconds. */
+const MAX_LOCKS = 64;
 /** Waiting tasks whose code is looked at for one lock. */
 const MAX_TRIED = 4;
 

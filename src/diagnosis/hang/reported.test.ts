@@ -8,7 +8,7 @@ import { diedOfFault, reportedStalls } from "./reported.ts";
 const kernel = { memo: (_: object, make: () => unknown) => make() } as unknown as Kernel;
 
 function contextOf(...lines: readonly string[]): DiagnosisContext {
-  const [event, ...after] = logEvents(lines.map((text) => ({ text }) as never));
+  const [event, ...after] = logEvents(lines.map((text) => ({ text, facility: 0 }) as never));
   return { kernel, subject: { event, after, before: [], deliberate: undefined } } as unknown as DiagnosisContext;
 }
 
