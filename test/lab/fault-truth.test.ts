@@ -7,6 +7,7 @@ import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import { type CachedCase, loadCase } from "../../lab/case-record.ts";
+import { faultCases } from "../../lab/fault-cases.ts";
 import { loadDisassembler } from "../../src/arch/disassembler.ts";
 import { virtual } from "../../src/bytes/address.ts";
 import { createSession } from "../../src/commands/session.ts";
@@ -143,6 +144,38 @@ function caseOf(kernel: Kernel): FaultCase {
 function fault(kernel: Kernel): Diagnosis {
   return judge(caseOf(kernel));
 }
+
+/** Classes that the detectors of faults speak for; what the kernel's own checks and watchdogs report is others'. */
+const OF_FAULTS: ReadonlySet<VerdictClass> = new Set<VerdictClass>([
+  "null-pointer-dereference",
+  "err-pointer-dereference",
+  "null-function-call",
+  "wild-call",
+  "use-after-free",
+  "type-confusion",
+  "overwritten-pointer",
+  "bit-flip",
+  "wild-pointer",
+  "list-corruption",
+  "out-of-bounds",
+  "stack-overflow",
+  "invalid-opcode",
+]);
+
+const planted = () => faultCases().filter(({ label }) => label.class.every((each) => OF_FAULTS.has(each)));
+
+describe("planted faults", () => {
+  test.each(planted().map((each) => [each.case.id, each] as const))("%s", async (_, { case: made, label }) => {
+    for (const described of withVmlinux(made) ? [false, true] : [false]) {
+      const kernel = await open(made, described);
+      const { verdict } = fault(kernel);
+      expect(label.class).toContain(verdict.class);
+      expect(verdict.confidence).not.toBe("unknown");
+      if (label.function.length > 0) expect(label.function).toContain(verdict.function);
+      kernel.dump.close();
+    }
+  });
+});
 
 describe("faults", () => {
   test.each(there(CASES))("%s: by the dump alone", async (_, made) => {

@@ -12,7 +12,7 @@ import type { Subject } from "../subject/subject.ts";
 import type { FaultState } from "./cpu-state.ts";
 import { x86PageFault } from "./error-code.ts";
 import { accessText, faultCaseAt, originText } from "./fault-case.ts";
-import { helperOf } from "./helper-functions.ts";
+import { helperOf, isTool } from "./helper-functions.ts";
 
 beforeAll(async () => {
   registerDisassemblers();
@@ -99,6 +99,38 @@ describe("a fault", () => {
     expect(originText(found)).toBe("loaded from (struct file *)rbx->inode [+0x10] at ffff888000001010");
     expect(accessText(found)).toBe("read of 0 +0x10 in memcpy+0x6, called by g+0x7");
   });
+});
+
+describe("types from the call on the stack", () => {
+  /** f without a prototype faults at `mov 0x8(%rdi),%eax`. */
+  function untyped(caller: string, words: Readonly<Record<string, bigint>> = {}) {
+    const { kernel, back } = kernelOf(caller, TEXT);
+    for (const [offset, word] of Object.entries(words)) (kernel.memory as unknown as SparseMemory).put(OBJECT + BigInt(offset), word);
+    const find = kernel.types.prototype.bind(kernel.types);
+    Object.assign(kernel.types, { prototype: (name: string) => (name === "f" ? undefined : find(name)) });
+    return { kernel, back };
+  }
+
+  it("are those that the caller has in its registers", () => {
+    const { kernel, back } = untyped("4889fb mov\n488b7b10 mov");
+    const found = faultCaseAt(kernel, SUBJECT, stateOf(TEXT, back, { rdi: 0n, rbx: OBJECT }, 8n, 0n));
+    expect(found.path).toMatchObject({ container: "struct inode", member: "flags" });
+  });
+
+  it("are not made up where the caller has none", () => {
+    // mov %rdi,%rbx; mov 0x30(%rbx),%rdi: void *
+    const { kernel, back } = untyped("4889fb mov\n488b7b30 mov");
+    const found = faultCaseAt(kernel, SUBJECT, stateOf(TEXT, back, { rdi: 0n, rbx: OBJECT }, 8n, 0n));
+    expect(found.path).not.toHaveProperty("container");
+  });
+});
+
+it("tells tools from what a module calls alike", () => {
+  expect(isTool({ function: "mutex_lock", module: undefined })).toBe(true);
+  expect(isTool({ function: "kfree.part.0", module: undefined })).toBe(true);
+  expect(isTool({ function: "mutex_lock", module: "mine" })).toBe(false);
+  expect(isTool({ function: "vfs_read", module: undefined })).toBe(false);
+  expect(isTool(undefined)).toBe(false);
 });
 
 it("knows helpers by all their names, and takes nothing else for one", () => {

@@ -161,6 +161,46 @@ describe("x86-64", () => {
     });
   });
 
+  it("takes the address that a kernel before 5.12 prints, without the displacement", () => {
+    // mov %rdx,0x8(%rax)
+    const kernel = kernelOf("x86_64", "48895008");
+    const given = (address: bigint) =>
+      accessOf(kernel, { registers: { rax: 0x6b6b_6b6b_6b6b_6b6bn }, kind: "general protection", address }).checks.map(
+        ({ agrees }) => agrees,
+      );
+    expect(given(0x6b6b_6b6b_6b6b_6b73n)).toEqual([true, true]);
+    expect(given(0x6b6b_6b6b_6b6b_6b6bn)).toEqual([true, true]);
+    expect(given(0x6b6b_6b6b_6b6b_6b83n)).toEqual([true, false]);
+  });
+
+  it("tells a return from a call by what the stack pointer leads to", () => {
+    const kernel = kernelOf("x86_64", "ff d0 90");
+    (kernel.memory as unknown as SparseMemory).put(GOOD, PC + 2n);
+    const fetched = (registers: Readonly<Record<string, bigint>>) => {
+      const set = new RegisterSet(X86_64_REGISTERS);
+      for (const [name, value] of Object.entries(registers)) set.set(set.file.names.indexOf(name), value);
+      const state: FaultState = {
+        kind: "page fault",
+        source: "log",
+        registers: set,
+        pc: virtual(0x4141n),
+        address: 0x4141n,
+        checks: [],
+        consistent: true,
+      };
+      return faultingAccess(kernel, state, { registers: new Map() } as unknown as Activation, undefined, 1);
+    };
+    // A return address behind a call: it was a call.
+    expect(fetched({ rsp: GOOD })).toMatchObject({ kind: "fetch" });
+    expect(fetched({ rsp: GOOD })).not.toHaveProperty("returned");
+    // Anything else: a return took the address off the stack.
+    expect(fetched({ rsp: GOOD + 8n })).toMatchObject({ kind: "fetch", returned: true });
+  });
+
+  it("takes an instruction that the CPU does not know for a trap", () => {
+    expect(accessOf(kernelOf("x86_64", "66 0f ae f1"), { registers: {}, kind: "invalid opcode" }).kind).not.toBe("memory");
+  });
+
   it("without an address blames the only operand that cannot have worked", () => {
     // mov (%rax),%rcx; then both in one: movsq
     expect(culprit(accessOf(kernelOf("x86_64", "488b08"), { registers: { rax: 0n } }))).toBe("(%rax)");
@@ -211,6 +251,13 @@ describe("arm64", () => {
       error: 0x9600_0011n,
     });
     expect(found.kind).toBe("memory");
+    // What is no kernel address is reported from bit 55 on.
+    const poisoned = accessOf(kernelOf("aarch64", "200040f9"), {
+      registers: { x1: 0x6b6b_6b6b_6b6b_6b6bn },
+      address: 0x006b_6b6b_6b6b_6b6bn,
+      error: 0x9600_0004n,
+    });
+    expect(poisoned).toMatchObject({ kind: "memory", culprit: { base: { value: 0x6b6b_6b6b_6b6b_6b6bn } } });
   });
 });
 
