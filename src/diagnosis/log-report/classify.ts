@@ -1,5 +1,6 @@
 /** Fields of a report → the class of the verdict. The class follows from what was printed, never from the title alone. */
 import type { VerdictClass } from "../verdict.ts";
+import { placeOf } from "./place.ts";
 import type { LogReport } from "./report.ts";
 
 const PAGE = 4096n;
@@ -49,8 +50,11 @@ export function classOf(report: LogReport): VerdictClass {
       return kind === "unwind" ? "stack-corruption" : "stack-overflow";
     case "machine-check":
       return "hardware-error";
-    case "panic":
-      return panicClass(report, kind);
+    case "panic": {
+      const found = panicClass(report, kind);
+      // panic() called by a module's own code.
+      return found === "unknown" && kind === "panic" && placeOf(report).module !== undefined ? "device-panic" : found;
+    }
     default:
       return kind === "usercopy"
         ? "out-of-bounds"
@@ -120,6 +124,10 @@ function warningClass(report: LogReport): VerdictClass {
     return /saturated|leaking/.test(counter) && !/decrement hit 0/.test(counter) ? "refcount-overflow" : "refcount-underflow";
   }
   if (/kernel\/locking\/|mutex|lockdep/.test(String(fields.file ?? "")) || /DEBUG_LOCKS_WARN_ON/.test(counter)) return "locking-rule";
+  // mm/slab_common.c: what was to be freed is no object of any cache, nor a large one.
+  if (pc?.function === "free_large_kmalloc" || pc?.function === "free_large_kmalloc_hook") return "bad-free";
+  // kernel/rcu/tree_plugin.h rcu_note_context_switch.
+  if (/context switch within RCU read-side/.test(counter)) return "atomic-sleep";
   return "warning-panic";
 }
 
@@ -141,6 +149,8 @@ function ubsanClass(text: string): VerdictClass {
 }
 
 function slubClass(kind: string): VerdictClass {
+  // More objects come back than were given out (free_to_partial_list, since 6.5).
+  if (/allocated objects but \d+ are to be freed/.test(kind)) return "double-free";
   if (/Poison overwritten|already free/.test(kind)) return /already free/.test(kind) ? "double-free" : "use-after-free";
   if (/[Rr]edzone|padding|corrupt/i.test(kind)) return /[Ff]ree(?:pointer|chain|list)/.test(kind) ? "freelist-corruption" : "slab-redzone";
   if (/[Ii]nvalid object pointer|[Ii]nvalid free/.test(kind)) return "bad-free";

@@ -144,7 +144,7 @@ describe("sanitizers", () => {
       " widget_drop+0x1/0x2",
       " vfs_read+0x9f/0x2f0",
     );
-    expect(verdict).toMatchObject({ class: "slab-redzone", function: "widget_make", object: { cache: "kmalloc-64" } });
+    expect(verdict).toMatchObject({ class: "slab-redzone", function: "widget_drop", object: { cache: "kmalloc-64" } });
   });
 });
 

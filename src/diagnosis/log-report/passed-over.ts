@@ -13,10 +13,11 @@ function words(...patterns: string[]): RegExp {
 /** Prints, checks, instruments: in every kind of report. */
 // biome-ignore format: a table
 const REPORTING = words(
+  "poison_slab_object", "spin_dump", "spin_bug", "rwlock_bug", "_*netdev_printk\\w*", "check_panic_on_warn", "__stack_chk_fail", "__schedule_bug", "check_slab", "on_freelist", "check_poison_obj", "check_irq_off", "dump_page\\w*", "__dump_page\\w*",
   "__rustc::rust_begin_unwind", ".*rust_begin_unwind", "dev_vprintk_\\w+", "\\w*vprintk\\w*", "va_format", "\\w+_printk_\\w+",
   "__this_cpu_preempt_check", "check_preemption_disabled", "debug_smp_processor_id", "kmemleak_\\w+", "_*create_object", "\\w*_panic",
   "create_object", "__create_object", "_?_?dump_stack\\w*", "show_stack\\w*", "show_regs\\w*", "dump_backtrace\\w*", "unwind_backtrace",
-  "show_trace\\w*", "print_\\w+", "__print_\\w+", "_+dump_page", "_*k[am]san_\\w+", "__asan_\\w+", "__hwasan_\\w+",
+  "show_trace\\w*", "walk_stackframe", "arch_stack_walk\\w*", "unwind_\\w*stack\\w*", "prepare_frametrace", "print_\\w+", "__print_\\w+", "_+dump_page", "_*k[am]san_\\w+", "__asan_\\w+", "__hwasan_\\w+",
   "__msan_\\w+", "__tsan_\\w+", "kcsan_\\w+", "__kcsan\\w*", "kfence_\\w+", "__kfence\\w*", "check_memory_region\\w*", "__ubsan\\w*",
   "ubsan_\\w+", "val_to_string", "object_err", "slab_err", "slab_bug", "check_\\w*object", "check_bytes_and_report", "end_report",
   "start_report", "save_stack\\w*", "set_track\\w*", "stack_trace_\\w+", "__sanitizer_\\w+", "handle_overflow", "object_err\\w*",
@@ -44,6 +45,7 @@ const EXCEPTION = words(
 /** Memory for anyone. */
 // biome-ignore format: a table
 const MEMORY = words(
+  "kzfree", "kfree_sensitive", "kstrndup", "v[zc]alloc\\w*", "_*alloc_frozen_pages\\w*", "free_frozen_pages\\w*", "_*ksize", "page_frag_\\w+", "kmem_\\w+_noprof", "slab_destroy\\w*",
   "free_to_partial_list", "free_large_kmalloc", "free_nonslab_page", "cache_from_obj", "set_freepointer", "bad_page\\w*", "free_page_is_bad\\w*", "check_(?:new|free)_pages?\\w*",  "__alloc_percpu\\w*", "alloc_inode(?:_sb)?", "\\w+_alloc_inode", "filemap_alloc_folio\\w*", "__filemap_get_folio\\w*",
   "pagecache_get_page", "find_or_create_page", "grab_cache_page\\w*", "do_read_cache_\\w+", "__page_cache_alloc", "k[mzc]alloc\\w*",
   "_*kmalloc\\w*", "__do_kmalloc\\w*", "kvm[az]l?l?oc\\w*", "__kvmalloc\\w*", "kvzalloc\\w*", "krealloc\\w*", "__do_krealloc", "k?free",
@@ -60,6 +62,7 @@ const MEMORY = words(
 /** Locks, atomics, references, wait queues. */
 // biome-ignore format: a table
 const LOCKING = words(
+  "_*pv_queued\\w*", "rtmutex_\\w+", "rcu_lock_(?:acquire|release)",
   "lockref_\\w+", "bit_spin_\\w+", "_*atomic\\w*", "_?_?lock_(?:acquire|release|acquired|contended|is_held\\w*|downgrade|set_class)\\w*",
   "__lock_\\w+", "lockdep_\\w+", "check_(?:noncircular|prev_add|prevs_add|wait_context|unmap|irq_usage|usage\\w*|flags)\\w*",
   "validate_chain\\w*", "mark_\\w*(?:lock|usage|held|irqflags)\\w*", "valid_state", "register_lock_class", "assign_lock_key",
@@ -78,6 +81,7 @@ const LOCKING = words(
 /** Copies, strings, containers, bits: they do to their arguments what the caller said. */
 // biome-ignore format: a table
 const HELPERS = words(
+  "_*copyout\\w*", "_*copyin\\w*", "copy_folio_\\w+", "csum_and_copy_\\w+", "_*timer_(?:delete|shutdown)\\w*", "__kthread_create\\w*", "crc_(?:ccitt|itu_t|t10dif)\\w*", "memcpy_\\w+", "simple_copy_\\w+",
   "cpumask_\\w+", "__phys_addr\\w*", "memory_is_\\w+", "check_region_inline", "_*strn?str", "crc\\d+\\w*", "\\w*copy_(?:to|from)_user\\w*",
   "unregister_netdev\\w*", "rollback_registered\\w*", "tty_unregister_device", "hwrng_unregister", "(?:hex|string_nocheck|widen|symbol|resource|mac_address|ip[46]_addr|ip[46]?_sockaddr|uuid|escaped|bitmap_list|bitmap|address_val|fwnode|device_node|flags|format_flags|clock|bdev_name|dentry_name|error|kobject)_?(?:string)?(?:_\\w+)?", "(?:default|restricted)_pointer", "check_pointer\\w*", "special_hex_number", "ptr_to_id", "simple_strto\\w+", "_?kstrto\\w+", "iput", "dput",
   "fput", "_?_?mem(?:cpy|set|move|cmp|chr|scan|zero)\\w*", "_*p?i?_?mem(?:cpy|set|move)\\w*",
@@ -85,7 +89,7 @@ const HELPERS = words(
   "__fortify_\\w+", "v?s?c?n?printf", "vsnprintf", "string(?:_nocheck)?", "number", "pointer", "format_decode", "bin2hex",
   "hex_dump_to_buffer", "crc32\\w*", "__crc32\\w*", "crc_ccitt\\w*", "csum_partial\\w*", "do_csum",
   "_?_?_?(?:raw_)?copy_(?:to|from|in)_?(?:user|kernel)?\\w*", "copy_user_\\w+", "__arch_copy_\\w+", "__copy_\\w+",
-  "_copy_(?:to|from)_\\w+", "copy_page\\w*", "_?copyout", "_?copyin", "_*(?:get|put)_user\\w*", "rep_\\w+", "clear_user\\w*",
+  "_copy_(?:to|from)_\\w+", "copy_page(?:_(?:rep|regs|mc|unrolled)\\w*)?", "copy_(?:user_)?highpage\\w*", "_?copyout", "_?copyin", "_*(?:get|put)_user\\w*", "rep_\\w+", "clear_user\\w*",
   "__clear_user", "copy_iovec\\w*", "check_heap_object", "__check_(?:heap_)?object\\w*", "check_(?:stack_object|copy_size)",
   "usercopy_\\w+", "iov_iter_\\w+", "copy_(?:page_)?(?:to|from)_iter\\w*", "copy_to_user_\\w+", "strncpy_from_user", "strnlen_user",
   "probe_kernel_\\w+", "_*list_(?:add|del|move|splice|replace|swap|cut|rotate|bulk)\\w*", "klist_\\w+", "__hlist_\\w+", "hlist_\\w+", "llist_\\w+", "plist_\\w+", "rb_(?:erase|insert|first|last|next|prev|replace|link)\\w*",
@@ -94,10 +98,10 @@ const HELPERS = words(
   "__write_once_\\w+", "READ_ONCE\\w*", "debug_\\w+", "__debug_\\w+", "timer_(?:debug|fixup|is_static)\\w*",
   "work_(?:fixup|is_static)\\w*", "lookup_object\\w*", "get_unaligned\\w*", "put_unaligned\\w*", "arch_static_\\w+", "del_timer\\w*",
   "timer_delete\\w*", "try_to_del_timer_sync", "mod_timer\\w*", "__mod_timer", "add_timer\\w*",
-  "hrtimer_(?:cancel|try_to_cancel|start\\w*|init|active|setup)", "__hrtimer_\\w+", "init_timer_key", "timer_init_key", "(?:__)?queue_(?:delayed_)?work\\w*", "__queue_work", "insert_work", "mod_delayed_work\\w*", "__init_work", "flush_workqueue\\w*", "__flush_workqueue", "drain_workqueue", "destroy_workqueue", "flush_(?:delayed_)?work\\w*",
+  "hrtimer_(?:cancel|try_to_cancel|start\\w*|setup)", "__hrtimer_\\w+", "init_timer_key", "timer_init_key", "(?:__)?queue_(?:delayed_)?work\\w*", "__queue_work", "insert_work", "mod_delayed_work\\w*", "__init_work", "flush_workqueue\\w*", "__flush_workqueue", "drain_workqueue", "destroy_workqueue", "flush_(?:delayed_)?work\\w*",
   "(?:__)?cancel_(?:delayed_)?work\\w*", "kthread_(?:stop|queue_\\w+|insert_\\w+|park|create\\w*)",
   "call_rcu\\w*", "__call_rcu\\w*", "kfree_call_rcu", "kvfree_call_rcu", "device_(?:del|unregister|destroy)",
-  "usb_(?:submit_urb|control_msg\\w*|bulk_msg|interrupt_msg|start_wait_urb|internal_control_msg|get_descriptor|get_string|kill_urb|free_urb|hcd_submit_urb)",
+  "usb_(?:submit_urb|control_msg\\w*|bulk_msg|interrupt_msg|start_wait_urb|internal_control_msg|kill_urb|hcd_submit_urb)",
 );
 /** Entry code that only frames a call from user space or an interrupt. */
 // biome-ignore format: a table
@@ -187,6 +191,7 @@ export function isSharedWait(name: string): boolean {
 /** What calls the part of the kernel that runs too long: the frame it called is the subject, the frames below it are where time was taken. */
 // biome-ignore format: a table
 const LOOP_ANCHORS = words(
+  "do_syscall", "do_trap_ecall\\w*", "ret_from_syscall", "system_call\\w*", "__do_syscall", "syscall_common", "do_SYSENTER_32", "handle_syscall",
   "\\w+_compat_ioctl", "do_filp_open", "__do_fault", "cpu_startup_entry", "do_mmap",
   "mmap_region", "do_syscall_\\w+", "entry_\\w+", "invoke_syscall", "el0_svc\\w*", "x64_sys_call", "ia32_sys_call",
   "do_fast_syscall_\\w+", "do_int80_\\w+", "ret_fast_syscall", "process_one_work", "_*do_softirq\\w*", "handle_softirqs",

@@ -40,6 +40,9 @@ export function placeOf(report: LogReport): Place {
       return report.fields.kind === "guard" || report.fields.kind === "overflow" ? stallPlace(report) : faultPlace(report);
     case "hung-task":
       return hungPlace(report);
+    case "oom":
+      // Whoever asks when memory is short has done nothing wrong.
+      return at(mainTrace(report)?.frames ?? [], -1);
     case "lockdep":
       return lockPlace(report);
     case "context":
@@ -161,7 +164,15 @@ function sanitizerPlace(report: LogReport, groups: readonly PassedOver[] = ALL_T
  */
 function slubPlace(report: LogReport): Place {
   const kind = String(report.fields.kind ?? "");
-  const owner = /[Pp]oison|Object corrupt/.test(kind) ? "Freed" : /[Rr]edzone|[Pp]adding/.test(kind) ? "Allocated" : undefined;
+  const freeing = mainTrace(report)?.frames.some(
+    (frame) => physical(frame) && /^(?:kfree|kvfree|kmem_cache_free|__kmem_cache_free)$/.test(frame.function ?? ""),
+  );
+  // Who frees it is its owner too, and nearer to the damage than who made it.
+  const owner = /[Pp]oison|Object corrupt/.test(kind)
+    ? "Freed"
+    : /[Rr]edzone|[Pp]adding/.test(kind) && freeing !== true
+      ? "Allocated"
+      : undefined;
   const track = owner === undefined ? undefined : trace(report, owner);
   const place = track === undefined ? NOWHERE : tracePlace(track);
   if (place.function !== undefined) return place;
@@ -246,6 +257,9 @@ function stallPlace(report: LogReport): Place {
       const name = frame.function ?? "";
       if (isLoopAnchor(name)) {
         if (below >= 0) return at(frames, below);
+        // The registers stand above the trace: the function that was interrupted was called by the anchor itself.
+        const top = index === 0 ? report.pc : undefined;
+        if (top?.function !== undefined && !isPassedOver(top.function) && !isLoopAnchor(top.function)) return named(report, top.function);
         continue;
       }
       if (isInterruptEntry(name)) {

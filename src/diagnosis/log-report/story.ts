@@ -32,7 +32,7 @@ export function storyOf(report: LogReport, findings: Findings): string[] {
   ];
 }
 
-function whereabouts(report: LogReport, { place, callers }: Findings): string[] {
+function whereabouts(report: LogReport, { verdict, place, callers }: Findings): string[] {
   const { comm, pid, cpu } = report;
   const task = comm === undefined ? "" : ` in task ${comm}${pid === undefined ? "" : ` (${pid})`}`;
   const on = cpu === undefined ? "" : ` on CPU ${cpu}`;
@@ -46,10 +46,26 @@ function whereabouts(report: LogReport, { place, callers }: Findings): string[] 
       `The report begins in the middle${callers.length === 0 ? "" : `: the code that failed stood above ${callers[0]} and was called by it`}; it is not named${task}${on}.`,
     );
   else story.push(`The report does not tell where it happened${task}${on}.`);
+  if (verdict.class === "stack-overflow") story.push(...recursion(report));
   const pc = report.pc?.function;
   if (report.family === "oops" && pc !== undefined && place.function !== undefined && pc !== place.function)
     story.push(`The fault itself was in ${pc}, which does what its caller asks.`);
   return story;
+}
+
+/** Functions that stand in the trace many times: they call themselves or each other. */
+function recursion(report: LogReport): string[] {
+  const times = new Map<string, number>();
+  for (const { frames } of report.traces)
+    for (const { function: name, doubtful, inlined } of frames)
+      if (name !== undefined && doubtful !== true && inlined !== true) times.set(name, (times.get(name) ?? 0) + 1);
+  const most = [...times].filter(([, count]) => count >= 4).sort(([, a], [, b]) => b - a);
+  const top = most.filter(([, count]) => count * 2 > (most[0]?.[1] ?? 0)).slice(0, 4);
+  const names = top.map(([name]) => name).join(", ");
+  if (top.length === 0) return [];
+  return [
+    `${names} ${top.length === 1 ? "calls itself" : "call each other"}: ${top[0]?.[1]} times in the part of the stack that was printed.`,
+  ];
 }
 
 function theAccess(report: LogReport, { verdict, instruction, codeOrigin, touched }: Findings): string[] {

@@ -53,7 +53,9 @@ export function titled(report: LogReport): Titled {
             ? `KFENCE-USE-AFTER-FREE-${access.trim().toUpperCase()}`
             : /memory corruption/.test(kind)
               ? "KFENCE-MEMORY-CORRUPTION"
-              : `KFENCE-${access.trim().toUpperCase()}`;
+              : kind === "invalid"
+                ? `KFENCE-INVALID-${access.trim().toUpperCase()}`
+                : `KFENCE-${access.trim().toUpperCase()}`;
       return make(`KFENCE: ${kind}${access.toLowerCase()} in ${where}`, type);
     }
     case "kmsan":
@@ -149,7 +151,7 @@ function oopsTitle(report: LogReport, where: string, make: Make): Titled {
   if (/kernel BUG at|BUG: failure/i.test(head)) return make(`kernel BUG in ${where}`, "BUG");
   if (/NULL pointer/i.test(head))
     return make(`BUG: unable to handle kernel NULL pointer dereference in ${where}`, "NULL-POINTER-DEREFERENCE");
-  if (/user memory/.test(head)) return make(`BUG: unable to handle kernel access to user memory in ${where}`, "DoS");
+  if (/user memory/.test(head)) return make(`BUG: unable to handle kernel access to user memory in ${where}`, "MEMORY_SAFETY_BUG");
   if (/unable to handle (?:kernel |page fault)/i.test(head))
     return make(`BUG: unable to handle kernel paging request in ${where}`, "MEMORY_SAFETY_BUG");
   const plain = /(general protection fault|divide.error|invalid opcode|stack segment fault|stack segment|int3|alignment check)/.exec(
