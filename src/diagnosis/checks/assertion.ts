@@ -141,13 +141,12 @@ function conditionEvidence(condition: Condition | undefined): Evidence[] {
   return [
     { claim: `the comparison before it: ${condition.text}`, command: `dis ${hex16(condition.pc)} 2`, values: [] },
     ...[condition.left, condition.right].flatMap((each) => {
-      if (each?.address === undefined || each.read === undefined || each.value === undefined) return [];
-      const { address, read, text, shown, value } = each;
+      if (each?.address === undefined || each.read === undefined || each.now === undefined) return [];
+      const { address, read, text, now } = each;
       // Values are read again with 8 or 4 bytes.
-      const values = read === 8 || read === 4 ? [{ address, value }] : [];
-      return [
-        { claim: `${text} is ${shown ?? value.toString()}`, command: `rd ${read === 8 ? "" : `-${read * 8} `}${hex16(address)} 1`, values },
-      ];
+      const values = read === 8 || read === 4 ? [{ address, value: now }] : [];
+      const claim = `${hex16(address)}, where ${text} comes from, holds ${now < 0x1_0000n ? now.toString() : `0x${now.toString(16)}`}`;
+      return [{ claim, command: `rd ${read === 8 ? "" : `-${read * 8} `}${hex16(address)} 1`, values }];
     }),
   ];
 }

@@ -8,6 +8,7 @@ import { type CType, strip } from "../../debug-info/c-type.ts";
 import type { OperandFact } from "../../type-flow/function-flow.ts";
 import { type Origin, originText } from "../../type-flow/origin.ts";
 import type { FaultCase } from "../fault/fault-case.ts";
+import { type PointedMember, pointedMember } from "./pointed-object.ts";
 import type { Comparison } from "./relation.ts";
 
 export interface Compared {
@@ -26,9 +27,10 @@ export interface Compared {
   readonly member?: string;
   /** The structure's start. */
   readonly base?: bigint;
-  /** Where it was loaded from, and how many bytes. */
+  /** Where it was loaded from, and how many bytes; what lies there now. */
   readonly address?: bigint;
   readonly read?: number;
+  readonly now?: bigint;
 }
 
 type Case = Pick<FaultCase, "kernel" | "activations" | "values">;
@@ -43,41 +45,58 @@ export function comparedOperand(
   operand: Operand,
   { size, relation }: Pick<Comparison, "size" | "relation">,
 ): Compared | undefined {
-  if (operand.kind === "register") return ofRegister(found, level, setter, operand.full, size, relation);
+  if (operand.kind === "register") return ofRegister(found, level, setter, operand, size, relation);
   if (operand.kind === "memory") return ofMemory(found, level, setter, operand, relation);
   return undefined;
 }
 
+/** Bits of a register that a comparison uses: `cmp w2, w1, uxth`. */
+const EXTENDED: Readonly<Record<string, bigint>> = { uxtb: 0xffn, uxth: 0xffffn };
+
 function ofRegister(
-  { activations, values }: Case,
+  found: Case,
   level: number,
   setter: DecodedInstruction,
-  register: string,
+  { full: register, modifier }: Extract<Operand, { readonly kind: "register" }>,
   size: number,
   relation: Comparison["relation"],
 ): Compared | undefined {
+  const { activations, values } = found;
   const flow = activations.at(level)?.flow;
   if (flow === undefined) return undefined;
   const origin = flow.originOf(setter.address, register);
   const fact = flow.at(setter.address)?.registers.get(register);
   const known = values.of(level, origin);
-  const value = known === undefined ? undefined : BigInt.asUintN(size * 8, known.value);
+  const whole = known === undefined ? undefined : BigInt.asUintN(size * 8, known.value);
+  const value = whole === undefined ? undefined : whole & (EXTENDED[modifier ?? ""] ?? whole);
   const load = loadOf(origin);
   const place = load === undefined ? undefined : values.place(level, load);
+  const now = place === undefined ? undefined : values.read(place.address, place.size);
   const text = originText(origin) ?? fact?.variable;
   const type = fact?.offset === undefined ? fact?.type : undefined;
-  return {
-    text: text ?? register,
-    named: text !== undefined,
-    value,
-    ...described(type ?? load?.type, value, size, relation),
+  const named = load?.container !== undefined && load.member !== undefined && !load.member.includes("[]");
+  const around = place === undefined || named ? undefined : pointedMember(found, level, setter.address, place.address, place.size);
+  const typed = around ?? {
     ...(load?.container === undefined ? {} : { container: load.container }),
     ...(load?.member === undefined || load.container === undefined ? {} : { member: load.member }),
     ...(place?.base === undefined || load === undefined
       ? {}
       : { base: load.container === undefined ? place.base.value : BigInt.asUintN(64, place.address - load.offset) }),
-    ...(place === undefined ? {} : { address: place.address, read: place.size }),
   };
+  const isLoad = origin.kind === "load";
+  return {
+    text: text ?? (around !== undefined && isLoad ? memberText(around) : register),
+    named: text !== undefined || (around !== undefined && isLoad),
+    value,
+    ...described(type ?? load?.type, value, size, relation),
+    ...typed,
+    ...(place === undefined ? {} : { address: place.address, read: place.size }),
+    ...(now === undefined ? {} : { now }),
+  };
+}
+
+function memberText({ container, member }: PointedMember): string {
+  return `(${container} *)->${member}`;
 }
 
 /** The load that a value is, through sums. */
@@ -102,15 +121,21 @@ function ofMemory(
   const fact = facts?.operands.find((each) => each.memory === memory) ?? facts?.operands[0];
   const address = addressOf(found, level, setter, memory, fact);
   const value = address === undefined ? undefined : found.values.read(address, memory.size);
-  const text = fact?.text;
+  const named = fact?.container !== undefined && fact.member !== undefined && !fact.member.includes("[]");
+  const around = address === undefined || named ? undefined : pointedMember(found, level, setter.address, address, memory.size);
+  const text = fact?.text ?? (around === undefined ? undefined : memberText(around));
+  const typed = around ?? {
+    ...(fact?.container === undefined || fact.member === undefined ? {} : { container: fact.container, member: fact.member }),
+    ...(address === undefined || fact?.offset === undefined ? {} : { base: BigInt.asUintN(64, address - BigInt(fact.offset)) }),
+  };
   return {
     text: text ?? (address === undefined ? "a value in memory" : `*(${hex16(address)})`),
     named: text !== undefined,
     value,
     ...described(fact?.type, value, memory.size, relation),
-    ...(fact?.container === undefined || fact.member === undefined ? {} : { container: fact.container, member: fact.member }),
-    ...(address === undefined || fact?.offset === undefined ? {} : { base: BigInt.asUintN(64, address - BigInt(fact.offset)) }),
+    ...typed,
     ...(address === undefined ? {} : { address, read: memory.size }),
+    ...(value === undefined ? {} : { now: value }),
   };
 }
 

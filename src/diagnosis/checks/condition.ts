@@ -196,16 +196,23 @@ function conditionAt(found: Case, level: number, flow: ControlFlow, { at, taken 
 }
 
 function textOf({ relation, mask }: Comparison, left: Compared, right: Compared | undefined, constant: bigint | undefined): string {
-  const masked = mask === undefined ? left.text : `${left.text} & 0x${mask.toString(16)}`;
-  const shown = left.shown === undefined ? "" : ` (${left.shown})`;
-  if (mask !== undefined) return relation === "!=" ? `${masked}${shown}` : `!(${masked})${shown}`;
-  if (relation === ">u" && constant !== undefined && constant >= 0xffff_ffff_ffff_f000n) return `IS_ERR(${left.text})${shown}`;
   const word = relation.replace("u", "");
-  if (constant !== undefined) {
-    if (constant === 0n && left.isPointer && relation === "==") return `${left.text} == NULL`;
-    return `${left.text}${shown} ${word} ${constantText(constant, left)}`;
+  if (mask !== undefined) {
+    const masked = `${left.text} & 0x${mask.toString(16)}`;
+    const shown = left.shown === undefined ? "" : ` (${left.shown})`;
+    return relation === "!=" ? `${masked}${shown}` : `!(${masked})${shown}`;
   }
-  return `${left.text}${shown} ${word} ${right?.text ?? "?"}${right?.shown === undefined ? "" : ` (${right.shown})`}`;
+  if (relation === ">u" && constant !== undefined && constant >= 0xffff_ffff_ffff_f000n)
+    return `IS_ERR(${left.text})${left.shown === undefined ? "" : ` (${left.shown})`}`;
+  if (constant === 0n && left.isPointer && relation === "==") return `${left.text} == NULL`;
+  const other = constant === undefined ? (right === undefined ? "?" : sideText(right)) : constantText(constant, left);
+  return `${sideText(left)} ${word} ${other}`;
+}
+
+/** "ring->head (7)"; of a value without a name the value alone. */
+function sideText({ text, named, shown }: Compared): string {
+  if (shown === undefined) return text;
+  return named ? `${text} (${shown})` : shown;
 }
 
 function valuesOf(

@@ -106,7 +106,7 @@ function ofArm64({ mnemonic, operands }: DecodedInstruction, branch: DecodedInst
   const plain = (operand: Operand | undefined): Operand | bigint | undefined =>
     operand?.kind === "immediate"
       ? BigInt.asUintN(size * 8, operand.value)
-      : operand?.kind === "register" && operand.modifier === undefined
+      : operand?.kind === "register" && (operand.modifier === undefined || /^uxt[bhw]$/.test(operand.modifier))
         ? operand
         : undefined;
   switch (mnemonic) {
