@@ -38,7 +38,9 @@ export function findingsOf(kernel: Kernel, damage: readonly Damage[], rule: Find
   }
   const rank = ({ class: name }: Damage) => (TELLING.includes(name) ? TELLING.indexOf(name) : TELLING.length);
   const sorted = [...objects.values()].map((all) =>
-    [...all].sort((a, b) => Number(a.unproved ?? false) - Number(b.unproved ?? false) || rank(a) - rank(b)),
+    [...all].sort(
+      (a, b) => Number(a.unproved ?? false) - Number(b.unproved ?? false) || rank(a) - rank(b) || (a.address < b.address ? -1 : 1),
+    ),
   );
   sorted.sort((a, b) => Number(a[0]?.unproved ?? false) - Number(b[0]?.unproved ?? false) || b.length - a.length);
   return sorted.slice(0, MOST).map((all) => findingOf(kernel, all[0] as Damage, all, sorted.length, rule));

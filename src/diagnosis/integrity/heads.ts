@@ -8,20 +8,38 @@ import { add, type VirtualAddress } from "../../bytes/address.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
 import { Slabs } from "../../linux/slab.ts";
 import { slabCaches } from "../../linux/slab-caches.ts";
+import { taskTable } from "../../linux/task.ts";
 import { pointerOf, wordAt } from "./look.ts";
 
 const MAX_NODES = 1 << 16;
+/** Tasks whose file systems are tried. */
+const TASKS = 64;
 
 /** super_blocks: through the root file system of the first task. */
 export function superBlocksHead(kernel: Kernel): VirtualAddress | undefined {
   return kernel.memo(superBlocksHead, () => {
     const symbol = kernel.tryAddress("super_blocks");
     if (symbol !== undefined) return symbol;
-    const task = kernel.tryAddress("init_task");
-    const fs = task === undefined ? undefined : pointer(kernel, "task_struct", "fs", task);
-    const mount = fs === undefined ? undefined : pointer(kernel, "fs_struct", "root.mnt", fs);
-    const block = mount === undefined ? undefined : pointer(kernel, "vfsmount", "mnt_sb", mount);
-    return headThrough(kernel, "super_block", "s_list", block);
+    const init = kernel.tryAddress("init_task");
+    const tasks = taskTable(kernel)
+      .tasks.slice(0, TASKS)
+      .map(({ address }) => address);
+    // Any file system that is in use; the first may be the damaged one.
+    for (const task of init === undefined ? tasks : [init, ...tasks]) {
+      const fs = pointer(kernel, "task_struct", "fs", task);
+      const mount = fs === undefined ? undefined : pointer(kernel, "fs_struct", "root.mnt", fs);
+      const mm = pointer(kernel, "task_struct", "mm", task);
+      const file = mm === undefined ? undefined : pointer(kernel, "mm_struct", "exe_file", mm);
+      const inode = file === undefined ? undefined : pointer(kernel, "file", "f_inode", file);
+      for (const block of [
+        mount === undefined ? undefined : pointer(kernel, "vfsmount", "mnt_sb", mount),
+        inode === undefined ? undefined : pointer(kernel, "inode", "i_sb", inode),
+      ]) {
+        const head = headThrough(kernel, "super_block", "s_list", block);
+        if (head !== undefined) return head;
+      }
+    }
+    return undefined;
   });
 }
 

@@ -43,7 +43,11 @@ export function checkRing(kernel: Kernel, head: VirtualAddress, limit: number): 
   const seen = new Set<bigint>(forward.nodes);
   const nodes = [...forward.nodes, ...backward.nodes.filter((node) => !seen.has(node)).reverse()];
   if (forward.limited || backward.limited) return { nodes, broken: [] };
-  return { nodes, broken: broken(kernel, head, forward, backward, new Set<bigint>([head, ...nodes])) };
+  // The one that both ends lead to, and that leads nowhere itself.
+  const [next, prev] = [wordAt(kernel, forward.last), wordAt(kernel, add(backward.last, PREV))];
+  if (typeof next === "bigint" && next === prev && next !== head && !nodes.includes(pointerOf(kernel, next)))
+    nodes.splice(forward.nodes.length, 0, pointerOf(kernel, next));
+  return { nodes, broken: broken(kernel, head, forward, backward, new Set<bigint>([head, ...forward.nodes, ...backward.nodes])) };
 }
 
 interface Walk {

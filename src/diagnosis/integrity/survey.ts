@@ -218,6 +218,29 @@ export class Survey {
     });
   }
 
+  /** Two objects that lead to each other: the pointer's target must lead back. Told only where one bit makes it so. */
+  mutual(type: string, member: string, object: VirtualAddress, target: string, back: string): void {
+    const [ahead, behind] = [this.field(type, member), this.field(target, back)];
+    const broken = ahead === undefined || behind === undefined ? undefined : checkNeighbour(this.kernel, object, ahead, behind);
+    if (broken?.expected === undefined || broken.witness === undefined) return;
+    const { address, found, expected, witness } = broken;
+    const known = { what: `${hex16(expected)} leads back to it`, address: witness, value: object };
+    const { class: name, why } = pointerClass(this.kernel, address, found, expected, false);
+    this.damage.push({
+      structure: `struct ${type}`,
+      type,
+      member,
+      object,
+      address,
+      size: 8,
+      found,
+      expected,
+      witness: known,
+      class: name,
+      why,
+    });
+  }
+
   #pointerDamage(structure: string, head: Head, type: string, link: Field, broken: BrokenPointer): Damage {
     const { node, address, found, expected, witness, member } = broken;
     const place =

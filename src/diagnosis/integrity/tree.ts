@@ -78,7 +78,9 @@ function checkChild(
   const back = (node & 7n) === 0n ? wordAt(kernel, node) : "nowhere";
   if (back === "unknown") return "unknown";
   if (typeof back === "bigint" && parentOf(kernel, back) === above) return undefined;
-  const near = nearChild(kernel, word, above);
+  const flipped = typeof back === "bigint" && singleBit(back, above | (back & COLOUR)) !== undefined && childLooksRight(kernel, node);
+  const other = parent === undefined ? undefined : wordAt(kernel, add(parent, member === "rb_left" ? RIGHT : LEFT));
+  const near = flipped ? undefined : nearChild(kernel, word, above, other);
   if (near !== undefined) return { address: at, found: word, expected: near, witness: near, node: parent, member };
   for (const [offset, name] of WORDS) {
     const own = wordAt(kernel, add(node, offset));
@@ -112,13 +114,13 @@ function childLooksRight(kernel: Kernel, node: VirtualAddress): boolean {
   });
 }
 
-/** The node one bit away whose parent is the right one, when there is exactly one. A root's parent is NULL, which proves too little. */
-function nearChild(kernel: Kernel, found: bigint, parent: bigint): VirtualAddress | undefined {
+/** The node one bit away whose parent is the right one, when there is exactly one; the parent's other child is none. A root's parent is NULL, which proves too little. */
+function nearChild(kernel: Kernel, found: bigint, parent: bigint, sibling: unknown): VirtualAddress | undefined {
   if (parent === 0n) return undefined;
   let only: VirtualAddress | undefined;
   for (let bit = 0n; bit <= TOP_BIT; bit++) {
     const other = BigInt.asUintN(64, found ^ (1n << bit));
-    const back = (other & 7n) === 0n && kernel.arch.isKernelAddress(other) ? wordAt(kernel, other) : undefined;
+    const back = other !== sibling && (other & 7n) === 0n && kernel.arch.isKernelAddress(other) ? wordAt(kernel, other) : undefined;
     if (typeof back !== "bigint" || parentOf(kernel, back) !== parent) continue;
     if (only !== undefined) return undefined;
     only = pointerOf(kernel, other);

@@ -159,7 +159,7 @@ function ofContainer({ kernel }: DiagnosisContext, report: OomReport | undefined
   const name = path ?? found?.path ?? "?";
   const [top] = found?.tasks ?? [];
   if (found !== undefined && found.max !== undefined) {
-    evidence.push({ claim: `${name} may use ${Math.round(found.max / 1024)} KiB`, command: "cgroup -v", values: [] });
+    evidence.push({ claim: `${name} may use ${Math.round(found.max / 1024)} KiB`, command: "cgroup", values: [] });
   }
   return {
     class: "oom-of-container",

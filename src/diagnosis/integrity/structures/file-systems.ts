@@ -22,6 +22,7 @@ export function surveyFileSystems(survey: Survey): void {
       survey.pointer("super_block", "s_op", block, "ops");
       survey.pointer("super_block", "s_type", block, "file_system_type");
       survey.count("super_block", ["s_count"], block, "it is on the list of super blocks");
+      survey.mutual("super_block", "s_root", block, "dentry", "d_sb");
       const root = survey.pointer("super_block", "s_root", block, "dentry");
       if (root !== undefined) surveyDentry(survey, root);
       const inodes = survey.ring(

@@ -82,6 +82,7 @@ export function surveyInode(survey: Survey, inode: VirtualAddress, owner?: { rea
   // Its own i_data, but for block devices.
   const own = survey.field("inode", "i_data")?.address(inode);
   const equals = own === undefined ? undefined : { value: own, what: "it is the inode's own i_data", doubtful: true as const };
+  survey.mutual("inode", "i_mapping", inode, "address_space", "host");
   survey.pointer("inode", "i_mapping", inode, "address_space", equals);
   survey.pointer("inode", "i_data.a_ops", inode, "ops");
   survey.quietly(() => surveyPageCache(survey, inode));

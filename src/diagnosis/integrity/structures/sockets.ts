@@ -17,6 +17,7 @@ export function surveySocket(survey: Survey, file: VirtualAddress, inode: Virtua
   if (!survey.visit("socket", socket)) return;
   survey.pointer("socket", "file", socket, "file", { value: file, what: "the file's inode lies in the same socket_alloc", doubtful: true });
   survey.pointer("socket", "ops", socket, "ops");
+  survey.mutual("socket", "sk", socket, "sock", "sk_socket");
   const sock = survey.pointer("socket", "sk", socket, "sock");
   if (sock === undefined || !survey.visit("sock", sock)) return;
   survey.pointer("sock", "sk_socket", sock, "socket", { value: socket, what: "the socket leads to it", doubtful: true });
