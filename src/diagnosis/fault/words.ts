@@ -69,7 +69,7 @@ export function faultEvidence(fault: FaultCase): Evidence[] {
     const pc = state.at + PC_IN_PT_REGS[kernel.arch.name];
     found.push({
       claim: `the exception frame at ${hex16(state.at)} holds the registers of the fault`,
-      command: `bt -e ${subject.task.pid === 0 ? hex16(subject.task.address) : subject.task.pid}`,
+      command: `bt ${subject.task.pid === 0 ? hex16(subject.task.address) : subject.task.pid}`,
       values: [{ address: pc, value: state.pc }],
     });
   }

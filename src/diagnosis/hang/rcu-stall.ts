@@ -5,7 +5,7 @@
  *   rcu_state.gp_seq runs since gp_start ─► leaf.qsmask ─► CPU 1 ─► what loops there
  *                                           leaf.gp_tasks ─► the reader that sleeps
  */
-import type { VirtualAddress } from "../../bytes/address.ts";
+import { hex16, type VirtualAddress } from "../../bytes/address.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
 import { cpuMasks } from "../../linux/cpu.ts";
 import { secondsSinceRun } from "../../linux/locking/lock-tasks.ts";
@@ -291,8 +291,12 @@ function evidence({ kernel }: Standstill, { flavour, report }: Stall): Evidence[
   found.push({
     claim: `the grace period of ${flavour.name} is in progress and who it waits for`,
     command: "rcu",
-    values: field === undefined || sequence === undefined ? [] : [{ address: field.address(flavour.address), value: sequence }],
+    values: [],
   });
+  if (field !== undefined && sequence !== undefined) {
+    const at = field.address(flavour.address);
+    found.push({ claim: `its number is ${hex16(sequence)}`, command: `rd ${hex16(at)} 1`, values: [{ address: at, value: sequence }] });
+  }
   const mask = kernel.types.tryStruct("rcu_node")?.tryField("qsmask");
   for (const leaf of flavour.leaves) {
     const value = mask === undefined || leaf.waitsFor.length === 0 ? undefined : kernel.memory.tryU64(mask.address(leaf.address));
