@@ -58,22 +58,30 @@ function holderFinding(still: Standstill, group: HungGroup, sleep: Sleep): Findi
   const name = lockName(still, lock);
   const longest = hung[0]?.seconds;
   const behind = waitersBehind(still, root.address);
+  const left = section === undefined && hasLeft(still, root, lock);
+  // Who took it is gone from there: what can be shown is where the victims wait.
+  const place = left ? (stackOf(still, last.from.address) ?? shown) : shown;
   const story = [
     ...chain.map((edge) => chainLine(still, edge)),
-    `${who(root)} ${sleep.text}${sleep.kind === "running" ? "" : forText(seconds)}${shown === undefined ? "" : `, in ${shown.text}`}, with ${lockText(name)} held: ${behind.length} ${behind.length === 1 ? "task waits" : "tasks wait"} behind it.`,
+    `${who(root)} ${sleep.text}${sleep.kind === "running" ? "" : forText(seconds)}${shown?.place.function === undefined ? "" : `, in ${shown.text}`}, with ${lockText(name)} held: ${behind.length} ${behind.length === 1 ? "task waits" : "tasks wait"} behind it.`,
     ...(section === undefined
       ? []
       : [`It took the lock in ${functionText(section)} (${section.by}), which stands on its stack and has not given it back.`]),
+    ...(left
+      ? [
+          "None of its frames is in code that uses the lock, and its stack does not name it: it left with the lock held, by a way that forgets to release it.",
+        ]
+      : []),
     ...eventLines(still, sleep.kind === "event" ? eventWait(still, root) : undefined),
     ...rootWait(still, root, sleep),
   ];
   return {
     class: "lock-held-by-sleeper",
-    title: `${who(root)} ${sleep.text} in ${shown?.text ?? "?"} holding ${lockText(name)}; ${behind.length} ${behind.length === 1 ? "task waits" : "tasks wait"} for it${forText(longest)}`,
+    title: `${who(root)} ${left ? "left with" : `${sleep.text} in ${shown?.text ?? "the kernel"} holding`} ${lockText(name)}${left ? " held" : ""}; ${behind.length} ${behind.length === 1 ? "task waits" : "tasks wait"} for it${forText(longest)}`,
     depth: "mechanism",
-    checks: holderChecks(still, group, seconds, section !== undefined),
+    checks: holderChecks(still, group, seconds, section !== undefined || left),
     object: lockObject(still, lock),
-    ...(shown === undefined ? {} : { place: shown.place, frames: shown.frames }),
+    ...(place === undefined ? {} : { place: place.place, frames: place.frames }),
     story,
     evidence: [
       ...chain.flatMap((edge) => edgeEvidence(still, edge)),
@@ -91,6 +99,14 @@ function holderFinding(still: Standstill, group: HungGroup, sleep: Sleep): Findi
     participants: participants(still, group, behind, [name]),
     subject: { pid: root.pid, comm: root.comm },
   };
+}
+
+/** The holder is not in the code of the modules that wait for the lock any more, nor does its stack name it. */
+function hasLeft(still: Standstill, root: Task, lock: ContendedLock): boolean {
+  const users = new Set(lock.waits.map(({ module }) => module));
+  const frames = still.stack(root)?.frames;
+  if (users.has(undefined) || frames === undefined || root.active || still.mentions(root.address, lock.state.address)) return false;
+  return !frames.some(({ module }) => module !== undefined && users.has(module));
 }
 
 function holderChecks(
@@ -112,7 +128,7 @@ function holderChecks(
       result: waits.every((edge) => isSureHolder(still, edge)) ? "held" : "not possible",
     },
     {
-      what: "the holder has had the lock for as long as others wait: it sleeps inside the section that it protects",
+      what: "the holder has had the lock for as long as others wait: it sleeps inside the section that it protects, or left it held",
       result: steady ? "held" : "not possible",
     },
     {
