@@ -1,9 +1,10 @@
-/** Scores `explain` on a directory of labelled logs: `npm run score:reports -- DIR [--json] [-v]`. */
+/** Scores `explain` on a directory of labelled logs: `npm run score:reports -- DIR [--json] [-v] [--mutations]`. */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { explainReport } from "../../../src/diagnosis/log-report/explain.ts";
 import { ReportFinder } from "../../../src/diagnosis/log-report/find-reports.ts";
 import type { LogReport } from "../../../src/diagnosis/log-report/report.ts";
+import { mutationRates } from "./mutations.ts";
 import { type Titled, titled } from "./titles.ts";
 
 interface Label {
@@ -44,17 +45,19 @@ function functionOf(title: string): string | undefined {
     ?.replace(/\/usb_submit_urb$/, "");
 }
 
+/** The labels know no report of these families: killing a process for memory, and the hardware, are no bugs of the kernel there. */
+const isLabelled = ({ family }: LogReport): boolean => family !== "oom" && family !== "machine-check";
+
 function firstReport(log: string): LogReport | undefined {
   const finder = new ReportFinder();
   const reports = [...finder.push(new TextEncoder().encode(log)), ...finder.finish()];
-  // The labels know no report of these families: killing a process for memory, and the hardware, are no bugs of the kernel there.
-  return reports.filter(({ family }) => family !== "oom" && family !== "machine-check").sort((a, b) => a.first.offset - b.first.offset)[0];
+  return reports.filter(isLabelled).sort((a, b) => a.first.offset - b.first.offset)[0];
 }
 
 const words = process.argv.slice(2);
 const directory = words.find((word) => !word.startsWith("-"));
 if (directory === undefined) {
-  process.stderr.write("usage: npm run score:reports -- DIRECTORY [--json] [-v]\n");
+  process.stderr.write("usage: npm run score:reports -- DIRECTORY [--json] [-v] [--mutations]\n");
   process.exit(2);
 }
 const score = {
@@ -63,10 +66,12 @@ const score = {
   corrupted: { total: 0, flagged: 0 },
 };
 let falselyFlagged = 0;
+const logs: string[] = [];
 for (const name of readdirSync(directory)
   .filter((each) => /^\d+$/.test(each))
   .sort((a, b) => Number(a) - Number(b))) {
   const { label, log } = split(readFileSync(join(directory, name), "utf8"));
+  logs.push(log);
   const report = firstReport(log);
   if (label.title === undefined) {
     score.negatives.total++;
@@ -114,4 +119,5 @@ title exact           ${share(score.titled.title, score.titled.total)}
 negatives silent      ${share(score.negatives.silent, score.negatives.total)}
 corrupted flagged     ${share(score.corrupted.flagged, score.corrupted.total)}; whole ones flagged: ${falselyFlagged}
 `);
+if (words.includes("--mutations")) process.stdout.write(`\n${mutationRates(logs, isLabelled).join("\n")}\n`);
 if (words.includes("--json")) process.stdout.write(`${JSON.stringify(score)}\n`);

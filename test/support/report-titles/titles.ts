@@ -186,7 +186,10 @@ function lockTitle(report: LogReport, place: string | undefined, make: Make): Ti
   const { fields, head } = report;
   const kind = String(fields.kind ?? "");
   const where = place ?? UNUSABLE;
-  if (place === undefined && /^WARNING: /.test(head)) return make(head, "WARNING", null);
+  // What a report of another kind fell into is named by its first line there.
+  const broken =
+    place === undefined || (kind === "rcu-usage" && report.damage.some((reason) => /fault injection|begins inside/.test(reason)));
+  if (broken && /^WARNING: /.test(head)) return make(head, "WARNING", null);
   const word = /\[ INFO/.test(head) ? "INFO" : "WARNING";
   // Until 4.10 these began with BUG.
   const loud = /BUG: /.test(head) ? "BUG" : "WARNING";
