@@ -66,8 +66,10 @@ function ofRegister(
   if (flow === undefined) return undefined;
   const origin = flow.originOf(setter.address, register);
   const fact = flow.at(setter.address)?.registers.get(register);
-  const known = values.of(level, origin);
-  const whole = known === undefined ? undefined : BigInt.asUintN(size * 8, known.value);
+  const known = values.of(level, origin)?.value ?? unchanged(found, level, register, origin);
+  const whole = known === undefined ? undefined : BigInt.asUintN(size * 8, known);
+  const made = origin.kind === "unknown" && origin.pc !== undefined ? computed(found, level, origin.pc) : undefined;
+  if (made !== undefined) return { ...made, value: whole, ...described(undefined, whole, size, relation) };
   const value = whole === undefined ? undefined : whole & (EXTENDED[modifier ?? ""] ?? whole);
   const load = loadOf(origin);
   const place = load === undefined ? undefined : values.place(level, load);
@@ -93,6 +95,49 @@ function ofRegister(
     ...(place === undefined ? {} : { address: place.address, read: place.size }),
     ...(now === undefined ? {} : { now }),
   };
+}
+
+/** A value that is computed in a way that is not followed is still in its register when nothing has written that since. */
+function unchanged({ activations }: Case, level: number, register: string, origin: Origin): bigint | undefined {
+  const activation = activations.at(level);
+  if (activation?.flow === undefined || origin.kind !== "unknown" || origin.pc === undefined) return undefined;
+  const now = activation.flow.originOf(activation.pc, register);
+  return now.kind === "unknown" && now.pc === origin.pc ? activation.registers.get(register) : undefined;
+}
+
+const OPERATIONS: readonly (readonly [RegExp, string])[] = [
+  [/^subs?[bwlq]?$/, "-"],
+  [/^adds?[bwlq]?$/, "+"],
+  [/^ands?[bwlq]?$/, "&"],
+  [/^(?:or|orr)[bwlq]?$/, "|"],
+  [/^(?:imul|mul)[bwlq]?$/, "*"],
+];
+
+/** What an instruction computes of two values: "ring->produced (40) - ring->consumed (3)", with the member of the one that has one. */
+function computed(
+  found: Case,
+  level: number,
+  pc: bigint,
+): Omit<Compared, "value" | "shown" | "size" | "isPointer" | "isSigned"> | undefined {
+  const instruction = found.activations.at(level)?.flow?.at(pc)?.instruction;
+  const operation = OPERATIONS.find(([pattern]) => pattern.test(instruction?.mnemonic ?? ""))?.[1];
+  if (instruction === undefined || operation === undefined) return undefined;
+  const { operands } = instruction;
+  // x86-64: `sub source,destination`; arm64: `sub destination, left, right`.
+  const [left, right] = operands.length === 3 ? [operands[1], operands[2]] : [operands[1], operands[0]];
+  const side = (operand: Operand | undefined): Compared | undefined => {
+    if (operand === undefined || operand.kind === "immediate" || operand.kind === "target" || operand.kind === "system") return undefined;
+    return comparedOperand(found, level, instruction, operand, { size: Math.min(operand.size || 8, 8), relation: "==" });
+  };
+  const parts = [side(left), side(right)];
+  const words = parts.map((part, index) => {
+    const operand = index === 0 ? left : right;
+    if (part === undefined) return operand?.kind === "immediate" ? operand.value.toString() : "?";
+    return part.shown === undefined || !part.named ? (part.shown ?? part.text) : `${part.text} (${part.shown})`;
+  });
+  const best = parts.find((part) => part?.member !== undefined) ?? parts.find((part) => part?.base !== undefined);
+  const { value: _, shown: __, size: ___, isPointer: ____, isSigned: _____, ...place } = best ?? ({} as Partial<Compared>);
+  return { ...place, text: `${words[0]} ${operation} ${words[1]}`, named: parts.some((part) => part?.named === true) };
 }
 
 function memberText({ container, member }: PointedMember): string {

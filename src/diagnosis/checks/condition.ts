@@ -212,7 +212,8 @@ function textOf({ relation, mask }: Comparison, left: Compared, right: Compared 
 /** "ring->head (7)"; of a value without a name the value alone. */
 function sideText({ text, named, shown }: Compared): string {
   if (shown === undefined) return text;
-  return named ? `${text} (${shown})` : shown;
+  if (!named) return shown;
+  return / [-+&|*] /.test(text) ? `${text} = ${shown}` : `${text} (${shown})`;
 }
 
 function valuesOf(

@@ -83,7 +83,7 @@ function findingOf(_context: DiagnosisContext, fault: FaultCase, call: FreeCall)
     class: classOf(found),
     title: titleOf(found),
     checks: [...stateChecks(fault), pointer.check, ...rereadChecks(fault, call), ...holderChecks(holder)],
-    depth: "mechanism",
+    depth: "cause",
     place: placeOfBlame(blame, frames),
     frames,
     access: { kind: "free" },

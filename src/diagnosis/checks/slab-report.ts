@@ -69,7 +69,7 @@ function findingOf(context: DiagnosisContext, found: SubjectReport): Finding {
     class: name,
     title: titleOf(name, cache ?? object?.cache, place, damage, object, given === undefined ? kind : `${given.type}.${given.member}`),
     checks: checksOf(found, cache, object, address),
-    depth: "mechanism",
+    depth: "cause",
     ...(place === undefined ? {} : { place }),
     frames,
     ...(damage === undefined

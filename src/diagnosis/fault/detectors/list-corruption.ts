@@ -113,9 +113,14 @@ function reported(fault: FaultCase, report: ListReport): Finding {
  * with it.
  */
 function reportOfCheck({ kernel, access, guilty, guiltyLevel, values, activations, helper, subject }: FaultCase): ListReport | undefined {
-  if (access.kind !== "trap" || subject.event !== undefined || helper === undefined || !/list_del/.test(helper.name)) return undefined;
-  const [register = ""] = activations.machine.arguments;
-  const entry = guilty.flow === undefined ? undefined : values.of(guiltyLevel, guilty.flow.originOf(guilty.pc, register))?.value;
+  if (access.kind !== "trap" || subject.event !== undefined || helper === undefined || !/list_(?:add|del)/.test(helper.name))
+    return undefined;
+  const passed = (index: number): bigint | undefined => {
+    const register = activations.machine.arguments[index] ?? "";
+    return guilty.flow === undefined ? undefined : values.of(guiltyLevel, guilty.flow.originOf(guilty.pc, register))?.value;
+  };
+  const entry = passed(0);
+  if (/list_add/.test(helper.name)) return addedWrongly(kernel, entry, passed(1), passed(2));
   if (entry === undefined) return undefined;
   for (const [own, back] of [
     ["next", "prev"],
@@ -127,6 +132,30 @@ function reportOfCheck({ kernel, access, guilty, guiltyLevel, values, activation
       return { operation: "del", what: "poison", entry, node: entry, link: own, expected: undefined, was: node };
     const was = readLink(kernel, node, back);
     if (was !== undefined && was !== entry) return { operation: "del", what: "neighbour", entry, node, link: back, expected: entry, was };
+  }
+  return undefined;
+}
+
+/** __list_add_valid(new, prev, next): neighbours that do not point at each other, or the new entry among them. */
+function addedWrongly(
+  kernel: FaultCase["kernel"],
+  entry: bigint | undefined,
+  prev: bigint | undefined,
+  next: bigint | undefined,
+): ListReport | undefined {
+  if (prev !== undefined && next === undefined) return addedWrongly(kernel, entry, prev, readLink(kernel, prev, "next"));
+  if (next !== undefined && prev === undefined) return addedWrongly(kernel, entry, readLink(kernel, next, "prev"), next);
+  if (prev === undefined || next === undefined) return undefined;
+  if (entry === prev || entry === next) {
+    const was = entry === undefined ? undefined : readLink(kernel, entry, "next");
+    return { operation: "add", what: "double add", entry, node: entry as bigint, link: "next", expected: undefined, was };
+  }
+  for (const [node, link, expected] of [
+    [next, "prev", prev],
+    [prev, "next", next],
+  ] as const) {
+    const was = readLink(kernel, node, link);
+    if (was !== undefined && was !== expected) return { operation: "add", what: "neighbour", entry, node, link, expected, was };
   }
   return undefined;
 }
