@@ -24,17 +24,20 @@ const BEFORE = 16;
 const LENGTH = 600;
 
 /** What the subject is chosen from needs no more to be read. */
-type Reported = Pick<DiagnosisContext, "kernel"> & { readonly subject: Pick<DiagnosisContext["subject"], "event"> };
+type Reported = Pick<DiagnosisContext, "kernel"> & { readonly subject: Pick<DiagnosisContext["subject"], "event" | "after"> };
 
 /** undefined when the log has no such report. Once per subject. */
-export function subjectReport({ kernel, subject: { event } }: Reported): SubjectReport | undefined {
+export function subjectReport({ kernel, subject: { event, after } }: Reported): SubjectReport | undefined {
   if (event === undefined) return undefined;
   const known = reports.get(event);
   if (known !== undefined || reports.has(event)) return known;
   let found: SubjectReport | undefined;
   try {
     const from = Math.max(0, event.index - BEFORE);
-    const records = readLog(kernel).records.slice(from, event.index + LENGTH);
+    // A crash that was asked for, or a panic, has a stack of its own.
+    const next = after.find(({ family }) => family === "deliberate" || family === "panic")?.index ?? Number.POSITIVE_INFINITY;
+    const until = event.family === "panic" ? Number.POSITIVE_INFINITY : next;
+    const records = readLog(kernel).records.slice(from, Math.min(until, event.index + LENGTH));
     const at = event.index - from;
     const all = reportsOfRecords(records).filter(({ last }) => last.offset >= at);
     const report = all.find(({ first }) => first.offset === at) ?? all.find(({ first }) => first.offset <= at + 3);

@@ -246,7 +246,7 @@ function errorFacts(kernel: Kernel, facts: LogFacts | undefined, kind: EventKind
 
 function stateOfLog(
   kernel: Kernel,
-  { fault, event: subject, facts }: Subject,
+  { fault, event: subject, facts, after }: Subject,
   pc: VirtualAddress,
   logged: ReadonlyMap<string, bigint>,
   reason: string,
@@ -259,7 +259,7 @@ function stateOfLog(
   }
   registers.set(file.pc, pc);
   const kind = (fault ?? subject)?.kind ?? "page fault";
-  const trace = fault === undefined || fault === subject ? subjectReport({ kernel, subject: { event: subject } })?.trace : undefined;
+  const trace = fault === undefined || fault === subject ? subjectReport({ kernel, subject: { event: subject, after } })?.trace : undefined;
   const stack = trace === undefined ? undefined : stackOfLog(kernel, pc, registers, trace);
   return {
     kind,
