@@ -205,8 +205,8 @@ export class Targets {
       case "group_info":
         return this.#isHeld("group_info", ["usage.refs.counter", "usage.counter"], at);
       case "xarray":
-        // struct xarray begins with a lock and flags; what leads to one is known by its place alone.
-        return "no";
+        // Nothing in a struct xarray tells that it is one: only what cannot be an address is wrong for certain.
+        return "unknown";
       case "xa_node":
         return this.#alone(at) ?? yes(this.#mapped(to("xa_node", "array")));
       case "kernfs_node":
