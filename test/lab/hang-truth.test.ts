@@ -4,7 +4,7 @@
  * hangs the detectors must be silent.
  */
 import { beforeAll, describe, expect, test } from "vitest";
-import { type CachedCase, cachedCases, loadCase } from "../../lab/case-record.ts";
+import { type CachedCase, cachedCases, faultsInCache, loadCase } from "../../lab/case-record.ts";
 import { type FaultLabel, labelOn, plantedFaults } from "../../lab/faults/planted-fault.ts";
 import { loadDisassembler } from "../../src/arch/disassembler.ts";
 import { virtual } from "../../src/bytes/address.ts";
@@ -80,7 +80,7 @@ function labelOf({ id }: CachedCase): FaultLabel | undefined {
 }
 
 // A kernel without BTF wants its vmlinux, and is opened elsewhere.
-const cases = cachedCases().filter(({ id }) => !/-(?:plain|up|debug|nosyms)-/.test(id));
+const cases = [...cachedCases(), ...faultsInCache()].filter(({ id }) => !/-(?:plain|up|debug|nosyms)-/.test(id));
 const hanging = cases.flatMap((made) => {
   const label = labelOf(made);
   return label === undefined ? [] : [[made.id, made, label] as const];
