@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { SparseMemory, smallKernel } from "../../kernel/testing/small-kernel.ts";
-import { contentRun } from "./content-run.ts";
+import { contentRun, numbersOver } from "./content-run.ts";
 
 const AT = 0xffff_8880_0000_1000n;
 
@@ -31,4 +31,17 @@ it("finds bytes that repeat, and takes no poison for a pattern", () => {
 it("says nothing of a word that stands alone, or is partly text", () => {
   expect(run("\x00\x00\x00\x00\x00\x00\x00\x00abcdefgh\x00\x00\x00\x00", 8)).toBeUndefined();
   expect(run("abcdefghab\x01\x80\x81\xff\xff\xffabcdefgh", 8)).toBeUndefined();
+});
+
+it("takes numbers over a pointer for more of those before it, and others not", () => {
+  const over = (word: bigint, before = [0x12, 0x14, 0x16, 0x18]) => {
+    const memory = new SparseMemory();
+    before.forEach((value, i) => memory.put(AT - 16n + BigInt(i * 4), value, 4));
+    return numbersOver(smallKernel({ memory }), AT, word, 16);
+  };
+  expect(over(0x1c_0000_001an)).toMatchObject({ start: AT - 16n, end: AT + 8n });
+  // One half is of another size, or nothing stands before.
+  expect(over(0x5555_0000_001an)).toBeUndefined();
+  expect(over(0x1an)).toBeUndefined();
+  expect(over(0x1c_0000_001an, [0, 0, 0x16, 0x18])).toBeUndefined();
 });

@@ -39,6 +39,29 @@ export function contentRun(kernel: Kernel, address: bigint, word: bigint): Conte
   return runOf(kernel, address, "text", (_, byte) => isLetter(byte), letters);
 }
 
+/** Numbers of the array before a pointer that its halves are held against. */
+const BEFORE = 4;
+
+/**
+ * Numbers that go on over a pointer: the array of 4-byte numbers that ends where the pointer stands has more of their kind in it.
+ *
+ *   u32 values[12]: … 0014000a 0016000b │ client = 001a000d0018000c            two more of them
+ *
+ * @param length bytes of the array before the pointer
+ */
+export function numbersOver(kernel: Kernel, address: bigint, word: bigint, length: number): ContentRun | undefined {
+  const halves = [Number(word & 0xffff_ffffn), Number(word >> 32n)];
+  if (halves.some((half) => half === 0 || half === 0xffff_ffff) || length < BEFORE * 4) return undefined;
+  const before = Array.from({ length: BEFORE }, (_, i) => kernel.memory.tryU32(virtual(BigInt.asUintN(64, address - BigInt((i + 1) * 4)))));
+  const known = before.flatMap((each) => (each === undefined || each === 0 ? [] : [each]));
+  if (known.length < BEFORE) return undefined;
+  const low = Math.min(...known) / 2;
+  const high = Math.max(...known) * 2;
+  if (halves.some((half) => half < low || half > high)) return undefined;
+  const text = `${known.length} numbers like ${known[0]?.toString(16)} and more of them`;
+  return { kind: "pattern", start: address - BigInt(length), end: address + 8n, text };
+}
+
 /** Length of the unit that eight bytes are made of: 1, 2 or 4; zeros and ones are none. */
 function periodOf(bytes: readonly number[]): number | undefined {
   if (new Set(bytes).size === 1) return bytes[0] === 0 || bytes[0] === 255 ? undefined : 1;

@@ -14,9 +14,9 @@ import type { Kernel } from "../../kernel/kernel.ts";
 import type { StackFrame, UnwoundStack } from "../../stack/frame.ts";
 import { flowOf } from "../../type-flow/function-flow.ts";
 import { machineOf } from "../../type-flow/machine.ts";
+import { plainName } from "../log-report/frame-line.ts";
 import type { VerdictFrame } from "../verdict.ts";
 import { instructionBefore } from "./activation.ts";
-import { plainName } from "./words.ts";
 
 /** Frames that are made. */
 const MAX_FRAMES = 16;

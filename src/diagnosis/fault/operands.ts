@@ -249,8 +249,14 @@ function fetch(kernel: Kernel, state: FaultState, caller: Activation | undefined
     if (value !== undefined && name !== "x30") known.set(name, name === "rsp" ? BigInt.asUintN(64, value + 8n) : value);
   }
   const through = throughOf(kernel, call, known);
+  // The function that it names went on to there, and nothing is left of it.
   if (through === undefined)
-    return { kind: "fetch", target: pc, call, checks: [{ what: "the call names its target itself", agrees: false }] };
+    return {
+      kind: "fetch",
+      target: pc,
+      call: undefined,
+      checks: [{ what: "the last call that is known led to another function", agrees: true }],
+    };
   const target =
     "value" in through ? through.value : through.address === undefined ? undefined : kernel.memory.tryU64(virtual(through.address));
   const agrees = target !== undefined && untagged(kernel, target) === untagged(kernel, pc);

@@ -5,13 +5,14 @@
  *   │ object A: … "a name that is too long │ for its b" │ object B: "uffer…" … │        B's pointer is text; the text begins in A
  */
 import { hex16, virtual } from "../../../bytes/address.ts";
-import { type CType, strip } from "../../../debug-info/c-type.ts";
+import { type CType, sizeOf, strip } from "../../../debug-info/c-type.ts";
 import { membersAt } from "../../../type-flow/member-path.ts";
 import type { Check, Finding } from "../../finding.ts";
-import { contentRun } from "../content-run.ts";
+import { contentRun, numbersOver } from "../content-run.ts";
 import { type FaultCase, sourceOf, tryIdentify } from "../fault-case.ts";
 import { type FaultDetector, has } from "../fault-detector.ts";
 import { objectType } from "../object-type.ts";
+import type { LoadStep } from "../origin.ts";
 import { type Placed, placeOf } from "../placed.ts";
 import { siblingRate, slabRole } from "../samples.ts";
 import { accessPhrase, faultEvidence, functionText, pointerName, sourceEvidence, sourceObject, stateChecks } from "../words.ts";
@@ -31,7 +32,9 @@ export const overwrittenPointer: FaultDetector = {
     const source = sourceOf(fault);
     const word = source?.now;
     if (source?.address === undefined || word === undefined || source.size !== 8) return undefined;
-    const run = contentRun(kernel, source.address, word);
+    const numbers = numbersBefore(fault, source);
+    const run =
+      contentRun(kernel, source.address, word) ?? (numbers === 0 ? undefined : numbersOver(kernel, source.address, word, numbers));
     if (run === undefined) return undefined;
     const writer = writerOf(fault, run.start, source.address);
     const role = slabRole(tryIdentify(kernel, source.base ?? source.address));
@@ -74,6 +77,19 @@ export const overwrittenPointer: FaultDetector = {
   },
 };
 
+/** Bytes of the array of numbers that ends where the pointer stands in its structure; 0 when there is none, or the member is no pointer. */
+function numbersBefore({ kernel, bad }: FaultCase, { container, offset }: LoadStep): number {
+  const tag = /^struct (\w+)$/.exec(container ?? "")?.[1];
+  if (tag === undefined || offset === undefined || bad === undefined || kernel.arch.isKernelAddress(bad.value)) return 0;
+  const type = kernel.types.find("struct", tag, { modules: true });
+  const members = type?.kind === "struct" ? type.members : [];
+  const own = members.find(({ bitOffset }) => bitOffset === Number(offset) * 8);
+  const before = members.findLast(({ type: each, bitOffset }) => bitOffset + sizeOf(each) * 8 === Number(offset) * 8);
+  const array = before === undefined ? undefined : strip(before.type);
+  const isNumbers = array?.kind === "array" && strip(array.element).kind === "int" && sizeOf(array.element) <= 4;
+  return own !== undefined && strip(own.type).kind === "pointer" && isNumbers && array !== undefined ? sizeOf(array) : 0;
+}
+
 interface Writer {
   readonly checks: readonly Check[];
   readonly story: readonly string[];
@@ -94,11 +110,11 @@ function writerOf({ kernel, bad }: FaultCase, start: bigint, address: bigint): W
     };
   }
   const into = Number(virtual(start) - own.object);
-  const type = memberType(kernel, source?.container, own.object, into);
+  const type = memberType(kernel, source?.container, own.object, into, source?.base);
   if (type === "text") {
     return {
       checks: [
-        { what: `the run begins in a member of the same object that holds text, 0x${into.toString(16)} bytes into it`, result: "held" },
+        { what: `the run begins in a member of the same object that is an array, 0x${into.toString(16)} bytes into it`, result: "held" },
       ],
       story: ["It begins in a member of the same object: more was written there than it holds."],
     };
@@ -120,14 +136,17 @@ function memberType(
   container: string | undefined,
   object: bigint,
   into: number,
+  base: bigint | undefined,
 ): "text" | "other" | undefined {
   const tag = /^struct (\w+)$/.exec(container ?? "")?.[1];
   const type: CType | undefined =
     (tag === undefined ? undefined : kernel.types.find("struct", tag, { modules: true })) ?? objectType(kernel, object)?.type;
   if (type === undefined) return undefined;
-  const members = membersAt({ kind: "pointer", target: type, offset: into, stride: 0 }, 1);
+  // The structure may be one of several in the object.
+  const offset = container === undefined || base === undefined ? into : into - Number(base - object);
+  const members = membersAt({ kind: "pointer", target: type, offset, stride: 0 }, 1);
   if (members.length === 0) return undefined;
-  return members.some((each) => isText(each.type)) ? "text" : "other";
+  return members.some((each) => isText(each.type) || /\[\d+\]$/.test(each.path)) ? "text" : "other";
 }
 
 function isText(type: CType): boolean {
