@@ -22,6 +22,8 @@ export interface CodeOrigin {
 }
 
 const LONGEST = 15;
+/** Bytes after which decoding from a wrong place has met the right one. */
+const SETTLED = 28;
 /** Where the bytes lie does not matter here. */
 const SOMEWHERE = 0x1_0000_0000n;
 
@@ -30,23 +32,25 @@ export function codeOrigin(report: LogReport, disassembler: Disassembler, regist
   const { code } = report;
   if (code === undefined) return undefined;
   const ways: (readonly DecodedInstruction[])[] = [];
-  const starts = disassembler.unit > 1 ? [code.at % disassembler.unit] : Array.from({ length: LONGEST }, (_, at) => at);
+  // The kernel prints 42 bytes before the pc: ways from the first of them have fallen into step long before they meet it.
+  const first = Math.max(1, Math.min(LONGEST, code.at - SETTLED));
+  const starts = disassembler.unit > 1 ? [code.at % disassembler.unit] : Array.from({ length: first }, (_, at) => at);
   for (const start of starts) {
     const way = decodeTo(disassembler, code.bytes, start, code.at);
     if (way !== undefined) ways.push(way);
   }
   const loads = ways.map((way) => lastLoad(way, register));
-  const [first] = loads;
-  if (first === undefined || loads.some((load) => load?.formula !== first.formula)) return undefined;
+  const [load] = loads;
+  if (load === undefined || loads.some((each) => each?.formula !== load.formula)) return undefined;
   const value = registerValue(report, register);
-  const base = registerValue(report, first.base);
+  const base = registerValue(report, load.base);
   if (value === undefined) return undefined;
   return {
     register,
     value,
-    formula: first.formula,
-    base: first.base,
-    ...(base === undefined || first.changed ? {} : { address: BigInt.asUintN(64, base + first.displacement) }),
+    formula: load.formula,
+    base: load.base,
+    ...(base === undefined || load.changed ? {} : { address: BigInt.asUintN(64, base + load.displacement) }),
   };
 }
 

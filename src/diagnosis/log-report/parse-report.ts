@@ -1,10 +1,10 @@
 /** The lines of one report → its fields: what all reports share, then what its family alone has. */
 import { familyFields } from "./families/index.ts";
 import { frameLine, symbolIn } from "./frame-line.ts";
+import { HEADLESS, type OpenReport } from "./open-report.ts";
 import { isInterruptEntry, isPassedOver, isStackBottom, isWaiting } from "./passed-over.ts";
 import { placeOf } from "./place.ts";
 import type { LogLine, LogReport } from "./report.ts";
-import { HEADLESS, type OpenReport } from "./report-assembler.ts";
 import { machineState } from "./state-lines.ts";
 import { tracesOf } from "./traces.ts";
 

@@ -11,6 +11,7 @@
  */
 import { frameLine } from "./frame-line.ts";
 import { type Head, headOf } from "./heads.ts";
+import { HEADLESS, type OpenReport } from "./open-report.ts";
 import { parseReport } from "./parse-report.ts";
 import { isStackBottom } from "./passed-over.ts";
 import type { LogLine, LogReport, ReportFamily } from "./report.ts";
@@ -25,22 +26,6 @@ const LEAD_LINES = 8;
 const HEADLESS_LINES = 60;
 const OPEN_LIMIT = 64;
 
-/** A report that is still being read. */
-export interface OpenReport {
-  readonly family: ReportFamily;
-  readonly head: string;
-  readonly lead: readonly LogLine[];
-  readonly lines: LogLine[];
-  readonly damage: Set<string>;
-  readonly context: string;
-  readonly stamped: boolean;
-  frames: number;
-  idle: number;
-  ended: boolean;
-  panicked: boolean;
-  allCpus: boolean;
-}
-
 /** A line as the assembler takes it; `stamped`: a time of the kernel stood before it. */
 export type StampedLine = LogLine & { readonly stamped: boolean };
 /** Gives up to `most` lines of a context before the line being read, the oldest first. */
@@ -52,7 +37,6 @@ const RULE = /^={20,}$/;
 const OWN_WORDS =
   /^(?:\s|$|(?:\\x0a)?[0-9a-f]{4,16}[: ]|\\x0a|\[|#|<\/?[A-Z#_]+>|[A-Za-z0-9]{2,4}\s*: |[A-Z0-9]{2,9}:|x\d+\s*:|r\d+\s*:|CPU|Call|Code|Modules|Hardware|Workqueue|Tainted|Comm|PGD|Oops|task|page|raw|flags|Memory|Allocated|Freed|Last|The|located|which|Object|Read|Write|INFO|Showing|NMI|Sending|rcu|Mem|Node|DMA|Normal|pstate|pc |lr |sp |epc|NIP|LR|GPR|CFAR|Krnl|Exception|stack|Internal|Uninit|Local|Bytes|ESR|EC|SET|EA|FSC|Data|ISV|swapper|user|Free|Stack|backtrace|hex|comm|other|but|and|the|-> |-{3,}|\*|irq|hardirqs|softirqs|value|Reported|read |write |kfence|allocated|freed|Dumping|Kernel|BUG|WARNING|general|kasan|KASAN|to |Possible|possible)/;
 const DROPPED = "lines are missing: the kernel dropped messages";
-export const HEADLESS = "its head is missing";
 const STALLS: ReadonlySet<ReportFamily> = new Set(["rcu-stall", "soft-lockup", "hard-lockup", "hung-task", "workqueue-lockup"]);
 
 export class ReportAssembler {

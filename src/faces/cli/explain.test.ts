@@ -85,4 +85,10 @@ describe("inquest explain", () => {
     expect(() => parseExplainOptions(["--json"])).toThrow(UsageError);
     await expect(output([join(directory, "absent")])).rejects.toThrow(/absent cannot be opened/);
   });
+  it("takes files for --vmlinux and --dump, and refuses them without", () => {
+    expect(parseExplainOptions(["log", "--vmlinux", "v", "--dump=d"])).toMatchObject({ files: ["log"], vmlinux: "v", dump: "d" });
+    expect(() => parseExplainOptions(["log", "--vmlinux"])).toThrow(UsageError);
+    expect(() => parseExplainOptions(["log", "--dump="])).toThrow(UsageError);
+    expect(parseExplainOptions(["--", "--vmlinux"]).files).toEqual(["--vmlinux"]);
+  });
 });
