@@ -56,6 +56,7 @@ describe("reports of hardware", () => {
   it("gives the place", () => {
     expect(hardwareReports(records("EDAC MC0: 1 UE error on x (page:0x12345 offset:0x40 grain:32)"))[0]?.address).toBe(0x1234_5040n);
     expect(hardwareReports(records("Memory failure: 0x12345: recovery action for x: Failed"))[0]?.address).toBe(0x1234_5000n);
+    expect(hardwareReports(records("Kernel panic - not syncing: Memory failure on page 42000"))[0]?.address).toBe(0x4200_0000n);
     expect(
       hardwareReports(records("{1}[Hardware Error]: event severity: fatal\n{1}[Hardware Error]:   physical_address: 0x00000000c0ffee00"))[0]
         ?.address,

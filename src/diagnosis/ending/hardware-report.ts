@@ -82,6 +82,11 @@ const HEADS: readonly Line[] = [
     read: () => ({ what: "memory error", uncorrected: true }),
   },
   {
+    // mm/memory-failure.c, memory_failure(), with vm.memory_failure_recovery=0
+    pattern: /^Kernel panic - not syncing: Memory failure on page (?<pfn>[0-9a-f]+)/,
+    read: ({ pfn }) => ({ what: "memory failure", uncorrected: true, address: (hex(pfn) ?? 0n) << PAGE_SHIFT }),
+  },
+  {
     pattern: /^Memory failure: 0x(?<pfn>[0-9a-f]+): (?:recovery action for (?<page>.*): (?<result>\w+)|(?<other>.*))$/,
     read: ({ pfn, result }) => ({ what: "memory failure", address: (hex(pfn) ?? 0n) << PAGE_SHIFT, uncorrected: result === "Failed" }),
   },
