@@ -153,7 +153,7 @@ const HEADS: readonly Head[] = [
     "hardware",
     "machine check",
     // "Machine check events logged" tells of corrected ones, "recovery action …: Recovered" of pages that were replaced: neither is abnormal.
-    /^mce: \[Hardware Error\]: CPU \d+: Machine Check|^Kernel panic - not syncing: (?:Fatal [Mm]achine check|Machine check|Fatal hardware error|NMI IOCK error|Asynchronous SError)|^Memory failure: .*: Failed|^\{\d+\}\[Hardware Error\]: event severity: (?:fatal|recoverable)|^EDAC [A-Za-z]+\d+: \d+ UE |^NMI: (?:PCI system error|IOCK error)/,
+    /^mce: \[Hardware Error\]: CPU \d+: Machine Check|^Kernel panic - not syncing: (?:Fatal [Mm]achine check|Machine check|Fatal hardware error|NMI IOCK error|Asynchronous SError|Memory failure on page)|^Memory failure: .*: Failed|^\{\d+\}\[Hardware Error\]: event severity: (?:fatal|recoverable)|^EDAC [A-Za-z]+\d+: \d+ UE |^NMI: (?:PCI system error|IOCK error)/,
   ),
   head("warning", "warning", /^WARNING: (?:CPU: \d+|at |.*:\d+ at )/),
   head("panic", "panic", /^Kernel panic - not syncing: /),
