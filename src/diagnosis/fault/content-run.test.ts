@@ -36,7 +36,7 @@ it("says nothing of a word that stands alone, or is partly text", () => {
 it("takes numbers over a pointer for more of those before it, and others not", () => {
   const over = (word: bigint, before = [0x12, 0x14, 0x16, 0x18]) => {
     const memory = new SparseMemory();
-    before.forEach((value, i) => memory.put(AT - 16n + BigInt(i * 4), value, 4));
+    for (const [i, value] of before.entries()) memory.put(AT - 16n + BigInt(i * 4), value, 4);
     return numbersOver(smallKernel({ memory }), AT, word, 16);
   };
   expect(over(0x1c_0000_001an)).toMatchObject({ start: AT - 16n, end: AT + 8n });

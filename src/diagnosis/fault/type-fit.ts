@@ -60,7 +60,7 @@ export function fittingStructure(structures: Iterable<StructType>, input: FitInp
     if (type.kind !== "struct" || type.size === 0) continue;
     if (input.allocated !== undefined && !hasSize(type, input.allocated)) continue;
     for (const offset of startsIn(type, input)) {
-      if (offset === 0 && !hasRoom(type, input)) continue;
+      if (offset === 0 && !hasRoom(type, input, different.size < 2)) continue;
       if (fits(type, offset, input)) found.push({ type, offset });
     }
   }
@@ -111,9 +111,10 @@ function hasSize(type: StructType, allocated: number): boolean {
   return type.size === allocated || (isFlexible(type) && type.size < allocated);
 }
 
-function hasRoom(type: StructType, { objectSize, smallerSize = 0, into = 0 }: FitInput): boolean {
+/** @param alone one access is all that is known: then an element must begin at a multiple of its size, and stand in no other structure */
+function hasRoom(type: StructType, { objectSize, smallerSize = 0, into = 0 }: FitInput, alone: boolean): boolean {
   if (objectSize === undefined) return true;
-  if (into > 0) return into % type.size === 0 && into + type.size <= objectSize;
+  if (into > 0) return into + type.size <= objectSize && (!alone || into % type.size === 0);
   return type.size <= objectSize && (isFlexible(type) || type.size > smallerSize);
 }
 
