@@ -50,7 +50,7 @@ export const kernelText: Detector = {
       ],
       evidence: checked.flipped.map((each) => ({
         claim: `the byte at ${hex16(each.address)} is 0x${each.found.toString(16)}, the vmlinux has 0x${each.expected.toString(16)}`,
-        command: `rd -8 ${hex16(each.address)}`,
+        command: `rd -8 ${hex16(each.address)} 8`,
         values: wordOf(each, (address) => kernel.memory.tryU64(virtual(address))),
       })),
     };
