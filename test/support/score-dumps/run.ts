@@ -134,7 +134,9 @@ export async function* scoreCase(lab: CachedCase, variants: readonly Variant[]):
 /** Where the kernel lived on with what it had reported, until somebody asked for the dump, the report may have been all there was to know. */
 function withoutLog(lab: CachedCase, label: ScoreLabel): ScoreLabel {
   const asked = existsSync(lab.consolePath) && readFileSync(lab.consolePath, "utf8").includes("sysrq triggered crash");
-  return asked && !isHealthy(label) ? { class: [...label.class, "deliberate"] } : label;
+  if (!asked || isHealthy(label)) return label;
+  // What a double free leaves in memory is a free list that is wrong.
+  return { class: [...label.class, ...(label.class.includes("double-free") ? ["freelist-corruption" as const] : []), "deliberate"] };
 }
 
 function wholeKernel(dump: Dump, options: OpenOptions): Kernel | undefined {
