@@ -8,7 +8,7 @@ import type { Scenario } from "./scenarios.ts";
 const IN_MATRIX: readonly string[] = [
   "5.10-amd64-fault-assocs",
   "5.10-amd64-fault-msgslot",
-  "5.10-arm64-fault-treewalk",
+  "5.10-arm64-fault-descpool",
   "5.10-arm64-fault-vtap",
   "6.1-amd64-fault-nfowner",
   "6.1-amd64-fault-usbcap",
