@@ -4,13 +4,12 @@
  *   high    each wait is recorded where it is waited for, and each holder is named by the lock itself, or is the only one that can be it
  */
 import type { VirtualAddress } from "../../bytes/address.ts";
-import type { LockKind } from "../../linux/locking/lock.ts";
 import type { Check, Finding } from "../finding.ts";
 import type { Evidence, LockName, VerdictFrame } from "../verdict.ts";
 import { type Circle, chainFrom, type HangEdge, hangEdges } from "./edges.ts";
 import { functionText, guiltyFrame, placeOf, struckFrame, verdictStack } from "./guilty-frame.ts";
 import { type HeldSection, heldSection } from "./held-section.ts";
-import { lockName, lockObject, lockText } from "./lock-object.ts";
+import { isSpin, lockName, lockObject, lockText } from "./lock-object.ts";
 import type { ReportedStall } from "./reported.ts";
 import type { Standstill } from "./standstill.ts";
 import { stoppedCpus } from "./stopped-cpu.ts";
@@ -18,10 +17,6 @@ import { ageText, awaited, forText, ownerEvidence, someOf, waiter, waiterEvidenc
 
 /** Evidence that is told of one circle. */
 const MAX_EVIDENCE = 12;
-
-export function isSpin(kind: LockKind | undefined): boolean {
-  return kind === "spinlock" || kind === "rwlock";
-}
 
 /** Seconds without a tick that contention never takes. */
 const STUCK = 1;

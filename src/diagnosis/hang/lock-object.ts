@@ -223,3 +223,8 @@ function byCode(still: Standstill, wait: LockWait, lock: VirtualAddress): Contai
   }
   return undefined;
 }
+
+/** A lock that its waiters spin for. */
+export function isSpin(kind: LockKind | undefined): boolean {
+  return kind === "spinlock" || kind === "rwlock";
+}

@@ -7,10 +7,10 @@
  */
 import { lockTask } from "../../linux/locking/lock-tasks.ts";
 import { activeTasks } from "../../linux/task.ts";
-import { isSpin } from "./circle-finding.ts";
 import type { HangEdge } from "./edges.ts";
 import { functionText } from "./guilty-frame.ts";
 import { heldSection } from "./held-section.ts";
+import { isSpin } from "./lock-object.ts";
 import type { Standstill } from "./standstill.ts";
 
 /** CPUs whose code is looked at for one lock. */

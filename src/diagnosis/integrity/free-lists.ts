@@ -6,7 +6,7 @@
  * The kernel changes list and counter in one step (cmpxchg of both words, mm/slub.c) or under the slab's lock, so a dump finds them whole.
  * Row 8 of the catalogue. Objects whose page was left out of the dump say nothing.
  */
-import { add, hex16, type VirtualAddress, virtual } from "../../bytes/address.ts";
+import { add, type VirtualAddress, virtual } from "../../bytes/address.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
 import { type SlabPage, Slabs } from "../../linux/slab.ts";
 import type { SlabCache } from "../../linux/slab-cache.ts";
@@ -74,9 +74,4 @@ function damageOf(kernel: Kernel, cache: SlabCache, slab: SlabPage, problem: str
     class: "freelist-corruption",
     why: `${problem}${text === undefined ? "" : `; text runs over its free pointer: ${JSON.stringify(text.text.slice(0, 40))}`}`,
   };
-}
-
-/** "the slab at ff11…" for people. */
-export function slabText({ memory, cache }: SlabPage): string {
-  return `the slab ${hex16(memory)} of ${cache.name}`;
 }

@@ -246,7 +246,7 @@ export class Targets {
 
   #text(value: bigint): string {
     const bytes = this.#kernel.arch.isKernelAddress(value) ? this.#kernel.memory.tryBytes(virtual(value), 34) : undefined;
-    return bytes === undefined ? "" : String.fromCharCode(...bytes).replace(/\0[^]*$/, "");
+    return bytes === undefined ? "" : String.fromCharCode(...bytes).replace(/\0.*$/s, "");
   }
 
   #mapped(value: bigint): boolean {

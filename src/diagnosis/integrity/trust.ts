@@ -44,7 +44,7 @@ function bannerDoubt(kernel: Kernel): Doubt | undefined {
   const address = kernel.tryAddress("linux_banner");
   const bytes = address === undefined ? undefined : kernel.memory.tryBytes(address, 128);
   if (address === undefined || bytes === undefined) return undefined;
-  const text = String.fromCharCode(...bytes).replace(/\0[^]*$/, "");
+  const text = String.fromCharCode(...bytes).replace(/\0.*$/s, "");
   const release = kernel.vmcoreinfo?.get("OSRELEASE");
   const evidence = (value: bigint): Evidence => ({
     claim: "what stands at linux_banner",
@@ -68,7 +68,7 @@ function taskDoubt(kernel: Kernel): Doubt | undefined {
   if (init === undefined || comm === undefined) return undefined;
   const bytes = kernel.memory.tryBytes(comm.address(init), 16);
   if (bytes === undefined) return undefined;
-  const text = String.fromCharCode(...bytes).replace(/\0[^]*$/, "");
+  const text = String.fromCharCode(...bytes).replace(/\0.*$/s, "");
   if (text.startsWith("swapper")) return undefined;
   // One damaged name is no ground: the list must lead nowhere as well.
   if (taskTable(kernel).tasks.filter(({ idle }) => !idle).length > 1) return undefined;

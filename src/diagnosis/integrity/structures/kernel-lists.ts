@@ -95,7 +95,7 @@ function* kernfsRoots(survey: Survey): Generator<VirtualAddress> {
     const type = survey.follow("super_block", "s_type", virtual(block));
     const name = type === undefined ? undefined : survey.follow("file_system_type", "name", type);
     const bytes = name === undefined ? undefined : kernel.memory.tryBytes(name, 8);
-    if (bytes === undefined || !KERNFS.test(String.fromCharCode(...bytes).replace(/\0[^]*$/, ""))) continue;
+    if (bytes === undefined || !KERNFS.test(String.fromCharCode(...bytes).replace(/\0.*$/s, ""))) continue;
     const root = survey.follow("super_block", "s_root", virtual(block));
     const inode = root === undefined ? undefined : survey.follow("dentry", "d_inode", root);
     const node = inode === undefined ? undefined : survey.follow("inode", "i_private", inode);
