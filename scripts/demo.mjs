@@ -9,7 +9,7 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 const own = process.argv[2];
 const dump = own === undefined ? "samples/x86-64-null-pointer/vmcore" : resolve(own);
 // The instruction that faulted is of the sample's own module.
-const death = own === undefined ? ["dis -r lab_fault_map_segment+0x85 | tail -n 4", "log | grep -A 7 BUG:"] : ["log | tail -n 12"];
+const death = own === undefined ? ["dis -r lab_fault_map_segment+0x85 | tail -n 4"] : ["log | tail -n 12"];
 const commands = ["analyze", "bt", ...death, "ps -A", "mod"];
 
 if (!existsSync(new URL("../dist/inquest.js", import.meta.url))) {

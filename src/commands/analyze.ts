@@ -1,4 +1,5 @@
 /** `analyze`: what killed the kernel, or stopped it, with the evidence. Our own; see src/diagnosis. */
+import { UsageError } from "../bytes/errors.ts";
 import { diagnose } from "../diagnosis/diagnose.ts";
 import type { Diagnosis } from "../diagnosis/verdict.ts";
 import { viewApi } from "./api/views.ts";
@@ -29,6 +30,7 @@ export const analyze = defineCommand<Diagnosis>({
     needsDisassembler: true,
   },
   run({ kernel, progress }, args) {
+    if (args.operands.length > 0) throw new UsageError(`analyze: takes no operands, found "${args.operands[0]}"; usage: analyze [-v]`);
     const result = { ...diagnose(kernel, progress) };
     if (args.has("-v")) shownInFull.add(result);
     return result;

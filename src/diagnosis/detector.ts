@@ -30,7 +30,7 @@ export function ofFault(detector: FaultDetector): Detector {
   return {
     name: detector.class,
     classes: [detector.class],
-    needs: detector.needs.map((need) => NEEDS[need]),
+    needs: detector.needs.length === 0 ? ["the CPU's state at the fault"] : detector.needs.map((need) => NEEDS[need]),
     refutedBy: detector.refutedBy,
     appliesTo: () => true,
     detect(context) {

@@ -24,11 +24,14 @@ export function diagnose(kernel: Kernel, progress?: DiagnosisContext["progress"]
 export function diagnoseIn(context: DiagnosisContext, detectors: readonly Detector[] = DETECTORS): Diagnosis {
   const notes: string[] = [];
   const findings: Finding[] = [];
+  const silent: string[] = [];
   const asked = detectors.filter((detector) => detector.appliesTo(context));
   for (const [index, detector] of asked.entries()) {
     context.progress?.(detector.name, index, asked.length);
     try {
-      findings.push(...detector.detect(context));
+      const found = detector.detect(context);
+      findings.push(...found);
+      if (found.length === 0) silent.push(detector.name);
     } catch (error) {
       // One detector that memory defeated says so; the others' answers still come.
       if (!(error instanceof InquestError)) throw error;
@@ -40,7 +43,7 @@ export function diagnoseIn(context: DiagnosisContext, detectors: readonly Detect
   return {
     ...conclusion,
     ...(sharers.length === 0 ? {} : { sharers, story: [...conclusion.story, ...raceStory(sharers, conclusion.verdict.function)] }),
-    context: dumpContext(context, notes),
+    context: { ...dumpContext(context, notes), considered: silent },
   };
 }
 

@@ -197,6 +197,8 @@ export interface Diagnosis {
     readonly machine?: string;
     readonly taint?: string;
     readonly hardware?: string;
+    /** Detectors that were asked and found no sign of what they look for; of a dump. */
+    readonly considered?: readonly string[];
     /** Notes a reader should know: truncated, interleaved, later reports. */
     readonly notes: readonly string[];
   };

@@ -29,6 +29,8 @@ export function* diagnosisLines(diagnosis: Diagnosis, { verbose }: DiagnosisText
   yield* objectLines(diagnosis);
   yield* evidenceLines(evidence);
   yield* alternativeLines(alternatives, verbose);
+  if (verbose && context.considered !== undefined && context.considered.length > 0)
+    yield* wrapped(`No sign of ${context.considered.join(", ")}`, "  ");
   const noted = [...(context.taint === undefined ? [] : [`the kernel is tainted: ${context.taint}`]), ...context.notes];
   if (noted.length > 0) yield "  Also noted";
   for (const note of noted) yield* wrapped(note, "     ");
