@@ -76,6 +76,20 @@ export type {
 } from "./debug-info/c-type.ts";
 export type { SourcePlace } from "./debug-info/debug-info.ts";
 export type { KernelSymbol, SymbolAt, SymbolTable } from "./debug-info/symbols.ts";
+export type {
+  Access,
+  Alternative,
+  Confidence,
+  Diagnosis,
+  Evidence,
+  LockName,
+  Participant,
+  Sharer,
+  Signature,
+  Verdict,
+  VerdictClass,
+  VerdictFrame,
+} from "./diagnosis/verdict.ts";
 export type { Dump, HeaderFact, Machine, MemoryRange, Note, Utsname, VirtualRange } from "./dump/dump.ts";
 export { openDump as openContainer } from "./dump/open.ts";
 export type { Memory } from "./kernel/address-space.ts";

@@ -65,6 +65,13 @@ describe("two dumps", () => {
     expect(relation(PEER, { ...other, object: { type: "struct lab_port", member: "peer" } })).toBe("different");
   });
 
+  it("are likely one bug when one function met different things in objects of one type", () => {
+    const met: Given = { class: "null-pointer-dereference", object: { type: "struct lab_ring", member: "owner" } };
+    expect(relation(PEER, met)).toBe("likely the same");
+    expect(relation(PEER, { ...met, class: "soft-lockup" })).toBe("different");
+    expect(relation(PEER, { ...met, object: { type: "struct lab_port", member: "owner" } })).toBe("different");
+  });
+
   it("stay undecided when one has no verdict, or both were asked for", () => {
     expect(relation(PEER, { class: "unknown", confidence: "unknown" })).toBe("undecided");
     expect(relation({ class: "deliberate" }, { class: "deliberate" })).toBe("undecided");

@@ -48,6 +48,9 @@ const DAMAGE: ReadonlySet<VerdictClass> = new Set([
   "refcount-underflow",
 ]);
 
+/** What misused memory may be met as: a race shows differently each time it is lost. */
+const MISUSE: ReadonlySet<VerdictClass> = new Set([...DAMAGE, "null-pointer-dereference", "err-pointer-dereference", "null-function-call"]);
+
 /** Says whether two diagnoses are of one bug. */
 export function compareDiagnoses(a: Diagnosis, b: Diagnosis): Comparison {
   const facts = factsOf(a, b);
@@ -77,6 +80,8 @@ function relate(a: Diagnosis, b: Diagnosis, agrees: Agrees): Pick<Comparison, "r
     return { relation: "possibly related", reason: "class and function are the same, the members differ" };
   }
   if (agrees("member") === true) return { relation: "likely the same", reason: "the same member of the same structure is wrong in both" };
+  if (agrees("function") === true && agrees("module") !== false && agrees("object") === true && classes.every((name) => MISUSE.has(name)))
+    return { relation: "likely the same", reason: "the same function works on objects of the same type; only what it met there differs" };
   if (agrees("object") === true && classes.every((name) => DAMAGE.has(name)))
     return { relation: "possibly related", reason: "objects of one kind are damaged in both: one writer may stand behind both" };
   return {

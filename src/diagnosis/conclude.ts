@@ -46,7 +46,7 @@ export function conclude(context: DiagnosisContext, findings: readonly Finding[]
     },
     story: storyOf(context, best?.finding, fault),
     evidence: best?.finding.evidence ?? [],
-    alternatives: weighed.filter((each) => each !== best).map(alternativeOf),
+    alternatives: weighed.filter((each) => each !== best).map((each) => alternativeOf(each, best)),
     signature: signatureOf(verdict.class, meaningfulFunctions(frames, verdict.function), member),
     frames,
   };
@@ -86,7 +86,7 @@ function verdictOf({ subject }: DiagnosisContext, best: Weighed | undefined, fau
     ...accessed,
     ...(finding.access === undefined ? {} : { access: finding.access }),
     ...(finding.address === undefined ? {} : { address: finding.address }),
-    ...(finding.object === undefined ? {} : { object: finding.object }),
+    ...(finding.object === undefined ? {} : { object: oneMember(finding.object) }),
     ...(finding.origin === undefined ? {} : { origin: finding.origin }),
     ...(finding.participants === undefined ? {} : { participants: finding.participants }),
   };
@@ -107,14 +107,24 @@ function storyOf({ subject }: DiagnosisContext, finding: Finding | undefined, fa
   return lines;
 }
 
-function alternativeOf({ finding, confidence }: Weighed): Alternative {
+function alternativeOf({ finding, confidence }: Weighed, best: Weighed | undefined): Alternative {
+  const behind = (each: Finding) => BEHIND[each.depth ?? "symptom"];
+  // Of another place it would be another trouble.
+  const isSymptom = best !== undefined && behind(finding) < behind(best.finding) && finding.place === undefined && confidence !== "unknown";
   const refuted = finding.checks.filter(({ result }) => result === "refuted").map(({ what }) => what);
   return {
     class: finding.class,
     title: finding.title,
     confidence,
     ...(refuted.length === 0 ? {} : { refutedBy: refuted.join("; ") }),
+    ...(isSymptom ? { symptom: true as const } : {}),
   };
+}
+
+/** Of the members of a union, "prev|rbnode.rb_right", the first is what the structure is mostly used by; the others are told beside it. */
+function oneMember(object: NonNullable<Verdict["object"]>): NonNullable<Verdict["object"]> {
+  const [member, ...others] = object.member?.split("|") ?? [];
+  return member === undefined || others.length === 0 ? object : { ...object, member, sharesPlaceWith: others };
 }
 
 /** "tun_struct" of "struct tun_struct". */

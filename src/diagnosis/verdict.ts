@@ -83,6 +83,8 @@ export interface Verdict {
   readonly object?: {
     readonly type?: string;
     readonly member?: string;
+    /** Members of a union that lie at the same place: which of them was meant the code does not tell. */
+    readonly sharesPlaceWith?: readonly string[];
     readonly address?: bigint;
     /** "allocated", "free (cpu 1 freelist)", "task stack of 12" … */
     readonly state?: string;
@@ -132,6 +134,8 @@ export interface Alternative {
   readonly confidence: Confidence;
   /** What speaks against it. */
   readonly refutedBy?: string;
+  /** No rival: it is what the verdict looked like to the CPU, or to a watchdog. */
+  readonly symptom?: true;
 }
 
 export interface VerdictFrame {

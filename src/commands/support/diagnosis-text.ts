@@ -64,13 +64,14 @@ function* frameLines(frames: readonly VerdictFrame[], verbose: boolean): Iterabl
 function* objectLines({ verdict: { object } }: Diagnosis): Iterable<string> {
   if (object === undefined) return;
   const what = object.type === undefined ? "an object" : object.member === undefined ? object.type : `${object.type}.${object.member}`;
+  const shared = object.sharesPlaceWith === undefined ? "" : ` (in a union with ${object.sharesPlaceWith.join(", ")})`;
   const at = object.address === undefined || object.address === 0n ? "" : ` at ${hex16(virtual(object.address))}`;
   const rest = [
     ...(object.cache === undefined ? [] : [`slab cache ${object.cache}`]),
     ...(object.state === undefined ? [] : [object.state]),
   ];
   yield "";
-  yield* wrapped(`Object     ${what}${at}${rest.length === 0 ? "" : `, ${rest.join(", ")}`}`, "  ");
+  yield* wrapped(`Object     ${what}${shared}${at}${rest.length === 0 ? "" : `, ${rest.join(", ")}`}`, "  ");
 }
 
 function* evidenceLines(evidence: readonly Evidence[]): Iterable<string> {
@@ -94,7 +95,9 @@ function* evidenceLines(evidence: readonly Evidence[]): Iterable<string> {
 
 function* alternativeLines(alternatives: readonly Alternative[], verbose: boolean): Iterable<string> {
   const refuted = alternatives.filter(({ refutedBy }) => refutedBy !== undefined);
-  const standing = alternatives.filter(({ refutedBy }) => refutedBy === undefined);
+  const seen = alternatives.filter(({ symptom }) => symptom === true);
+  const standing = alternatives.filter(({ refutedBy, symptom }) => refutedBy === undefined && symptom === undefined);
+  for (const each of verbose ? seen : seen.slice(0, 1)) yield* wrapped(`Seen as    ${CLASS_WORDS[each.class]}: ${each.title}`, "  ");
   if (standing.length > 0) yield verbose ? "  Other hypotheses" : "  Also possible";
   for (const each of verbose ? standing : standing.slice(0, 2)) {
     yield* wrapped(`${CLASS_WORDS[each.class]} (${each.confidence}): ${each.title}`, "     ");

@@ -17,6 +17,7 @@ import { type Task, taskTable } from "../../linux/task.ts";
 import { type FaultCase, tryIdentify } from "../fault/fault-case.ts";
 import { objectType } from "../fault/object-type.ts";
 import { type SlabRole, slabRole } from "../fault/samples.ts";
+import { plainName } from "../fault/words.ts";
 import { isPassedOver, isWaiting } from "../log-report/passed-over.ts";
 import type { Sharer } from "../verdict.ts";
 
@@ -30,6 +31,8 @@ export interface SharedObject {
 
 /** Every task's stack leads to tasks: the one before at a switch, the one to wake. */
 const SHARED_BY_DESIGN = new Set(["task_struct"]);
+/** Main loops of the kernel's own threads: what they keep across a sleep is their own business. */
+const MAIN_LOOPS = new Set(["worker_thread", "rescuer_thread", "kthread", "kthread_worker_fn", "smpboot_thread_fn", "ret_from_fork"]);
 const MAX_OBJECTS = 8;
 /** Larger objects are looked for by their first bytes only: pointers lead to the start, or to a member near it. */
 const MAX_BYTES = 2048;
@@ -77,7 +80,8 @@ export function findSharers(kernel: Kernel, objects: readonly SharedObject[], ex
     const object = wanted.get(mention.lock);
     if (object === undefined || mention.function === undefined) continue;
     // What a task only kept across its sleep is no access: its own descriptors lie in the registers that the switch saved.
-    if (!mention.task.active && (isWaiting(mention.function) || isPassedOver(mention.function))) continue;
+    const { function: name, task } = mention;
+    if (!task.active && (MAIN_LOOPS.has(name) || isWaiting(name) || isPassedOver(name))) continue;
     const holders = found.get(object) ?? [];
     if (!holders.some(({ task }) => task.address === mention.task.address)) holders.push({ task: mention.task, mention });
     found.set(object, holders);
@@ -110,7 +114,7 @@ function sharerOf(object: SharedObject, task: Task, { function: name, offset, re
     task: task.address,
     ...(cpu === undefined ? {} : { cpu }),
     running: task.active,
-    function: name as string,
+    function: plainName(name as string),
     ...(offset === undefined ? {} : { offset }),
     ...(register === undefined ? {} : { register }),
     object: object.address,
