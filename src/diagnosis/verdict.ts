@@ -62,12 +62,14 @@ export type VerdictClass =
 /** high: the check that could have refuted it was made and did not; likely, possible: in words, why not more. */
 export type Confidence = "high" | "likely" | "possible" | "unknown";
 
+/** How memory was touched. */
 export interface Access {
   readonly kind: "read" | "write" | "execute" | "free" | "unknown";
   /** Bytes; undefined when not known. */
   readonly size?: number;
 }
 
+/** What is wrong, where, with what, and how sure that is. */
 export interface Verdict {
   readonly class: VerdictClass;
   /** One line for people: "tun_get_drvinfo [tun] reads tun->flags with tun = NULL". */
@@ -113,6 +115,7 @@ export interface Participant {
   readonly central?: true;
 }
 
+/** A lock and where it lies. */
 export interface LockName {
   readonly address: bigint;
   /** "mutex", "rw_semaphore", "qspinlock" … */
@@ -121,6 +124,7 @@ export interface LockName {
   readonly name?: string;
 }
 
+/** Something that was read in the dump or in the text, and how to see it again. */
 export interface Evidence {
   readonly claim: string;
   /** The command line that shows it, ready to paste; for text the line of the log it stands in. */
@@ -128,6 +132,7 @@ export interface Evidence {
   readonly values: readonly { readonly address: bigint; readonly value: bigint }[];
 }
 
+/** What else was considered. */
 export interface Alternative {
   readonly class: VerdictClass;
   readonly title: string;
@@ -138,6 +143,7 @@ export interface Alternative {
   readonly symptom?: true;
 }
 
+/** A frame of the stack that belongs to a verdict. */
 export interface VerdictFrame {
   readonly function?: string;
   readonly offset?: number;
@@ -152,6 +158,7 @@ export interface VerdictFrame {
   readonly doubtful?: true;
 }
 
+/** The name of a bug: the same in every dump of it. */
 export interface Signature {
   /** Readable: class|function|caller|caller|type.member. */
   readonly text: string;
