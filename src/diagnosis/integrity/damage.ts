@@ -30,6 +30,8 @@ export interface Damage {
   readonly member?: string;
   /** Start of the object, where it is known. */
   readonly object?: VirtualAddress;
+  /** Slab cache, where no object is known. */
+  readonly cache?: string;
   /** The damaged word. */
   readonly address: VirtualAddress;
   /** Bytes of it: 4 for counters, else 8. */

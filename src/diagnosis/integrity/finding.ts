@@ -49,6 +49,7 @@ export function findingsOf(kernel: Kernel, damage: readonly Damage[], rule: Find
 function findingOf(kernel: Kernel, damage: Damage, all: readonly Damage[], objects: number, rule: Finding["baseRate"]): Finding {
   const { type, member, address, found, expected, witness } = damage;
   const slab = Slabs.of(kernel)?.objectOf(damage.object ?? address);
+  const cache = slab?.cache ?? damage.cache;
   const state = slab === undefined ? undefined : slabObjectState(kernel, slab);
   const name = type === undefined ? (member ?? damage.structure) : `${type}.${member ?? "?"}`;
   const shown = damage.size === 4 ? `${BigInt.asIntN(32, found)}` : hex16(found);
@@ -59,7 +60,7 @@ function findingOf(kernel: Kernel, damage: Damage, all: readonly Damage[], objec
     ...(member === undefined ? {} : { member }),
     address: (freed === undefined ? damage.object : freed.address) ?? address,
     ...(state === undefined ? {} : { state: stateText(state) }),
-    ...(slab === undefined ? {} : { cache: slab.cache }),
+    ...(cache === undefined ? {} : { cache }),
   };
   return {
     class: damage.class,
