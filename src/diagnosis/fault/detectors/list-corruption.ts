@@ -130,6 +130,8 @@ function reportOfCheck({ kernel, access, guilty, guiltyLevel, values, activation
     if (node === undefined) continue;
     if (poisonOf(node)?.name.startsWith("LIST_POISON") === true)
       return { operation: "del", what: "poison", entry, node: entry, link: own, expected: undefined, was: node };
+    // Checked since 6.2; a list_head that nobody initialised.
+    if (node === 0n) return { operation: "del", what: "null", entry, node: entry, link: own, expected: undefined, was: node };
     const was = readLink(kernel, node, back);
     if (was !== undefined && was !== entry) return { operation: "del", what: "neighbour", entry, node, link: back, expected: entry, was };
   }
