@@ -11,12 +11,12 @@
  */
 import { InquestError } from "../../bytes/errors.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
-import { panicTask } from "../../linux/panic-task.ts";
 import { taintMask } from "../../linux/taint.ts";
 import type { StackFrame } from "../../stack/frame.ts";
 import type { DiagnosisContext } from "../context.ts";
 import type { Detector } from "../detector.ts";
 import type { Check, Finding } from "../finding.ts";
+import { stoppedTask } from "../subject/stopped-task.ts";
 import type { Evidence } from "../verdict.ts";
 import { callerNamed, frameEvidence, type LastStack, lastFrames, lastStack, nameOf, placeOfFrame } from "./last-stack.ts";
 
@@ -130,7 +130,7 @@ function fromOutside({ kernel, subject }: DiagnosisContext): Finding | undefined
 
 function panicked(kernel: Kernel): boolean {
   try {
-    const found = panicTask(kernel);
+    const found = stoppedTask(kernel);
     return found !== undefined && found.flag !== "ACTIVE";
   } catch (error) {
     if (error instanceof InquestError) return false;

@@ -12,7 +12,6 @@ import { type VirtualAddress, virtual } from "../../bytes/address.ts";
 import { InquestError } from "../../bytes/errors.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
 import type { LogRecord } from "../../linux/log-record.ts";
-import { panicTask } from "../../linux/panic-task.ts";
 import { readLog } from "../../linux/printk.ts";
 import type { Task } from "../../linux/task.ts";
 import type { StackFrame, UnwoundStack } from "../../stack/frame.ts";
@@ -22,6 +21,7 @@ import { flowOf } from "../../type-flow/function-flow.ts";
 import { machineOf } from "../../type-flow/machine.ts";
 import type { DiagnosisContext } from "../context.ts";
 import { plainName } from "../fault/words.ts";
+import { stoppedTask } from "../subject/stopped-task.ts";
 import type { Evidence, VerdictFrame } from "../verdict.ts";
 
 export interface LastStack {
@@ -41,7 +41,7 @@ const MAX_FRAMES = 64;
 export function lastStack(kernel: Kernel): LastStack | undefined {
   return kernel.memo(lastStack, () => {
     try {
-      const found = panicTask(kernel);
+      const found = stoppedTask(kernel);
       if (found === undefined || found.flag === "ACTIVE") return undefined;
       const stack = unwindTask(kernel, found.task.address);
       const names = stack.frames.map(nameOf);

@@ -9,10 +9,10 @@
  *   BUG: workqueue lockup - pool cpus=1 … stuck for 35s!               kernel/workqueue.c
  */
 import type { Kernel } from "../../kernel/kernel.ts";
-import { panicTask } from "../../linux/panic-task.ts";
 import { unwindTask } from "../../stack/unwind.ts";
 import type { DiagnosisContext } from "../context.ts";
 import type { EventFamily, LogEvent } from "../subject/log-events.ts";
+import { stoppedTask } from "../subject/stopped-task.ts";
 import { guarded } from "./guarded.ts";
 
 export type StallKind = "hung task" | "soft lockup" | "hard lockup" | "rcu stall" | "workqueue";
@@ -76,7 +76,7 @@ function stallOf(event: LogEvent): ReportedStall {
 
 function panicNames(kernel: Kernel): { readonly names: readonly string[]; readonly cpu?: number } {
   return kernel.memo(panicNames, () => {
-    const found = guarded(() => panicTask(kernel));
+    const found = guarded(() => stoppedTask(kernel));
     if (found === undefined || found.flag === "ACTIVE") return { names: [] };
     const stack = guarded(() => unwindTask(kernel, found.task.address));
     return { names: stack?.frames.map(({ function: name }) => (name ?? "").replace(/\..*/, "")) ?? [], cpu: found.cpu };

@@ -12,12 +12,12 @@
 import { InquestError } from "../../bytes/errors.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
 import type { LogRecord } from "../../linux/log-record.ts";
-import { panicTask } from "../../linux/panic-task.ts";
 import { readLog } from "../../linux/printk.ts";
 import { currentTask } from "../../linux/runqueue.ts";
 import { type Task, taskTable } from "../../linux/task.ts";
 import { type EventFamily, type LogEvent, logEvents } from "./log-events.ts";
 import { type LogFacts, logFacts } from "./log-facts.ts";
+import { stoppedTask } from "./stopped-task.ts";
 
 export interface Subject {
   /** Undefined when the log tells of nothing abnormal (it was overwritten, or the machine was healthy). */
@@ -128,9 +128,9 @@ function taskOf(
   facts: LogFacts | undefined,
   notes: string[],
 ): Pick<Subject, "cpu" | "task" | "taskBy"> {
-  let panicked: ReturnType<typeof panicTask>;
+  let panicked: ReturnType<typeof stoppedTask>;
   try {
-    panicked = panicTask(kernel);
+    panicked = stoppedTask(kernel);
     if (event !== undefined && facts?.pid !== undefined && facts.cpu !== undefined) {
       const task = facts.pid === 0 ? idleTask(kernel, facts.cpu) : taskTable(kernel).byPid.get(facts.pid);
       if (task !== undefined && (facts.pid === 0 || facts.comm === undefined || task.comm.startsWith(facts.comm.slice(0, 15)))) {
