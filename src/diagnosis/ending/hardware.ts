@@ -15,7 +15,7 @@ import { type HardwareReport, hardwareReports, statusText } from "./hardware-rep
 import { callerNamed, frameEvidence, lastFrames, lastStack, logRecords, nameOf, placeOfFrame } from "./last-stack.ts";
 
 const HANDLERS =
-  /^(?:mce_panic|do_machine_check|exc_machine_check|mce_timed_out|arm64_serror_panic|do_serror|do_sea|__ghes_panic|ghes_\w+|pci_serr_error|io_check_error|mem_parity_error|edac_\w*ue_error|edac_mc_handle_error|edac_raw_mc_handle_error)$/;
+  /^(?:mce_panic|memory_failure|do_machine_check|exc_machine_check|mce_timed_out|arm64_serror_panic|do_serror|do_sea|__ghes_panic|ghes_\w+|pci_serr_error|io_check_error|mem_parity_error|edac_\w*ue_error|edac_mc_handle_error|edac_raw_mc_handle_error)$/;
 /** TAINT_MACHINE_CHECK. */
 const MACHINE_CHECK = 1n << 4n;
 
