@@ -1,16 +1,17 @@
 /** What a reader of any verdict wants to know beside it: release, machine, taint, and what speaks neither for nor against. */
-import { InquestError } from "../bytes/errors.ts";
+
 import type { Kernel } from "../kernel/kernel.ts";
 import { dmiStrings } from "../linux/dmi.ts";
 import { taintFlags, taintMask } from "../linux/taint.ts";
 import { utsname } from "../linux/utsname.ts";
 import type { DiagnosisContext } from "./context.ts";
+import { guarded } from "./guarded.ts";
 import type { Diagnosis } from "./verdict.ts";
 
 export function dumpContext({ kernel, subject }: DiagnosisContext, notes: readonly string[]): Diagnosis["context"] {
-  const { release } = quiet(() => utsname(kernel)) ?? { release: "" };
-  const taint = quiet(() => taintMask(kernel));
-  const hardware = quiet(() => hardwareOf(kernel));
+  const { release } = guarded(() => utsname(kernel)) ?? { release: "" };
+  const taint = guarded(() => taintMask(kernel));
+  const hardware = guarded(() => hardwareOf(kernel));
   return {
     ...(release === "" ? {} : { release }),
     machine: kernel.arch.name,
@@ -31,14 +32,4 @@ function hardwareOf(kernel: Kernel): string | undefined {
   const strings = new Map(dmiStrings(kernel)?.map(({ name, value }) => [name, value]));
   const parts = ["SYS_VENDOR", "PRODUCT_NAME"].flatMap((name) => strings.get(name) ?? []);
   return parts.length === 0 ? undefined : parts.join(" ");
-}
-
-/** undefined where memory is damaged: what stands beside a verdict is no reason to give none. */
-function quiet<T>(read: () => T): T | undefined {
-  try {
-    return read();
-  } catch (error) {
-    if (error instanceof InquestError) return undefined;
-    throw error;
-  }
 }

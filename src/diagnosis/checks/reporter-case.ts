@@ -11,9 +11,9 @@ import type { DiagnosisContext } from "../context.ts";
 import { type Activation, type Activations, instructionBefore } from "../fault/activation.ts";
 import type { KnownValues } from "../fault/known-values.ts";
 import { tracedCalls } from "../fault/traced-calls.ts";
-import { verdictFrames } from "../fault/verdict-frames.ts";
 import { plainName } from "../fault/words.ts";
 import type { VerdictFrame } from "../verdict.ts";
+import { verdictStack } from "../verdict-stack.ts";
 
 export interface ReporterCase {
   readonly kernel: Kernel;
@@ -54,5 +54,5 @@ export function reporterCase({ kernel, subject }: DiagnosisContext, reporter: Re
 
 /** The stack from the reporter outwards, one function marked. */
 export function reporterFrames({ kernel, stack, frame }: ReporterCase, guilty: Activation): readonly VerdictFrame[] {
-  return verdictFrames({ kernel, state: { stack, frame }, guilty });
+  return verdictStack(kernel, stack, guilty.frame, frame);
 }

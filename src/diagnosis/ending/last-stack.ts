@@ -15,7 +15,6 @@ import type { LogRecord } from "../../linux/log-record.ts";
 import { readLog } from "../../linux/printk.ts";
 import type { Task } from "../../linux/task.ts";
 import type { StackFrame, UnwoundStack } from "../../stack/frame.ts";
-import { withInlinedFrames } from "../../stack/inlined-frames.ts";
 import { unwindTask } from "../../stack/unwind.ts";
 import { flowOf } from "../../type-flow/function-flow.ts";
 import { machineOf } from "../../type-flow/machine.ts";
@@ -23,6 +22,7 @@ import type { DiagnosisContext } from "../context.ts";
 import { plainName } from "../fault/words.ts";
 import { stoppedTask } from "../subject/stopped-task.ts";
 import type { Evidence, VerdictFrame } from "../verdict.ts";
+import { verdictStack } from "../verdict-stack.ts";
 
 export interface LastStack {
   readonly task: Task;
@@ -35,7 +35,6 @@ export interface LastStack {
 }
 
 const PANIC = /^(?:v?panic|nmi_panic|nmi_panic_self_stop)$/;
-const MAX_FRAMES = 64;
 
 /** The panic task's stack; undefined when no task panicked or its stack cannot be read. Once per dump. */
 export function lastStack(kernel: Kernel): LastStack | undefined {
@@ -120,22 +119,8 @@ function panicFormat(kernel: Kernel, { callers, panicAt }: LastStack): PanicText
 
 /** The stack for people, from panic() outwards, one frame marked. */
 export function lastFrames(kernel: Kernel, { stack, panicAt = 0 }: LastStack, guilty: StackFrame | undefined): readonly VerdictFrame[] {
-  const outwards = { ...stack, frames: stack.frames.slice(panicAt, panicAt + MAX_FRAMES) };
-  return withInlinedFrames(kernel, outwards).frames.flatMap((frame): VerdictFrame[] => {
-    if (frame.function === undefined) return [];
-    const isGuilty = guilty !== undefined && frame.kind !== "inline" && frame.pc === guilty.pc && frame.sp === guilty.sp;
-    return [
-      {
-        function: frame.function,
-        ...(frame.offset === undefined ? {} : { offset: frame.offset }),
-        ...(frame.module === undefined ? {} : { module: frame.module }),
-        ...(frame.source === undefined ? {} : { file: frame.source.file, line: frame.source.line }),
-        ...(frame.kind === "inline" ? { inlined: true as const } : {}),
-        ...(isGuilty ? { guilty: true as const } : {}),
-        ...(frame.certainty === "guessed" ? { doubtful: true as const } : {}),
-      },
-    ];
-  });
+  const at = guilty === undefined ? -1 : stack.frames.indexOf(guilty);
+  return verdictStack(kernel, stack, at < 0 ? undefined : at, panicAt);
 }
 
 /** Place of a frame: function, module, and line where debug information has one. */

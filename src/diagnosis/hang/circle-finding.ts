@@ -3,11 +3,13 @@
  *
  *   high    each wait is recorded where it is waited for, and each holder is named by the lock itself, or is the only one that can be it
  */
+
 import type { VirtualAddress } from "../../bytes/address.ts";
 import type { Check, Finding } from "../finding.ts";
 import type { Evidence, LockName, VerdictFrame } from "../verdict.ts";
+import { verdictStack } from "../verdict-stack.ts";
 import { type Circle, chainFrom, type HangEdge, hangEdges } from "./edges.ts";
-import { functionText, guiltyFrame, placeOf, struckFrame, verdictStack } from "./guilty-frame.ts";
+import { functionText, guiltyFrame, placeOf, struckFrame } from "./guilty-frame.ts";
 import { type HeldSection, heldSection } from "./held-section.ts";
 import { isSpin, lockName, lockObject, lockText } from "./lock-object.ts";
 import type { ReportedStall } from "./reported.ts";

@@ -5,9 +5,9 @@
 import type { DiagnosisContext } from "../context.ts";
 import type { Detector } from "../detector.ts";
 import type { Finding } from "../finding.ts";
+import { guarded } from "../guarded.ts";
 import { circleFinding } from "./circle-finding.ts";
 import { type Circle, circles, hangEdges } from "./edges.ts";
-import { guarded } from "./guarded.ts";
 import { diedOfFault, reportedStalls } from "./reported.ts";
 import { Standstill } from "./standstill.ts";
 

@@ -11,7 +11,7 @@ import { frameWords } from "../../linux/locking/stack-values.ts";
 import { isLinked, waiterRing } from "../../linux/locking/wait-list.ts";
 import type { Task } from "../../linux/task.ts";
 import type { Finding } from "../finding.ts";
-import { guarded } from "./guarded.ts";
+import { guarded } from "../guarded.ts";
 import { type Container, containerAround } from "./lock-object.ts";
 import type { Standstill } from "./standstill.ts";
 

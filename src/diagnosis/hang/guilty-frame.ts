@@ -8,11 +8,8 @@
  * A module's function is named whatever it is called: `foo_wait_ready` of a driver is no machinery of the kernel's. Only modules that wait
  * for others by trade (journals, remote calls) have names that are passed over.
  */
-import { InquestError } from "../../bytes/errors.ts";
-import type { Kernel } from "../../kernel/kernel.ts";
 import { isScheduling, plainName } from "../../linux/locking/wait-functions.ts";
 import type { StackFrame, UnwoundStack } from "../../stack/frame.ts";
-import { withInlinedFrames } from "../../stack/inlined-frames.ts";
 import { isPassedOver, isWaiting } from "../log-report/passed-over.ts";
 import type { Verdict, VerdictFrame } from "../verdict.ts";
 
@@ -44,39 +41,6 @@ export function struckFrame({ frames }: UnwoundStack): number {
 }
 
 /** Frames that are told. */
-const MAX_FRAMES = 64;
-
-/** A stack as a verdict shows it, innermost first, from `from` on; the guilty one marked. */
-export function verdictStack(kernel: Kernel, stack: UnwoundStack, guilty: number | undefined, from = 0): readonly VerdictFrame[] {
-  const outwards: UnwoundStack = { ...stack, frames: stack.frames.slice(from, from + MAX_FRAMES) };
-  let physical = from;
-  return inlined(kernel, outwards).flatMap((frame): VerdictFrame[] => {
-    const own = frame.kind !== "inline";
-    const isGuilty = own && physical === guilty;
-    if (own) physical++;
-    if (frame.function === undefined) return [];
-    return [
-      {
-        function: frame.function,
-        ...(frame.offset === undefined ? {} : { offset: frame.offset }),
-        ...(frame.module === undefined ? {} : { module: frame.module }),
-        ...(frame.source === undefined ? {} : { file: frame.source.file, line: frame.source.line }),
-        ...(own ? {} : { inlined: true as const }),
-        ...(isGuilty ? { guilty: true as const } : {}),
-        ...(frame.certainty === "guessed" ? { doubtful: true as const } : {}),
-      },
-    ];
-  });
-}
-
-function inlined(kernel: Kernel, stack: UnwoundStack): readonly StackFrame[] {
-  try {
-    return withInlinedFrames(kernel, stack).frames;
-  } catch (error) {
-    if (error instanceof InquestError) return stack.frames;
-    throw error;
-  }
-}
 
 /** Where to look: the guilty frame's function, with its line where debug information tells it. */
 export function placeOf(

@@ -17,7 +17,7 @@ import type { Task } from "../../linux/task.ts";
 import type { FunctionFlow, InstructionFacts } from "../../type-flow/function-flow.ts";
 import { Activations } from "../fault/activation.ts";
 import { KnownValues } from "../fault/known-values.ts";
-import { guarded } from "./guarded.ts";
+import { guarded } from "../guarded.ts";
 import { struckFrame } from "./guilty-frame.ts";
 import type { Standstill } from "./standstill.ts";
 

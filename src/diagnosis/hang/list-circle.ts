@@ -17,7 +17,7 @@ import { Activations } from "../fault/activation.ts";
 import { KnownValues } from "../fault/known-values.ts";
 import { objectType } from "../fault/object-type.ts";
 import { typedFlow } from "../fault/typed-flow.ts";
-import { guarded } from "./guarded.ts";
+import { guarded } from "../guarded.ts";
 import type { StoppedCpu } from "./stopped-cpu.ts";
 
 export interface ListCircle {

@@ -26,8 +26,8 @@ import { objectType } from "../fault/object-type.ts";
 import { ownStructures } from "../fault/own-structures.ts";
 import { fittingStructure } from "../fault/type-fit.ts";
 import { typedFlow } from "../fault/typed-flow.ts";
+import { guarded } from "../guarded.ts";
 import type { LockName, Verdict } from "../verdict.ts";
-import { guarded } from "./guarded.ts";
 import type { Standstill } from "./standstill.ts";
 
 /** Structures of the kernel that are the lock itself: whoever passes one of these on does not say where it lies. */

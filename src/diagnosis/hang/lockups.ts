@@ -8,15 +8,17 @@
  *   walks a list that closes in a circle ─► the list is
  *   anything else ─► the function that loops
  */
+
 import type { DiagnosisContext } from "../context.ts";
 import type { Detector } from "../detector.ts";
 import type { Check, Finding } from "../finding.ts";
+import { guarded } from "../guarded.ts";
 import { addressOfCode } from "../subject/log-facts.ts";
 import type { Evidence, Participant, VerdictClass } from "../verdict.ts";
+import { verdictStack } from "../verdict-stack.ts";
 import { isSureHolder, sectionOf, waitersBehind } from "./circle-finding.ts";
 import { chainFrom, type HangEdge, hangEdges } from "./edges.ts";
-import { guarded } from "./guarded.ts";
-import { functionText, guiltyFrame, placeOf, verdictStack } from "./guilty-frame.ts";
+import { functionText, guiltyFrame, placeOf } from "./guilty-frame.ts";
 import { type ListCircle, listCircle } from "./list-circle.ts";
 import { isSpin, lockName, lockObject, lockText } from "./lock-object.ts";
 import { loopObject } from "./loop-object.ts";

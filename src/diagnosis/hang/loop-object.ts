@@ -13,7 +13,7 @@ import { Activations } from "../fault/activation.ts";
 import { KnownValues } from "../fault/known-values.ts";
 import { typedFlow } from "../fault/typed-flow.ts";
 import type { Finding } from "../finding.ts";
-import { guarded } from "./guarded.ts";
+import { guarded } from "../guarded.ts";
 import type { StoppedCpu } from "./stopped-cpu.ts";
 
 /** Instructions before a comparison among which the load of what it compares is looked for. */

@@ -11,9 +11,9 @@
 import type { Kernel } from "../../kernel/kernel.ts";
 import { unwindTask } from "../../stack/unwind.ts";
 import type { DiagnosisContext } from "../context.ts";
+import { guarded } from "../guarded.ts";
 import type { EventFamily, LogEvent } from "../subject/log-events.ts";
 import { stoppedTask } from "../subject/stopped-task.ts";
-import { guarded } from "./guarded.ts";
 
 export type StallKind = "hung task" | "soft lockup" | "hard lockup" | "rcu stall" | "workqueue";
 

@@ -11,7 +11,7 @@ import { type Task, taskTable } from "../../linux/task.ts";
 import type { UnwoundStack } from "../../stack/frame.ts";
 import { threadSize } from "../../stack/task-stack.ts";
 import { unwindTask } from "../../stack/unwind.ts";
-import { guarded } from "./guarded.ts";
+import { guarded } from "../guarded.ts";
 
 /** Stacks that are kept. */
 const MAX_KEPT = 256;

@@ -15,7 +15,7 @@ import { currentTask, runqueue } from "../../linux/runqueue.ts";
 import type { Task } from "../../linux/task.ts";
 import { lastArrival } from "../../linux/task-times.ts";
 import type { StackFrame, UnwoundStack } from "../../stack/frame.ts";
-import { guarded } from "./guarded.ts";
+import { guarded } from "../guarded.ts";
 import { guiltyFrame, isMachinery, struckFrame } from "./guilty-frame.ts";
 import type { Standstill } from "./standstill.ts";
 

@@ -4,8 +4,8 @@
  */
 import { lockTask } from "../../linux/locking/lock-tasks.ts";
 import { isKernelThread, taskTable } from "../../linux/task.ts";
+import { guarded } from "../guarded.ts";
 import type { HangEdge } from "./edges.ts";
-import { guarded } from "./guarded.ts";
 import type { Standstill } from "./standstill.ts";
 
 export function threadEdges(still: Standstill): HangEdge[] {

@@ -12,9 +12,9 @@ import type { Kernel } from "../../kernel/kernel.ts";
 import { lockTask } from "../../linux/locking/lock-tasks.ts";
 import { taskLayout } from "../../linux/task-layout.ts";
 import { type Worker, type WorkerPool, type WorkItem, type WorkQueue, workerPools, workQueues } from "../../linux/workqueue.ts";
+import { guarded } from "../guarded.ts";
 import type { Evidence } from "../verdict.ts";
 import type { HangEdge } from "./edges.ts";
-import { guarded } from "./guarded.ts";
 import type { Standstill } from "./standstill.ts";
 
 /** Pools, queues and every worker that runs something; once per dump, empty where they cannot be read. */

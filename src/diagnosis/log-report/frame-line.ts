@@ -10,8 +10,9 @@
  *
  * arch/{x86/kernel/dumpstack.c,arm64/kernel/stacktrace.c,arm/kernel/traps.c,powerpc/kernel/process.c}, lib/vsprintf.c.
  */
+
+import { demangleRust } from "../../debug-info/rust-names.ts";
 import type { VerdictFrame } from "../verdict.ts";
-import { rustName } from "./rust-names.ts";
 
 const NAME = String.raw`(?:<[^+\[\]]{1,300}>[\w$.:<>]*|[A-Za-z_.$][\w$.:<>]*)`;
 const SYMBOL = String.raw`(${NAME})\+(?:0x)?([0-9a-f]+)\/(?:0x)?([0-9a-f]+)(?:\s+\[([\w-]+)(?:\s+[0-9a-f]+)?\])?`;
@@ -92,7 +93,7 @@ function symbolFrame(match: RegExpExecArray, from: number): VerdictFrame {
 /** Without what compilers add to a copy or a part of a function: `f.isra.0.cold` is f. */
 export function plainName(name: string): string {
   if (name.startsWith(".") && name.length > 1) return plainName(name.slice(1)); // ppc64: the function's code against its descriptor
-  if (name.startsWith("_R")) return rustName(name);
+  if (name.startsWith("_R")) return demangleRust(name) ?? name;
   const dot = name.search(/\.(?:part|isra|constprop|cold|llvm|lto_priv|localalias|cfi_jt|cfi|__uniq|const|unlikely)(?:\.|$)/);
   return dot > 0 ? name.slice(0, dot) : name;
 }

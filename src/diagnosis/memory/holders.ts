@@ -13,7 +13,6 @@
  * counted one by one, so the largest has two witnesses.
  */
 import type { VirtualAddress } from "../../bytes/address.ts";
-import { InquestError } from "../../bytes/errors.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
 import { memoryUsage } from "../../linux/memory-usage.ts";
 import { memoryUse } from "../../linux/mm.ts";
@@ -22,6 +21,7 @@ import { slabCaches } from "../../linux/slab-caches.ts";
 import { slabNumbers } from "../../linux/slab-statistics.ts";
 import { type Task, taskTable } from "../../linux/task.ts";
 import { globalNodeCounters, globalZoneCounters } from "../../linux/vmstat.ts";
+import { guarded } from "../guarded.ts";
 import type { OomReport } from "./oom-report.ts";
 
 /** All in pages. */
@@ -63,7 +63,7 @@ export function memoryHolders(kernel: Kernel, report: OomReport | undefined): Ho
     }
     return sum;
   };
-  const usage = quiet(() => memoryUsage(kernel));
+  const usage = guarded(() => memoryUsage(kernel));
   const total = report?.total ?? usage?.total;
   if (total === undefined || total <= 0) return undefined;
   const page = kernel.arch.pageSize;
@@ -96,13 +96,13 @@ export function memoryHolders(kernel: Kernel, report: OomReport | undefined): Ho
 }
 
 function countersOf(kernel: Kernel): ReadonlyMap<string, number> {
-  const all = [globalZoneCounters, globalNodeCounters].flatMap((read) => quiet(() => read(kernel))?.counters ?? []);
+  const all = [globalZoneCounters, globalNodeCounters].flatMap((read) => guarded(() => read(kernel))?.counters ?? []);
   return new Map(all.map(({ name, value }) => [name, Math.max(0, value)]));
 }
 
 function cachesOf(kernel: Kernel): HeldCache[] {
-  const found = (quiet(() => slabCaches(kernel))?.caches ?? []).flatMap((cache) => {
-    const numbers = quiet(() => slabNumbers(kernel, cache));
+  const found = (guarded(() => slabCaches(kernel))?.caches ?? []).flatMap((cache) => {
+    const numbers = guarded(() => slabNumbers(kernel, cache));
     if (numbers === undefined) return [];
     return [{ cache, pages: numbers.slabs * cache.pagesPerSlab, allocated: numbers.allocated, total: numbers.total }];
   });
@@ -111,21 +111,12 @@ function cachesOf(kernel: Kernel): HeldCache[] {
 
 function processesOf(kernel: Kernel): HeldProcess[] {
   const found = new Map<VirtualAddress, HeldProcess>();
-  for (const task of quiet(() => taskTable(kernel))?.tasks ?? []) {
+  for (const task of guarded(() => taskTable(kernel))?.tasks ?? []) {
     if (task.mm === 0n || found.has(task.mm)) continue;
-    const use = quiet(() => memoryUse(kernel, task.mm));
+    const use = guarded(() => memoryUse(kernel, task.mm));
     if (use !== undefined) found.set(task.mm, { task, mm: task.mm, pages: Math.max(0, use.residentPages) });
   }
   return [...found.values()].sort((a, b) => b.pages - a.pages);
-}
-
-function quiet<T>(read: () => T): T | undefined {
-  try {
-    return read();
-  } catch (error) {
-    if (error instanceof InquestError) return undefined;
-    throw error;
-  }
 }
 
 /** "193 MiB". */
