@@ -11,6 +11,7 @@ import { EM_X86_64 } from "../debug-info/elf.ts";
 import type { SymbolTable } from "../debug-info/symbols.ts";
 import type { Dump, PageFault } from "../dump/dump.ts";
 import { PhysicalMemory } from "../dump/physical-memory.ts";
+import { HEADERLESS } from "../dump/raw.ts";
 import { AddressSpace } from "./address-space.ts";
 import { KernelDebugInfo } from "./debug-info.ts";
 import { Kernel } from "./kernel.ts";
@@ -49,10 +50,10 @@ function fileAsDump(vmlinux: OpenedVmlinux, symbols: SymbolTable): Dump {
   const { address: text } = symbols.byName("_text") ?? symbols.at(0);
   const high = (text | LOW_BITS) ^ LOW_BITS;
   return {
+    ...HEADERLESS,
     format: "vmlinux",
     files: [vmlinux.path],
     machine: vmlinux.machine === EM_X86_64 ? "x86_64" : "aarch64",
-    littleEndian: true,
     pageSize: PAGE,
     maxPfn: Number((LOW_BITS + 1n) / BigInt(PAGE)),
     readPage(pfn: number, target: Uint8Array): PageFault | undefined {
@@ -65,19 +66,8 @@ function fileAsDump(vmlinux: OpenedVmlinux, symbols: SymbolTable): Dump {
       return readParts(vmlinux, address, target) ? undefined : { reason: "unmapped" };
     },
     ranges: [],
-    virtualRanges: [],
-    notes: [],
-    vmcoreinfo: undefined,
-    utsname: undefined,
-    timestamp: undefined,
-    dumpLevel: undefined,
-    physBase: undefined,
-    partial: false,
-    incomplete: false,
     warnings: [],
-    eraseInfo: undefined,
     facts: [],
-    live: false,
     close: () => vmlinux.close(),
   };
 }

@@ -249,24 +249,24 @@ export class Survey {
         : "symbol" in head
           ? { member: head.symbol, object: head.address }
           : { type: head.type, member: head.member, object: head.object };
-    const known = witness === undefined ? undefined : this.kernel.memory.tryU64(witness);
+    const what = `${hex16(expected ?? 0n)} leads back to it`;
+    return this.#linked({ structure, ...place, address, found }, expected, witness, what);
+  }
+
+  /** Damage of a word that links, with what leads back to it as the witness. */
+  #linked(
+    known: Pick<Damage, "structure" | "type" | "member" | "object" | "address" | "found">,
+    expected: bigint | undefined,
+    witness: VirtualAddress | undefined,
+    what: string,
+  ): Damage {
+    const value = witness === undefined ? undefined : this.kernel.memory.tryU64(witness);
     return {
-      structure,
-      ...place,
-      address,
+      ...known,
       size: 8,
-      found,
       ...(expected === undefined ? { unproved: true as const } : { expected }),
-      ...(witness === undefined
-        ? {}
-        : {
-            witness: {
-              what: `${hex16(expected ?? 0n)} leads back to it`,
-              address: witness,
-              ...(known === undefined ? {} : { value: known }),
-            },
-          }),
-      ...pointerClass(this.kernel, address, found, expected, true),
+      ...(witness === undefined ? {} : { witness: { what, address: witness, ...(value === undefined ? {} : { value }) } }),
+      ...pointerClass(this.kernel, known.address, known.found, expected, true),
     };
   }
 
@@ -279,24 +279,7 @@ export class Survey {
         : "symbol" in head
           ? { member: `${head.symbol}.${which}`, object: node }
           : { type: head.type, member: `${head.member}.${which}`, object: head.object };
-    const known = witness === undefined ? undefined : this.kernel.memory.tryU64(witness);
-    return {
-      structure,
-      ...place,
-      address,
-      size: 8,
-      found,
-      ...(expected === undefined ? { unproved: true as const } : { expected }),
-      ...(witness === undefined
-        ? {}
-        : {
-            witness: {
-              what: `the list leads back to it: the ${which === "next" ? "prev" : "next"} of its neighbour ${hex16(expected ?? 0n)}`,
-              address: witness,
-              ...(known === undefined ? {} : { value: known }),
-            },
-          }),
-      ...pointerClass(this.kernel, address, found, expected, true),
-    };
+    const what = `the list leads back to it: the ${which === "next" ? "prev" : "next"} of its neighbour ${hex16(expected ?? 0n)}`;
+    return this.#linked({ structure, ...place, address, found }, expected, witness, what);
   }
 }
