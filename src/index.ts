@@ -79,6 +79,7 @@ export type { KernelSymbol, SymbolAt, SymbolTable } from "./debug-info/symbols.t
 export type {
   Access,
   Alternative,
+  Check,
   Confidence,
   Diagnosis,
   Evidence,

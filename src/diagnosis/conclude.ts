@@ -5,8 +5,9 @@
 import type { DiagnosisContext } from "./context.ts";
 import { type FaultPart, faultPart } from "./fault/fault-part.ts";
 import { confidenceOf, type Depth, type Finding } from "./finding.ts";
+import { howItCameThere } from "./how-it-came-there.ts";
 import { meaningfulFunctions, signatureOf } from "./signature.ts";
-import type { Alternative, Confidence, Diagnosis, Verdict } from "./verdict.ts";
+import type { Alternative, Confidence, Diagnosis, Verdict, VerdictFrame } from "./verdict.ts";
 
 const SURE: Readonly<Record<Confidence, number>> = { high: 2, likely: 1.2, possible: -0.5, unknown: Number.NEGATIVE_INFINITY };
 const BEHIND: Readonly<Record<Depth, number>> = { symptom: 0, mechanism: 1, cause: 2 };
@@ -44,7 +45,7 @@ export function conclude(context: DiagnosisContext, findings: readonly Finding[]
       ...(pid === undefined ? {} : { pid }),
       ...(comm === undefined ? {} : { comm }),
     },
-    story: storyOf(context, best?.finding, fault),
+    story: storyOf(context, best, fault, frames),
     evidence: best?.finding.evidence ?? [],
     alternatives: weighed.filter((each) => each !== best).map((each) => alternativeOf(each, best)),
     signature: signatureOf(verdict.class, meaningfulFunctions(frames, verdict.function), member),
@@ -89,22 +90,44 @@ function verdictOf({ subject }: DiagnosisContext, best: Weighed | undefined, fau
     ...(finding.object === undefined ? {} : { object: oneMember(finding.object) }),
     ...(finding.origin === undefined ? {} : { origin: finding.origin }),
     ...(finding.participants === undefined ? {} : { participants: finding.participants }),
+    checks: finding.checks,
   };
 }
 
-function storyOf({ subject }: DiagnosisContext, finding: Finding | undefined, fault: FaultPart | undefined): readonly string[] {
+function storyOf(
+  { subject }: DiagnosisContext,
+  best: Weighed | undefined,
+  fault: FaultPart | undefined,
+  frames: readonly VerdictFrame[],
+): readonly string[] {
   const lines: string[] = [];
+  const finding = best?.finding;
+  const how = finding?.subject === undefined && fault !== undefined ? howItCameThere(frames) : undefined;
   const who =
     subject.task === undefined
       ? ""
-      : `Task ${subject.task.pid} (${subject.task.comm})${subject.cpu === undefined ? "" : ` on CPU ${subject.cpu}`}: `;
+      : `Task ${subject.task.pid} (${subject.task.comm})${subject.cpu === undefined ? "" : ` on CPU ${subject.cpu}`}${how === undefined ? "" : `, ${how}`}: `;
   if (fault?.sentence !== undefined) lines.push(`${who}${fault.sentence}.`);
   else if (finding === undefined && subject.event !== undefined) lines.push(`${who}${subject.event.text}.`);
   if (finding !== undefined) lines.push(...finding.story);
+  if (best !== undefined) lines.push(...doubts(best));
   if (subject.deliberate !== undefined && finding?.class !== "deliberate")
     lines.push(`The dump was asked for later: ${subject.deliberate.text}.`);
   for (const { event, why } of subject.before.slice(0, 3)) lines.push(`Also in the log: ${event.text} (${why}).`);
   return lines;
+}
+
+/** Why it is not surer. */
+function doubts({ finding: { checks, baseRate, rarity }, confidence }: Weighed): readonly string[] {
+  if (confidence === "high") return [];
+  const open = checks.filter(({ result }) => result === "not possible").map(({ what }) => what);
+  const common =
+    rarity === true && baseRate !== undefined && baseRate.fired > 0 ? [`${baseRate.what}: ${baseRate.fired} of ${baseRate.tried}`] : [];
+  const why = [
+    ...(open.length === 0 ? [] : [`could not be checked: ${open.join("; ")}`]),
+    ...(common.length === 0 ? [] : [`common here: ${common.join("; ")}`]),
+  ];
+  return why.length === 0 ? [] : [`Why only ${confidence}: ${why.join("; ")}.`];
 }
 
 function alternativeOf({ finding, confidence }: Weighed, best: Weighed | undefined): Alternative {

@@ -8,13 +8,7 @@
  *   likely    a check could not be made
  *   possible  more than one could not, or the sign is common in healthy memory too
  */
-import type { Access, Confidence, Evidence, Participant, Verdict, VerdictClass, VerdictFrame } from "./verdict.ts";
-
-export interface Check {
-  /** "the register holds 0, not an error code". */
-  readonly what: string;
-  readonly result: "held" | "refuted" | "not possible";
-}
+import type { Access, Check, Confidence, Evidence, Participant, Verdict, VerdictClass, VerdictFrame } from "./verdict.ts";
 
 /** How often the sign is met where nothing is wrong. */
 export interface BaseRate {

@@ -96,6 +96,15 @@ export interface Verdict {
   readonly origin?: string;
   /** The tasks of a deadlock, who holds and who waits, the CPUs of a lockup. */
   readonly participants?: readonly Participant[];
+  /** What could have refuted it, and how that came out; of a dump. */
+  readonly checks?: readonly Check[];
+}
+
+/** Something that would speak against a verdict if it were not so. */
+export interface Check {
+  /** "the register holds 0, not an error code". */
+  readonly what: string;
+  readonly result: "held" | "refuted" | "not possible";
 }
 
 /** Who takes part in what happened. */

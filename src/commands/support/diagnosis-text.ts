@@ -1,7 +1,7 @@
 /** A diagnosis for people, one screen: the verdict, the story, the stack, the evidence with the commands that show it, what was ruled out. */
 import { hex16, virtual } from "../../bytes/address.ts";
 import { CLASS_WORDS, headline } from "../../diagnosis/class-words.ts";
-import type { Alternative, Diagnosis, Evidence, Participant, VerdictFrame } from "../../diagnosis/verdict.ts";
+import type { Alternative, Check, Diagnosis, Evidence, Participant, VerdictFrame } from "../../diagnosis/verdict.ts";
 
 /** Columns that prose is broken at. */
 const WIDTH = 118;
@@ -28,6 +28,7 @@ export function* diagnosisLines(diagnosis: Diagnosis, { verbose }: DiagnosisText
   yield* frameLines(frames, verbose);
   yield* objectLines(diagnosis);
   yield* evidenceLines(evidence);
+  if (verbose) yield* checkLines(verdict.checks ?? []);
   yield* alternativeLines(alternatives, verbose);
   if (verbose && context.considered !== undefined && context.considered.length > 0)
     yield* wrapped(`No sign of ${context.considered.join(", ")}`, "  ");
@@ -91,6 +92,13 @@ function* evidenceLines(evidence: readonly Evidence[]): Iterable<string> {
       yield `${" ".repeat(number.length + 4)}${command}`;
     }
   }
+}
+
+const RESULTS: Readonly<Record<Check["result"], string>> = { held: "held     ", refuted: "refuted  ", "not possible": "not made " };
+
+function* checkLines(checks: readonly Check[]): Iterable<string> {
+  if (checks.length > 0) yield "  Checks that could have refuted it";
+  for (const { what, result } of checks) yield* wrapped(`${RESULTS[result]}${what}`, "     ");
 }
 
 function* alternativeLines(alternatives: readonly Alternative[], verbose: boolean): Iterable<string> {

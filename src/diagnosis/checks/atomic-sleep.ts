@@ -6,14 +6,16 @@
  *
  * What forbade it is in preempt_count; who raised it may be another function further out.
  */
+
 import { InquestError } from "../../bytes/errors.ts";
 import { decodePreemptCount, type PreemptCount, preemptCount } from "../../linux/preempt-count.ts";
 import type { DiagnosisContext } from "../context.ts";
 import type { Detector } from "../detector.ts";
 import type { Activation } from "../fault/activation.ts";
 import { functionText, plainName } from "../fault/words.ts";
-import type { Check, Finding } from "../finding.ts";
+import type { Finding } from "../finding.ts";
 import { isWaiting } from "../log-report/passed-over.ts";
+import type { Check } from "../verdict.ts";
 import { isTool } from "./blame.ts";
 import { type ReporterCase, reporterCase, reporterFrames } from "./reporter-case.ts";
 import { reportEvidence, reportFrames, type SubjectReport, subjectReport } from "./subject-report.ts";

@@ -7,6 +7,7 @@
  * x86-64 keeps the canary at %gs:0x28 (fixed_percpu_data, __stack_chk_guard since 6.15), arm64 in task_struct.stack_canary or in
  * __stack_chk_guard; task_struct.stack_canary is the same on both. The code before the call tells where the frame's copy is.
  */
+
 import type { DecodedInstruction } from "../../arch/disassembler.ts";
 import { add, hex16, type VirtualAddress, virtual } from "../../bytes/address.ts";
 import { InquestError } from "../../bytes/errors.ts";
@@ -17,7 +18,8 @@ import type { DiagnosisContext } from "../context.ts";
 import type { Detector } from "../detector.ts";
 import type { Activation } from "../fault/activation.ts";
 import { functionText, plainName } from "../fault/words.ts";
-import type { Check, Finding } from "../finding.ts";
+import type { Finding } from "../finding.ts";
+import type { Check } from "../verdict.ts";
 import { type ReporterCase, reporterCase, reporterFrames } from "./reporter-case.ts";
 import { reportEvidence } from "./subject-report.ts";
 

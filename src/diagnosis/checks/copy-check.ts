@@ -6,6 +6,7 @@
  *   fortify_panic(name)                           until 6.8
  *   __fortify_panic(reason, avail, size)          6.9 and newer; __fortify_report() warns with the same
  */
+
 import { hex16, virtual } from "../../bytes/address.ts";
 import { stateText } from "../../identity/describe.ts";
 import type { DiagnosisContext } from "../context.ts";
@@ -13,7 +14,8 @@ import type { Detector } from "../detector.ts";
 import { type FaultCase, tryIdentify } from "../fault/fault-case.ts";
 import { slabRole } from "../fault/samples.ts";
 import { faultEvidence, functionText, plainName, stateChecks } from "../fault/words.ts";
-import type { Check, Finding } from "../finding.ts";
+import type { Finding } from "../finding.ts";
+import type { Check } from "../verdict.ts";
 import { type Argument, argumentOf, loadedFrom, objectAt, pointeeOf } from "./argument.ts";
 import { blameOf } from "./blame.ts";
 import { framesOf, placeOfBlame, type TrapCase, trapCase } from "./trap-case.ts";

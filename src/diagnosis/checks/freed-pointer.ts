@@ -6,6 +6,7 @@
  *   within an object, another cache's object    bad-free
  *   page without an owner, stack, text, user    bad-free
  */
+
 import { hex16, virtual } from "../../bytes/address.ts";
 import { InquestError } from "../../bytes/errors.ts";
 import { briefText, stateText } from "../../identity/describe.ts";
@@ -13,7 +14,7 @@ import type { Kernel } from "../../kernel/kernel.ts";
 import type { AddressIdentity, AddressRole } from "../../linux/address-identity.ts";
 import { tryIdentify } from "../fault/fault-case.ts";
 import { slabRole } from "../fault/samples.ts";
-import type { Check } from "../finding.ts";
+import type { Check } from "../verdict.ts";
 
 export interface FreedPointer {
   /** "fine": nothing speaks against it. */

@@ -3,6 +3,7 @@
  * The kernel printed and went on, so the place is the report's; class and access are those that ../log-report reads out of it. What it says
  * of an object is held against the dump's memory.
  */
+
 import { hex16, virtual } from "../../bytes/address.ts";
 import { InquestError } from "../../bytes/errors.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
@@ -10,8 +11,9 @@ import { type SlabObject, Slabs } from "../../linux/slab.ts";
 import type { DiagnosisContext } from "../context.ts";
 import type { Detector } from "../detector.ts";
 import { objectType } from "../fault/object-type.ts";
-import type { Check, Finding } from "../finding.ts";
+import type { Finding } from "../finding.ts";
 import type { EventKind } from "../subject/log-events.ts";
+import type { Check } from "../verdict.ts";
 import { inSlabObject, objectAt } from "./argument.ts";
 import { addressField, reportEvidence, reportFrames, type SubjectReport, subjectReport, textField } from "./subject-report.ts";
 import { tracksCommand, tracksOf } from "./tracks.ts";

@@ -15,9 +15,9 @@ import { taintMask } from "../../linux/taint.ts";
 import type { StackFrame } from "../../stack/frame.ts";
 import type { DiagnosisContext } from "../context.ts";
 import type { Detector } from "../detector.ts";
-import type { Check, Finding } from "../finding.ts";
+import type { Finding } from "../finding.ts";
 import { stoppedTask } from "../subject/stopped-task.ts";
-import type { Evidence } from "../verdict.ts";
+import type { Check, Evidence } from "../verdict.ts";
 import { callerNamed, frameEvidence, type LastStack, lastFrames, lastStack, nameOf, placeOfFrame } from "./last-stack.ts";
 
 interface Request {

@@ -15,8 +15,8 @@ import { signalName } from "../../linux/signal.ts";
 import type { StackFrame } from "../../stack/frame.ts";
 import type { DiagnosisContext } from "../context.ts";
 import type { Detector } from "../detector.ts";
-import type { Check, Finding } from "../finding.ts";
-import type { Evidence, VerdictClass } from "../verdict.ts";
+import type { Finding } from "../finding.ts";
+import type { Check, Evidence, VerdictClass } from "../verdict.ts";
 import { fileSystemOwners } from "./file-systems.ts";
 import { frameEvidence, type LastStack, lastFrames, lastStack, nameOf, type PanicText, panicText, placeOfFrame } from "./last-stack.ts";
 

@@ -1,8 +1,7 @@
 /** Sentences and evidence that several detectors share. */
 import { hex16 } from "../../bytes/address.ts";
 import { stateText } from "../../identity/describe.ts";
-import type { Check } from "../finding.ts";
-import type { Evidence, Verdict } from "../verdict.ts";
+import type { Check, Evidence, Verdict } from "../verdict.ts";
 import type { Activation } from "./activation.ts";
 import { activationText, type FaultCase, sourceOf, tryIdentify } from "./fault-case.ts";
 import { slabRole } from "./samples.ts";

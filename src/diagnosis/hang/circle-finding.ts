@@ -5,8 +5,8 @@
  */
 
 import type { VirtualAddress } from "../../bytes/address.ts";
-import type { Check, Finding } from "../finding.ts";
-import type { Evidence, LockName, VerdictFrame } from "../verdict.ts";
+import type { Finding } from "../finding.ts";
+import type { Check, Evidence, LockName, VerdictFrame } from "../verdict.ts";
 import { verdictStack } from "../verdict-stack.ts";
 import { type Circle, chainFrom, type HangEdge, hangEdges } from "./edges.ts";
 import { functionText, guiltyFrame, placeOf, struckFrame } from "./guilty-frame.ts";

@@ -11,10 +11,10 @@
 
 import type { DiagnosisContext } from "../context.ts";
 import type { Detector } from "../detector.ts";
-import type { Check, Finding } from "../finding.ts";
+import type { Finding } from "../finding.ts";
 import { guarded } from "../guarded.ts";
 import { addressOfCode } from "../subject/log-facts.ts";
-import type { Evidence, Participant, VerdictClass } from "../verdict.ts";
+import type { Check, Evidence, Participant, VerdictClass } from "../verdict.ts";
 import { verdictStack } from "../verdict-stack.ts";
 import { isSureHolder, sectionOf, waitersBehind } from "./circle-finding.ts";
 import { chainFrom, type HangEdge, hangEdges } from "./edges.ts";

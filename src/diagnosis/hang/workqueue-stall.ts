@@ -14,9 +14,9 @@ import { queueName, type Worker, type WorkerPool } from "../../linux/workqueue.t
 import type { DiagnosisContext } from "../context.ts";
 import type { Detector } from "../detector.ts";
 import { ownStructures } from "../fault/own-structures.ts";
-import type { Check, Finding } from "../finding.ts";
+import type { Finding } from "../finding.ts";
 import { guarded } from "../guarded.ts";
-import type { Evidence, Participant } from "../verdict.ts";
+import type { Check, Evidence, Participant } from "../verdict.ts";
 import { edgeEvidence } from "./blocked.ts";
 import { stackOf, waitersBehind } from "./circle-finding.ts";
 import type { HangEdge } from "./edges.ts";

@@ -4,8 +4,8 @@ import { stateText } from "../../identity/describe.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
 import { Slabs } from "../../linux/slab.ts";
 import { slabObjectState } from "../../linux/slab-state.ts";
-import type { Check, Depth, Finding } from "../finding.ts";
-import type { Evidence, Verdict, VerdictClass } from "../verdict.ts";
+import type { Depth, Finding } from "../finding.ts";
+import type { Check, Evidence, Verdict, VerdictClass } from "../verdict.ts";
 import type { Damage } from "./damage.ts";
 import { singleBit, textOver } from "./look.ts";
 

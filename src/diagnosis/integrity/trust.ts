@@ -13,8 +13,7 @@ import { InquestError } from "../../bytes/errors.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
 import { taskTable } from "../../linux/task.ts";
 import type { Detector } from "../detector.ts";
-import type { Check } from "../finding.ts";
-import type { Evidence } from "../verdict.ts";
+import type { Check, Evidence } from "../verdict.ts";
 import { wordAt } from "./look.ts";
 
 export interface Doubt {

@@ -11,8 +11,8 @@ import { cgroupUsage } from "../../linux/cgroup-usage.ts";
 import type { DiagnosisContext } from "../context.ts";
 import type { Detector } from "../detector.ts";
 import { callerNamed, frameEvidence, lastFrames, lastStack, logRecords } from "../ending/last-stack.ts";
-import type { Check, Finding } from "../finding.ts";
-import type { Evidence, Verdict } from "../verdict.ts";
+import type { Finding } from "../finding.ts";
+import type { Check, Evidence, Verdict } from "../verdict.ts";
 import { type Holders, memoryHolders, sizeText } from "./holders.ts";
 import { type OomReport, oomReport } from "./oom-report.ts";
 

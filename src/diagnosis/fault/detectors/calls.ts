@@ -4,8 +4,8 @@
 import { hex16 } from "../../../bytes/address.ts";
 import { briefText } from "../../../identity/describe.ts";
 import type { Kernel } from "../../../kernel/kernel.ts";
-import type { Check, Finding } from "../../finding.ts";
-import type { VerdictClass } from "../../verdict.ts";
+import type { Finding } from "../../finding.ts";
+import type { Check, VerdictClass } from "../../verdict.ts";
 import { type FaultCase, sourceOf } from "../fault-case.ts";
 import { type FaultDetector, has } from "../fault-detector.ts";
 import { siblingRate } from "../samples.ts";

@@ -2,8 +2,10 @@
  * An error code in a pointer that nothing checked with IS_ERR() (include/linux/err.h): -1 to -4095. Small negative numbers are also what
  * container_of(NULL) gives: that is refuted by the arithmetic on the way, or by the members of the structure. Row 2 of the catalogue.
  */
+
 import { errnoName } from "../../../linux/errno.ts";
-import type { Check, Finding } from "../../finding.ts";
+import type { Finding } from "../../finding.ts";
+import type { Check } from "../../verdict.ts";
 import { type FaultCase, sourceOf } from "../fault-case.ts";
 import { type FaultDetector, has } from "../fault-detector.ts";
 import { siblingRate } from "../samples.ts";

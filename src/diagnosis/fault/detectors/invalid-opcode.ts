@@ -2,8 +2,10 @@
  * The CPU did not know the instruction, and it is not one by which the kernel traps itself (ud2, brk: BUG(), WARN()). Either the code asks
  * for what this CPU lacks, or the bytes are not what the compiler wrote, or the CPU came into the middle of an instruction.
  */
+
 import { hex16, virtual } from "../../../bytes/address.ts";
-import type { Check, Finding } from "../../finding.ts";
+import type { Finding } from "../../finding.ts";
+import type { Check } from "../../verdict.ts";
 import { instructionAt } from "../activation.ts";
 import type { FaultCase } from "../fault-case.ts";
 import type { FaultDetector } from "../fault-detector.ts";

@@ -2,12 +2,14 @@
  * A list whose links do not agree: found by the kernel's own checks (the log tells the nodes), or by following the poison that list_del()
  * leaves in an entry (include/linux/poison.h: LIST_POISON1 in next, LIST_POISON2 in prev). Row 9 of the catalogue.
  */
+
 import { hex16, virtual } from "../../../bytes/address.ts";
 import { type CType, strip } from "../../../debug-info/c-type.ts";
 import { stateText } from "../../../identity/describe.ts";
 import { poisonOf } from "../../../linux/poison.ts";
 import { membersAt, pathsOf } from "../../../type-flow/member-path.ts";
-import type { Check, Finding } from "../../finding.ts";
+import type { Finding } from "../../finding.ts";
+import type { Check } from "../../verdict.ts";
 import { type FaultCase, sourceOf, tryIdentify } from "../fault-case.ts";
 import type { FaultDetector } from "../fault-detector.ts";
 import { checkRing, type ListReport, linkAddress, listReport, readLink } from "../list-report.ts";

@@ -2,7 +2,9 @@
  * A pointer that is NULL: the register is 0 and the operand adds a member's offset, or the register is a small offset or a small negative
  * number that arithmetic on NULL gave (&((struct T *)0)->member, container_of(NULL)). Row 1 of the catalogue.
  */
-import type { Check, Finding } from "../../finding.ts";
+
+import type { Finding } from "../../finding.ts";
+import type { Check } from "../../verdict.ts";
 import { type FaultCase, sourceOf } from "../fault-case.ts";
 import { type FaultDetector, has } from "../fault-detector.ts";
 import { siblingRate } from "../samples.ts";

@@ -5,6 +5,7 @@
  *   mov (%rbx,%rcx,4),%eax             rbx is an object of 256 bytes, rcx is 0x10000000
  *   memcpy(to, buffer, n)              faults behind buffer's last page
  */
+
 import { add, distance, hex16, type VirtualAddress, virtual } from "../../../bytes/address.ts";
 import { InquestError } from "../../../bytes/errors.ts";
 import { type StructType, strip } from "../../../debug-info/c-type.ts";
@@ -12,7 +13,8 @@ import { stateText } from "../../../identity/describe.ts";
 import type { Kernel } from "../../../kernel/kernel.ts";
 import { type VmallocArea, vmallocAreaOf } from "../../../linux/vmalloc.ts";
 import { membersAt, pathsOf } from "../../../type-flow/member-path.ts";
-import type { Check, Finding } from "../../finding.ts";
+import type { Finding } from "../../finding.ts";
+import type { Check } from "../../verdict.ts";
 import { type FaultCase, sourceOf, tryIdentify } from "../fault-case.ts";
 import { type FaultDetector, has } from "../fault-detector.ts";
 import { ownStructures } from "../own-structures.ts";

@@ -4,10 +4,12 @@
  *
  *   │ object A: … "a name that is too long │ for its b" │ object B: "uffer…" … │        B's pointer is text; the text begins in A
  */
+
 import { hex16, virtual } from "../../../bytes/address.ts";
 import { type CType, sizeOf, strip } from "../../../debug-info/c-type.ts";
 import { membersAt } from "../../../type-flow/member-path.ts";
-import type { Check, Finding } from "../../finding.ts";
+import type { Finding } from "../../finding.ts";
+import type { Check } from "../../verdict.ts";
 import { contentRun, numbersOver } from "../content-run.ts";
 import { type FaultCase, sourceOf, tryIdentify } from "../fault-case.ts";
 import { type FaultDetector, has } from "../fault-detector.ts";

@@ -2,9 +2,11 @@
  * A function returned to an address that is no return address: its frame was written over. Rows 4 and 15 of the catalogue. The canary that
  * would tell it earlier is missed when a store goes past it, or the function has none.
  */
+
 import { hex16, virtual } from "../../../bytes/address.ts";
 import { briefText } from "../../../identity/describe.ts";
-import type { Check, Finding } from "../../finding.ts";
+import type { Finding } from "../../finding.ts";
+import type { Check } from "../../verdict.ts";
 import { contentRun } from "../content-run.ts";
 import type { FaultCase } from "../fault-case.ts";
 import { type FaultDetector, has } from "../fault-detector.ts";

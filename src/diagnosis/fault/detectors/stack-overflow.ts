@@ -2,10 +2,12 @@
  * The stack pointer ran out of the task's stack: the kernel says so (a guard page hit on x86-64, no room for the exception on arm64), or the
  * address that faulted lies in the guard page below the stack. Row 14 of the catalogue. The function that repeats in the stack is to blame.
  */
+
 import { hex16 } from "../../../bytes/address.ts";
 import { InquestError } from "../../../bytes/errors.ts";
 import { taskStack } from "../../../stack/task-stack.ts";
-import type { Check, Finding } from "../../finding.ts";
+import type { Finding } from "../../finding.ts";
+import type { Check } from "../../verdict.ts";
 import type { FaultCase } from "../fault-case.ts";
 import type { FaultDetector } from "../fault-detector.ts";
 import { faultEvidence, functionText, stateChecks } from "../words.ts";

@@ -6,13 +6,15 @@
  * Structures that begin with the same members (struct sock_common) may be used for each other as far as those go; a structure that stands
  * in the other at that place is no mistake either.
  */
+
 import { hex16 } from "../../../bytes/address.ts";
 import { type CType, type StructType, sizeOf, strip } from "../../../debug-info/c-type.ts";
 import { stateText } from "../../../identity/describe.ts";
 import type { Kernel } from "../../../kernel/kernel.ts";
 import { membersAt } from "../../../type-flow/member-path.ts";
 import { sameType } from "../../../type-flow/shape.ts";
-import type { Check, Finding } from "../../finding.ts";
+import type { Finding } from "../../finding.ts";
+import type { Check } from "../../verdict.ts";
 import { type FaultCase, sourceOf, tryIdentify } from "../fault-case.ts";
 import { type FaultDetector, has } from "../fault-detector.ts";
 import { objectType } from "../object-type.ts";

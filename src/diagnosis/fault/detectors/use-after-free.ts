@@ -4,11 +4,13 @@
  *
  *   rdi = 6b6b6b6b6b6b6b6b ◄ (struct lab_widget *)ff1510edc2b92908->peer       the object lies on a freelist
  */
+
 import { hex16 } from "../../../bytes/address.ts";
 import { stateText } from "../../../identity/describe.ts";
 import type { Kernel } from "../../../kernel/kernel.ts";
 import { type Poison, poisonOf } from "../../../linux/poison.ts";
-import type { Check, Finding } from "../../finding.ts";
+import type { Finding } from "../../finding.ts";
+import type { Check } from "../../verdict.ts";
 import { type FaultCase, sourceOf, tryIdentify } from "../fault-case.ts";
 import { type FaultDetector, has } from "../fault-detector.ts";
 import { freedMemory, isTypesafe } from "../freed-memory.ts";

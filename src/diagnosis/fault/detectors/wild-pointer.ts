@@ -2,10 +2,12 @@
  * A pointer to nowhere: not canonical, or to memory that is not mapped, and none of the values that tell what happened (NULL, error code,
  * poison). And an access that the page does not allow: a write to what is read-only.
  */
+
 import { hex16, virtual } from "../../../bytes/address.ts";
 import { briefText, regionText } from "../../../identity/describe.ts";
 import { poisonOf } from "../../../linux/poison.ts";
-import type { Check, Finding } from "../../finding.ts";
+import type { Finding } from "../../finding.ts";
+import type { Check } from "../../verdict.ts";
 import { type FaultCase, sourceOf } from "../fault-case.ts";
 import { type FaultDetector, has } from "../fault-detector.ts";
 import { siblingRate } from "../samples.ts";
