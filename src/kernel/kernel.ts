@@ -171,6 +171,14 @@ export class Kernel {
     return this.#memo.get(key) as T;
   }
 
+  /**
+   * Drops all answers of memo(). For after work that was ended from outside (Ctrl-C, a time limit): V8 runs no `finally` then, so what a
+   * helper was in the midst of stays half made, or marked as busy, and would answer wrongly from then on.
+   */
+  forget(): void {
+    this.#memo.clear();
+  }
+
   /** The error for a name that is no symbol: with the nearest names, and with the reason why a variable may be missing. */
   unknownSymbol(name: string, nearest: readonly string[] = this.nearestSymbols(name)): LookupError {
     const why = this.notes.includes(NO_DATA_SYMBOLS)

@@ -35,7 +35,7 @@ export const kernelText: Detector = {
       title: `bit ${first.bit} of the code at ${where} is not as it was linked: 0x${first.found.toString(16)} instead of 0x${first.expected.toString(16)}`,
       checks: [
         { what: "the byte differs from the vmlinux in one bit, and none around it does", result: "held" },
-        { what: "the kernel does not patch the place itself", result: "held" },
+        { what: "the place is in no alternative, no address that KASLR moves, and no call that was redirected", result: "held" },
       ],
       baseRate: { what: "pages of code with such a byte", tried: checked.pages, fired: checked.flipped.length },
       rarity: true,

@@ -16,29 +16,18 @@ const SLOT = Symbol.for("inquest.interruptible");
 const globals = globalThis as unknown as { [SLOT]?: () => unknown };
 let script: Script | undefined;
 
-/** The work took longer than it was given. */
-export class OutOfTime extends Error {
-  constructor(milliseconds: number) {
-    super(`not done within ${milliseconds} ms`);
-    this.name = "OutOfTime";
-  }
-}
-
 /**
- * Runs the work; SIGINT ends it at any point with Interrupted, and the clock with OutOfTime. What the work had written to variables outside
- * stays.
+ * Runs the work; SIGINT ends it at any point with Interrupted. What the work had written to variables outside stays, and no `finally` of its
+ * own runs: who goes on with what it worked on must forget what it kept (Kernel.forget).
  */
-export function interruptible<T>(work: () => T, milliseconds?: number): T {
+export function interruptible<T>(work: () => T): T {
   script ??= new Script('globalThis[Symbol.for("inquest.interruptible")]()', { filename: "interruptible" });
   const outer = globals[SLOT];
   globals[SLOT] = work;
   try {
-    const limit = milliseconds === undefined ? {} : { timeout: milliseconds };
-    return script.runInThisContext({ breakOnSigint: true, displayErrors: false, ...limit }) as T;
+    return script.runInThisContext({ breakOnSigint: true, displayErrors: false }) as T;
   } catch (error) {
-    const code = (error as NodeJS.ErrnoException)?.code;
-    if (code === "ERR_SCRIPT_EXECUTION_INTERRUPTED") throw new Interrupted();
-    if (code === "ERR_SCRIPT_EXECUTION_TIMEOUT" && milliseconds !== undefined) throw new OutOfTime(milliseconds);
+    if ((error as NodeJS.ErrnoException)?.code === "ERR_SCRIPT_EXECUTION_INTERRUPTED") throw new Interrupted();
     throw error;
   } finally {
     if (outer === undefined) delete globals[SLOT];

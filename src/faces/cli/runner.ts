@@ -293,7 +293,13 @@ export class Runner {
   }
 
   #guard<T>(work: () => T): T {
-    return this.#options.interactive ? interruptible(work) : work();
+    if (!this.#options.interactive) return work();
+    try {
+      return interruptible(work);
+    } catch (error) {
+      if (error instanceof Interrupted) this.session.kernel.forget();
+      throw error;
+    }
   }
 
   async #failed(name: string, args: readonly string[], error: unknown, sink: Sink | undefined): Promise<false> {

@@ -254,6 +254,8 @@ export class FakeKernel {
     return this.#memo.get(key) as T;
   }
 
+  forget(): void {}
+
   note(text: string): void {
     this.notes.push(text);
   }

@@ -35,8 +35,8 @@ export const overwrittenPointer: FaultDetector = {
     const word = source?.now;
     if (source?.address === undefined || word === undefined || source.size !== 8) return undefined;
     const numbers = numbersBefore(fault, source);
-    const run =
-      contentRun(kernel, source.address, word) ?? (numbers === 0 ? undefined : numbersOver(kernel, source.address, word, numbers));
+    const content = contentRun(kernel, source.address, word);
+    const run = content ?? (numbers === 0 ? undefined : numbersOver(kernel, source.address, word, numbers));
     if (run === undefined) return undefined;
     const writer = writerOf(fault, run.start, source.address);
     const role = slabRole(tryIdentify(kernel, source.base ?? source.address));
@@ -52,6 +52,10 @@ export const overwrittenPointer: FaultDetector = {
         what: "the object that it was read from is allocated",
         result: role === undefined || role.state.state === "unknown" ? "not possible" : role.state.state === "free" ? "refuted" : "held",
       },
+      // Numbers of one size are met by chance sooner than text is.
+      ...(content === undefined
+        ? [{ what: "the numbers were written by who wrote those before them", result: "not possible" as const }]
+        : []),
       ...writer.checks,
     ];
     const object = sourceObject(fault);

@@ -11,7 +11,8 @@ import type { Survey } from "../survey.ts";
 
 /** Nodes of one file that are looked at. */
 const MAX_NODES = 256;
-const SLOTS = 64;
+/** XA_CHUNK_SIZE is 64, 16 with CONFIG_BASE_SMALL: the array's own length tells, no more than these are looked at. */
+const MOST_SLOTS = 64;
 const INTERNAL = 2n;
 /** Smaller ones are siblings, retries and the like. */
 const SMALLEST_NODE = 4096n;
@@ -35,7 +36,7 @@ export function surveyPageCache(survey: Survey, inode: VirtualAddress): void {
       value: above,
       what: above === 0n ? "it is the top of the tree" : "the node above leads to it",
     });
-    for (let slot = 0; slot < SLOTS; slot++) {
+    for (let slot = 0; slot < Math.min(slots.size / 8, MOST_SLOTS); slot++) {
       const inner = nodeOf(wordAt(kernel, add(slots.address(at), slot * 8)));
       if (inner !== undefined) queue.push({ node: inner, above: virtual(at) });
     }
