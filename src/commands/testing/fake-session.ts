@@ -60,6 +60,7 @@ export function fakeSession(parts: FakeSessionParts = {}): Session {
     dump: { files: ["vmcore"], format: "fake", machine: "x86_64", facts: [], notes: [], warnings: [] },
     notes: [],
     modules: [],
+    forget: () => {},
     memo: (key: object, compute: () => unknown) => (key === taskTable ? table : compute()),
     arch: {
       name: "x86_64",

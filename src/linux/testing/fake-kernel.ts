@@ -254,8 +254,6 @@ export class FakeKernel {
     return this.#memo.get(key) as T;
   }
 
-  forget(): void {}
-
   note(text: string): void {
     this.notes.push(text);
   }
