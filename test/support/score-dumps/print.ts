@@ -19,8 +19,13 @@ export function* scoreText(found: Tally): Generator<string> {
     yield `${name.padEnd(26)}${[right, best, place, module, member, object, participants].map(cell).join("")}`;
   yield "";
   for (const { name, share, wanted } of found.targets) {
+    const line = `${name.padEnd(28)}${cell(share)}  ${percent(share).padStart(8)}`;
+    if (wanted === undefined) {
+      yield line;
+      continue;
+    }
     const met = share.total === 0 ? "nothing to judge" : (100 * share.right) / share.total >= wanted ? "met" : "MISSED";
-    yield `${name.padEnd(26)}${cell(share)}  ${percent(share).padStart(8)}  wanted ${wanted} %: ${met}`;
+    yield `${line}  wanted ${wanted} %: ${met}`;
   }
   yield "";
   yield `confidence against right:  ${found.calibration.map(([name, share]) => `${name} ${share.right}/${share.total}`).join(", ")}`;

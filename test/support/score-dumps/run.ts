@@ -39,6 +39,8 @@ export interface Row {
   readonly found: Diagnosis | undefined;
   readonly error?: string;
   readonly judgement: Judgement;
+  /** Whether the dump, with its debug files when they are given, has the type of the label's member: without it nobody can name the member. */
+  readonly typed: boolean;
   readonly evidence: EvidenceScore;
   /** Milliseconds beyond opening, by the clock and of the processor. */
   readonly elapsed: number;
@@ -72,7 +74,8 @@ function score(asked: Asked, open: () => Kernel, label: ScoreLabel, plain: Plain
       const { result } = session.execute(`vtop ${address.toString(16)}`);
       return (result as VtopResult).addresses[0]?.physical;
     });
-    return { ...asked, label, found, judgement: judge(found, label), evidence: checkEvidence(session, reader, found), elapsed, busy };
+    const evidence = checkEvidence(session, reader, found);
+    return { ...asked, label, found, judgement: judge(found, label), typed: hasType(kernel, label), evidence, elapsed, busy };
   } catch (error) {
     // Whatever it is, it is a miss and must be seen; the score goes on.
     const text = error instanceof InquestError ? error.message : String((error as Error).stack);
@@ -82,11 +85,18 @@ function score(asked: Asked, open: () => Kernel, label: ScoreLabel, plain: Plain
       found: undefined,
       error: text,
       judgement: NOTHING_RIGHT,
+      typed: true,
       evidence: { values: 0, commands: 0, wrong: [] },
       elapsed,
       busy,
     };
   }
+}
+
+/** Debian's 5.10 and its arm64 6.1 give modules no BTF; nor does every third party. */
+function hasType(kernel: Kernel, { member }: ScoreLabel): boolean {
+  const type = member?.[0]?.split(".")[0];
+  return type !== undefined && kernel.types.tryStruct(type) !== undefined;
 }
 
 /** The dump's file read by other readers than the ones under test; undefined for formats that have none here. */

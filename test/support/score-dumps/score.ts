@@ -56,7 +56,7 @@ if (words.includes("--json")) {
     `${JSON.stringify({
       rows: rows.length,
       perClass: Object.fromEntries(perClass),
-      targets: targets.map(({ name, share, wanted }) => ({ name, ...share, wanted })),
+      targets: targets.map(({ name, share, wanted }) => ({ name, ...share, ...(wanted === undefined ? {} : { wanted }) })),
       calibration: Object.fromEntries(calibration),
       accusations: sums.accusations.length,
       failures: sums.failures.length,

@@ -50,8 +50,8 @@ export function sumsOf(rows: readonly Row[]): Sums {
 export interface Target {
   readonly name: string;
   readonly share: Share;
-  /** Per cent. */
-  readonly wanted: number;
+  /** Per cent; undefined: told, not asked for. */
+  readonly wanted?: number;
 }
 
 export interface Times {
@@ -93,12 +93,13 @@ export function tally(rows: readonly Row[]): Tally {
   const accusations = rows.filter(({ judgement }) => judgement.accuses !== undefined);
   const quiet = rows.filter(({ group }) => group === "healthy" || group === "harmless");
   const typed = wrong.filter(({ variant }) => variant === "dwarf");
-  const untyped = wrong.filter(({ variant }) => variant !== "dwarf");
+  const alone = wrong.filter(({ variant }) => variant !== "dwarf");
   const targets: Target[] = [
     { name: "class", share: all.class, wanted: 95 },
     { name: "function", share: all.function, wanted: 95 },
     { name: "type.member, DWARF", share: sumsOf(typed).member, wanted: 85 },
-    { name: "type.member, BTF alone", share: sumsOf(untyped).member, wanted: 75 },
+    { name: "type.member, BTF alone", share: sumsOf(alone.filter(({ typed: has }) => has)).member, wanted: 75 },
+    { name: "type.member, no type at all", share: sumsOf(alone.filter(({ typed: has }) => !has)).member },
     { name: "deadlock participants", share: circles, wanted: 100 },
     { name: "evidence valid", share: { right: values - invalid, total: values }, wanted: 100 },
     { name: "high confidence right", share: calibration[0]?.[1] ?? none(), wanted: 97 },
