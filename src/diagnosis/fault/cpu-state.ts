@@ -20,7 +20,8 @@ import { hex16, type VirtualAddress, virtual } from "../../bytes/address.ts";
 import { InquestError } from "../../bytes/errors.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
 import type { StackFrame, UnwoundStack } from "../../stack/frame.ts";
-import { unwindTask } from "../../stack/unwind.ts";
+import { startOfRegisters } from "../../stack/start.ts";
+import { unwindFrom, unwindTask } from "../../stack/unwind.ts";
 import { subjectReport } from "../checks/subject-report.ts";
 import type { EventKind } from "../subject/log-events.ts";
 import { addressOfCode, type LogFacts } from "../subject/log-facts.ts";
@@ -161,19 +162,20 @@ function choose(stack: UnwoundStack, logged: VirtualAddress | undefined, facts: 
 
 function stateOf(
   kernel: Kernel,
-  { frame, source, registers, at, kind }: Candidate,
+  candidate: Candidate,
   stack: UnwoundStack,
-  { fault, event: subject, facts }: Subject,
+  { fault, event: subject, facts, task }: Subject,
   logged: VirtualAddress | undefined,
 ): FaultState {
+  const { frame, source, registers, at, kind } = candidate;
   const event = fault ?? subject;
   const checks: StateCheck[] = [];
   const pc = virtual(registers.pc ?? 0n);
   if (logged !== undefined)
     checks.push({ what: `the log's place of the fault is ${hex16(logged)}, the registers' ${hex16(pc)}`, agrees: logged === pc });
-  compareRegisters(registers, facts, checks);
-  if (stack.frames[frame]?.certainty === "guessed")
-    checks.push({ what: "the way to the registers is a guess of the unwind", agrees: false });
+  const witnesses = compareRegisters(registers, facts, checks);
+  const proof = stack.frames[frame]?.certainty === "guessed" ? proofOfGuess(candidate, logged === pc ? witnesses : 0) : undefined;
+  if (proof !== undefined) checks.push(proof);
   const told = event?.kind;
   // An exception of another kind than the log tells: a later one, on the way out of the first.
   const same = told === undefined || kind === undefined || sameKind(told, kind, event?.family);
@@ -184,12 +186,39 @@ function stateOf(
     registers,
     pc,
     ...(at === undefined ? {} : { at }),
-    stack,
+    stack: proof?.agrees === true ? goneOn(kernel, stack, candidate, task?.address) : stack,
     frame,
     ...errorFacts(kernel, facts, kindOf(told, event?.family, kind)),
     checks,
     consistent: checks.every(({ agrees }) => agrees),
   };
+}
+
+/**
+ * Raw memory has no registers of the CPUs: the way to the stack of a task that was running is a guess. What it led to is proved by the log,
+ * which names the same place and the same registers, or, with the log gone, by a handler on that way that gave up, and by pt_regs that lie
+ * where the CPU put them: right below where their own stack pointer was (x86-64 aligns it to 16 first; arm64's entry code makes room there).
+ */
+function proofOfGuess({ handler, at, registers }: Candidate, witnesses: number): StateCheck {
+  if (witnesses >= MANY_REGISTERS) return { what: "the unwind guessed the way to them, and the log proves them", agrees: true };
+  const gaveUp = handler.find(({ function: name }) => DYING.test(name ?? ""))?.function;
+  const above = at === undefined || registers.sp === undefined ? undefined : (registers.sp & ~15n) - at;
+  if (gaveUp !== undefined && above !== undefined && above >= MIN_PT_REGS && above <= MAX_PT_REGS)
+    return { what: `the unwind guessed the way to them; it leads through ${gaveUp}, and they lie right below their stack pointer`, agrees: true };
+  return { what: "the way to the registers is a guess of the unwind", agrees: false };
+}
+
+/** Registers that the log must have in common with those of a guess. */
+const MANY_REGISTERS = 8;
+/** sizeof(struct pt_regs): 168 on x86-64; 288 to 336 on arm64, which 5.10 to 6.x have, in steps of 16. */
+const MIN_PT_REGS = 168n;
+const MAX_PT_REGS = 352n;
+
+/** The same stack; outwards of registers that are proved nothing is a guess any more. */
+function goneOn(kernel: Kernel, stack: UnwoundStack, { frame, registers }: Candidate, task: VirtualAddress | undefined): UnwoundStack {
+  const way = unwindFrom(kernel, startOfRegisters(registers), task);
+  const inner = stack.frames.slice(0, frame);
+  return { ...way, frames: [...inner, ...way.frames.map((each, i) => ({ ...each, level: frame + i }))] };
 }
 
 function kindOf(told: EventKind | undefined, family: string | undefined, onStack: EventKind | undefined): EventKind {
@@ -204,8 +233,9 @@ function sameKind(told: EventKind, onStack: EventKind, family: string | undefine
   return onStack === "page fault" && (told === "invalid opcode" || told === "breakpoint" || told === "general protection");
 }
 
-function compareRegisters(registers: RegisterSet, facts: LogFacts | undefined, checks: StateCheck[]): void {
-  if (facts === undefined || facts.registers.size === 0) return;
+/** @returns registers that were compared and are the same; 0 when one differs */
+function compareRegisters(registers: RegisterSet, facts: LogFacts | undefined, checks: StateCheck[]): number {
+  if (facts === undefined || facts.registers.size === 0) return 0;
   const different: string[] = [];
   let compared = 0;
   for (const [name, value] of facts.registers) {
@@ -216,12 +246,13 @@ function compareRegisters(registers: RegisterSet, facts: LogFacts | undefined, c
     compared++;
     if (mine !== value) different.push(`${name} ${hex16(mine)}, in the log ${hex16(value)}`);
   }
-  if (compared === 0) return;
+  if (compared === 0) return 0;
   const what =
     different.length === 0
       ? `${compared} registers are those of the log`
       : `registers differ from the log: ${different.slice(0, 3).join("; ")}`;
   checks.push({ what, agrees: different.length === 0 });
+  return different.length === 0 ? compared : 0;
 }
 
 function errorFacts(kernel: Kernel, facts: LogFacts | undefined, kind: EventKind): Pick<FaultState, "errorCode" | "exception" | "address"> {
