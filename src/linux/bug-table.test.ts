@@ -29,6 +29,7 @@ function kernelWith(
     readonly line: number;
     readonly flags: number;
   }[],
+  names = "mm/slub.c\0",
 ) {
   const fake = new FakeKernel(table);
   const size = table.bug_entry.$size[0];
@@ -46,7 +47,7 @@ function kernelWith(
     fake.memory.put16(at + BigInt(table.bug_entry.line[0]), line);
     fake.memory.put16(at + BigInt(table.bug_entry.flags[0]), flags);
   }
-  fake.memory.putText(STRINGS, "mm/slub.c\0");
+  fake.memory.putText(STRINGS - 1n, `\0${names}`);
   fake.memory.putText(STRINGS + 64n, "[count > max] drivers/x.c\0");
   fake.memory.putText(STRINGS + 128n, "lost %u\0");
   return fake.kernel;
@@ -67,6 +68,11 @@ it("finds a trap's file and line by the distances in the table", () => {
   });
   expect(bugEntryAt(kernel, virtual(TEXT + 0x10n))).toMatchObject({ line: 7, warning: false });
   expect(bugEntryAt(kernel, virtual(TEXT + 0x18n))).toBeUndefined();
+});
+
+it("finds the file of kernels before 5.19, whose distance is from the entry's beginning", () => {
+  const kernel = kernelWith(OLD, [{ trap: TEXT, file: STRINGS + 3n + 4n, line: 305, flags: 0 }], "ab\0mm/slub.c\0");
+  expect(bugEntryAt(kernel, virtual(TEXT))).toMatchObject({ file: "mm/slub.c", line: 305 });
 });
 
 it("reads condition and format where the kernel keeps them", () => {

@@ -5,6 +5,7 @@
  *   __start___bug_table ─► │ bug_addr_disp │ [format_disp] │ file_disp │ line │ flags │ …        module.bug_table, .num_bugs: the module's
  *                            └ distance from the field itself to the trap
  *
+ * file_disp counts from the field itself since 5.19 ("bug: Use normal relative pointers"), from the entry's beginning before.
  * format_disp, and "[condition] file" as the file, since 6.19 (CONFIG_DEBUG_BUGVERBOSE_DETAILED).
  */
 import { add, distance, type VirtualAddress } from "../bytes/address.ts";
@@ -101,7 +102,12 @@ function entryOf(kernel: Kernel, start: VirtualAddress, view: DataView, at: numb
     const disp = view.getInt32(at + field, true);
     if (disp === 0) return undefined;
     try {
-      return kernel.memory.cString(add(start, at + field + disp), MAX_TEXT);
+      const from = add(start, at + field + disp);
+      // A string begins behind the end of another one; four bytes on is the midst of a file's name.
+      const early = add(from, -field);
+      const before = (address: VirtualAddress): number | undefined => kernel.memory.tryBytes(add(address, -1), 1)?.[0];
+      const isOld = field === layout.file && before(from) !== 0 && before(early) === 0;
+      return kernel.memory.cString(isOld ? early : from, MAX_TEXT);
     } catch (error) {
       if (error instanceof InquestError) return undefined;
       throw error;
