@@ -32,6 +32,8 @@ const CRASH_KERNEL_MIB = { amd64: 192, arm64: 256 } as const;
 const USUAL_FORMATS = ["elf", "kdump-zlib"];
 const TRUTH_MIB = 96;
 /** KASAN and lockdep under emulation on a busy machine take minutes. */
+/** Between the panic notifiers, which print the kernel's offset, and the end of panic(). */
+const LAST_WORD_MS = 2_000;
 const BOOT_TIMEOUT_MS = 600_000;
 const DEATH_TIMEOUT_MS = 120_000;
 /** A planted fault dies soon or not at all, and the next guest waits. */
@@ -97,8 +99,12 @@ async function waitForDeath(plan: CasePlan, guest: Guest, disks: readonly GuestD
     // A panic that reaches its end found no crash kernel to start.
     await guest.waitFor(/LAB-OUTPUTS-DONE|end Kernel panic/, KDUMP_TIMEOUT_MS);
     if (!/LAB-OUTPUTS-DONE/.test(guest.console())) fail(plan, guest, "the crash kernel did not save the dumps");
-  } else if (!(await guest.waitFor(/end Kernel panic/, plan.fault === undefined ? DEATH_TIMEOUT_MS : FAULT_DEATH_TIMEOUT_MS)))
+  } else if (
+    !(await guest.waitFor(/end Kernel panic|Kernel Offset: /, plan.fault === undefined ? DEATH_TIMEOUT_MS : FAULT_DEATH_TIMEOUT_MS))
+  )
     fail(plan, guest, "the guest did not die as it should");
+  // Before 5.15 what panic() says last in an NMI or a double fault stays in printk_safe's buffer: the offset then ends the console.
+  else await guest.waitFor(/end Kernel panic/, LAST_WORD_MS);
   // With a crash kernel loaded an oops goes straight to it, before panic() would say its word.
   if (plan.capture === "hypervisor" && !plan.scenario.panic.test(guest.console())) fail(plan, guest, "the guest died of something else");
 }
