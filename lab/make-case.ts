@@ -31,9 +31,9 @@ const CRASH_KERNEL_MIB = { amd64: 192, arm64: 256 } as const;
 
 const USUAL_FORMATS = ["elf", "kdump-zlib"];
 const TRUTH_MIB = 96;
-/** KASAN and lockdep under emulation on a busy machine take minutes. */
 /** Between the panic notifiers, which print the kernel's offset, and the end of panic(). */
 const LAST_WORD_MS = 2_000;
+/** KASAN and lockdep under emulation on a busy machine take minutes. */
 const BOOT_TIMEOUT_MS = 600_000;
 const DEATH_TIMEOUT_MS = 120_000;
 /** A planted fault dies soon or not at all, and the next guest waits. */
