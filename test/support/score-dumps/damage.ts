@@ -35,13 +35,18 @@ function nameOf({ type, member }: { readonly type: string; readonly member: stri
   return `${type}.${member}`;
 }
 
+/** All names of the damaged word. */
+function namesOf(site: Site): readonly string[] {
+  return [nameOf(site), ...(site.also ?? [])];
+}
+
 /** What may be named as the place: the object, the word in it. */
 function placeOf({ object, address }: { readonly object: VirtualAddress; readonly address: VirtualAddress }): readonly bigint[] {
   return [...new Set([object, address])];
 }
 
-export function flippedBit(kernel: Kernel, sites: Sites, chance: Chance): Mutation | undefined {
-  const site = siteOf(sites.pointers, chance);
+export function flippedBit(kernel: Kernel, sites: readonly Site[], chance: Chance): Mutation | undefined {
+  const site = siteOf(sites, chance);
   if (site === undefined) return undefined;
   // The lowest bits carry a colour or a tag in some pointers.
   const bit = 3 + chance.below(60);
@@ -49,13 +54,16 @@ export function flippedBit(kernel: Kernel, sites: Sites, chance: Chance): Mutati
     kind: "bit-flip",
     what: `bit ${bit} of ${nameOf(site)} at ${hex16(site.address)}`,
     edits: editsAt(kernel, site.address, word(site.value ^ (1n << BigInt(bit)))),
-    label: { class: ["bit-flip"], member: [nameOf(site)], addresses: placeOf(site) },
+    label: { class: ["bit-flip"], member: namesOf(site), addresses: placeOf(site) },
     at: site.address,
   };
 }
 
-export function textOverPointer(kernel: Kernel, sites: Sites, chance: Chance): Mutation | undefined {
-  const site = siteOf(sites.pointers, chance);
+export function textOverPointer(kernel: Kernel, sites: readonly Site[], chance: Chance): Mutation | undefined {
+  const site = siteOf(
+    sites.filter(({ kind }) => kind !== "number"),
+    chance,
+  );
   const text = chance.oneOf(TEXTS);
   if (site === undefined || text === undefined) return undefined;
   // The text covers the pointer wholly; it may begin up to 16 bytes before, but not outside the object.
@@ -69,7 +77,7 @@ export function textOverPointer(kernel: Kernel, sites: Sites, chance: Chance): M
     // Every word that the text touched is a right answer; the judge takes members of the same object near the place.
     label: {
       class: ["overwritten-pointer"],
-      member: [nameOf(site), ...overwrittenMembers(kernel, site, before)],
+      member: [...namesOf(site), ...overwrittenMembers(kernel, site, before)],
       addresses: [...placeOf(site), add(site.address, -before)],
     },
     at: add(site.address, -before),

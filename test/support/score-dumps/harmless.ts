@@ -7,7 +7,9 @@
  *   free-body   a free object, all but its free pointer
  *   stack       a sleeping task's stack below its stack pointer
  *   user        an anonymous page of a process
+ *   cache       a page of a file's contents
  *   reorder     two neighbours of a list change places, all links right
+ *   midway      a node that was just being added or taken off (harmless-lists.ts)
  *   count       a few references more
  *   datum       a bit of a number that could be any
  *   name        a task or a file is called "kkkkkkkk…" (6b6b…)
@@ -22,6 +24,7 @@ import { hasSlabFlag } from "../../../src/linux/slab-cache.ts";
 import { taskTable } from "../../../src/linux/task.ts";
 import { memoryNodes } from "../../../src/linux/zone.ts";
 import { freeChains } from "./free-lists.ts";
+import { halfDone } from "./harmless-lists.ts";
 import type { Mutation, MutationLabel } from "./mutation.ts";
 import { type Edit, editsAt, half, word } from "./overlay.ts";
 import type { Chance } from "./random.ts";
@@ -123,14 +126,15 @@ function unusedStack(kernel: Kernel, chance: Chance): Mutation | undefined {
   return harmless(kernel, "stack", `stack of ${task.pid} (${task.comm}) below its sp`, at, rubbish(128, chance));
 }
 
-/** A page that is mapped by processes alone: LRU, anonymous, no swap cache. */
-function userPage(kernel: Kernel, chance: Chance): Mutation | undefined {
+/** A page that is mapped by processes alone (LRU, anonymous, no swap cache), or one that holds what a file says. */
+function contents(kernel: Kernel, chance: Chance, kind: "user" | "cache"): Mutation | undefined {
   const map = PageMap.of(kernel);
   const bits = new Map(pageFlagBits(kernel).map(({ name, bit }) => [name, BigInt(bit)]));
   const mapping = map?.page.tryField("mapping");
   const lru = bits.get("PG_lru");
   const swapBacked = bits.get("PG_swapbacked");
   if (map === undefined || mapping === undefined || lru === undefined || swapBacked === undefined) return undefined;
+  const isUser = kind === "user";
   for (let tries = 0; tries < 4000; tries++) {
     const pfn = chance.below(map.maxPfn);
     const page = map.pageOf(pfn);
@@ -138,9 +142,11 @@ function userPage(kernel: Kernel, chance: Chance): Mutation | undefined {
     if (page === undefined || at === undefined || kernel.memory.tryU64(page) === undefined) continue;
     const flags = map.flags(page);
     const isSet = (bit: bigint) => ((flags >> bit) & 1n) === 1n;
-    if (!isSet(lru) || !isSet(swapBacked) || (mapping.pointer(page) & 3n) !== 1n) continue;
+    const owner = mapping.pointer(page);
+    if (!isSet(lru) || (isUser ? !isSet(swapBacked) || (owner & 3n) !== 1n : owner === 0n || (owner & 3n) !== 0n)) continue;
+    // Page cache that holds metadata of a file system (a block device's) is its own; the lab's guests have none, ramfs and tmpfs are all data.
     if (kernel.memory.tryU64(at) === undefined) continue;
-    return harmless(kernel, "user", `anonymous page ${pfn}`, add(at, 8 * chance.below(400)), rubbish(256, chance));
+    return harmless(kernel, kind, `${isUser ? "anonymous" : "file"} page ${pfn}`, add(at, 8 * chance.below(400)), rubbish(256, chance));
   }
   return undefined;
 }
@@ -182,18 +188,27 @@ function moreReferences(kernel: Kernel, sites: Sites, chance: Chance): Mutation 
   };
 }
 
-/** Numbers of tasks that tell of the past only. */
-const DATA = ["utime", "stime", "nvcsw", "nivcsw", "min_flt", "maj_flt", "last_switch_count", "start_time", "se.sum_exec_runtime"];
+/** Numbers that tell of the past, or that nothing follows from. */
+const TASK_DATA = ["utime", "stime", "nvcsw", "nivcsw", "min_flt", "maj_flt", "last_switch_count", "start_time", "se.sum_exec_runtime"];
+const DATA: Readonly<Record<string, readonly string[]>> = {
+  task_struct: [...TASK_DATA, "se.vruntime", "self_exec_id", "ptrace_message", "sas_ss_sp"],
+  file: ["f_pos", "f_version"],
+  inode: ["i_version"],
+  mm_struct: ["hiwater_rss", "hiwater_vm", "start_code", "arg_start", "env_end"],
+  signal_struct: ["cutime", "cnvcsw", "cmin_flt", "maxrss"],
+  net_device: ["mem_start", "mem_end"],
+};
 
 function otherDatum(kernel: Kernel, sites: Sites, chance: Chance): Mutation | undefined {
-  const struct = kernel.types.struct("task_struct");
-  const task = chance.oneOf(sites.tasks);
-  const field = struct.tryField(chance.oneOf(DATA) ?? "");
-  if (task === undefined || field === undefined || field.size !== 8) return undefined;
-  const at = field.address(task);
+  const type = chance.oneOf(Object.keys(DATA)) ?? "";
+  const objects = type === "task_struct" ? sites.tasks : sites.pointers.filter((site) => site.type === type).map(({ object }) => object);
+  const object = chance.oneOf(objects);
+  const field = kernel.types.tryStruct(type)?.tryField(chance.oneOf(DATA[type] ?? []) ?? "");
+  if (object === undefined || field === undefined || field.size !== 8) return undefined;
+  const at = field.address(object);
   // Not so high that time itself would be out of joint.
   const value = kernel.memory.u64(at) ^ (1n << BigInt(chance.below(20)));
-  return harmless(kernel, "datum", `a bit of task_struct.${field.path}`, at, word(value));
+  return harmless(kernel, "datum", `a bit of ${type}.${field.path}`, at, word(value));
 }
 
 function oddName(kernel: Kernel, sites: Sites, chance: Chance): Mutation | undefined {
@@ -256,8 +271,10 @@ export function harmlessChange(kernel: Kernel, sites: Sites, chance: Chance): Mu
     () => padding(kernel, chance),
     () => freeBody(kernel, chance),
     () => unusedStack(kernel, chance),
-    () => userPage(kernel, chance),
+    () => contents(kernel, chance, "user"),
+    () => contents(kernel, chance, "cache"),
     () => reordered(kernel, sites, chance),
+    () => halfDone(kernel, sites, chance),
     () => moreReferences(kernel, sites, chance),
     () => otherDatum(kernel, sites, chance),
     () => oddName(kernel, sites, chance),

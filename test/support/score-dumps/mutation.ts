@@ -20,7 +20,7 @@ export interface MutationLabel {
 }
 
 export interface Mutation {
-  /** "bit-flip", "text", "poison", "freelist", "refcount", "lock-cycle", "text-flip"; "harmless-…". */
+  /** "bit-flip", "text", "poison", "freelist", "refcount", "lock-cycle", "text-flip", with "-queues" when of queue-sites.ts; "harmless-…". */
   readonly kind: string;
   /** In words, for whoever reads the score. */
   readonly what: string;

@@ -6,7 +6,7 @@
  *     diagnose(mutated) …      against mutation.label
  *   }
  *
- * Four in five are damage, the fifth is none and nothing may be said of it. For development choose seeds of your own: the score uses
+ * Three in four are damage, the fourth is none and nothing may be said of it. For development choose seeds of your own: the score uses
  * others, so what is fitted to some seeds is not what is measured.
  */
 import type { ViewTruth } from "../../../lab/views-truth.ts";
@@ -18,8 +18,12 @@ import { harmlessChange } from "./harmless.ts";
 import { closedCircle } from "./lock-cycles.ts";
 import { collectMore } from "./more-sites.ts";
 import type { Mutation } from "./mutation.ts";
+import { collectQueues, QUEUES } from "./queue-sites.ts";
 import { Chance } from "./random.ts";
 import { Sites } from "./sites.ts";
+
+/** Every so many-th is harmless. */
+const HARMLESS = 4;
 
 export interface MutationOptions {
   readonly seed: string;
@@ -31,6 +35,8 @@ export interface MutationOptions {
 /** The kernel is the healthy one, opened with types; with its vmlinux code is damaged too. */
 export function* mutationsOf(kernel: Kernel, { seed, count, views = [] }: MutationOptions): Generator<Mutation, void, undefined> {
   const sites = kernel.memo(Sites, () => sitesOf(kernel));
+  const queues = sites.pointers.filter(({ group }) => group.startsWith(QUEUES));
+  const others = sites.pointers.filter(({ group }) => !group.startsWith(QUEUES));
   const first = new Chance(seed).below(64);
   for (let n = 0; n < count; n++) {
     const chance = new Chance(`${seed} ${n}`);
@@ -40,23 +46,31 @@ export function* mutationsOf(kernel: Kernel, { seed, count, views = [] }: Mutati
       continue;
     }
     const ways: (() => Mutation | undefined)[] = [
-      () => flippedBit(kernel, sites, chance),
-      () => textOverPointer(kernel, sites, chance),
+      () => flippedBit(kernel, others, chance),
+      () => textOverPointer(kernel, others, chance),
       () => damagedFreelist(kernel, chance),
       () => poisonedNode(kernel, sites, chance),
       () => changedCount(kernel, sites, chance),
       () => flippedText(kernel, chance),
+      () => inQueues(flippedBit(kernel, queues, chance)),
+      () => inQueues(textOverPointer(kernel, queues, chance)),
     ];
     // Kinds take turns, so that none is rare by chance.
-    const turn = (first + n) % ways.length;
-    const made = n % 5 === 4 ? harmlessChange(kernel, sites, chance) : firstOf([...ways.slice(turn), ...ways.slice(0, turn)]);
+    const turn = (first + n - Math.floor(n / HARMLESS)) % ways.length;
+    const made =
+      n % HARMLESS === HARMLESS - 1 ? harmlessChange(kernel, sites, chance) : firstOf([...ways.slice(turn), ...ways.slice(0, turn)]);
     if (made !== undefined) yield made;
   }
+}
+
+function inQueues(made: Mutation | undefined): Mutation | undefined {
+  return made === undefined ? undefined : { ...made, kind: `${made.kind}-queues` };
 }
 
 function sitesOf(kernel: Kernel): Sites {
   const sites = new Sites(kernel);
   collectMore(kernel, sites);
+  collectQueues(kernel, sites);
   return sites;
 }
 

@@ -158,8 +158,13 @@ function wholeKernel(dump: Dump, options: OpenOptions): Kernel | undefined {
   }
 }
 
-/** Mutations of a healthy case. */
-export async function* scoreMutations(lab: CachedCase, seed: string, count: number): AsyncGenerator<Row> {
+/** Mutations of a healthy case: as they are, and with the pages left out that makedumpfile -d 31 leaves out. */
+export async function* scoreMutations(
+  lab: CachedCase,
+  seed: string,
+  count: number,
+  variants: readonly Variant[] = ["plain"],
+): AsyncGenerator<Row> {
   const from = scoredDump(lab);
   if (from === undefined || lab.kernel.buildDir !== undefined) return;
   const dump = await openLabDump(from);
@@ -167,6 +172,7 @@ export async function* scoreMutations(lab: CachedCase, seed: string, count: numb
   const withDebug = await described(lab);
   const healthy = kernelIn(dump, withDebug);
   const views = viewsOf(truthOf(lab));
+  const hidden = variants.includes("d31") && from.level === undefined ? leftOutByLevel31(healthy) : undefined;
   for (const mutation of mutationsOf(healthy, {
     seed: `${seed} ${lab.id}`,
     count: views.length > 0 ? Math.ceil(count / 4) : count,
@@ -176,7 +182,10 @@ export async function* scoreMutations(lab: CachedCase, seed: string, count: numb
     const label: ScoreLabel = { ...wanted, ...(wanted.cache === undefined ? {} : { object: { cache: [wanted.cache] } }) };
     const asked: Asked = { case: lab.id, group: isHealthy(label) ? "harmless" : "mutated", variant: "plain", kind, what };
     const options = mutation.needsVmlinux === true ? (withDebug ?? {}) : {};
-    yield score(asked, () => kernelIn(overlaidDump(dump, edits), options), label, plain, edits);
+    if (variants.includes("plain")) yield score(asked, () => kernelIn(overlaidDump(dump, edits), options), label, plain, edits);
+    // What cannot be seen is no damage that could be told of; the harmless changes are of such pages mostly.
+    if (hidden === undefined || edits.some(({ physical }) => hidden(Number(physical >> 12n)))) continue;
+    yield score({ ...asked, variant: "d31" }, () => kernelIn(hollowDump(overlaidDump(dump, edits), hidden), options), label, undefined, []);
   }
   plain?.close();
   dump.close();

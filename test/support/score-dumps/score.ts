@@ -42,7 +42,8 @@ const take = (row: Row): void => {
 for (const lab of cases) {
   if (only !== "mutated") for await (const row of scoreCase(lab, variants)) take(row);
   const label = labelOf(lab);
-  if (only !== "faults" && label !== undefined && isHealthy(label)) for await (const row of scoreMutations(lab, seed, count)) take(row);
+  if (only !== "faults" && label !== undefined && isHealthy(label))
+    for await (const row of scoreMutations(lab, seed, count, variants)) take(row);
 }
 const sums = tally(rows);
 if (verbose) {

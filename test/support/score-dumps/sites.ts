@@ -16,10 +16,12 @@ import { cacheNodes, slabLayout } from "../../../src/linux/slab-layout.ts";
 export interface Site {
   /** What list, tree or table it belongs to; sites are drawn group by group, so that a long list is no likelier than a short one. */
   readonly group: string;
-  /** list, hlist: next or prev of a node; tree: a child pointer; ops: a table of functions; pointer: to another object. */
-  readonly kind: "list" | "hlist" | "tree" | "ops" | "pointer";
+  /** list, hlist: next or prev of a node; tree: a child pointer; ops: a table of functions; pointer: to another object; number: no pointer. */
+  readonly kind: "list" | "hlist" | "tree" | "ops" | "pointer" | "number";
   readonly type: string;
   readonly member: string;
+  /** Other names of the same word, with their types. */
+  readonly also?: readonly string[];
   readonly object: VirtualAddress;
   /** Where the pointer lies. */
   readonly address: VirtualAddress;
@@ -96,9 +98,15 @@ export class Sites {
     if (field === undefined || field.size !== 8) return;
     const address = field.address(object);
     const value = this.#kernel.memory.tryU64(address);
-    if (value === undefined || !this.#kernel.arch.isKernelAddress(virtual(value)) || this.#seen.has(address)) return;
-    this.#seen.add(address);
-    this.pointers.push({ group, kind, type, member, object, address, value });
+    if (value === undefined || !this.#kernel.arch.isKernelAddress(virtual(value))) return;
+    this.put({ group, kind, type, member, object, address, value });
+  }
+
+  /** Adds a site, unless its word is one already. */
+  put(site: Site): void {
+    if (this.#seen.has(site.address)) return;
+    this.#seen.add(site.address);
+    this.pointers.push(site);
   }
 
   /** Both links of a node, unless its list is empty. */
