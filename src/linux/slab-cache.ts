@@ -37,7 +37,7 @@ const MAX_STRIDE = 1 << 22;
 /** Largest order of a slab (MAX_PAGE_ORDER is 10, 15 at the most). */
 const MAX_ORDER = 15;
 /** Flags of debugging where no enum gives their bits: before 6.9 (cc61eb851461) they were macros. */
-const OLD_FLAGS = { RED_ZONE: 0x400n, POISON: 0x800n, STORE_USER: 0x10000n } as const;
+const OLD_FLAGS = { RED_ZONE: 0x400n, POISON: 0x800n, KMALLOC: 0x1000n, STORE_USER: 0x10000n, OBJECT_POISON: 0x8000_0000n } as const;
 /** kmem_cache_order_objects: order above, number of objects below (OO_SHIFT). */
 const ORDER_SHIFT = 16;
 
@@ -74,7 +74,7 @@ export function readSlabCache(kernel: Kernel, address: VirtualAddress): SlabCach
   };
 }
 
-/** Whether a cache was made with SLAB_RED_ZONE, SLAB_POISON or SLAB_STORE_USER. */
+/** Whether a cache was made with SLAB_RED_ZONE, SLAB_POISON or SLAB_STORE_USER …; OBJECT_POISON: its free objects are really filled. */
 export function hasSlabFlag(kernel: Kernel, { flags }: Pick<SlabCache, "flags">, flag: keyof typeof OLD_FLAGS): boolean {
   return (flags & kernel.memo(hasSlabFlag, () => flagMasks(kernel))[flag]) !== 0n;
 }
@@ -84,5 +84,11 @@ function flagMasks(kernel: Kernel): Readonly<Record<keyof typeof OLD_FLAGS, bigi
     const bit = kernel.types.constant(`_SLAB_${flag}`);
     return bit === undefined ? OLD_FLAGS[flag] : 1n << bit;
   };
-  return { RED_ZONE: mask("RED_ZONE"), POISON: mask("POISON"), STORE_USER: mask("STORE_USER") };
+  return {
+    RED_ZONE: mask("RED_ZONE"),
+    POISON: mask("POISON"),
+    KMALLOC: mask("KMALLOC"),
+    STORE_USER: mask("STORE_USER"),
+    OBJECT_POISON: mask("OBJECT_POISON"),
+  };
 }
