@@ -69,6 +69,19 @@ const ENTRIES: readonly (readonly [RegExp, EventKind])[] = [
   [/^(?:el1_error|el1h_64_error)(?:_invalid)?$/, "machine check"],
 ];
 
+/**
+ * arm64's one entry tells all apart in C: what its handler went through does (arch/arm64/kernel/traps.c: do_undefinstr, do_el1_undef since
+ * 6.2, 61d64a376ea8). BUG() is no such instruction, it comes as a breakpoint.
+ */
+const HANDLERS: readonly (readonly [RegExp, EventKind])[] = [[/^(?:do_undefinstr|do_el1_undef|el1_undef)(?:\.\w+)*$/, "invalid opcode"]];
+
+/** The exception by its entry, where that is one for all by its handler. */
+function kindOnStack(entry: StackFrame, handler: readonly StackFrame[]): EventKind | undefined {
+  const known = ENTRIES.find(([pattern]) => pattern.test(entry.function ?? ""))?.[1];
+  if (known !== "page fault") return known;
+  return HANDLERS.find(([pattern]) => handler.some(({ function: name }) => pattern.test(name ?? "")))?.[1] ?? known;
+}
+
 /** Functions in which a handler has given up. */
 const DYING =
   /^(?:oops_end|page_fault_oops|no_context|bad_area_nosemaphore|die|__die|__die_body|die_addr|die_kernel_fault|__do_kernel_fault|handle_stack_overflow|panic_bad_stack|handle_bad_stack|bad_mode|panic|crash_kexec|__crash_kexec|arm64_serror_panic|bug_handler|do_undefinstr|exc_double_fault)(?:\.\w+)*$/;
@@ -127,15 +140,15 @@ function candidates(stack: UnwoundStack): readonly Candidate[] {
     const entry = stack.frames[frame - 1];
     const exception = entry?.exception;
     if (kind === "interrupted" && entry !== undefined && exception !== undefined && !exception.user) {
-      const known = ENTRIES.find(([pattern]) => pattern.test(entry.function ?? ""));
+      const handler = stack.frames.slice((found.at(-1)?.frame ?? -1) + 1, frame);
       found.push({
         frame,
         source: "exception frame",
         // A partial frame's other registers were live when it was pushed: the unwind carried them on.
         registers: exception.partial ? registers : exception.registers,
         at: exception.address,
-        kind: known?.[1],
-        handler: stack.frames.slice((found.at(-1)?.frame ?? -1) + 1, frame),
+        kind: kindOnStack(entry, handler),
+        handler,
       });
     } else if (frame === 0 && kind === "interrupted" && foundBy === "registers" && !STOPPING.test(name ?? "")) {
       found.push({ frame, source: "crash note", registers, kind: undefined, handler: [] });
@@ -204,7 +217,10 @@ function proofOfGuess({ handler, at, registers }: Candidate, witnesses: number):
   const gaveUp = handler.find(({ function: name }) => DYING.test(name ?? ""))?.function;
   const above = at === undefined || registers.sp === undefined ? undefined : (registers.sp & ~15n) - at;
   if (gaveUp !== undefined && above !== undefined && above >= MIN_PT_REGS && above <= MAX_PT_REGS)
-    return { what: `the unwind guessed the way to them; it leads through ${gaveUp}, and they lie right below their stack pointer`, agrees: true };
+    return {
+      what: `the unwind guessed the way to them; it leads through ${gaveUp}, and they lie right below their stack pointer`,
+      agrees: true,
+    };
   return { what: "the way to the registers is a guess of the unwind", agrees: false };
 }
 
