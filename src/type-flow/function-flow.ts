@@ -100,6 +100,8 @@ export interface FunctionFlow {
   originOf(pc: bigint, where: string | { readonly slot: number }): Origin;
   /** The stack pointer before an instruction, from the canonical frame address; undefined where it is not followed. */
   stackAt(pc: bigint): number | undefined;
+  /** The instructions that ran just before one, the nearest first: back to where ways meet, so that no others can have. */
+  wayTo(pc: bigint): readonly DecodedInstruction[];
   /** The same function with more known of some values than its code says. Not kept. */
   given(shapes: GivenShapes): FunctionFlow;
 }
@@ -109,6 +111,9 @@ const SHOWN_MEMBERS = 3;
 
 /** Functions that are kept. */
 const MAX_KEPT = 64;
+
+/** Instructions of one way. */
+const MAX_WAY = 256;
 
 /**
  * Follows the function that holds an address. Answers are kept.
@@ -201,6 +206,25 @@ class KernelFunctionFlow implements FunctionFlow {
     const index = flow.places.get(pc);
     const shape = index === undefined ? undefined : this.#analysis.stateBefore(index).registers.get(machine.stackPointer)?.shape;
     return shape?.kind === "stack" ? shape.offset : undefined;
+  }
+
+  wayTo(pc: bigint): readonly DecodedInstruction[] {
+    const { instructions, blocks, blockOf, entry, places } = this.#analysis.input.flow;
+    const way: DecodedInstruction[] = [];
+    const start = places.get(pc);
+    if (start === undefined) return way;
+    let at = start;
+    let block = blockOf[at] as number;
+    while (way.length < MAX_WAY) {
+      for (const first = blocks[block]?.first ?? at; at > first && way.length < MAX_WAY; )
+        way.push(instructions[--at] as DecodedInstruction);
+      const [from, ...more] = blocks[block]?.from ?? [];
+      // A hub of jumps through a table, the function's start, and a ring of one block end it.
+      if (from === undefined || from < 0 || more.length > 0 || block === entry || from === block) break;
+      block = from;
+      at = blocks[block]?.end ?? 0;
+    }
+    return way;
   }
 
   given(shapes: GivenShapes): FunctionFlow {

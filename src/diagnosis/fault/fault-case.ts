@@ -3,7 +3,7 @@
  *
  *   log ─► subject ─► registers at the fault ─► operand that faulted ─► where its bad value came from ─► identities of all addresses
  */
-import { virtual } from "../../bytes/address.ts";
+import { hex16, virtual } from "../../bytes/address.ts";
 import { InquestError } from "../../bytes/errors.ts";
 import { identifyAddress } from "../../identity/identify.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
@@ -372,20 +372,34 @@ export function activationText({ function: name, offset, module }: Activation): 
 }
 
 /** The access in the grammar of the house: "read of (struct tun_struct *)0->flags [+0x804] in tun_get_drvinfo+0x37 [tun]". */
-export function accessText({ access, bad, path, activations, guilty, guiltyLevel }: FaultCase): string | undefined {
+export function accessText(fault: FaultCase): string | undefined {
+  const { access, bad, path, activations, guilty, guiltyLevel } = fault;
   if (path === undefined || bad === undefined) return undefined;
-  const fault = activations.at(0) as Activation;
+  const innermost = activations.at(0) as Activation;
   if (access.kind === "fetch") return `call of ${valueText(bad.value)} in ${activationText(guilty)}`;
   const base = valueText(path.object ?? bad.value);
   const typed =
     path.container !== undefined && path.member !== undefined
       ? `(${path.container} *)${base}->${path.member} [${signedHex(path.offset ?? bad.offset)}]`
-      : bad.offset === 0n
-        ? base
-        : `${base} ${signedHex(bad.offset)}`;
+      : isIndex(fault)
+        ? hex16(path.address)
+        : bad.offset === 0n
+          ? base
+          : `${base} ${signedHex(bad.offset)}`;
   const caller = guiltyLevel > 0 ? `, called by ${activationText(guilty)}` : "";
-  return `${path.access.kind} of ${typed} in ${activationText(fault)}${caller}`;
+  return `${path.access.kind} of ${typed} in ${activationText(innermost)}${caller}`;
 }
+
+/** The bad value is an index: it is added to a register, or to an address in the instruction. */
+export function isIndex({ access, bad, kernel }: FaultCase): boolean {
+  if (access.kind !== "memory" || bad?.register === undefined) return false;
+  const { base, index, displacement } = access.culprit;
+  if (index !== undefined && index.register === bad.register) return base !== undefined || displacement !== 0n;
+  return kernel.arch.isKernelAddress(BigInt.asUintN(64, displacement)) && -displacement > MAX_BACK;
+}
+
+/** Bytes that a structure may lie before the member that a pointer leads to. */
+const MAX_BACK = 1n << 24n;
 
 function signedHex(offset: bigint): string {
   return offset < 0n ? `-0x${(-offset).toString(16)}` : `+0x${offset.toString(16)}`;

@@ -9,6 +9,7 @@ import { InquestError } from "../../bytes/errors.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
 import type { Origin } from "../../type-flow/origin.ts";
 import type { Activation, Activations } from "./activation.ts";
+import { registersBefore } from "./rewind.ts";
 
 /** Bytes of a frame that are searched for a spilled definition. */
 const SPILLS = 512;
@@ -38,6 +39,7 @@ export class KnownValues {
   readonly #activations: Activations;
   readonly #cpu: number | undefined;
   readonly #task: VirtualAddress | undefined;
+  readonly #rewound = new Map<string, ReadonlyMap<string, bigint> | undefined>();
 
   constructor(kernel: Kernel, activations: Activations, cpu: number | undefined, task: VirtualAddress | undefined) {
     this.#kernel = kernel;
@@ -91,10 +93,11 @@ export class KnownValues {
 
   /** Where a load read from. */
   place(level: number, origin: Extract<Origin, { readonly kind: "load" }>, depth = 0): LoadPlace | undefined {
-    const flow = this.#activations.at(level)?.flow;
+    const activation = this.#activations.at(level);
+    const flow = activation?.flow;
     const facts = flow?.at(origin.pc);
     const fact = facts?.operands.find(({ memory }) => memory.access !== "address") ?? facts?.operands[0];
-    if (flow === undefined || fact === undefined) return undefined;
+    if (activation === undefined || flow === undefined || fact === undefined) return undefined;
     const { memory } = fact;
     const isPair = /^ldn?p/.test(facts?.instruction.mnemonic ?? "");
     const size = isPair ? memory.size / 2 : memory.size;
@@ -109,8 +112,8 @@ export class KnownValues {
       memory.base === undefined && memory.index !== undefined && this.#kernel.arch.isKernelAddress(BigInt.asUintN(64, memory.displacement))
         ? { value: BigInt.asUintN(64, memory.displacement) }
         : undefined;
-    const held = memory.base === undefined ? undefined : this.of(level, origin.from ?? flow.originOf(origin.pc, memory.base), depth);
-    const base = table ?? held;
+    const was = this.#before(level, origin.pc);
+    const base = table ?? this.#register(level, memory.base, origin.pc, was, origin.from, depth);
     if (base === undefined) return undefined;
     let address = table === undefined ? base.value + memory.displacement : base.value;
     let counted: LoadPlace["index"];
@@ -118,13 +121,43 @@ export class KnownValues {
     if (isPair && origin.offset - (fact.offset === undefined ? memory.displacement : BigInt(fact.offset)) === BigInt(size))
       address += BigInt(size);
     if (memory.index !== undefined) {
-      const whole = this.of(level, flow.originOf(origin.pc, memory.index), depth);
+      const whole = this.#register(level, memory.index, origin.pc, was, undefined, depth);
       const index = whole === undefined ? undefined : { value: extended(whole.value, memory.extend) };
       if (index === undefined) return undefined;
       address += index.value * BigInt(memory.scale);
       counted = { register: memory.index, value: index.value, scale: memory.scale };
     }
     return { address: BigInt.asUintN(64, address), size, base, ...(counted === undefined ? {} : { index: counted }) };
+  }
+
+  /** What a register held before an instruction of a function: by the way from there, else by what it was made of. */
+  register(level: number, name: string, pc: bigint): KnownValue | undefined {
+    return this.#register(level, name, pc, this.#before(level, pc), undefined, 0);
+  }
+
+  #register(
+    level: number,
+    name: string | undefined,
+    pc: bigint,
+    was: ReadonlyMap<string, bigint> | undefined,
+    from: Origin | undefined,
+    depth: number,
+  ): KnownValue | undefined {
+    const activation = this.#activations.at(level);
+    if (name === undefined || activation?.flow === undefined) return undefined;
+    const value = was?.get(name);
+    if (value === undefined) return this.of(level, from ?? activation.flow.originOf(pc, name), depth);
+    return activation.registers.get(name) === value ? { value, held: name } : { value };
+  }
+
+  #before(level: number, pc: bigint): ReadonlyMap<string, bigint> | undefined {
+    const key = `${level} ${pc}`;
+    const known = this.#rewound.get(key);
+    if (known !== undefined || this.#rewound.has(key)) return known;
+    const activation = this.#activations.at(level);
+    const found = activation === undefined ? undefined : registersBefore(this.#activations.machine, activation, pc);
+    this.#rewound.set(key, found);
+    return found;
   }
 
   /** Memory as it is now; undefined when it cannot be read. */

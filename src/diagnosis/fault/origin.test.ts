@@ -37,13 +37,17 @@ interface Given {
   readonly rbx: bigint;
   readonly words?: Readonly<Record<string, bigint>>;
   readonly value: bigint;
+  /** Of the caller, behind the call. */
+  readonly behind?: string;
+  /** Registers of the caller besides rbx. */
+  readonly registers?: Readonly<Record<string, bigint>>;
 }
 
 /** f(struct inode *inode) faults at `mov 0x8(%rdi),%eax`. */
-function slice({ caller, target = TEXT, middle, rbx, words = {}, value }: Given): ValueOrigin {
+function slice({ caller, target = TEXT, middle, rbx, words = {}, value, behind = "", registers: more = {} }: Given): ValueOrigin {
   const memory = new SparseMemory();
   const before = bytesOf(caller);
-  memory.write(CALLER, bytesOf(`${caller}\n${branch("e8", CALLER, before.length, target)}\n90\nc3`));
+  memory.write(CALLER, bytesOf(`${caller}\n${branch("e8", CALLER, before.length, target)}\n${behind}\n90\nc3`));
   if (middle !== undefined) memory.write(MIDDLE, bytesOf(`${middle}\n${branch("e9", MIDDLE, bytesOf(middle).length, TEXT)}`));
   memory.write(OBJECT, new Uint8Array(64));
   for (const [offset, word] of Object.entries(words))
@@ -61,6 +65,7 @@ function slice({ caller, target = TEXT, middle, rbx, words = {}, value }: Given)
   set(registers, "rbx", rbx);
   set(outer, "rbx", rbx);
   set(outer, "rsp", STACK + 8n);
+  for (const [name, word] of Object.entries(more)) set(outer, name, word);
   const frame = (more: Partial<StackFrame>): StackFrame => ({ certainty: "exact", ...more }) as StackFrame;
   const stack: UnwoundStack = {
     frames: [
@@ -143,5 +148,26 @@ describe("the slice", () => {
     expect(slice({ caller: code, rbx: OBJECT, words: { 16: 5n }, value: 0n }).end).toBe("constant");
     // Both can have given 0.
     expect(slice({ caller: code, rbx: OBJECT, value: 0n }).end).toBe("merge");
+  });
+
+  it("knows where a loop read though it has gone on since, and whose structure that was", () => {
+    // mov %rdi,%r12; lea 0x10(%rdi),%rbx; again: mov (%rbx),%rdi; add $0x8,%rbx; call f; jne again
+    const loop = { caller: "4989fc mov\n488d5f10 lea\n488b3b mov\n4883c308 add", behind: "75f2 jne", value: 5n, rbx: OBJECT + 0x28n };
+    const found = slice({ ...loop, words: { 32: 5n }, registers: { r12: OBJECT } });
+    expect(texts(found).at(-1)).toBe("loaded from (struct file *)r12->path.count [+0x20] at ffff888000001020");
+    expect(found.steps.at(-1)?.load).toMatchObject({ base: OBJECT, offset: 0x20n, from: 0x10n, declared: true, comparison: "same" });
+    // Nobody holds the structure any more: the place alone is known.
+    const lost = slice({ ...loop, words: { 32: 5n } });
+    expect(lost.steps.at(-1)?.load).toMatchObject({ address: OBJECT + 0x20n, comparison: "same" });
+    expect(lost.steps.at(-1)?.load?.container).toBeUndefined();
+  });
+
+  it("takes a sum with an index apart where one side is an address", () => {
+    // mov %rbx,%rsi; add %rax,%rsi; mov %rsi,%rdi
+    const found = slice({ caller: "4889de mov\n4801c6 add\n4889f7 mov", rbx: OBJECT, value: OBJECT + 0x8000_0000n });
+    expect(found.steps.at(-1)?.counted).toMatchObject({ base: OBJECT, index: 0x8000_0000n, register: "rax" });
+    expect(texts(found).at(-1)).toBe("ffff888000001000 + 0x80000000, the index in rax, computed at g+0x3");
+    // Nothing lies there: which of them is the index cannot be told.
+    expect(slice({ caller: "4889de mov\n4801c6 add\n4889f7 mov", rbx: 5n, value: 9n }).end).toBe("lost");
   });
 });

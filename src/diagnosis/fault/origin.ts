@@ -12,10 +12,13 @@ import type { CType } from "../../debug-info/c-type.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
 import { errnoName } from "../../linux/errno.ts";
 import { membersAt, pathsOf } from "../../type-flow/member-path.ts";
+import type { Expression } from "../../type-flow/operation.ts";
 import { containerName, type Origin } from "../../type-flow/origin.ts";
+import { registerParameters } from "../../type-flow/parameters.ts";
 import { shapeOfType } from "../../type-flow/shape.ts";
 import type { Activation, Activations } from "./activation.ts";
-import type { KnownValues } from "./known-values.ts";
+import { anchorOf } from "./anchor.ts";
+import type { KnownValue, KnownValues } from "./known-values.ts";
 import { objectType } from "./object-type.ts";
 
 /** Memory now against the register then. */
@@ -26,6 +29,8 @@ export interface LoadStep {
   readonly container?: string;
   /** The object's slab cache is named as this structure. */
   readonly containerBy?: "slab cache";
+  /** The function's own prototype says so: the structure is that of the parameter that was followed. */
+  readonly declared?: true;
   readonly member?: string;
   /** From the container's start; from the base where that is not known. */
   readonly offset?: bigint;
@@ -41,6 +46,20 @@ export interface LoadStep {
   readonly comparison: Comparison;
   /** The base was read from memory again: it may be another one than then. */
   readonly reread?: true;
+  /** The pointer was a table's place with an index added. */
+  readonly counted?: CountedStep;
+  /** A loop had moved the pointer on from the base: so many bytes from it the loop began. */
+  readonly from?: bigint;
+}
+
+export interface CountedStep {
+  /** A place in memory that is there. */
+  readonly base: bigint;
+  readonly index: bigint;
+  /** Register that the index was in. */
+  readonly register: string;
+  /** Type of the base. */
+  readonly type?: CType;
 }
 
 export interface OriginStep {
@@ -57,6 +76,8 @@ export interface OriginStep {
   /** In words, in the grammar of the house. */
   readonly text: string;
   readonly load?: LoadStep;
+  /** Of a sum with an index: the address that the index was added to. */
+  readonly counted?: CountedStep;
   /** Name or number of the argument, of the function inside. */
   readonly argument?: string;
   /** The function that returned it. */
@@ -75,6 +96,8 @@ export interface ValueOrigin {
 /** Callers that are followed. */
 const MAX_LEVELS = 5;
 const MAX_STEPS = 16;
+/** Bytes that a loop may have moved a pointer on within one object. */
+const MAX_MOVED = 1n << 16n;
 
 /**
  * Follows a register's value back.
@@ -114,6 +137,22 @@ export function loadOrigin(
     type: fact.type,
   };
   return new Slice(kernel, activations, values).followFrom(level, origin, value);
+}
+
+/** Where a load belongs: to what its pointer was counted from. */
+interface Anchored {
+  readonly base: KnownValue;
+  readonly leaf: Origin;
+  readonly offset: bigint;
+  readonly from?: bigint;
+  readonly typed?: Typed;
+}
+
+interface Typed {
+  readonly container: string;
+  readonly member: string;
+  readonly offset: bigint;
+  readonly type: CType | undefined;
 }
 
 class Slice {
@@ -217,18 +256,26 @@ class Slice {
           : now === BigInt.asUintN(size * 8, value)
             ? "same"
             : "changed";
-    const base = place?.base;
-    const typed = origin.container === undefined ? this.#byCache(base?.value, place?.address, size) : undefined;
+    const anchor =
+      origin.container === undefined && place !== undefined ? this.#anchored(level, origin.from, place.address, size) : undefined;
+    const base = anchor?.base ?? place?.base;
+    const sum = origin.from?.kind === "sum" && origin.from.added === undefined ? origin.from : undefined;
+    const counted = sum === undefined || place?.base === undefined ? undefined : this.#counted(level, activation, sum.pc, place.base.value);
+    const typed = anchor?.typed ?? (origin.container === undefined ? this.#byCache(base?.value, place?.address, size) : undefined);
     const container = origin.container ?? typed?.container;
     const member = origin.member ?? typed?.member;
+    const isDeclared = container !== undefined && this.#declares(activation, anchor?.leaf ?? origin.from, container);
     const load: LoadStep = {
       ...(container === undefined ? {} : { container }),
-      ...(typed === undefined ? {} : { containerBy: "slab cache" as const }),
+      ...(isDeclared ? { declared: true as const } : {}),
+      ...(typed === undefined || anchor?.typed !== undefined ? {} : { containerBy: "slab cache" as const }),
       ...(member === undefined ? {} : { member }),
-      offset: typed?.offset ?? origin.offset,
+      offset: typed?.offset ?? anchor?.offset ?? origin.offset,
+      ...(anchor?.from === undefined ? {} : { from: anchor.from }),
       ...(base === undefined ? {} : { base: base.value }),
       ...(base?.held === undefined ? {} : { held: base.held }),
       ...(place?.index === undefined ? {} : { index: place.index }),
+      ...(counted === undefined ? {} : { counted }),
       ...(origin.variable === undefined ? {} : { variable: origin.variable }),
       ...(place === undefined ? {} : { address: place.address }),
       size,
@@ -240,7 +287,33 @@ class Slice {
     return this.#push("load", level, activation, origin.pc, value, loadText(load), { load });
   }
 
-  #byCache(base: bigint | undefined, address: bigint | undefined, size: number) {
+  #declares({ flow }: Activation, origin: Origin | undefined, container: string): boolean {
+    if (origin?.kind !== "parameter" || flow?.type === undefined) return false;
+    const own = registerParameters(flow.type, this.#activations.machine).find(({ register }) => register === origin.register);
+    return pointedTo(own?.type)?.name === container;
+  }
+
+  /** The load went through a pointer that was moved: what it was counted from is the base, as long as the place may belong to that. */
+  #anchored(level: number, pointer: Origin | undefined, address: bigint, size: number): Anchored | undefined {
+    const anchor = anchorOf(this.#values, level, pointer);
+    if (anchor === undefined || address < anchor.value || address - anchor.value > MAX_MOVED) return undefined;
+    const offset = address - anchor.value;
+    const base = {
+      value: anchor.value,
+      ...(anchor.held === undefined ? {} : { held: anchor.held }),
+      ...(anchor.reread === undefined ? {} : { reread: true as const }),
+    };
+    const from = anchor.first === undefined ? {} : { from: anchor.first };
+    const { type } = anchor;
+    const { leaf } = anchor;
+    if (type === undefined) return { base, leaf, offset, ...from };
+    const [member] = membersAt({ kind: "pointer", target: type.target, offset: Number(offset), stride: 0 }, size);
+    if (member === undefined) return undefined;
+    const typed = { container: type.name, member: pathsOf([member]), offset, type: member.leftover === 0 ? member.type : undefined };
+    return { base, leaf, offset, ...from, typed };
+  }
+
+  #byCache(base: bigint | undefined, address: bigint | undefined, size: number): Typed | undefined {
     if (base === undefined || address === undefined) return undefined;
     const object = objectType(this.#kernel, base);
     if (object === undefined) return undefined;
@@ -252,6 +325,12 @@ class Slice {
 
   #sum(level: number, activation: Activation, origin: Extract<Origin, { readonly kind: "sum" }>, value: bigint): OriginStep["kind"] {
     const { from, added } = origin;
+    const counted = added === undefined ? this.#counted(level, activation, origin.pc, value) : undefined;
+    if (counted !== undefined) {
+      const { base, index, register } = counted;
+      const how = `${hex16(base)} ${index < 0n ? "-" : "+"} 0x${(index < 0n ? -index : index).toString(16)}, the index in ${register}`;
+      return this.#push("sum", level, activation, origin.pc, value, `${how}, computed at ${placeText(activation, origin.pc)}`, { counted });
+    }
     if (from === undefined || added === undefined) {
       return this.#push(
         "lost",
@@ -268,6 +347,30 @@ class Slice {
       this.#push("sum", level, activation, origin.pc, value, `${how}, computed at ${placeText(activation, origin.pc)}`);
     }
     return this.#origin(level, activation, from, before);
+  }
+
+  /** Of the two registers of a sum the one that is an address: the other is the index, by what came out. */
+  #counted(level: number, { flow }: Activation, pc: bigint, value: bigint): CountedStep | undefined {
+    const facts = flow?.at(pc);
+    if (facts === undefined || flow === undefined) return undefined;
+    const { machine } = this.#activations;
+    for (const effect of machine.operation(facts.instruction).effects) {
+      if (effect.kind !== "register" || effect.width !== 8) continue;
+      const parts = partsOf(effect.value).map((name) => ({ name, known: this.#values.register(level, name, pc)?.value }));
+      const [one, other] = parts;
+      if (one === undefined || other === undefined || one.name === other.name) continue;
+      const bases = parts.filter(({ known }) => known !== undefined && this.#isPlace(known));
+      const [base] = bases;
+      if (base?.known === undefined || bases.length > 1) continue;
+      const type = facts.registers.get(base.name)?.type;
+      const index = BigInt.asIntN(64, value - base.known);
+      return { base: base.known, index, register: base === one ? other.name : one.name, ...(type === undefined ? {} : { type }) };
+    }
+    return undefined;
+  }
+
+  #isPlace(value: bigint): boolean {
+    return this.#kernel.arch.isKernelAddress(value) && this.#values.read(value, 1) !== undefined;
   }
 
   #merge(level: number, activation: Activation, origin: Extract<Origin, { readonly kind: "merge" }>, value: bigint): OriginStep["kind"] {
@@ -300,7 +403,7 @@ class Slice {
     pc: bigint | undefined,
     value: bigint,
     text: string,
-    more: Pick<OriginStep, "load" | "argument" | "callee"> = {},
+    more: Pick<OriginStep, "load" | "counted" | "argument" | "callee"> = {},
   ): OriginStep["kind"] {
     this.#steps.push({
       kind,
@@ -315,6 +418,13 @@ class Slice {
     });
     return kind;
   }
+}
+
+/** The registers of a sum of two. */
+function partsOf(value: Expression): readonly string[] {
+  if (value.kind === "address") return [value.memory.base, value.memory.index].flatMap((name) => name ?? []);
+  if (value.kind !== "sum") return [];
+  return [value.left, value.right].flatMap((each) => (each.kind === "register" ? each.name : []));
 }
 
 /** Loads of one place in a structure: the head and the end of a loop, one line that the compiler made two of. */

@@ -3,7 +3,7 @@ import { hex16 } from "../../bytes/address.ts";
 import { stateText } from "../../identity/describe.ts";
 import type { Check, Evidence, Verdict } from "../verdict.ts";
 import type { Activation } from "./activation.ts";
-import { activationText, type FaultCase, sourceOf, tryIdentify } from "./fault-case.ts";
+import { activationText, type FaultCase, isIndex, sourceOf, tryIdentify } from "./fault-case.ts";
 import { slabRole } from "./samples.ts";
 
 /** "lab_slab_visit [lab_slab]", without what the compiler added to the name. */
@@ -17,13 +17,15 @@ export function plainName(name: string): string {
 }
 
 /** "reads request->segment->length", "writes struct lab_segment.length", "writes 4 bytes". */
-export function accessPhrase({ path, bad }: FaultCase): string {
+export function accessPhrase(fault: FaultCase): string {
+  const { path, bad } = fault;
   const verb = path?.access.kind === "read" ? "reads" : "writes";
   if (path?.base !== undefined && path.member !== undefined) return `${verb} ${joined(path.base, path.member)}`;
   if (path?.container !== undefined && path.member !== undefined) return `${verb} ${path.container}.${path.member}`;
   const size = path?.access.size;
   const many = size === undefined ? "memory" : `${size} byte${size === 1 ? "" : "s"}`;
-  const offset = bad?.offset ?? 0n;
+  // What an index is counted from is no offset.
+  const offset = isIndex(fault) ? 0n : (bad?.offset ?? 0n);
   return `${verb} ${many}${offset === 0n ? "" : ` at offset ${offset < 0n ? "-" : ""}0x${(offset < 0n ? -offset : offset).toString(16)}`}`;
 }
 
@@ -80,6 +82,28 @@ export function faultEvidence(fault: FaultCase): Evidence[] {
 /** Enough of a line to find it by, without what a shell would take apart. */
 function headOf(text: string): string {
   return (/^[^']{1,48}/.exec(text)?.[0] ?? "").trimEnd();
+}
+
+/**
+ * That nothing else than the value itself was wrong can only be said of a value whose way is known: one that was loaded from a place that is
+ * lost may have been read out of freed memory, another structure or a neighbour. Empty when the way is known to its end.
+ */
+export function openWays({ bad }: FaultCase): Check[] {
+  const last = bad?.origin?.steps.at(-1);
+  const open = (what: string): Check[] => [{ what, result: "not possible" }];
+  if (last === undefined || last.kind === "lost") return bad?.register === undefined ? [] : open("where the value came from");
+  if (last.kind === "merge") return open("which of several values it was");
+  if (last.kind !== "load" || last.load === undefined) return [];
+  switch (last.load.comparison) {
+    case "address unknown":
+      return open("what the memory is that the value was loaded from");
+    case "unreadable":
+      return open("the memory that the value was loaded from is in the dump");
+    case "changed":
+      return open("the memory that the value was loaded from still holds it");
+    case "same":
+      return [];
+  }
 }
 
 /** The memory that the bad value came from, as it is now. */

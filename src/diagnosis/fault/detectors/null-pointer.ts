@@ -8,7 +8,7 @@ import type { Check } from "../../verdict.ts";
 import { type FaultCase, sourceOf } from "../fault-case.ts";
 import { type FaultDetector, has } from "../fault-detector.ts";
 import { siblingRate } from "../samples.ts";
-import { accessedObject, accessPhrase, faultEvidence, functionText, pointerName, sourceEvidence, stateChecks } from "../words.ts";
+import { accessedObject, accessPhrase, faultEvidence, functionText, openWays, pointerName, sourceEvidence, stateChecks } from "../words.ts";
 
 /** Nothing is mapped below on either machine (mmap_min_addr is less, and user memory is closed to the kernel). */
 const FIRST_PAGE = 4096n;
@@ -38,6 +38,9 @@ export const nullPointer: FaultDetector = {
           ? { what: "the instruction holds the address as a constant, which is a member's offset from NULL", result: "held" }
           : { what: "a small number: NULL and a member's offset, or an index", result: path?.object === 0n ? "held" : "not possible" },
     ];
+    // A NULL that was computed, passed or returned is what it is; one out of memory is only as good as that memory.
+    const end = origin.at(-1);
+    if (end?.kind === "load" && end.load?.comparison === "address unknown") checks.push(...openWays(fault));
     const { culprit } = access;
     if (culprit.base !== undefined && culprit.index !== undefined && bad.register === culprit.index.register) {
       checks.push({ what: `the base ${culprit.base.register} is an address, the index is 0`, result: "refuted" });

@@ -8,7 +8,7 @@
 
 import { add, distance, hex16, type VirtualAddress, virtual } from "../../../bytes/address.ts";
 import { InquestError } from "../../../bytes/errors.ts";
-import { type StructType, strip } from "../../../debug-info/c-type.ts";
+import { type CType, type StructType, sizeOf, strip } from "../../../debug-info/c-type.ts";
 import { stateText } from "../../../identity/describe.ts";
 import type { Kernel } from "../../../kernel/kernel.ts";
 import { type VmallocArea, vmallocAreaOf } from "../../../linux/vmalloc.ts";
@@ -17,6 +17,7 @@ import type { Finding } from "../../finding.ts";
 import type { Check } from "../../verdict.ts";
 import { type FaultCase, sourceOf, tryIdentify } from "../fault-case.ts";
 import { type FaultDetector, has } from "../fault-detector.ts";
+import { pointedTo } from "../origin.ts";
 import { ownStructures } from "../own-structures.ts";
 import { slabRole } from "../samples.ts";
 import { accessPhrase, faultEvidence, functionText, sourceEvidence, stateChecks } from "../words.ts";
@@ -68,7 +69,7 @@ export const outOfBounds: FaultDetector = {
 };
 
 function reaches(fault: FaultCase): readonly Reach[] {
-  const { access, bad, path, guiltyLevel, kernel } = fault;
+  const { access, activations, bad, path, guiltyLevel, kernel } = fault;
   if (access.kind !== "memory" || bad === undefined) return [];
   const { culprit } = access;
   const all: Reach[] = [];
@@ -89,21 +90,43 @@ function reaches(fault: FaultCase): readonly Reach[] {
     !kernel.arch.isKernelAddress(culprit.base.value)
   )
     all.push({ base: table, address: access.address, size, index: { ...culprit.base, scale: 1 }, ...named });
-  else if (culprit.index !== undefined && culprit.base !== undefined)
+  else if (culprit.index !== undefined && culprit.base !== undefined) {
+    const table = activations.at(0)?.flow?.at(access.instruction.address)?.registers.get(culprit.base.register);
     all.push({
       base: BigInt.asUintN(64, culprit.base.value + culprit.displacement),
       address: access.address,
       size,
       index: culprit.index,
-      ...named,
+      ...(named.member === undefined ? elementAt(table?.type, access.address - culprit.base.value, size) : named),
     });
+  }
   // A walk, or a copy: the pointer may have moved on, but not out of the area's own guard page.
   else if (guiltyLevel > 0 || culprit.reach > 0) all.push({ base: bad.value, address: access.address, size: 1, ...named });
   else {
     const area = areaOf(kernel, access.address);
     if (area !== undefined) all.push({ base: area.start, address: access.address, size, ...named });
   }
+  // The index was added before: the register is the sum already.
+  const counted = bad.origin?.steps.find(({ counted }) => counted !== undefined)?.counted;
+  if (counted !== undefined)
+    all.push({
+      base: counted.base,
+      address: access.address,
+      size,
+      index: { register: counted.register, value: counted.index, scale: 1 },
+      ...elementAt(counted.type, access.address - counted.base, size),
+    });
   const source = sourceOf(fault);
+  if (source?.counted !== undefined && source.address !== undefined && source.comparison === "same")
+    all.push({
+      base: source.counted.base,
+      address: source.address,
+      size: source.size,
+      index: { register: source.counted.register, value: source.counted.index, scale: 1 },
+      earlier: true,
+      ...(source.container === undefined ? {} : { type: source.container }),
+      ...(source.member === undefined ? {} : { member: source.member }),
+    });
   if (source?.base !== undefined && source.address !== undefined && source.index !== undefined && source.comparison === "same")
     all.push({
       base: source.base,
@@ -115,6 +138,17 @@ function reaches(fault: FaultCase): readonly Reach[] {
       ...(source.member === undefined ? {} : { member: source.member }),
     });
   return all;
+}
+
+/** The member that an index leads to, by the type of the pointer that it is added to: every element has the same ones. */
+function elementAt(type: CType | undefined, distanceTo: bigint, size: number): Pick<Reach, "type" | "member"> {
+  const pointed = pointedTo(type);
+  const length = pointed === undefined ? 0 : sizeOf(pointed.target);
+  if (pointed === undefined || length < 1) return {};
+  const each = BigInt(length);
+  const offset = Number(((distanceTo % each) + each) % each);
+  const members = membersAt({ kind: "pointer", target: pointed.target, offset, stride: 0 }, size);
+  return members.length === 0 ? {} : { type: pointed.name, member: pathsOf(members) };
 }
 
 function isTable(kernel: Kernel, address: bigint): boolean {
@@ -178,7 +212,7 @@ function found(fault: FaultCase, reach: Reach, extent: Extent): Finding {
     { what: `${hex16(address)} is ${by}`, result: "held" },
   ];
   const element = reach.type === undefined ? elementOf(fault.kernel, reach, extent) : undefined;
-  const what = earlier === true ? "takes a pointer from behind" : `${accessPhrase(fault)}, outside of`;
+  const what = earlier === true ? "takes a pointer from outside of" : `${accessPhrase(fault)}, outside of`;
   return {
     class: "out-of-bounds",
     title: `${functionText(fault.guilty)} ${counted}${what} ${extent.text}`,

@@ -56,6 +56,9 @@ export const overwrittenPointer: FaultDetector = {
       ...(content === undefined
         ? [{ what: "the numbers were written by who wrote those before them", result: "not possible" as const }]
         : []),
+      ...(content === undefined && source.container === undefined
+        ? [{ what: "the member before it is an array, by its type", result: "not possible" as const }]
+        : []),
       ...writer.checks,
     ];
     const object = sourceObject(fault);
@@ -84,8 +87,10 @@ export const overwrittenPointer: FaultDetector = {
 };
 
 /** Bytes of the array of numbers that ends where the pointer stands in its structure; 0 when there is none, or the member is no pointer. */
-function numbersBefore({ kernel, bad }: FaultCase, { container, offset }: LoadStep): number {
+function numbersBefore({ kernel, bad }: FaultCase, { container, offset, address }: LoadStep): number {
   const tag = /^struct (\w+)$/.exec(container ?? "")?.[1];
+  // Without a type the numbers themselves must tell that there is an array, and that it was one object.
+  if (container === undefined && bad?.identity.region === "non-canonical" && isWithin(kernel, address, UNTYPED)) return UNTYPED;
   if (tag === undefined || offset === undefined || bad === undefined || kernel.arch.isKernelAddress(bad.value)) return 0;
   const type = kernel.types.find("struct", tag, { modules: true });
   const members = type?.kind === "struct" ? type.members : [];
@@ -94,6 +99,14 @@ function numbersBefore({ kernel, bad }: FaultCase, { container, offset }: LoadSt
   const array = before === undefined ? undefined : strip(before.type);
   const isNumbers = array?.kind === "array" && strip(array.element).kind === "int" && sizeOf(array.element) <= 4;
   return own !== undefined && strip(own.type).kind === "pointer" && isNumbers && array !== undefined ? sizeOf(array) : 0;
+}
+
+/** Bytes of numbers that must stand before a pointer of which nothing is known. */
+const UNTYPED = 16;
+
+function isWithin(kernel: FaultCase["kernel"], address: bigint | undefined, before: number): boolean {
+  const role = address === undefined ? undefined : slabRole(tryIdentify(kernel, address));
+  return role !== undefined && role.state.state === "allocated" && role.offset >= before;
 }
 
 interface Writer {

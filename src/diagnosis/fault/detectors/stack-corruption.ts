@@ -35,6 +35,8 @@ export const stackCorruption: FaultDetector = {
       ...stateChecks(fault),
       { what: `no call led to ${hex16(bad.value)}, a return did`, result: "held" },
       { what: `${hex16(bad.value)} is no code: ${briefText(bad.identity) ?? bad.identity.region}`, result: "held" },
+      // On x86-64 the exception's own frames lie over what the function left below.
+      ...(known === undefined ? [{ what: "whose frame it was is known", result: "not possible" as const }] : []),
     ];
     return {
       class: "stack-corruption",

@@ -28,6 +28,8 @@ interface Taken {
   /** "struct sock". */
   readonly container: string;
   readonly member: string | undefined;
+  /** The function's own prototype says so. */
+  readonly declared?: true;
   /** Of the member, from the structure's start. */
   readonly offset: number;
   readonly size: number;
@@ -47,7 +49,7 @@ export const typeConfusion: FaultDetector = {
     if (!has(fault, typeConfusion.needs) || bad === undefined || access.kind === "trap") return undefined;
     for (const taken of takenFor(fault)) {
       const role = slabRole(tryIdentify(kernel, taken.base));
-      if (role === undefined || isFitted(kernel, taken.container)) continue;
+      if (role === undefined || (taken.declared === undefined && isFitted(kernel, taken.container))) continue;
       const expected = structNamed(kernel, taken.container);
       if (expected === undefined) continue;
       const found = judged(fault, taken, role, expected);
@@ -66,6 +68,7 @@ function takenFor(fault: FaultCase): readonly Taken[] {
       base: source.base,
       container: source.container,
       member: source.member,
+      ...(source.declared === undefined ? {} : { declared: true as const }),
       offset: Number(source.offset),
       size: source.size,
     });

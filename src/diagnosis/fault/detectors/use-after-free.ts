@@ -9,11 +9,13 @@ import { hex16 } from "../../../bytes/address.ts";
 import { stateText } from "../../../identity/describe.ts";
 import type { Kernel } from "../../../kernel/kernel.ts";
 import { type Poison, poisonOf } from "../../../linux/poison.ts";
+import { tracksCommand, tracksOf } from "../../checks/tracks.ts";
 import type { Finding } from "../../finding.ts";
 import type { Check } from "../../verdict.ts";
 import { type FaultCase, sourceOf, tryIdentify } from "../fault-case.ts";
 import { type FaultDetector, has } from "../fault-detector.ts";
 import { freedMemory, isTypesafe } from "../freed-memory.ts";
+import { objectOwner } from "../object-owner.ts";
 import { objectType } from "../object-type.ts";
 import { freeOnStack, siblingRate, slabRole } from "../samples.ts";
 import { accessPhrase, faultEvidence, functionText, pointerName, sourceEvidence, sourceObject, stateChecks } from "../words.ts";
@@ -70,6 +72,11 @@ export const useAfterFree: FaultDetector = {
     const object = freedObject(fault);
     const from = object?.type ?? (role === undefined ? "memory" : `an object of ${role.cache}`);
     const what = access.kind === "fetch" ? "calls" : `${accessPhrase(fault)} through`;
+    const tracks = role === undefined ? {} : tracksOf(kernel, role.object);
+    const owner = objectOwner(kernel, source, tracks);
+    // The code that met it is nobody's: where to look is where the object came from.
+    const place =
+      fault.guilty.module !== undefined || owner === undefined ? {} : { place: { function: owner.function, module: owner.module } };
     return {
       class: "use-after-free",
       depth: "mechanism",
@@ -78,8 +85,22 @@ export const useAfterFree: FaultDetector = {
       baseRate: rate,
       rarity: true,
       ...(object === undefined ? {} : { object }),
-      story: isFree && memory !== undefined ? [`The code still had a pointer to memory that was given back: ${memory.text}.`] : [],
-      evidence: [...faultEvidence(fault), ...sourceEvidence(fault), ...objectEvidence(fault)],
+      ...place,
+      story: [
+        ...(isFree && memory !== undefined ? [`The code still had a pointer to memory that was given back: ${memory.text}.`] : []),
+        ...[tracks.freed, tracks.allocated].flatMap((track) => (track === undefined ? [] : [`The object was ${track.text}.`])),
+        ...(place.place === undefined || owner === undefined || tracks.freed !== undefined || tracks.allocated !== undefined
+          ? []
+          : [`It belongs to ${owner.module}: ${owner.text}.`]),
+      ],
+      evidence: [
+        ...faultEvidence(fault),
+        ...sourceEvidence(fault),
+        ...objectEvidence(fault),
+        ...(role === undefined || (tracks.freed ?? tracks.allocated) === undefined
+          ? []
+          : [{ claim: `the object was ${(tracks.freed ?? tracks.allocated)?.text}`, command: tracksCommand(role.object), values: [] }]),
+      ],
     };
   },
 };
