@@ -10,6 +10,7 @@
 
 import type { VirtualAddress } from "../bytes/address.ts";
 import { InquestError, UnsupportedError } from "../bytes/errors.ts";
+import { interruptions } from "../bytes/interruption.ts";
 
 /** Machines that can be disassembled; the names of `Architecture.name`. */
 export type DisassembledMachine = "x86_64" | "aarch64";
@@ -111,19 +112,24 @@ export interface Disassembler {
 export type DisassemblerLoader = () => Promise<Disassembler>;
 
 const loaders = new Map<DisassembledMachine, DisassemblerLoader>();
-const loaded = new Map<DisassembledMachine, Disassembler>();
+/** `since`: a decoder in whose WebAssembly work was ended may have torn memory. */
+const loaded = new Map<DisassembledMachine, { readonly disassembler: Disassembler; readonly since: number }>();
 
 /** Tells how the machine's decoder is loaded on this platform. */
 export function setDisassemblerLoader(machine: DisassembledMachine, loader: DisassemblerLoader): void {
   loaders.set(machine, loader);
 }
 
-/** Loads the machine's decoder unless it is there; await this before running a command whose spec says `needsDisassembler`. */
+/**
+ * Loads the machine's decoder unless it is there, and anew after an interruption; await this before running a command whose spec says
+ * `needsDisassembler`.
+ */
 export async function loadDisassembler(machine: DisassembledMachine): Promise<Disassembler> {
   const known = loaded.get(machine);
-  if (known !== undefined) return known;
+  if (known?.since === interruptions.count) return known.disassembler;
   const loader = loaders.get(machine);
   if (loader === undefined) throw new UnsupportedError(`no disassembler for ${machine} is registered on this platform`);
+  const since = interruptions.count;
   let made: Disassembler;
   try {
     made = await loader();
@@ -133,13 +139,13 @@ export async function loadDisassembler(machine: DisassembledMachine): Promise<Di
       `the disassembler for ${machine} cannot be loaded: ${error instanceof Error ? error.message : String(error)}`,
     );
   }
-  loaded.set(machine, made);
+  loaded.set(machine, { disassembler: made, since });
   return made;
 }
 
 /** The loaded decoder; throws UnsupportedError when nobody awaited loadDisassembler(). */
 export function disassemblerFor(machine: DisassembledMachine): Disassembler {
-  const known = loaded.get(machine);
+  const known = loaded.get(machine)?.disassembler;
   if (known === undefined)
     throw new UnsupportedError(`the disassembler for ${machine} was not loaded (a library user awaits loadDisassembler() first)`);
   return known;

@@ -3,6 +3,8 @@
  * does not number (flags, segment selectors) follows. A register that could not be recovered is undefined, never a stale value.
  */
 
+import { BusyMark } from "../bytes/interruption.ts";
+
 /** What a machine's registers are called and which ones an unwinder needs. */
 export interface RegisterFile {
   /** Lower-case names by number. */
@@ -20,6 +22,7 @@ export interface RegisterFile {
 interface Later {
   readonly registers: readonly number[];
   readonly find: () => ReadonlyMap<number, bigint>;
+  readonly finding: BusyMark;
 }
 
 export class RegisterSet {
@@ -45,15 +48,17 @@ export class RegisterSet {
    * are set before stay; those that `find` does not give stay undefined.
    */
   later(registers: readonly number[], find: () => ReadonlyMap<number, bigint>): void {
-    this.#later = { registers, find };
+    this.#later = { registers, find, finding: new BusyMark() };
   }
 
   #resolve(): void {
     const later = this.#later;
-    if (later === undefined) return;
-    this.#later = undefined;
+    // Who finds them may ask for those that are there.
+    if (later === undefined || later.finding.set) return;
+    later.finding.begin();
     const found = later.find();
     for (const register of later.registers) this.#values[register] ??= found.get(register);
+    this.#later = undefined;
   }
 
   set(register: number, value: bigint | undefined): void {

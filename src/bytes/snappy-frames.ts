@@ -75,8 +75,9 @@ export class SnappyFrames {
     }
     for (;;) {
       if (ordinal === this.#starts.length * REMEMBER_EVERY) {
+        // The list that is searched grows last.
+        this.#places[this.#starts.length] = at;
         this.#starts.push(start);
-        this.#places.push(at);
       }
       const frame = this.#frameAt(at, start, ordinal);
       if (typeof frame === "string") return frame;

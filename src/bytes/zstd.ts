@@ -3,24 +3,50 @@
  * ready is not. It costs some 10 ms and 1 MiB, so only a dump that has zstd pages pays for it (openDump awaits prepareZstd then).
  */
 import type { ZSTDDecoder } from "zstddec";
+import { interruptions } from "./interruption.ts";
 
 let decoder: ZSTDDecoder | undefined;
+type Instantiated = Parameters<ZSTDDecoder["_init"]>[0];
+type Instantiate = new (module: Instantiated["module"], imports: object) => Instantiated["instance"];
+/** To make its memory anew. */
+let compiled: Instantiated | undefined;
+let since = 0;
 
 /** Loads the decoder; afterwards zstdInto works. Calling it again costs nothing. */
 export async function prepareZstd(): Promise<void> {
   if (decoder !== undefined) return;
   const module = await import("zstddec");
   const fresh = new module.ZSTDDecoder();
+  const use = fresh._init;
+  fresh._init = (result) => {
+    compiled = result;
+    use(result);
+  };
+  since = interruptions.count;
   await fresh.init();
   decoder = fresh;
 }
 
+/** The decoder; with a new memory where work was ended in its midst, as that may have torn the lists of its allocator. */
+function sound(): ZSTDDecoder | undefined {
+  if (decoder === undefined || compiled === undefined || since === interruptions.count) return decoder;
+  const whole = decoder;
+  const { module, instance: old } = compiled;
+  // The package looks at the memory anew when it is given an instance. (The types of WebAssembly are not those of every platform.)
+  const look = (): void => whole._init({ module, instance });
+  const instance = new (old.constructor as Instantiate)(module, { env: { emscripten_notify_memory_growth: look } });
+  look();
+  since = interruptions.count;
+  return whole;
+}
+
 /** Decodes `input` into `target`, which it must fill exactly. Returns undefined on success, else what is wrong. Never throws. */
 export function zstdInto(input: Uint8Array, target: Uint8Array): string | undefined {
-  if (decoder === undefined) return "zstd: a page in a dump that does not announce zstd";
+  const whole = sound();
+  if (whole === undefined) return "zstd: a page in a dump that does not announce zstd";
   // A length of 0 would make the decoder trust the frame's own size.
   if (input.length === 0) return "zstd: no input";
-  const output = decoder.decode(input, target.length);
+  const output = whole.decode(input, target.length);
   if (output.length !== target.length) return `zstd: corrupt, or not ${target.length} bytes`;
   target.set(output);
   return undefined;
@@ -35,14 +61,15 @@ const MAX_UNPACKED = 2 ** 30;
  * @param atMost fewer bytes than `size` will do
  */
 export function unzstd(input: Uint8Array, size: number, atMost = false): Uint8Array | string {
-  if (decoder === undefined) return "zstd: its decoder was not loaded";
+  const whole = sound();
+  if (whole === undefined) return "zstd: its decoder was not loaded";
   if (input.length === 0 || size === 0) return "zstd: no input";
   if (size > MAX_UNPACKED || input.length > MAX_UNPACKED) return `zstd: ${size} bytes are more than can be unpacked here`;
   const claimed = frameSize(input);
   if (claimed !== undefined && claimed > size) return `zstd: ${claimed} bytes instead of ${size}`;
   let output: Uint8Array;
   try {
-    output = decoder.decode(input, size);
+    output = whole.decode(input, size);
   } catch (error) {
     return `zstd: ${(error as Error).message}`;
   }

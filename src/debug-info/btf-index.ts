@@ -24,8 +24,7 @@ export class NameIndex {
   readonly ids: Uint32Array;
   readonly #names: Uint32Array;
   readonly #section: BtfSection;
-  #heads: Int32Array | undefined;
-  #chain: Int32Array | undefined;
+  #hashed: { readonly heads: Int32Array; readonly chain: Int32Array } | undefined;
 
   private constructor(section: BtfSection, ids: Uint32Array, names: Uint32Array) {
     this.#section = section;
@@ -85,17 +84,20 @@ export class NameIndex {
     return [...found].sort().slice(0, limit);
   }
 
-  #tables(): { heads: Int32Array; chain: Int32Array } {
-    if (this.#heads === undefined || this.#chain === undefined) {
-      const count = this.ids.length;
-      this.#heads = new Int32Array(1 << Math.ceil(Math.log2(count + 2))).fill(-1);
-      this.#chain = new Int32Array(count);
-      for (let entry = count - 1; entry >= 0; entry--) {
-        const slot = this.#section.hash(this.#names[entry] as number) & (this.#heads.length - 1);
-        this.#chain[entry] = this.#heads[slot] as number;
-        this.#heads[slot] = entry;
-      }
+  #tables(): { readonly heads: Int32Array; readonly chain: Int32Array } {
+    this.#hashed ??= this.#hash();
+    return this.#hashed;
+  }
+
+  #hash(): { readonly heads: Int32Array; readonly chain: Int32Array } {
+    const count = this.ids.length;
+    const heads = new Int32Array(1 << Math.ceil(Math.log2(count + 2))).fill(-1);
+    const chain = new Int32Array(count);
+    for (let entry = count - 1; entry >= 0; entry--) {
+      const slot = this.#section.hash(this.#names[entry] as number) & (heads.length - 1);
+      chain[entry] = heads[slot] as number;
+      heads[slot] = entry;
     }
-    return { heads: this.#heads, chain: this.#chain };
+    return { heads, chain };
   }
 }

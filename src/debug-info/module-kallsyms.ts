@@ -41,7 +41,7 @@ export class ModuleKallsyms extends SortedSymbols {
   readonly #types: Uint8Array;
   readonly #sizes: Float64Array;
   readonly #regions: ModuleKallsymsLocation["regions"];
-  #byName: Map<string, number[]> | undefined;
+  #byName: ReadonlyMap<string, readonly number[]> | undefined;
 
   private constructor(module: string, table: Columns, strings: Uint8Array, regions: ModuleKallsymsLocation["regions"]) {
     super(table.addresses, module, undefined);
@@ -95,17 +95,20 @@ export class ModuleKallsyms extends SortedSymbols {
     for (const [name, indexes] of this.#index()) if (name.startsWith(prefix)) yield* indexes;
   }
 
-  #index(): Map<string, number[]> {
-    if (this.#byName === undefined) {
-      this.#byName = new Map();
-      for (let index = 0; index < this.count; index++) {
-        const name = this.nameAt(index);
-        const same = this.#byName.get(name);
-        if (same === undefined) this.#byName.set(name, [index]);
-        else same.push(index);
-      }
-    }
+  #index(): ReadonlyMap<string, readonly number[]> {
+    this.#byName ??= this.#indexNames();
     return this.#byName;
+  }
+
+  #indexNames(): Map<string, number[]> {
+    const byName = new Map<string, number[]>();
+    for (let index = 0; index < this.count; index++) {
+      const name = this.nameAt(index);
+      const same = byName.get(name);
+      if (same === undefined) byName.set(name, [index]);
+      else same.push(index);
+    }
+    return byName;
   }
 }
 

@@ -60,11 +60,15 @@ struct tk_data tk_core;
 unsigned char *vmcoreinfo_data;
 `;
 
-let byName: Map<string, string[]> | undefined;
+let known: ReadonlyMap<string, readonly string[]> | undefined;
 
-function declarations(): Map<string, string[]> {
-  if (byName !== undefined) return byName;
-  byName = new Map();
+function declarations(): ReadonlyMap<string, readonly string[]> {
+  known ??= linesByName();
+  return known;
+}
+
+function linesByName(): Map<string, string[]> {
+  const byName = new Map<string, string[]>();
   for (const line of DECLARATIONS.split("\n")) {
     if (line === "") continue;
     const name = /(\w+)(?:\[[^\]]*\])*\)?(?:\([^)]*\))?;$/.exec(line)?.[1];

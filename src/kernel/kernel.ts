@@ -5,6 +5,7 @@
 import type { Architecture } from "../arch/architecture.ts";
 import { add, type VirtualAddress } from "../bytes/address.ts";
 import { LookupError } from "../bytes/errors.ts";
+import { interruptions } from "../bytes/interruption.ts";
 import type { CType } from "../debug-info/c-type.ts";
 import type { KernelSymbol, SymbolTable } from "../debug-info/symbols.ts";
 import type { Dump } from "../dump/dump.ts";
@@ -173,9 +174,11 @@ export class Kernel {
 
   /**
    * Drops all answers of memo(). For after work that was ended from outside (Ctrl-C, a time limit): V8 runs no `finally` then, so what a
-   * helper was in the midst of stays half made, or marked as busy, and would answer wrongly from then on.
+   * helper was in the midst of stays half made, or marked as busy, and would answer wrongly from then on. What is kept elsewhere is sound at
+   * every step (bytes/interruption.ts).
    */
   forget(): void {
+    interruptions.count++;
     this.#memo.clear();
   }
 

@@ -64,11 +64,14 @@ export function openKernelOf(dump: Dump, options: OpenOptions = {}): Kernel {
     if (modules !== undefined) return modules;
     // Not looked up through `symbols`, which would ask for the modules.
     const head = (kallsyms.byName("modules") ?? extra.get("modules"))?.address;
+    const problems: string[] = [];
     if (head === undefined)
-      notes.push(
+      problems.push(
         `the list of modules was not found: ${lost > 0 ? "parts of the symbol table cannot be read" : "the kernel lists no data symbols"}`,
       );
-    modules = head === undefined ? [] : readModules(memory, types, head, notes);
+    const read = head === undefined ? [] : readModules(memory, types, head, problems);
+    notes.push(...problems);
+    modules = read;
     return modules;
   };
   const btf = openBtf(memory, kallsyms, image, vmlinux === undefined ? notes : []);
@@ -210,34 +213,35 @@ const MAX_CPUS = 8192;
  * boot CPU's load address, elsewhere zero; a possible CPU's differs from every other's.
  */
 function perCpuOffsets(memory: AddressSpace, symbols: KernelSymbols): () => readonly (VirtualAddress | undefined)[] {
-  let offsets: (VirtualAddress | undefined)[] | undefined;
+  let offsets: readonly (VirtualAddress | undefined)[] | undefined;
   return () => {
-    if (offsets !== undefined) return offsets;
-    offsets = [];
-    const table = symbols.byName("__per_cpu_offset");
-    if (table === undefined) {
-      // A kernel without SMP has no table and its per-CPU variables are plain ones.
-      offsets.push(virtual(0n));
-      return offsets;
-    }
-    const count = cpuCount(memory, symbols, table);
-    const possible = possibleCpus(memory, symbols, count);
-    for (let cpu = 0; cpu < count; cpu++) {
-      if (possible !== undefined && !possible(cpu)) {
-        offsets.push(undefined);
-        continue;
-      }
-      try {
-        const value = memory.u64(virtual(table.address + BigInt(cpu * 8)));
-        offsets.push(virtual(value));
-      } catch (error) {
-        if (!(error instanceof InquestError)) throw error;
-        offsets.push(undefined);
-      }
-    }
-    while (offsets.length > 0 && offsets.at(-1) === undefined) offsets.pop();
+    offsets ??= readPerCpuOffsets(memory, symbols);
     return offsets;
   };
+}
+
+function readPerCpuOffsets(memory: AddressSpace, symbols: KernelSymbols): readonly (VirtualAddress | undefined)[] {
+  const offsets: (VirtualAddress | undefined)[] = [];
+  const table = symbols.byName("__per_cpu_offset");
+  // A kernel without SMP has no table and its per-CPU variables are plain ones.
+  if (table === undefined) return [virtual(0n)];
+  const count = cpuCount(memory, symbols, table);
+  const possible = possibleCpus(memory, symbols, count);
+  for (let cpu = 0; cpu < count; cpu++) {
+    if (possible !== undefined && !possible(cpu)) {
+      offsets.push(undefined);
+      continue;
+    }
+    try {
+      const value = memory.u64(virtual(table.address + BigInt(cpu * 8)));
+      offsets.push(virtual(value));
+    } catch (error) {
+      if (!(error instanceof InquestError)) throw error;
+      offsets.push(undefined);
+    }
+  }
+  while (offsets.length > 0 && offsets.at(-1) === undefined) offsets.pop();
+  return offsets;
 }
 
 /** nr_cpu_ids bounds the CPUs that can ever exist; the table's own length (CONFIG_NR_CPUS) bounds that. */

@@ -2,6 +2,7 @@
  * The types of the dead kernel: vmlinux and its modules asked in turn, structures wrapped with fields that read memory.
  */
 import { LookupError } from "../bytes/errors.ts";
+import { BusyMark } from "../bytes/interruption.ts";
 import { parseTypeName } from "../debug-info/c-declaration.ts";
 import {
   type CType,
@@ -80,8 +81,6 @@ export class Struct {
 
 /** The types of the kernel and its modules, by name. */
 export class Types {
-  /** Asked in order; vmlinux first. Modules are added when they are first wanted. */
-  readonly sources: TypeSource[];
   /**
    * DWARF beside the dump's BTF. BTF holds every type of the kernel and is at hand at once; DWARF is asked for what BTF lacks: variables,
    * prototypes, and, last of all, a type that is found nowhere else. Without BTF it is the first of `sources`.
@@ -90,7 +89,9 @@ export class Types {
   readonly #memory: Memory;
   readonly #structs = new Map<string, Struct | undefined>();
   readonly #absence: string | undefined;
+  #sources: TypeSource[];
   #loadModules: (() => readonly TypeSource[]) | undefined;
+  readonly #loading = new BusyMark();
 
   /**
    * @param loadModules called once, when a name is not found in the first sources: modules' BTF is read only if needed
@@ -106,9 +107,14 @@ export class Types {
   ) {
     this.#memory = memory;
     this.described = described;
-    this.sources = sources;
+    this.#sources = sources;
     this.#loadModules = loadModules;
     this.#absence = absence;
+  }
+
+  /** Asked in order; vmlinux first. Modules are added when they are first wanted. */
+  get sources(): TypeSource[] {
+    return this.#sources;
   }
 
   /** True when the dump carries any type information. */
@@ -127,10 +133,13 @@ export class Types {
   /** Reads the modules' types now (they are otherwise read when a name is missed). */
   loadModules(): void {
     const load = this.#loadModules;
-    if (load === undefined) return;
-    this.#loadModules = undefined;
-    this.sources.push(...load());
+    // Reading the modules asks for types.
+    if (load === undefined || this.#loading.set) return;
+    this.#loading.begin();
+    const sources = [...this.#sources, ...load()];
     for (const [name, struct] of this.#structs) if (struct === undefined) this.#structs.delete(name);
+    this.#sources = sources;
+    this.#loadModules = undefined;
   }
 
   /**

@@ -31,7 +31,6 @@ export class EntryRegisters {
   readonly #frame: FrameEvaluation;
   readonly #known = new Map<number, bigint | string>();
   #chain: CallChain | string | undefined;
-  static #depth = 0;
 
   constructor(frame: FrameEvaluation) {
     this.#frame = frame;
@@ -135,8 +134,9 @@ export class EntryRegisters {
     const last = calls.at(-1) as DescribedCall;
     const before: CallChain["calls"] | undefined = jumps.length === 0 ? undefined : [first, ...jumps.slice(0, -1)];
     const caller = this.#frame.caller as FrameEvaluation;
-    if (EntryRegisters.#depth >= MAX_CALLERS) throw new UnsupportedError(`needs more than ${MAX_CALLERS} callers`);
-    EntryRegisters.#depth++;
+    const asked = this.#frame.kernel.memo(EntryRegisters, () => ({ callers: 0 }));
+    if (asked.callers >= MAX_CALLERS) throw new UnsupportedError(`needs more than ${MAX_CALLERS} callers`);
+    asked.callers++;
     try {
       const parameter = last.site.parameters.find((each) =>
         typeof what === "number" ? registerOf(each.location) === what : isFor(each.die, what),
@@ -152,7 +152,7 @@ export class EntryRegisters {
       }
       throw new UnsupportedError(`${name} does not tell what it passed for it`);
     } finally {
-      EntryRegisters.#depth--;
+      asked.callers--;
     }
   }
 

@@ -6,6 +6,7 @@
  */
 import type { VirtualAddress } from "../../bytes/address.ts";
 import { LookupError, UsageError } from "../../bytes/errors.ts";
+import { interruptions } from "../../bytes/interruption.ts";
 import { registerValue } from "../../kernel/expression/registers.ts";
 import type { FrameNames } from "../../kernel/expression/scope.ts";
 import type { StackFrame, UnwoundStack } from "../../stack/frame.ts";
@@ -19,6 +20,8 @@ interface Choice {
   readonly stack: UnwoundStack;
   readonly level: number;
   readonly chosen: boolean;
+  /** A stack that was worked on when work was ended is unwound again. */
+  readonly since: number;
 }
 
 const choices = new WeakMap<Session, Choice>();
@@ -34,10 +37,11 @@ export interface CurrentFrame {
 function choiceOf(session: Session): Choice {
   const task = session.context;
   const known = choices.get(session);
-  if (known !== undefined && known.task === task) return known;
+  const mine = known?.task === task ? known : undefined;
+  if (mine?.since === interruptions.count) return mine;
   // Numbered as bt numbers them.
   const stack = withInlinedFrames(session.kernel, unwindTask(session.kernel, task));
-  const fresh: Choice = { task, stack, level: 0, chosen: false };
+  const fresh: Choice = { task, stack, level: mine?.level ?? 0, chosen: mine?.chosen ?? false, since: interruptions.count };
   choices.set(session, fresh);
   return fresh;
 }

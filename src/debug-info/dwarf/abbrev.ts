@@ -90,7 +90,9 @@ export class Abbrev {
 /** The abbreviations of one or more units, from one offset of .debug_abbrev. */
 export class AbbrevTable {
   readonly #pages: SectionPages;
-  readonly #walk: SectionWalk;
+  /** At the declaration at #at; absent while one is read, so that what is ended in its midst begins there again. */
+  #walk: SectionWalk | undefined;
+  #at: number;
   readonly #sizes: UnitSizes;
   /** Compiled ones by code. Compilers number from 1 on; the maps are for others. */
   readonly #byCode: (Abbrev | undefined)[] = [];
@@ -102,7 +104,8 @@ export class AbbrevTable {
 
   constructor(pages: SectionPages, offset: number, sizes: UnitSizes) {
     this.#pages = pages;
-    this.#walk = new SectionWalk(pages, offset, WINDOW);
+    this.#walk = undefined;
+    this.#at = offset;
     this.#sizes = sizes;
   }
 
@@ -134,26 +137,32 @@ export class AbbrevTable {
 
   /** Notes where one more declaration is, and steps over it: most are never needed. */
   #next(): void {
-    let reader = this.#walk.need(NUMBERS);
+    const walk = this.#walk ?? new SectionWalk(this.#pages, this.#at, WINDOW);
+    this.#walk = undefined;
+    let reader = walk.need(NUMBERS);
     // A table may end with its section instead of a 0.
     const code = reader.atEnd ? 0 : reader.uleb();
     if (code === 0) {
       this.#ended = true;
       return;
     }
-    const places = this.#places;
-    if (places.length === 0) places.push(-1);
-    if (code === places.length) places.push(this.#walk.offset);
-    else if (code > places.length && !this.#sparsePlaces.has(code)) this.#sparsePlaces.set(code, this.#walk.offset);
+    const place = walk.offset;
     reader.skipLeb();
     reader.skip(1);
     for (;;) {
-      reader = this.#walk.need(NUMBERS);
+      reader = walk.need(NUMBERS);
       const attribute = reader.uleb();
       const form = reader.uleb();
       if (form === dw.DW_FORM_implicit_const) reader.skipLeb();
-      else if (form === 0 && attribute === 0) return;
+      else if (form === 0 && attribute === 0) break;
     }
+    const behind = walk.offset;
+    const places = this.#places;
+    if (places.length === 0) places.push(-1);
+    if (code === places.length) places.push(place);
+    else if (code > places.length && !this.#sparsePlaces.has(code)) this.#sparsePlaces.set(code, place);
+    this.#at = behind;
+    this.#walk = walk;
   }
 
   /** Reads a declaration from behind its code. */

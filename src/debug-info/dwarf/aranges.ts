@@ -53,15 +53,19 @@ export class AddressMap {
       for (let i = 0; i < order.length; i++) result.push(values[order[i]!]!);
       return result;
     };
-    this.#highs = sorted(this.#highs);
-    this.#units = sorted(this.#units);
-    this.#lows = sorted(lows);
+    const highs = sorted(this.#highs);
+    const units = sorted(this.#units);
+    const ascending = sorted(lows);
     const reach = new Float64Array(order.length);
     let largest = Number.NEGATIVE_INFINITY;
     for (let index = 0; index < reach.length; index++) {
-      largest = Math.max(largest, this.#highs[index]!);
+      largest = Math.max(largest, highs[index]!);
       reach[index] = largest;
     }
+    // All or nothing: no call between these.
+    this.#highs = highs;
+    this.#units = units;
+    this.#lows = ascending;
     this.#reach = reach;
     return reach;
   }

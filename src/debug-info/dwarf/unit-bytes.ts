@@ -23,8 +23,8 @@ export class UnitBytes {
   /** Moves on with each use. */
   clock = 0;
   readonly #budget: number;
-  readonly #holders = new Set<Holder>();
-  #held = 0;
+  /** With the bytes of each. */
+  readonly #holders = new Map<Holder, number>();
 
   /** @param budget in bytes; one unit alone may be larger */
   constructor(budget: number) {
@@ -33,22 +33,29 @@ export class UnitBytes {
 
   /** Bytes in memory now. */
   get held(): number {
-    return this.#held;
+    let sum = 0;
+    for (const size of this.#holders.values()) sum += size;
+    return sum;
   }
 
-  /** Makes room for a unit that is about to be loaded. */
+  /** Makes room for a unit that is about to be loaded. One whose loading was ended in its midst may be admitted again. */
   admit(holder: Holder, size: number): void {
-    while (this.#held + size > this.#budget && this.#holders.size > 0) this.#evict();
-    this.#holders.add(holder);
-    this.#held += size;
+    while (this.held + size > this.#budget && this.#holders.size > 0) this.#evict();
+    this.#holders.set(holder, size);
   }
 
   #evict(): void {
     let oldest: Holder | undefined;
-    for (const holder of this.#holders) if (oldest === undefined || holder.loaded!.used < oldest.loaded!.used) oldest = holder;
-    this.#held -= oldest!.loaded!.reader.end;
-    this.#holders.delete(oldest!);
-    oldest!.unload();
+    let least = Number.POSITIVE_INFINITY;
+    for (const holder of this.#holders.keys()) {
+      const used = holder.loaded?.used ?? -1;
+      if (used >= least) continue;
+      oldest = holder;
+      least = used;
+    }
+    if (oldest === undefined) return;
+    oldest.unload();
+    this.#holders.delete(oldest);
   }
 }
 

@@ -133,13 +133,15 @@ export class UnitTable {
           continue;
         }
         const end = start + 4 + length;
-        this.#next = length < RESERVED && end <= size ? end : unitExtent(new DwarfReader(head, this.#where, start), start, size).end;
+        const next = length < RESERVED && end <= size ? end : unitExtent(new DwarfReader(head, this.#where, start), start, size).end;
+        // Listed before it is passed, and once.
+        if (this.#starts.at(-1) !== start) this.#starts.push(start);
+        this.#next = next;
       } catch (error) {
         this.problem(error);
         this.#next = size;
         return false;
       }
-      this.#starts.push(start);
       return true;
     }
   }

@@ -6,6 +6,7 @@
  *     addr_base, ranges, line program                entries
  */
 import { FormatError } from "../../bytes/errors.ts";
+import { BusyMark } from "../../bytes/interruption.ts";
 import type { SectionData } from "../debug-sections.ts";
 import type { Abbrev, AbbrevTable } from "./abbrev.ts";
 import * as dw from "./constants.ts";
@@ -44,6 +45,7 @@ export class DwarfUnit implements Unit {
   #skeleton: DwarfUnit | undefined;
   #contributions: Contributions | undefined;
   #split: DwarfUnit | undefined | null = null;
+  readonly #splitting = new BusyMark();
   #bases = new Map<number, number>();
   #baseAddress: bigint | undefined;
   #ranges: readonly AddressRange[] | undefined;
@@ -123,11 +125,11 @@ export class DwarfUnit implements Unit {
 
   /** The split part of a skeleton, where it was found. */
   get split(): DwarfUnit | undefined {
-    if (this.#split === null) {
-      // While it is looked for, the unit stands for itself.
-      this.#split = undefined;
-      if (this.kind === "skeleton") this.#split = this.file.splitOf(this);
-    }
+    if (this.#split !== null) return this.#split;
+    // While it is looked for, the unit stands for itself.
+    if (this.#splitting.set) return undefined;
+    this.#splitting.begin();
+    this.#split = this.kind === "skeleton" ? this.file.splitOf(this) : undefined;
     return this.#split;
   }
 

@@ -113,13 +113,15 @@ export class DwarfUnits implements Units {
       const table = this.#types ?? this.#info;
       return contributions === undefined ? undefined : table?.at(contributions.unit).link(undefined, contributions);
     }
-    if (this.#signatures === undefined) {
-      this.#signatures = new Map();
-      for (const unit of this.every())
-        if (unit.header.signature !== undefined && !this.#signatures.has(unit.header.signature))
-          this.#signatures.set(unit.header.signature, unit);
-    }
+    this.#signatures ??= this.#findSignatures();
     return this.#signatures.get(signature);
+  }
+
+  #findSignatures(): Map<bigint, DwarfUnit> {
+    const found = new Map<bigint, DwarfUnit>();
+    for (const unit of this.every())
+      if (unit.header.signature !== undefined && !found.has(unit.header.signature)) found.set(unit.header.signature, unit);
+    return found;
   }
 
   /** True for units of .debug_types, whose offsets are not those of .debug_info. */
@@ -205,12 +207,13 @@ export class DwarfUnits implements Units {
   /** Without .debug_types, or with one that cannot be opened, everything else is still there. */
   get #types(): UnitTable | undefined {
     if (this.#typeTable === null) {
-      this.#typeTable = undefined;
+      let table: UnitTable | undefined;
       try {
-        this.#typeTable = this.#table(".debug_types", true);
+        table = this.#table(".debug_types", true);
       } catch (error) {
         keepProblem(this.#problems, error);
       }
+      this.#typeTable = table;
     }
     return this.#typeTable;
   }
@@ -241,16 +244,17 @@ export class DwarfUnits implements Units {
   /** Code of the units that .debug_aranges does not list, from their first entries. */
   #unlistedUnits(): AddressMap {
     if (this.#unlisted === undefined) {
-      this.#unlisted = new AddressMap();
+      const map = new AddressMap();
       const { listed } = this.#addresses();
       for (const unit of this.all()) {
         if (listed.has(unit.offset)) continue;
         try {
-          for (const { low, high } of unit.ranges) this.#unlisted.add(addressKey(low), addressKey(high - 1n) + 1, unit.offset);
+          for (const { low, high } of unit.ranges) map.add(addressKey(low), addressKey(high - 1n) + 1, unit.offset);
         } catch (error) {
           keepProblem(this.#problems, error);
         }
       }
+      this.#unlisted = map;
     }
     return this.#unlisted;
   }

@@ -7,10 +7,16 @@ import { Arm64Disassembler, type CapstoneModule } from "../../arch/arm64-disasse
 import { setDisassemblerLoader } from "../../arch/disassembler.ts";
 import { type IcedModule, X8664Disassembler } from "../../arch/x86-64-disassembler.ts";
 
-/** Registers the loaders; costs nothing until loadDisassembler() is awaited (then 25 to 35 ms). */
+/**
+ * Registers the loaders, each of which makes a decoder with a memory of its own; costs nothing until loadDisassembler() is awaited (then 25
+ * to 35 ms).
+ */
 export function registerDisassemblers(): void {
   const require = createRequire(import.meta.url);
-  setDisassemblerLoader("x86_64", async () => new X8664Disassembler(require("iced-x86") as IcedModule));
+  setDisassemblerLoader("x86_64", async () => {
+    delete require.cache[require.resolve("iced-x86")];
+    return new X8664Disassembler(require("iced-x86") as IcedModule);
+  });
   setDisassemblerLoader("aarch64", async () => {
     const start = require("@alexaltea/capstone-js") as () => Promise<CapstoneModule>;
     return new Arm64Disassembler(await start());
