@@ -8,11 +8,14 @@ import { InquestError } from "../../bytes/errors.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
 import { cgroupHierarchies, tasksByCgroup } from "../../linux/cgroup.ts";
 import { cgroupUsage } from "../../linux/cgroup-usage.ts";
+import { memoryUse } from "../../linux/mm.ts";
+import type { Task } from "../../linux/task.ts";
 import type { DiagnosisContext } from "../context.ts";
 import type { Detector } from "../detector.ts";
 import { callerNamed, frameEvidence, lastFrames, lastStack, logRecords } from "../ending/last-stack.ts";
 import type { Finding } from "../finding.ts";
-import type { Check, Evidence, Verdict } from "../verdict.ts";
+import { guarded } from "../guarded.ts";
+import type { Check, Evidence, Participant, Verdict } from "../verdict.ts";
 import { type Holders, memoryHolders, sizeText } from "./holders.ts";
 import { type OomReport, oomReport } from "./oom-report.ts";
 
@@ -64,6 +67,7 @@ interface Suspect {
   readonly story: readonly string[];
   readonly object?: NonNullable<Verdict["object"]>;
   readonly evidence: readonly Evidence[];
+  readonly participants?: readonly Participant[];
 }
 
 function ofMachine({ kernel }: DiagnosisContext, report: OomReport | undefined, evidence: Evidence[]): Told {
@@ -91,6 +95,7 @@ function ofMachine({ kernel }: DiagnosisContext, report: OomReport | undefined, 
       ...(suspect?.story ?? []),
     ],
     ...(suspect?.object === undefined ? {} : { object: suspect.object }),
+    ...(suspect?.participants === undefined ? {} : { participants: suspect.participants }),
   };
 }
 
@@ -128,6 +133,7 @@ function suspects(kernel: Kernel, { caches, processes, shared, unaccounted }: Ho
       what: `process ${process.task.comm} (${process.task.pid}) holds ${sizeText(kernel, process.pages)}`,
       story: [`Process ${process.task.pid} (${process.task.comm}) has the largest resident set.`],
       object: { type: "struct mm_struct", address: process.mm },
+      participants: [participant(process.task, `has ${sizeText(kernel, process.pages)} resident`)],
       evidence: [
         { claim: `${process.task.comm} has ${sizeText(kernel, process.pages)} resident`, command: `ps ${process.task.pid}`, values: [] },
       ],
@@ -153,11 +159,16 @@ function suspects(kernel: Kernel, { caches, processes, shared, unaccounted }: Ho
   return found.sort((a, b) => b.pages - a.pages);
 }
 
+function participant({ pid, comm, address }: Task, role: string): Participant {
+  return { pid, comm, task: address, role, central: true };
+}
+
 function ofContainer({ kernel }: DiagnosisContext, report: OomReport | undefined, evidence: Evidence[]): Told {
   const path = report?.group;
   const found = groupAtLimit(kernel, path);
   const name = path ?? found?.path ?? "?";
-  const [top] = found?.tasks ?? [];
+  const [largest] = found?.tasks ?? [];
+  const top = largest === undefined ? undefined : `${largest.comm} (${largest.pid})`;
   if (found !== undefined && found.max !== undefined) {
     evidence.push({ claim: `${name} may use ${Math.round(found.max / 1024)} KiB`, command: "cgroup", values: [] });
   }
@@ -181,6 +192,7 @@ function ofContainer({ kernel }: DiagnosisContext, report: OomReport | undefined
       ...(top === undefined ? [] : [`The largest process in it is ${top}.`]),
     ],
     ...(found === undefined ? {} : { object: { type: "struct mem_cgroup", address: found.address } }),
+    ...(largest === undefined ? {} : { participants: [participant(largest, `uses the most of ${name}`)] }),
   };
 }
 
@@ -189,8 +201,8 @@ interface FullGroup {
   readonly address: bigint;
   readonly current: number | undefined;
   readonly max: number | undefined;
-  /** "reportd (141)", the largest first. */
-  readonly tasks: readonly string[];
+  /** With memory of their own, the largest first; one for each address space. */
+  readonly tasks: readonly Task[];
 }
 
 /** The group by its path, or the one that is nearest to its limit. */
@@ -201,15 +213,14 @@ function groupAtLimit(kernel: Kernel, path: string | undefined): FullGroup | und
       for (const group of hierarchy.groups) {
         const memory = cgroupUsage(kernel, group).memory;
         if (memory?.max === undefined || memory.current === undefined || (path !== undefined && group.path !== path)) continue;
-        const tasks = [...(tasksByCgroup(kernel, hierarchy.address).get(group.address) ?? [])];
-        const names = tasks.filter(({ mm }) => mm !== 0n).map(({ comm, pid }) => `${comm} (${pid})`);
+        const tasks = largestFirst(kernel, tasksByCgroup(kernel, hierarchy.address).get(group.address) ?? []);
         const state = group.controllers.find(({ name }) => name === "memory")?.state ?? group.address;
         found.push({
           path: group.path,
           address: state,
           current: memory.current,
           max: memory.max,
-          tasks: names,
+          tasks,
           fullness: memory.current / memory.max,
         });
       }
@@ -219,4 +230,13 @@ function groupAtLimit(kernel: Kernel, path: string | undefined): FullGroup | und
     if (error instanceof InquestError) return undefined;
     throw error;
   }
+}
+
+function largestFirst(kernel: Kernel, tasks: Iterable<Task>): readonly Task[] {
+  const found = new Map<bigint, { readonly task: Task; readonly pages: number }>();
+  for (const task of tasks) {
+    if (task.mm === 0n || found.has(task.mm)) continue;
+    found.set(task.mm, { task, pages: guarded(() => memoryUse(kernel, task.mm))?.residentPages ?? 0 });
+  }
+  return [...found.values()].sort((a, b) => b.pages - a.pages).map(({ task }) => task);
 }
