@@ -17,6 +17,11 @@ const OFFSETS: Readonly<Record<string, readonly bigint[]>> = {
   aarch64: [0xdfff800000000000n, 0xdfffc00000000000n, 0xdffffe0000000000n, 0xdfffffc000000000n, 0xdffffff800000000n],
 };
 
+/** The addresses that shadow memory may be counted from on a machine: constants of the code that checks it inline. */
+export function kasanShadowOffsets(machine: string): readonly bigint[] {
+  return OFFSETS[machine] ?? [];
+}
+
 /** The shadow byte of an address; undefined without generic KASAN or where it cannot be read. */
 export function kasanShadow(kernel: Kernel, address: VirtualAddress): number | undefined {
   const offset = kernel.memo(kasanShadow, () => shadowOffset(kernel));

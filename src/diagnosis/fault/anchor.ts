@@ -30,36 +30,28 @@ const MAX_DEPTH = 8;
 /** undefined when the pointer was not moved, or may come from several. */
 export function anchorOf(values: KnownValues, level: number, pointer: Origin | undefined): Anchor | undefined {
   if (pointer?.kind !== "merge" && pointer?.kind !== "sum") return undefined;
-  const found = leavesOf(pointer, 0n, 0).flatMap(({ leaf, added }) => {
+  const found = leavesOf(pointer, 0n, 0).map(({ leaf, added }): Anchor | undefined => {
     const known = values.of(level, leaf);
-    if (known === undefined) return [];
+    if (known === undefined) return undefined;
     const type = "type" in leaf ? pointedTo(leaf.type) : undefined;
-    return [
-      {
-        ...known,
-        leaf,
-        ...(type === undefined ? {} : { type }),
-        ...(added === undefined ? {} : { first: added }),
-      },
-    ];
+    return { ...known, leaf, ...(type === undefined ? {} : { type }), ...(added === undefined ? {} : { first: added }) };
   });
+  // What one of them was may have been the one.
   const [first] = found;
-  return first !== undefined && found.every(({ value }) => value === first.value) ? first : undefined;
+  return first !== undefined && found.every((each) => each?.value === first.value) ? first : undefined;
 }
 
 interface Leaf {
-  readonly leaf: Extract<Origin, { readonly kind: "parameter" | "entry" | "load" | "result" }>;
+  readonly leaf: Origin;
   readonly added: bigint | undefined;
 }
 
 function leavesOf(origin: Origin, added: bigint | undefined, depth: number): readonly Leaf[] {
   if (depth > MAX_DEPTH) return [];
   switch (origin.kind) {
-    case "parameter":
-    case "entry":
-    case "load":
-    case "result":
-      return [{ leaf: origin, added }];
+    // The loop itself.
+    case "unknown":
+      return [];
     case "sum": {
       const all = added === undefined || origin.added === undefined ? undefined : added + origin.added;
       return origin.from === undefined ? [] : leavesOf(origin.from, all, depth + 1);
@@ -67,6 +59,6 @@ function leavesOf(origin: Origin, added: bigint | undefined, depth: number): rea
     case "merge":
       return origin.of.flatMap((each) => leavesOf(each, added, depth + 1));
     default:
-      return [];
+      return [{ leaf: origin, added }];
   }
 }

@@ -23,6 +23,7 @@ import { nullType } from "./null-type.ts";
 import { type AddressPart, type FaultingAccess, faultingAccess } from "./operands.ts";
 import { type LoadStep, loadOrigin, loadText, type OriginStep, pointedTo, type ValueOrigin, valueOrigin, valueText } from "./origin.ts";
 import { poisonedEntry } from "./poisoned-entry.ts";
+import { checkedAccess } from "./shadow-fault.ts";
 import { tracedCalls } from "./traced-calls.ts";
 
 /** The value to blame: a pointer of the faulting address, or the target of a call. */
@@ -95,7 +96,7 @@ export function faultCaseOf(kernel: Kernel, subject: Subject): FaultCase | NoFau
 export function faultCaseAt(kernel: Kernel, subject: Subject, state: FaultState): FaultCase {
   const { activations, values } = tracedCalls(kernel, state, subject.cpu, subject.task?.address);
   const fault = activations.at(0) as Activation;
-  const access = faultingAccess(kernel, state, fault, activations.at(1), subject.cpu);
+  const access = checkedAccess(kernel, faultingAccess(kernel, state, fault, activations.at(1), subject.cpu), fault);
   const parts = { kernel, subject, state, access, activations, values };
   const blamed = blame(parts, fault);
   const bad = blamed.bad === undefined ? undefined : withEntry(parts, blamed.bad, blamed.path);
@@ -224,15 +225,16 @@ function fetched({ kernel, access, activations, values }: Parts, level: number):
 
 function touchedValue(
   { kernel, state, activations, values }: Parts,
-  { culprit, address, instruction }: Extract<FaultingAccess, { readonly kind: "memory" }>,
+  { culprit, address, instruction, shadow }: Extract<FaultingAccess, { readonly kind: "memory" }>,
   fault: Activation,
   helper: Helper | undefined,
 ): Pick<FaultCase, "bad" | "path"> {
-  const told = state.exception?.access;
+  // Of a check of KASAN the CPU tells the look at the shadow.
+  const told = shadow === undefined ? state.exception?.access : undefined;
   const kind = told === "read" || told === "write" ? told : culprit.access === "read" ? "read" : "write";
   const part = badPart(kernel, culprit.base, culprit.index);
   const fact = fault.flow
-    ?.at(instruction.address)
+    ?.at(culprit.pc ?? instruction.address)
     ?.operands.find(({ memory }) => memory === culprit.memory || sameOperand(memory, culprit.memory));
   const size = culprit.size > 0 ? { size: culprit.size } : {};
   if (part === undefined) {
@@ -311,7 +313,8 @@ function sameOperand(a: OperandFact["memory"], b: OperandFact["memory"] | undefi
 }
 
 function typedBy(fact: OperandFact | undefined): Pick<AccessPath, "container" | "member" | "offset" | "base"> {
-  if (fact?.container === undefined || fact.member === undefined) return {};
+  // A number that a pointer leads to is no member.
+  if (fact?.container === undefined || fact.member === undefined || fact.member === "") return {};
   // An element of an array of numbers has no structure.
   if (fact.member.startsWith("[") && !/^(?:struct|union) /.test(fact.container)) return {};
   // "(struct tx_ring *)->count": no name of it is known.
@@ -363,7 +366,8 @@ function typedByOrigin(origin: ValueOrigin | undefined, offset: bigint, size: nu
   const target = pointedTo(origin.type);
   if (target === undefined || offset < 0n || offset > 1n << 20n) return {};
   const members = membersAt({ kind: "pointer", target: target.target, offset: Number(offset), stride: 0 }, size);
-  return members.length === 0 ? {} : { container: target.name, member: pathsOf(members), offset };
+  const member = pathsOf(members);
+  return member === "" ? {} : { container: target.name, member, offset };
 }
 
 /** "f+0x37 [module]" of an activation. */

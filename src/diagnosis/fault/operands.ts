@@ -40,6 +40,8 @@ export interface TouchedMemory {
   readonly segmentBase?: bigint;
   /** As it was decoded; absent for what the instruction touches without saying so. */
   readonly memory?: MemoryOperand;
+  /** The instruction that it is an operand of, when that is not the one that faulted. */
+  readonly pc?: bigint;
 }
 
 export type FaultingAccess =
@@ -50,6 +52,8 @@ export type FaultingAccess =
       readonly culprit: TouchedMemory;
       /** The fault address: told by the CPU, or of the operand. */
       readonly address: bigint;
+      /** What faulted was KASAN's look at this shadow of the address, before the access. */
+      readonly shadow?: bigint;
       readonly checks: readonly StateCheck[];
     }
   /** The CPU was led to where no code is: by `call`, the instruction before the return address. */

@@ -61,9 +61,11 @@ export function faultEvidence(fault: FaultCase): Evidence[] {
     access.kind === "memory" || access.kind === "trap" ? access.instruction : access.kind === "fetch" ? access.call : undefined;
   if (instruction !== undefined) {
     const what =
-      access.kind === "memory"
-        ? `${instruction.mnemonic} ${access.culprit.text} touches ${hex16(access.address)}`
-        : `${instruction.mnemonic} led there`;
+      access.kind === "memory" && access.shadow !== undefined
+        ? `${instruction.mnemonic} looks at ${hex16(access.shadow)}, KASAN's shadow of ${hex16(access.address)}`
+        : access.kind === "memory"
+          ? `${instruction.mnemonic} ${access.culprit.text} touches ${hex16(access.address)}`
+          : `${instruction.mnemonic} led there`;
     found.push({ claim: `in ${activationText(where)} ${what}`, command: `dis ${hex16(instruction.address)} 1`, values: [] });
   }
   if (subject.task !== undefined && state.at !== undefined) {

@@ -148,7 +148,8 @@ function elementAt(type: CType | undefined, distanceTo: bigint, size: number): P
   const each = BigInt(length);
   const offset = Number(((distanceTo % each) + each) % each);
   const members = membersAt({ kind: "pointer", target: pointed.target, offset, stride: 0 }, size);
-  return members.length === 0 ? {} : { type: pointed.name, member: pathsOf(members) };
+  const member = pathsOf(members);
+  return member === "" ? {} : { type: pointed.name, member };
 }
 
 function isTable(kernel: Kernel, address: bigint): boolean {
@@ -204,12 +205,12 @@ function variableExtent(
 
 function found(fault: FaultCase, reach: Reach, extent: Extent): Finding {
   const { address, index, earlier, base } = reach;
-  const by = address >= extent.end ? `${address - extent.end} bytes behind it` : `${extent.start - address} bytes before it`;
+  const by = address >= extent.end ? `${address - extent.end} bytes behind its end` : `${extent.start - address} bytes before it`;
   const counted = index === undefined ? "" : `with ${index.register} = ${BigInt.asIntN(64, index.value)} `;
   const checks: Check[] = [
     ...stateChecks(fault),
     { what: `${hex16(base)} is in ${extent.text}`, result: "held" },
-    { what: `${hex16(address)} is ${by}`, result: "held" },
+    { what: `${hex16(address)} is outside: ${by}`, result: "held" },
   ];
   const element = reach.type === undefined ? elementOf(fault.kernel, reach, extent) : undefined;
   const what = earlier === true ? "takes a pointer from outside of" : `${accessPhrase(fault)}, outside of`;
@@ -227,7 +228,7 @@ function found(fault: FaultCase, reach: Reach, extent: Extent): Finding {
       ...(extent.state === undefined ? {} : { state: extent.state }),
     },
     story: [
-      `${hex16(address)} is ${by}: ${extent.text}.`,
+      `The pointer leads to ${extent.text}; ${hex16(address)} is ${by}.`,
       ...(index === undefined
         ? []
         : [`The index in ${index.register} is ${BigInt.asIntN(64, index.value)}, in units of ${index.scale} bytes.`]),

@@ -42,6 +42,7 @@ export const typeConfusion: FaultDetector = {
     "the object's structure holds the other one at that place",
     "both begin with the same members, and the member is one of those",
     "the structure was only guessed from the members that the code uses",
+    "no type is known, and the place is not a constant distance behind the object's end",
     "the object is free, or its cache was merged with others: then its name says nothing",
   ],
   detect(fault: FaultCase): Finding | undefined {
@@ -55,9 +56,48 @@ export const typeConfusion: FaultDetector = {
       const found = judged(fault, taken, role, expected);
       if (found !== undefined) return found;
     }
-    return undefined;
+    return tooSmall(fault);
   },
 };
+
+/**
+ * No type is known, but the code adds a constant to the object's start that leads behind its end: whatever the code takes it for is larger.
+ * An index that went too far is no constant.
+ */
+function tooSmall(fault: FaultCase): Finding | undefined {
+  const { kernel, access } = fault;
+  const source = sourceOf(fault);
+  if (source?.base === undefined || source.container !== undefined || source.reread === true || source.comparison !== "same")
+    return undefined;
+  if (source.index !== undefined || source.counted !== undefined) return undefined;
+  const first = source.from ?? source.offset;
+  const role = slabRole(tryIdentify(kernel, source.base));
+  if (first === undefined || role === undefined || role.offset !== 0 || role.state.state !== "allocated") return undefined;
+  if (first < BigInt(role.objectSize) || first > MAX_STRUCTURE) return undefined;
+  const into = `0x${first.toString(16)}`;
+  const what = access.kind === "fetch" ? "calls what" : `${accessPhrase(fault)} with what`;
+  return {
+    class: "type-confusion",
+    title: `${functionText(fault.guilty)} takes an object of ${role.cache} at ${hex16(role.object)}, ${role.objectSize} bytes, for something larger: ${what} lies ${into} bytes from its start`,
+    checks: [
+      ...stateChecks(fault),
+      { what: `${hex16(role.object)} is an object of ${role.cache}, ${role.objectSize} bytes, and allocated`, result: "held" },
+      { what: `the code adds ${into} to its start, a constant: behind its end`, result: "held" },
+      { what: "which structure the code takes it for", result: "not possible" },
+    ],
+    depth: "cause",
+    object: { address: role.object, state: stateText(role.state), cache: role.cache },
+    story: [`The object has ${role.objectSize} bytes; what the code read ${into} bytes from its start belongs to another one.`],
+    evidence: [
+      ...faultEvidence(fault),
+      { claim: `${hex16(role.object)} is an object of ${role.cache}`, command: `kmem -s ${hex16(role.object)}`, values: [] },
+      ...sourceEvidence(fault),
+    ],
+  };
+}
+
+/** Bytes; what is further off is no member. */
+const MAX_STRUCTURE = 1n << 16n;
 
 function takenFor(fault: FaultCase): readonly Taken[] {
   const { bad, path } = fault;
