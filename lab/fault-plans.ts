@@ -27,7 +27,7 @@ const FAULT_KERNELS: readonly KernelChoice[] = KERNELS.filter(({ flavour }) => f
 const MANY_CPUS = 4;
 
 function scenarioOf(fault: PlantedFault): Scenario {
-  const { name, about, trigger, parameters, panic, memoryMiB, before, after, drivers, append, injectNmi, monitor, archs } = fault;
+  const { name, about, trigger, parameters, panic, memoryMiB, before, after, drivers, append, injectNmi, devices, monitor, archs } = fault;
   return {
     name: `fault-${name}`,
     about,
@@ -42,6 +42,7 @@ function scenarioOf(fault: PlantedFault): Scenario {
     ...(drivers !== undefined && { drivers }),
     ...(append !== undefined && { append }),
     ...(injectNmi !== undefined && { injectNmi }),
+    ...(devices !== undefined && { devices }),
     ...(monitor !== undefined && { monitor }),
     ...(archs !== undefined && { archs }),
   };

@@ -141,6 +141,7 @@ async function capture(plan: CasePlan, kernel: Kernel, dir: string): Promise<Omi
     cpu,
     ...(plan.cpus !== undefined && { cpus: plan.cpus }),
     disks,
+    ...(scenario.devices !== undefined && { devices: scenario.devices }),
     console: consolePath,
   });
   let dumps: LabDump[] = [];

@@ -26,6 +26,8 @@ export interface GuestPlan {
   /** Default: 2. */
   readonly cpus?: number;
   readonly disks: readonly GuestDisk[];
+  /** More devices, as -device takes them. */
+  readonly devices?: readonly string[];
   readonly console: string;
 }
 
@@ -82,6 +84,7 @@ export async function bootGuest(plan: GuestPlan): Promise<Guest> {
     ...["-append", `console=${tty} ${plan.append}`, "-display", "none", "-monitor", "none", "-no-reboot", "-net", "none"],
     ...["-serial", `file:${plan.console}`, "-device", "vmcoreinfo", "-qmp", `unix:${socket},server=on,wait=off`],
     ...plan.disks.flatMap(diskArguments),
+    ...(plan.devices ?? []).flatMap((device) => ["-device", device]),
   ];
   const child = startProcess("nice", [program, ...all], ["ignore", "ignore", "pipe"]);
   let complaint = "";

@@ -39,6 +39,8 @@ export interface Scenario {
   readonly withoutVmcoreinfo?: boolean;
   /** An NMI from the hypervisor ends it. */
   readonly injectNmi?: boolean;
+  /** Devices that the machine has beside the usual ones, as QEMU's -device takes them. */
+  readonly devices?: readonly string[];
   /** Commands to the hypervisor's monitor once the trigger was pulled. */
   readonly monitor?: readonly string[];
   readonly archs?: readonly Arch[];
