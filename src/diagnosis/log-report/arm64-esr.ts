@@ -48,6 +48,11 @@ function status(code: number): string {
   return `fault status 0x${code.toString(16)}`;
 }
 
+/** A data or instruction abort, of either level. */
+export function isAbort(esr: bigint): boolean {
+  return [0x20, 0x21, 0x24, 0x25].includes(Number(esr & 0xffff_ffffn) >>> 26);
+}
+
 export function faultOfEsr(esr: bigint): EsrFault {
   const value = Number(esr & 0xffff_ffffn);
   const kind = value >>> 26;

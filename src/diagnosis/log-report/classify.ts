@@ -73,11 +73,20 @@ function oopsClass(report: LogReport, kind: string): VerdictClass {
   if (fields.sysrq === 1 && /sysrq/.test(pc?.function ?? "")) return "deliberate";
   if (typeof fields.list === "string") return "list-corruption";
   if (fields.usercopy !== undefined) return "out-of-bounds";
+  // What it said before the BUG() was lost; lib/list_debug.c, mm/usercopy.c, lib/string_helpers.c.
+  const checker = pc?.function ?? "";
+  if (kind === "bug" || kind === "opcode") {
+    if (/^__list_(?:add|del_entry)_valid/.test(checker)) return "list-corruption";
+    if (/^(?:usercopy_abort|__?fortify_panic|fortify_panic)$/.test(checker)) return "out-of-bounds";
+  }
   if (kind === "bug") return assertionClass(report);
   if (kind === "divide") return "divide-error";
   if (kind === "opcode") return "invalid-opcode";
   if (kind === "cfi") return "wild-call";
   const address = faultAddress;
+  // The memory system failed, not the pointer: "synchronous external abort", "imprecise external abort", a table walk that met one.
+  if (/external abort|SError|parity or ECC|[Mm]achine check/.test(`${report.head} ${String(fields.die ?? "")} ${String(fields.reason ?? "")}`))
+    return "hardware-error";
   if (address !== undefined && isPoison(address)) return "use-after-free";
   if (fields.access === "execute" || kind === "execute")
     return address === undefined || address < PAGE ? "null-function-call" : "wild-call";
@@ -93,7 +102,6 @@ function oopsClass(report: LogReport, kind: string): VerdictClass {
   if (kind === "protection" || kind === "stack-segment" || kind === "paging") return "wild-pointer";
   if (kind === "user-access") return "wild-pointer";
   if (kind === "read-only") return "wild-pointer";
-  if (/external abort|SError|[Mm]achine check/.test(`${report.head} ${String(fields.reason ?? "")}`)) return "hardware-error";
   return "unknown";
 }
 

@@ -173,7 +173,8 @@ const CHECKED: ReadonlySet<VerdictClass> = new Set([
 
 function confidenceOf(report: LogReport, verdict: VerdictClass, place: Place): Confidence {
   if (verdict === "unknown") return "unknown";
-  if (report.damage.length > 0) return place.function === undefined ? "possible" : "likely";
+  // A tool is named only when nothing else is left of the trace.
+  if (report.damage.length > 0) return place.function === undefined || isPassedOver(place.function) ? "possible" : "likely";
   if (
     place.function === undefined &&
     !["out-of-memory", "oom-of-container", "hardware-error", "init-killed", "deliberate"].includes(verdict)

@@ -143,7 +143,7 @@ export class ReportFinder {
       if (from - start > LEAD_BYTES) break;
       if (end - start < LINE_LIMIT) {
         const text = decoder.decode(this.#bytes.subarray(start, end));
-        const pieces = takePrefix(cleaned(text)).filter(({ caller }) => (caller ?? "") === context);
+        const pieces = takePrefix(cleaned(text)).filter(({ caller, program }) => (caller ?? "") === context && program !== true);
         for (const { stamped: _, ...piece } of pieces.reverse())
           lead.unshift({ number: number - 1 - step, offset: this.#base + start, ...piece });
       }
@@ -153,13 +153,29 @@ export class ReportFinder {
   }
 }
 
-/** Without line ends of terminals, colours, and what web pages make of "<". */
+/** Without line ends of terminals, colours, what web pages make of "<", and the JSON of container runtimes and journals. */
 function cleaned(line: string): string {
   let text = line.endsWith("\r") ? line.slice(0, -1) : line;
+  if (text.startsWith("{") && text.endsWith("}")) text = messageOf(text) ?? text;
   if (text.includes("\x1b")) text = text.replace(/\x1b\[[\d;]*[A-Za-z]/g, "");
   if (text.includes("&"))
     text = text.replace(/&(lt|gt|amp|quot|#39);/g, (whole, name) => ({ lt: "<", gt: ">", amp: "&", quot: '"' })[name as string] ?? whole);
   return text;
+}
+
+/** Docker's json-file says "log", `journalctl -o json` "MESSAGE" beside who wrote it, others "message" or "msg". */
+function messageOf(json: string): string | undefined {
+  let entry: Readonly<Record<string, unknown>>;
+  try {
+    entry = JSON.parse(json) as Readonly<Record<string, unknown>>;
+  } catch {
+    return undefined;
+  }
+  const message = [entry.log, entry.MESSAGE, entry.message, entry.msg].find((each) => typeof each === "string");
+  if (message === undefined) return undefined;
+  const writer = entry.SYSLOG_IDENTIFIER;
+  const program = typeof writer === "string" && writer !== "kernel" ? `${writer}[1]: ` : "";
+  return program + message.replace(/\r?\n$/, "");
 }
 
 /** All reports of a text that is in memory. */

@@ -16,14 +16,14 @@ import type { VerdictFrame } from "../verdict.ts";
 
 const NAME = String.raw`(?:<[^+\[\]]{1,300}>[\w$.:<>]*|[A-Za-z_.$][\w$.:<>]*)`;
 const SYMBOL = String.raw`(${NAME})\+(?:0x)?([0-9a-f]+)\/(?:0x)?([0-9a-f]+)(?:\s+\[([\w-]+)(?:\s+[0-9a-f]+)?\])?`;
-const FRAME = new RegExp(String.raw`^[\s|(]*(?:#\d+\s+)?(?:\(?\[<?(?:0x)?[0-9a-f]+>?\]\s*)*(\?\s+)?\(?${SYMBOL}\)?((?:\s.*)?)$`);
+const FRAME = new RegExp(String.raw`^[\s|(]*(?:#\d+\s+)?(?:\(?\[<?(?:0x)?[0-9a-f]+>?\]\s*)*(\?\s+)?\(?(?::[\w-]+:)?${SYMBOL}\)?((?:\s.*)?)$`);
 const FROM = new RegExp(
   String.raw`^\s*(?:\[<[0-9a-f]+>\]\s*)?\(?(${NAME})(?:\+0x[0-9a-f]+\/0x[0-9a-f]+)?\)?\s+from\s+(?:\[<[0-9a-f]+>\]\s*)?\(?${SYMBOL}\)?`,
 );
 const INLINE = new RegExp(String.raw`^\s+(${NAME})\s+(\S+\.(?:c|h|S|rs|cc)):(\d+)\s+\[inline\]`);
 const INLINED_BY = new RegExp(String.raw`^\s+\(inlined by\)\s+(${NAME}) at (\S+):(\d+)`);
-/** decode_stacktrace.sh takes the offset away: "func (file.c:12 (discriminator 3)) mod". */
-const DECODED = new RegExp(String.raw`^\s+(\?\s+)?(${NAME}) \(((?:\.\/)?[\w./-]+\.(?:c|h|S|rs)):(\d+)\b.*\)(?: ([\w-]+))?\s*$`);
+/** decode_stacktrace.sh takes the offset away, and the blank before it: "func (file.c:12 (discriminator 3)) mod". */
+const DECODED = new RegExp(String.raw`^\s*(\?\s+)?(${NAME}) \(((?:\.\/)?[\w./-]+\.(?:c|h|S|rs)):(\d+)\b.*\)(?: ([\w-]+))?\s*$`);
 const PLACE = /\s(\S+\.(?:c|h|S|rs)):(\d+)/;
 /** Until 4.8 the change of stack stood on the line of the first frame there. */
 const STACK_MARK = /^\s*(?:<[<A-Z#/]{1,24}>+\s+)+/;
@@ -78,6 +78,14 @@ export function symbolIn(text: string): VerdictFrame | undefined {
   if (match === null) return undefined;
   const place = PLACE.exec(text.slice(match.index + match[0].length));
   return { ...symbolFrame(match, 1), ...(place === null ? {} : { file: place[1] as string, line: Number(place[2]) }) };
+}
+
+const DECODED_ANYWHERE = new RegExp(String.raw`(?:^|\s)(${NAME} \((?:\.\/)?[\w./-]+\.(?:c|h|S|rs):\d+\b.*)$`);
+
+/** The same in the words of decode_stacktrace.sh: "… in func (file.c:12)". */
+export function decodedIn(text: string): VerdictFrame | undefined {
+  const match = DECODED_ANYWHERE.exec(text);
+  return match === null ? undefined : frameLine(match[1] ?? "")[0];
 }
 
 function symbolFrame(match: RegExpExecArray, from: number): VerdictFrame {

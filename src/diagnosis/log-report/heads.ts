@@ -13,7 +13,7 @@ export interface Head {
   readonly within?: readonly ReportFamily[];
   /** In the middle of a report: when none is open, the head was not logged. */
   readonly headless?: true;
-  /** Words that programs print too: a head only behind a time of the kernel. */
+  /** Words that programs print too: a head only behind a time of the kernel, and what follows it tells its family. */
   readonly stamped?: true;
 }
 
@@ -134,7 +134,7 @@ export const ANCHORS: readonly string[] = [
 
 /** Lines that quote: a program's own log, the kernel telling what it was given, what was typed at a terminal (drivers/char/ttyprintk.c). */
 const QUOTES =
-  /^(?:\[U\]|audit(?:\(|: type=)|(?:Kernel )?[Cc]ommand line:|Hardware name:|usb \S+: (?:Product|Manufacturer|SerialNumber):|(?!kernel\b)[\w./@-]+\[\d+\]: )/;
+  /^(?:\[U\]|audit(?:\(|: type=)|(?:Kernel )?[Cc]ommand line:|Hardware name:|usb \S+: (?:Product|Manufacturer|SerialNumber):|(?:[\w.-]+ )?(?!kernel\b)[\w./@-]+\[\d+\]: )/;
 
 /** Most lines hold none of the anchors: one look instead of one for each row. */
 const MAY_BE_HEAD = new RegExp(ANCHORS.map((anchor) => anchor.replace(/[[\]().*+?^$|\\]/g, "\\$&")).join("|"));

@@ -14,8 +14,10 @@ export interface PrefixedText {
   readonly time?: number;
   readonly level?: number;
   readonly caller?: string;
-  /** A time of the kernel stood before the text, so the line is the kernel's. */
+  /** A time of the kernel stood before the text, or its name, so the line is the kernel's. */
   readonly stamped: boolean;
+  /** A program of the named process id wrote it. */
+  readonly program?: true;
 }
 
 /** A ">" right before other characters is KASAN's mark of a shadow row. */
@@ -26,13 +28,28 @@ const LEVELS: readonly string[] = ["emerg", "alert", "crit", "err", "warn", "not
 const LEVEL = /^<(\d{1,3})>/;
 const DROPPED = /^\*\* \d+ printk messages dropped \*\*\s*/;
 const REPLAYED = /^\*\* replaying previous printk message \*\*\s*/;
-const SYSLOG =
-  /^(?:[A-Z][a-z]{2} [ \d]?\d \d\d:\d\d:\d\d|\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?)(?: \S+ (?:kern\.\w+ )?(?:kernel|vmunix|klogd)(?:\[\d*-?\])?:| [\w.-]+(?= \[\s*\d))?\s?/;
+const CLOCK = String.raw`\d\d:\d\d:\d\d(?:[.,]\d+)?`;
+const DAY = String.raw`[A-Z][a-z]{2} [ \d]?\d ${CLOCK}`;
+const ISO = String.raw`\d{4}-\d\d-\d\d[T ]${CLOCK}(?:Z|[+-]\d\d:?\d\d)?`;
+/** Dates of syslog, logread (OpenWrt) and of journalctl's outputs (short, short-precise, short-iso, short-full, short-unix). */
+const DATE = String.raw`(?:[A-Z][a-z]{2} (?=[A-Z\d]))?(?:${DAY}(?: \d{4})?|${ISO}(?: [A-Z]{3,4}\b)?)`;
+/** In the words of the reader's language, so only before "host kernel:". */
+const FOREIGN_DATE = String.raw`(?:(?:\p{L}{2,6}\.?|\d{1,2}月) {1,2}\d{1,2} ${CLOCK}|\d{10}\.\d{6})`;
+const KERNEL = String.raw`(?:kern\.\w+:? )?(?:kernel|vmunix|klogd)(?:\[\d*-?\])?:`;
+const SYSLOG = new RegExp(
+  String.raw`^(?:${DATE}(?:(?: (?!kern\.)\S+)? ${KERNEL}| kern\.\w+:| (?:stdout|stderr) [FP](?= )| [\w.-]+(?= \[\s*\d))?|${FOREIGN_DATE} \S+ ${KERNEL})\s?`,
+  "u",
+);
+const SAYS_KERNEL = new RegExp(String.raw`(?:kernel|vmunix|klogd)(?:\[\d*-?\])?:\s?$|kern\.\w+:\s?$`);
+/** What a program wrote into the same log. */
+const PROGRAM = new RegExp(String.raw`^${DATE} [\w.-]+ (?!(?:kernel|vmunix|klogd)\b)[\w./@()-]{1,64}\[\d+\]: `);
+/** Tools that read the memory of a phone that died: "  1276.715086:   <1> (01-28 07:22:33.314355613) text". */
+const RAM_DUMP = /^\s*(\d{1,10}\.\d{6}): +<(\d)> (?:\(\d\d-\d\d \d\d:\d\d:\d\d\.\d+\) )?/;
 const JOURNAL_MONOTONIC = /^\[\s*\d+\.\d{6}\] \S+ kernel: /;
 const NETCONSOLE = /^(\d{1,3}),\d+,(\d+),[-c](?:,caller=([TC]\d+))?;/;
-/** dmesg -T, dmesg -d; the weekday keeps other brackets out. */
+/** dmesg -T, -d, -H (the minute, then what passed since the line before); the weekday keeps other brackets out. */
 const WALL_CLOCK =
-  /^\[(?:(?:\d{4}-\d\d-\d\d[T ])?\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?|[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4}|\+\d+\.\d+|\s*<\s*\d+\.\d+>)\]\s?/;
+  /^\[(?:(?:\d{4}-\d\d-\d\d[T ])?\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?|[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4}|[A-Z][a-z]{2} {1,2}\d{1,2} \d\d:\d\d|\s*\+\d+\.\d+|\s*<\s*\d+\.\d+>)\]\s?/;
 const STAMP = /\[\s*(\d{1,10}\.\d{6})(?:\s*[@|,][^\]]*)?\s*\](?:\[\s*([TC]\d+)\s*\])?(?: \((\d+)\))?/;
 const STAMPS = new RegExp(STAMP.source, "g");
 const CALLER_ALONE = /^\[\s*([TC]\d+)\s*\]\s?/;
@@ -97,9 +114,23 @@ function plain(line: string): PrefixedText {
   let time: number | undefined;
   let caller: string | undefined;
   let stamped = false;
+  let program = false;
   for (let layer = 0; layer < 6; layer++) {
     const before = text;
-    text = text.replace(QUOTE, "").replace(DROPPED, "").replace(REPLAYED, "").replace(SYSLOG, "");
+    text = text.replace(QUOTE, "").replace(DROPPED, "").replace(REPLAYED, "");
+    program ||= PROGRAM.test(text);
+    const syslog = SYSLOG.exec(text);
+    if (syslog !== null) {
+      stamped ||= SAYS_KERNEL.test(syslog[0]);
+      text = text.slice(syslog[0].length);
+    }
+    const ram = RAM_DUMP.exec(text);
+    if (ram !== null) {
+      time = Number(ram[1]);
+      level = Number(ram[2]);
+      stamped = true;
+      text = text.slice(ram[0].length);
+    }
     const netconsole = NETCONSOLE.exec(text);
     if (netconsole !== null) {
       level = Number(netconsole[1]) & 7;
@@ -137,5 +168,6 @@ function plain(line: string): PrefixedText {
     ...(level === undefined ? {} : { level }),
     ...(time === undefined ? {} : { time }),
     ...(caller === undefined ? {} : { caller }),
+    ...(program ? { program: true as const } : {}),
   };
 }

@@ -6,7 +6,10 @@ export const HEADLESS = "its head is missing";
 
 /** A report that is still being read. */
 export interface OpenReport {
-  readonly family: ReportFamily;
+  /** Changes when the head was only a preface: "BUG: unsupported FP instruction in kernel mode", then the oops. */
+  family: ReportFamily;
+  /** Its head is a subsystem's own words, of no family. */
+  readonly preface: boolean;
   readonly head: string;
   readonly lead: readonly LogLine[];
   readonly lines: LogLine[];

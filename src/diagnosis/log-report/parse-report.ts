@@ -1,6 +1,6 @@
 /** The lines of one report → its fields: what all reports share, then what its family alone has. */
 import { familyFields } from "./families/index.ts";
-import { frameLine, symbolIn } from "./frame-line.ts";
+import { decodedIn, frameLine, symbolIn } from "./frame-line.ts";
 import { HEADLESS, type OpenReport } from "./open-report.ts";
 import { isInterruptEntry, isPassedOver, isStackBottom, isWaiting } from "./passed-over.ts";
 import { placeOf } from "./place.ts";
@@ -14,7 +14,8 @@ export function parseReport(open: OpenReport, cut: boolean): LogReport {
   const state = machineState(lines);
   const traces = tracesOf(lines);
   const fields = familyFields(family, lines, open.lead);
-  const headFrame = family === "warning" || family === "kasan" || family === "kfence" || family === "kmsan" ? symbolIn(head) : undefined;
+  const headFrame =
+    family === "warning" || family === "kasan" || family === "kfence" || family === "kmsan" ? (symbolIn(head) ?? decodedIn(head)) : undefined;
   const pc = headFrame ?? state.pc;
   const damage = new Set(open.damage);
   const frames = traces.flatMap((trace) => trace.frames);
@@ -27,7 +28,10 @@ export function parseReport(open: OpenReport, cut: boolean): LogReport {
   }
   // A task that leaves the kernel with a lock has no trace: only the place where it took the lock.
   const placed = family === "lockdep" && fields.kind === "lock-held-at-exit" && fields.place !== undefined;
-  const needsTrace = !placed && !["oom", "machine-check", "slub", "panic"].includes(family) && (family !== "other" || open.panicked);
+  // One line of a subsystem has none; one that became an oops has.
+  const died = lines.some(({ text }) => /\[#\d+\]/.test(text));
+  const needsTrace =
+    !placed && !["oom", "slub", "panic"].includes(family) && (family !== "machine-check" || died) && (family !== "other" || open.panicked || died);
   if (frames.length === 0 && needsTrace) damage.add("no call trace");
   else if (frames.length > 0 && needsTrace && frames.every(({ doubtful }) => doubtful === true) && pc?.function === undefined)
     damage.add("no confirmed frame in the call trace");

@@ -21,7 +21,7 @@ const REPORTING = words(
   "__msan_\\w+", "__tsan_\\w+", "kcsan_\\w+", "__kcsan\\w*", "kfence_\\w+", "__kfence\\w*", "check_memory_region\\w*", "__ubsan\\w*",
   "ubsan_\\w+", "val_to_string", "object_err", "slab_err", "slab_bug", "check_\\w*object", "check_bytes_and_report", "end_report",
   "start_report", "save_stack\\w*", "set_track\\w*", "stack_trace_\\w+", "__sanitizer_\\w+", "handle_overflow", "object_err\\w*",
-  "describe_\\w+", "instrument_\\w+", "panic", "nmi_panic", "vpanic", "__warn\\w*", "warn_\\w+", "report_bug\\w*", "__report_bug",
+  "describe_\\w+", "instrument_\\w+", "_*stack_depot_\\w+", "depot_\\w+", "__dynamic_\\w+", "_dev_(?:emerg|alert|crit)", "__?drm_(?:err|printk|dev_printk|dev_dbg|dbg)", "drm_printf", "panic", "nmi_panic", "vpanic", "__warn\\w*", "warn_\\w+", "report_bug\\w*", "__report_bug",
   "handle_bug", "fixup_bug", "bug_handler", "brk_handler", "call_break_hook", "call_el1_break_hook", "v?printk\\w*", "_printk",
   "vprintk_\\w+", "console_unlock", "__dev_\\w*printk\\w*", "_?dev_(?:err|warn|info|notice|printk)\\w*",
   "_?netdev_(?:err|warn|info|printk)", "rust_helper_\\w+", "_R\\w*(?:rust_begin_unwind|panicking)\\w*", "core::panicking::.*",
@@ -38,7 +38,14 @@ const EXCEPTION = words(
   "do_translation_fault", "do_bad_area", "__do_kernel_fault", "die_kernel_fault", "do_sea", "do_alignment_fault", "do_debug_exception",
   "do_undefinstr", "el1\\w*", "el0_(?:da|ia|sync|dbg|undef)", "do_DataAbort", "do_PrefetchAbort", "__dabt_svc", "__pabt_svc",
   "__und_svc", "do_trap_break", "do_trap_\\w+", "ret_from_exception", "handle_exception", "program_check_\\w+", "data_access_\\w+",
-  "do_program_check", "__do_pgm_check", "pgm_check_handler", "do_slb_fault", "bad_page_fault", "__bad_page_fault", "do_dat_exception",
+  "do_program_check", "__do_pgm_check", "pgm_check_handler", "do_slb_fault",
+  // arch/arm64/mm/fault.c fault_info[], kernel/traps.c, debug-monitors.c
+  "do_tag_check_fault", "do_tag_recovery", "do_bad", "do_sp_pc_abort", "do_el[01]_(?!svc)\\w+", "do_serror", "do_sysinstr", "bad_mode", "panic_bad_stack",
+  "handle_bad_stack", "arm64_(?:serror_panic|notify_\\w+|is_fatal_\\w+)", "(?:bug|cfi|ubsan|kasan|reserved_fault)_(?:brk_)?handler", "force_signal_inject",
+  // arch/arm/mm/fault.c, kernel/traps.c; arch/{mips,loongarch}/mm/tlbex, kernel/traps.c; arch/s390/mm/fault.c; arch/powerpc
+  "do_sect_fault", "__und_fault", "__bug", "tlb_do_page_fault_\\d", "do_(?:ade|ale|be|bp|bce|ri|tr|watch|cpu)", "handle_(?:ade|ale|bp|bce|ri|tlb_\\w+|break)",
+  "do_no_context", "handle_fault_error\\w*", "monitor_event_exception", "illegal_op", "___do_page_fault", "hash__do_page_fault", "_exception\\w*", "exception_common\\w*",
+  "instruction_access_\\w+", "spurious_kernel_fault", "xen_(?:general_protection|page_fault|divide_error)", "ex_handler_\\w+", "handle_stack_overflow", "bad_page_fault", "__bad_page_fault", "do_dat_exception",
   "do_protection_exception", "stack_segment", "double_fault", "do_double_fault", "asm_common_interrupt", "nmi\\w*", "asm_nmi",
   "default_do_nmi", "do_nmi",
 );
@@ -57,7 +64,7 @@ const MEMORY = words(
   "alloc_pages\\w*", "__alloc_pages\\w*", "__get_free_pages", "get_zeroed_page", "get_page_from_freelist", "free_pages\\w*",
   "__free_pages\\w*", "free_page\\w*", "prep_new_page", "post_alloc_hook", "prepare_alloc_pages", "slab_pre_alloc_hook", "slab_post_alloc_hook", "alloc_debug_processing", "rmqueue\\w*", "free_pcp\\w*", "free_unref_\\w+",
   "__folio_put\\w*", "folio_alloc\\w*", "alloc_percpu\\w*", "pcpu_\\w+", "free_percpu", "mempool_\\w+", "dma_alloc_\\w+", "devm_k\\w+",
-  "kmemdup\\w*", "memdup_user\\w*", "vmemdup_user", "kstrdup\\w*", "kasprintf", "kvasprintf\\w*", "__krealloc",
+  "kmemdup\\w*", "_*memdup_user\\w*", "vmemdup_user", "strndup_user", "kstrdup\\w*", "kasprintf", "kvasprintf\\w*", "__krealloc",
 );
 /** Locks, atomics, references, wait queues. */
 // biome-ignore format: a table
@@ -72,7 +79,7 @@ const LOCKING = words(
   "down(?:_read|_write|_interruptible|_killable|_timeout|_trylock)?\\w*", "up(?:_read|_write)?", "__down\\w*", "__up\\w*", "rwsem_\\w+",
   "__rwsem_\\w+", "call_rwsem_\\w+", "percpu_(?:down|up|rwsem)\\w*", "__percpu_(?:down|up|rwsem)\\w*", "osq_lock", "seqcount\\w*",
   "__might_(?:sleep|fault|resched)\\w*", "___might_sleep\\w*", "might_\\w+", "arch_local_\\w+", "trace_hardirqs_\\w+", "_*local_\\w*",
-  "preempt_\\w+", "rcu_read_\\w+", "__rcu_read_\\w+", "rcu_lockdep_\\w+",
+  "preempt_\\w+", "_*srcu_read_\\w+", "percpu_ref_(?:get|put|tryget)\\w*", "_*(?:dynamic_)?(?:cond|might)_resched\\w*", "rcu_read_\\w+", "__rcu_read_\\w+", "rcu_lockdep_\\w+",
   "refcount_\\w+", "__refcount_\\w+", "kref_\\w+",
   "kobject_(?:get|put|del|add\\w*|init\\w*|cleanup|release|uevent\\w*|namespace|get_path|set_name\\w*)", "__kobject_del", "get_device",
   "put_device", "arch_atomic\\w*", "atomic\\w*", "raw_atomic\\w*", "__fetch_\\w+", "cmpxchg\\w*",
@@ -91,7 +98,8 @@ const HELPERS = words(
   "_?_?_?(?:raw_)?copy_(?:to|from|in)_?(?:user|kernel)?\\w*", "copy_user_\\w+", "__arch_copy_\\w+", "__copy_\\w+",
   "_copy_(?:to|from)_\\w+", "copy_page(?:_(?:rep|regs|mc|unrolled)\\w*)?", "copy_(?:user_)?highpage\\w*", "_?copyout", "_?copyin", "_*(?:get|put)_user\\w*", "rep_\\w+", "clear_user\\w*",
   "__clear_user", "copy_iovec\\w*", "check_heap_object", "__check_(?:heap_)?object\\w*", "check_(?:stack_object|copy_size)",
-  "usercopy_\\w+", "iov_iter_\\w+", "copy_(?:page_)?(?:to|from)_iter\\w*", "copy_to_user_\\w+", "strncpy_from_user", "strnlen_user",
+  "usercopy_\\w+", "seq_(?:v?printf|puts|putc|write|put_\\w+|escape\\w*)", "v?sscanf", "simple_(?:read_from|write_to)_buffer", "__kfifo_\\w+",
+  "io(?:read|write)(?:8|16|32|64)\\w*", "iov_iter_\\w+", "copy_(?:page_)?(?:to|from)_iter\\w*", "copy_to_user_\\w+", "strncpy_from_user", "strnlen_user",
   "probe_kernel_\\w+", "_*list_(?:add|del|move|splice|replace|swap|cut|rotate|bulk)\\w*", "klist_\\w+", "__hlist_\\w+", "hlist_\\w+", "llist_\\w+", "plist_\\w+", "rb_(?:erase|insert|first|last|next|prev|replace|link)\\w*",
   "__rb_\\w+", "____rb_\\w+", "timerqueue_\\w+", "xas?_\\w+", "__xas?_\\w+", "__bitmap_\\w+", "_?find_(?:first|next|last)_\\w*bit\\w*", "_?test_and_\\w+", "(?:set|clear|test|change)_bit\\w*",
   "bitmap_\\w+", "generic_test_\\w+", "jhash\\w*", "full_name_hash", "sort\\w*", "read_(?:word|once)\\w*", "__read_once_\\w+",
@@ -107,7 +115,7 @@ const HELPERS = words(
 // biome-ignore format: a table
 const ENTRY = words(
   "perf_trace_\\w+", "perf_syscall_\\w+", "entry_\\w+", "do_syscall_\\w+", "do_(?:fast_|int80_)?syscall\\w*", "__do_fast_syscall_32",
-  "do_SYSENTER_32", "syscall_\\w+", "ret_from_\\w+", "ret_to_user", "ret_fast_syscall", "el0_svc\\w*", "el0t?_64_\\w+", "invoke_syscall",
+  "do_SYSENTER_32", "syscall_\\w+", "do_int80_\\w+", "do_el0_svc\\w*", "handle_sys(?:call)?", "__do_syscall", "ret_from_\\w+", "ret_to_user", "ret_fast_syscall", "el0_svc\\w*", "el0t?_64_\\w+", "invoke_syscall",
   "x64_sys_call", "ia32_sys_call", "asm_\\w+", "apic_timer_interrupt", "smp_apic_timer_interrupt", "system_call\\w*", "sysenter_\\w+",
   "tracesys\\w*", "kthread", "return_to_handler", "ftrace_\\w+", "trace_event_\\w+", "__traceiter_\\w+", "0x0",
 );
@@ -115,14 +123,15 @@ const ENTRY = words(
 // biome-ignore format: a table
 const BUFFERS = words(
   "kfree_skb\\w*", "__kfree_skb", "consume_skb", "sk_skb_reason_drop",
-  "skb_(?:put|push|over_panic|under_panic|panic)", "__alloc_skb",
+  "skb_(?:put|push|over_panic|under_panic|panic)", "__alloc_skb", "_*build_skb\\w*", "__netdev_alloc_frag\\w*", "__alloc_page_frag\\w*",
   "alloc_skb\\w*", "__napi_alloc_skb", "__netdev_alloc_skb", "napi_\\w*alloc\\w*",
 );
 
-/** Makes an object for its caller: who leaks it is the caller. */
+/** Makes an object for its caller, or a node of a container: who leaks it is the caller. Drivers have allocators of their own names too. */
 // biome-ignore format: a table
 const CONSTRUCTORS = words(
-  "\\w+_alloc", "alloc_\\w+", "\\w+_alloc_\\w+",
+  "\\w+_alloc", "alloc_\\w+", "\\w+_alloc_\\w+", "\\w*[kvmzc]m?[mzc]alloc(?:_\\w+)?", "\\w*(?:mem|str|mem_)dup",
+  "(?:idr|ida|radix_tree|mas|mtree|xa|sg|sbitmap|rhashtable|percpu_ref)_(?:pre\\w*|get_\\w+|insert\\w*|store\\w*|init\\w*|node_\\w+|extend\\w*|expand\\w*|create\\w*)",
 );
 
 /** Ciphers and hashes: in uninitialised data they are where it was noticed, never where it came from. */

@@ -56,8 +56,10 @@ export function placeOf(report: LogReport): Place {
       return tracePlace(owner ?? mainTrace(report));
     }
     case "panic":
-      return report.fields.kind === "stack-protector" && typeof report.fields.place === "string"
-        ? named(report, report.fields.place)
+      return report.fields.kind === "stack-protector"
+        ? typeof report.fields.place === "string"
+          ? named(report, report.fields.place)
+          : tracePlace(mainTrace(report))
         : report.fields.kind === "stack-end"
           ? stallPlace(report)
           : report.fields.kind === "panic" && report.damage.length === 0

@@ -26,8 +26,8 @@ const LEAD_LINES = 8;
 const HEADLESS_LINES = 60;
 const OPEN_LIMIT = 64;
 
-/** A line as the assembler takes it; `stamped`: a time of the kernel stood before it. */
-export type StampedLine = LogLine & { readonly stamped: boolean };
+/** A line as the assembler takes it; `stamped`: a time of the kernel stood before it; `program`: a program wrote it. */
+export type StampedLine = LogLine & { readonly stamped: boolean; readonly program?: true };
 /** Gives up to `most` lines of a context before the line being read, the oldest first. */
 export type LeadOf = (context: string, most: number) => readonly LogLine[];
 
@@ -65,6 +65,11 @@ export class ReportAssembler {
   /** `dropped`: the line tells that messages before it were lost. */
   line(line: StampedLine, leadOf: LeadOf, dropped = false): void {
     if (dropped) for (const report of this.#open.values()) report.damage.add(DROPPED);
+    if (line.program === true) {
+      // Programs go on logging while the kernel reports, and long after it.
+      for (const report of [...this.#open.values()]) if (++report.idle > IDLE_LIMIT) this.#close(report, undefined);
+      return;
+    }
     const head = headOf(line.text, line.stamped);
     const context = line.caller ?? (line.stamped || this.#last === undefined ? "" : this.#last.context);
     const current = this.#open.get(context);
@@ -78,6 +83,7 @@ export class ReportAssembler {
     const report = current ?? this.#stallOf(context);
     if (report === undefined) return;
     if (head?.family === "panic") report.panicked = true;
+    else if (head !== undefined && report.preface && report.family === "other") report.family = head.family;
     this.#add(report, line);
     this.#last = report;
   }
@@ -122,6 +128,7 @@ export class ReportAssembler {
     const lead = before.slice(/^\[[\w ]+ overwritten\] 0x/.test(before[cut - 1]?.text ?? "") ? cut - 1 : cut + 1);
     const report: OpenReport = {
       family: head.family,
+      preface: head.stamped === true,
       head: line.text.trim(),
       lead,
       lines: head.headless === true ? [...lead] : [],

@@ -4,7 +4,7 @@
  * x86: arch/x86/mm/fault.c show_fault_oops, arch/x86/kernel/traps.c. arm64: arch/arm64/mm/fault.c (mem_abort_decode). arm: arch/arm/mm/fault.c.
  * riscv, s390, powerpc, mips, loongarch: their mm/fault.c. Bits of the x86 error code: 0 protection, 1 write, 2 user, 3 reserved, 4 fetch.
  */
-import { faultOfEsr } from "../arm64-esr.ts";
+import { faultOfEsr, isAbort } from "../arm64-esr.ts";
 import type { LogLine } from "../report.ts";
 import { type FieldParser, type Fields, find, hex } from "./fields.ts";
 
@@ -86,7 +86,9 @@ export const oopsFields: FieldParser = (lines, lead) => {
   ) {
     fields.access = (fields.errorCode & 16n) !== 0n ? "execute" : (fields.errorCode & 2n) !== 0n ? "write" : "read";
   }
-  const esr = find(lines, /ESR = 0x([0-9a-f]+)/)?.[1];
+  // arch/arm64/kernel/traps.c die() prints the ESR as the code; arm32 ends that line in "ARM" or "THUMB2".
+  const died = find(lines, /Internal error: .{0,60}: ([0-9a-f]{8,16}) \[#\d+\](?!.*\b(?:ARM|THUMB2)\b)/)?.[1];
+  const esr = find(lines, /ESR = 0x([0-9a-f]+)/)?.[1] ?? (died !== undefined && isAbort(hex(died)) ? died : undefined);
   if (esr !== undefined) {
     const decoded = faultOfEsr(hex(esr));
     fields.esr = hex(esr);
@@ -95,6 +97,12 @@ export const oopsFields: FieldParser = (lines, lead) => {
   }
   const other = fields.access === undefined ? otherMachine(lines) : undefined;
   if (other !== undefined) fields.access = other;
+  // The line of the fault was lost: arm and arm64 print the address again before the tables (show_pte).
+  const walked = find(lines, /^\[([0-9a-f]{8,16})\] \*?pgd=/)?.[1];
+  if (walked !== undefined && fields.faultAddress === undefined && (fields.kind === undefined || fields.kind === "die")) {
+    fields.faultAddress = hex(walked);
+    fields.kind = "paging";
+  }
   // s390 tells the page; the bits of TEID below it are flags (arch/s390/mm/fault.c).
   const failing = find(lines, /Failing address: ([0-9a-f]{8,16})/)?.[1];
   if (failing !== undefined) fields.faultAddress ??= hex(failing);
@@ -118,6 +126,9 @@ function otherMachine(lines: readonly LogLine[]): string | undefined {
     find(lines, /virtual address .* when \w+|NULL pointer dereference on \w+|data access on \w+/)?.input ?? "",
   );
   if (words !== null) return words[1];
+  // mips and loongarch print the pc beside the address: it was to be executed.
+  const jump = find(lines, /virtual address ([0-9a-f]{8,16}), (?:epc|era) == ([0-9a-f]{8,16})\b/);
+  if (jump !== undefined && jump[1] === jump[2]) return "execute";
   const fsr = find(lines, /Internal error: Oops: ([0-9a-f]{1,8}) \[#\d+\].*\bARM\b/)?.[1];
   if (fsr !== undefined) {
     const bits = Number.parseInt(fsr, 16);
