@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { Kernel } from "../kernel/kernel.ts";
+import { smallKernel } from "../kernel/testing/small-kernel.ts";
 import { conclude } from "./conclude.ts";
 import type { DiagnosisContext } from "./context.ts";
 import type { Finding } from "./finding.ts";
@@ -16,7 +16,7 @@ function context(family: EventFamily | undefined): DiagnosisContext {
     after: [],
     notes: [],
   } as unknown as Subject;
-  return { kernel: {} as Kernel, subject, fault: () => ({ subject, reason: "nothing faulted" }) };
+  return { kernel: smallKernel({}), subject, fault: () => ({ subject, reason: "nothing faulted" }) };
 }
 
 const check = (result: Check["result"]): Check => ({ what: `a check ${result}`, result });

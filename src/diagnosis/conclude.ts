@@ -5,9 +5,11 @@
 import type { DiagnosisContext } from "./context.ts";
 import { type FaultPart, faultPart } from "./fault/fault-part.ts";
 import { confidenceOf, type Depth, type Finding } from "./finding.ts";
-import { howItCameThere } from "./how-it-came-there.ts";
+import { raceStory } from "./race/race-story.ts";
 import { meaningfulFunctions, signatureOf } from "./signature.ts";
-import type { Alternative, Confidence, Diagnosis, Verdict, VerdictFrame } from "./verdict.ts";
+import { storyOf } from "./story/story.ts";
+import { oneName } from "./story/words.ts";
+import type { Alternative, Confidence, Diagnosis, Sharer, Verdict } from "./verdict.ts";
 
 const SURE: Readonly<Record<Confidence, number>> = { high: 2, likely: 1.2, possible: -0.5, unknown: Number.NEGATIVE_INFINITY };
 const BEHIND: Readonly<Record<Depth, number>> = { symptom: 0, mechanism: 1, cause: 2 };
@@ -21,8 +23,13 @@ interface Weighed {
 /** All but the context, which belongs to the dump and not to the conclusion. */
 export type Conclusion = Omit<Diagnosis, "context">;
 
-/** The verdict over what the detectors found, in the registry's order. */
-export function conclude(context: DiagnosisContext, findings: readonly Finding[]): Conclusion {
+/** The verdict over what the detectors found, in the registry's order. @param sharers who else had the objects of the fault in hand @param silent detectors that found nothing */
+export function conclude(
+  context: DiagnosisContext,
+  findings: readonly Finding[],
+  sharers: readonly Sharer[] = [],
+  silent: readonly string[] = [],
+): Conclusion {
   const { subject } = context;
   const found = context.fault();
   const fault = "reason" in found ? undefined : faultPart(found);
@@ -45,7 +52,16 @@ export function conclude(context: DiagnosisContext, findings: readonly Finding[]
       ...(pid === undefined ? {} : { pid }),
       ...(comm === undefined ? {} : { comm }),
     },
-    story: storyOf(context, best, fault, frames),
+    story: storyOf({
+      context,
+      verdict,
+      finding: best?.finding,
+      confidence: verdict.confidence,
+      fault: "reason" in found ? undefined : found,
+      frames,
+      sharers: raceStory(sharers, verdict.function),
+      silent,
+    }),
     evidence: best?.finding.evidence ?? [],
     alternatives: weighed.filter((each) => each !== best).map((each) => alternativeOf(each, best)),
     signature: signatureOf(verdict.class, meaningfulFunctions(frames, verdict.function), member),
@@ -81,7 +97,7 @@ function verdictOf({ subject }: DiagnosisContext, best: Weighed | undefined, fau
   };
   return {
     class: finding.class,
-    title: finding.title,
+    title: oneName(finding.title),
     confidence,
     ...place,
     ...accessed,
@@ -94,42 +110,6 @@ function verdictOf({ subject }: DiagnosisContext, best: Weighed | undefined, fau
   };
 }
 
-function storyOf(
-  { subject }: DiagnosisContext,
-  best: Weighed | undefined,
-  fault: FaultPart | undefined,
-  frames: readonly VerdictFrame[],
-): readonly string[] {
-  const lines: string[] = [];
-  const finding = best?.finding;
-  const how = finding?.subject === undefined && fault !== undefined ? howItCameThere(frames) : undefined;
-  const who =
-    subject.task === undefined
-      ? ""
-      : `Task ${subject.task.pid} (${subject.task.comm})${subject.cpu === undefined ? "" : ` on CPU ${subject.cpu}`}${how === undefined ? "" : `, ${how}`}: `;
-  if (fault?.sentence !== undefined) lines.push(`${who}${fault.sentence}.`);
-  else if (finding === undefined && subject.event !== undefined) lines.push(`${who}${subject.event.text}.`);
-  if (finding !== undefined) lines.push(...finding.story);
-  if (best !== undefined) lines.push(...doubts(best));
-  if (subject.deliberate !== undefined && finding?.class !== "deliberate")
-    lines.push(`The dump was asked for later: ${subject.deliberate.text}.`);
-  for (const { event, why } of subject.before.slice(0, 3)) lines.push(`Also in the log: ${event.text} (${why}).`);
-  return lines;
-}
-
-/** Why it is not surer. */
-function doubts({ finding: { checks, baseRate, rarity }, confidence }: Weighed): readonly string[] {
-  if (confidence === "high") return [];
-  const open = checks.filter(({ result }) => result === "not possible").map(({ what }) => what);
-  const common =
-    rarity === true && baseRate !== undefined && baseRate.fired > 0 ? [`${baseRate.what}: ${baseRate.fired} of ${baseRate.tried}`] : [];
-  const why = [
-    ...(open.length === 0 ? [] : [`could not be checked: ${open.join("; ")}`]),
-    ...(common.length === 0 ? [] : [`common here: ${common.join("; ")}`]),
-  ];
-  return why.length === 0 ? [] : [`Why only ${confidence}: ${why.join("; ")}.`];
-}
-
 function alternativeOf({ finding, confidence }: Weighed, best: Weighed | undefined): Alternative {
   const behind = (each: Finding) => BEHIND[each.depth ?? "symptom"];
   // Of another place it would be another trouble.
@@ -137,7 +117,7 @@ function alternativeOf({ finding, confidence }: Weighed, best: Weighed | undefin
   const refuted = finding.checks.filter(({ result }) => result === "refuted").map(({ what }) => what);
   return {
     class: finding.class,
-    title: finding.title,
+    title: oneName(finding.title),
     confidence,
     ...(refuted.length === 0 ? {} : { refutedBy: refuted.join("; ") }),
     ...(isSymptom ? { symptom: true as const } : {}),

@@ -11,7 +11,6 @@ import type { Detector } from "./detector.ts";
 import { DETECTORS } from "./detectors.ts";
 import { dumpContext } from "./dump-context.ts";
 import type { Finding } from "./finding.ts";
-import { raceStory } from "./race/race-story.ts";
 import { findSharers, objectsOfFault } from "./race/sharers.ts";
 import type { Diagnosis, Sharer } from "./verdict.ts";
 
@@ -38,11 +37,10 @@ export function diagnoseIn(context: DiagnosisContext, detectors: readonly Detect
       notes.push(`${detector.name} could not be judged: ${error.message}`);
     }
   }
-  const conclusion = conclude(context, findings);
   const sharers = sharersOf(context);
   return {
-    ...conclusion,
-    ...(sharers.length === 0 ? {} : { sharers, story: [...conclusion.story, ...raceStory(sharers, conclusion.verdict.function)] }),
+    ...conclude(context, findings, sharers, silent),
+    ...(sharers.length === 0 ? {} : { sharers }),
     context: { ...dumpContext(context, notes), considered: silent },
   };
 }

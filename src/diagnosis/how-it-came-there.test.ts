@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { howItCameThere } from "./how-it-came-there.ts";
+import { howItCameThere, isDoor } from "./how-it-came-there.ts";
 
 const of = (...names: string[]) => howItCameThere(names.map((name) => ({ function: name })));
 
@@ -10,12 +10,20 @@ test.each([
   ["in a timer", "lab_expired", "call_timer_fn", "__run_timers.part.0", "handle_softirqs", "do_syscall_64"],
   ["in a work item", "adc_work", "process_one_work", "worker_thread", "kthread", "ret_from_fork"],
   ["in a thread of the kernel", "lab_loop", "kthread", "ret_from_fork"],
-  ["while packets were received", "lab_rx", "__napi_poll", "net_rx_action", "handle_softirqs"],
+  ["receiving packets", "lab_rx", "__napi_poll", "net_rx_action", "handle_softirqs"],
 ])("%s", (said, ...names) => {
-  expect(of(...names)).toBe(said);
+  expect(of(...names)?.words).toBe(said);
 });
 
 test("nothing is said of a stack that does not say it, nor by frames that are doubtful", () => {
   expect(of("lab_submit", "lab_go")).toBeUndefined();
   expect(howItCameThere([{ function: "f" }, { function: "ksys_write", doubtful: true }])).toBeUndefined();
+});
+
+test("what runs on top of a task is told from what the task does itself, and a thread that serves softirqs does them itself", () => {
+  expect(of("lab_expired", "call_timer_fn", "handle_softirqs", "asm_sysvec_apic_timer_interrupt", "do_idle")?.interrupts).toBe(true);
+  expect(of("lab_expired", "call_timer_fn", "handle_softirqs", "run_ksoftirqd", "kthread")?.interrupts).toBe(false);
+  expect(of("adc_work", "process_one_work", "worker_thread", "kthread")?.interrupts).toBe(false);
+  expect(["process_one_work", "ksys_write", "kthread"].every(isDoor)).toBe(true);
+  expect(isDoor("lab_submit")).toBe(false);
 });

@@ -20,8 +20,13 @@ export function signatureOf(verdict: VerdictClass, functions: readonly string[],
  */
 export function meaningfulFunctions(frames: readonly VerdictFrame[], guilty: string | undefined): readonly string[] {
   const names = frames.filter(({ inlined, doubtful }) => inlined !== true && doubtful !== true).flatMap(({ function: name }) => name ?? []);
-  const plain = names.map((name) => name.replace(/\.(?:isra|constprop|part|cold)(?:\.\d+)?/g, ""));
+  const plain = names.map(plainFunction);
   const at = guilty === undefined ? -1 : plain.indexOf(guilty);
   const outwards = (at < 0 ? plain : plain.slice(at + 1)).filter((name) => !isPassedOver(name));
   return guilty === undefined ? outwards : [guilty, ...outwards];
+}
+
+/** The name in the source: .isra, .constprop, .part and .cold are the compiler's. */
+export function plainFunction(name: string): string {
+  return name.replace(/\.(?:isra|constprop|part|cold)(?:\.\d+)?/g, "");
 }

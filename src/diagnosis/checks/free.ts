@@ -131,23 +131,28 @@ function titleOf(found: Case): string {
     case "use-after-free":
       return `${who} gives ${what} to ${call.name}(), read from an object that was freed`;
     default:
-      return `${who} gives ${what} to ${call.name}(), which is ${pointer.verdict === "other cache" ? "of another cache" : "no object"}: ${pointer.what}`;
+      return `${who} gives ${what} to ${call.name}(), which is ${pointer.verdict === "other cache" ? "of another cache" : "no object"}: it ${lyingText(pointer.what)}`;
   }
 }
 
 function storyOf({ call, blame, pointer, origin }: Case): string[] {
   const holder = holderOf(origin);
   const value = hex16(call.object.value);
-  const story = [`${call.name}() was called by ${functionText(blame.activation)} with ${value}: ${pointer.what}.`];
+  const story = [`${call.name}() was called by ${functionText(blame.activation)} with ${value}, which ${lyingText(pointer.what)}.`];
   if (holder?.address !== undefined) {
     const where = holder.container !== undefined && holder.member !== undefined ? `${holder.container}.${holder.member} at ` : "";
     story.push(
-      `The pointer was read from ${where}${hex16(holder.address)}${holder.comparison === "same" ? ", which still holds it" : ""}.`,
+      `The pointer was read from ${where}${hex16(holder.address)}${holder.comparison === "same" ? ", which still holds it: whoever comes there finds it again" : ""}.`,
     );
   }
   if (pointer.verdict === "free already")
     story.push("The first time it was given back left no trace but the object on the free list: whoever did that kept the pointer.");
   return story;
+}
+
+/** "is the object at …", "lies in page frame 10966 …". */
+function lyingText(what: string): string {
+  return `${/^(?:in|on) /.test(what) ? "lies" : "is"} ${what}`;
 }
 
 function evidenceOf({ fault, call, pointer, origin }: Case): Evidence[] {
