@@ -3,7 +3,7 @@
  * looked at twice, so dumps are called the same only when class, place and member agree; the rest is called related with what speaks for it.
  */
 import { hex16, virtual } from "../bytes/address.ts";
-import { meaningfulFunctions } from "./signature.ts";
+import { namesOf } from "./signature.ts";
 import type { Diagnosis, VerdictClass } from "./verdict.ts";
 
 export type Relation = "same" | "likely the same" | "possibly related" | "different" | "undecided";
@@ -105,7 +105,7 @@ function factsOf(a: Diagnosis, b: Diagnosis): readonly ComparedFact[] {
   add("access", ({ verdict: { access } }) =>
     access === undefined ? undefined : `${access.kind}${access.size === undefined ? "" : ` of ${access.size}`}`,
   );
-  add("callers", (each) => meaningfulFunctions(each.frames, each.verdict.function).slice(1, 4).join(" ← ") || undefined);
+  add("callers", (each) => namesOf(each.frames, each.verdict.function).slice(1, 4).join(" ← ") || undefined);
   add("fault address", ({ verdict }) => (verdict.address === undefined ? undefined : hex16(virtual(verdict.address))));
   add("task", ({ subject }) => subject.comm);
   add("release", ({ context }) => context.release);

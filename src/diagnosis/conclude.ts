@@ -6,7 +6,7 @@ import type { DiagnosisContext } from "./context.ts";
 import { type FaultPart, faultPart } from "./fault/fault-part.ts";
 import { confidenceOf, type Depth, type Finding } from "./finding.ts";
 import { raceStory } from "./race/race-story.ts";
-import { meaningfulFunctions, signatureOf } from "./signature.ts";
+import { namesOf, signatureOf } from "./signature.ts";
 import { storyOf } from "./story/story.ts";
 import { oneName } from "./story/words.ts";
 import type { Alternative, Confidence, Diagnosis, Sharer, Verdict } from "./verdict.ts";
@@ -64,7 +64,7 @@ export function conclude(
     }),
     evidence: best?.finding.evidence ?? [],
     alternatives: weighed.filter((each) => each !== best).map((each) => alternativeOf(each, best)),
-    signature: signatureOf(verdict.class, meaningfulFunctions(frames, verdict.function), member),
+    signature: signatureOf(verdict.class, best?.finding.namedBy ?? namesOf(frames, verdict.function), member),
     frames,
   };
 }

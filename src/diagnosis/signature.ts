@@ -4,6 +4,7 @@
  *
  *   null-pointer-dereference|tun_get_drvinfo|ethtool_get_drvinfo|dev_ethtool|tun_struct.flags   3f9c2a1e77b0
  */
+import { callersOfNote } from "./how-it-came-there.ts";
 import { isPassedOver } from "./log-report/passed-over.ts";
 import { sha256 } from "./sha256.ts";
 import type { Signature, VerdictClass, VerdictFrame } from "./verdict.ts";
@@ -24,6 +25,13 @@ export function meaningfulFunctions(frames: readonly VerdictFrame[], guilty: str
   const at = guilty === undefined ? -1 : plain.indexOf(guilty);
   const outwards = (at < 0 ? plain : plain.slice(at + 1)).filter((name) => !isPassedOver(name));
   return guilty === undefined ? outwards : [guilty, ...outwards];
+}
+
+/** The guilty function and the callers that name the bug together with it. */
+export function namesOf(frames: readonly VerdictFrame[], guilty: string | undefined): readonly string[] {
+  const [first, ...callers] = meaningfulFunctions(frames, guilty);
+  // Of a recursion one is enough: how deep it got is no part of the name.
+  return first === undefined ? [] : [...new Set([first, ...callersOfNote(callers)])];
 }
 
 /** The name in the source: .isra, .constprop, .part and .cold are the compiler's. */

@@ -6,6 +6,7 @@
  */
 import type { Disassembler } from "../../arch/disassembler.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
+import { callersOfNote } from "../how-it-came-there.ts";
 import { signatureOf } from "../signature.ts";
 import type { Confidence, Diagnosis, Verdict, VerdictClass, VerdictFrame } from "../verdict.ts";
 import { alternativesOf } from "./alternatives.ts";
@@ -80,7 +81,11 @@ export function explainReport(given: LogReport, disassembler?: Disassembler, ker
     story: storyOf(report, { verdict, place, callers: meaningful, instruction, codeOrigin: origin, touched }),
     evidence: evidenceOf(report, place),
     alternatives: alternativesOf(report, verdictClass),
-    signature: signatureOf(verdictClass, place.function === undefined ? [] : [place.function, ...meaningful], member),
+    signature: signatureOf(
+      verdictClass,
+      place.function === undefined ? [] : [...new Set([place.function, ...callersOfNote(meaningful)])],
+      member,
+    ),
     frames: framesOf(report, place),
     context: {
       ...(report.release === undefined ? {} : { release: report.release }),
@@ -111,6 +116,7 @@ function withOperand(report: LogReport, instruction: FaultingInstruction | undef
       ...report.fields,
       ...range,
       access: report.fields.access ?? operand.access,
+      ...(operand.registers.length === 1 && operand.registers[0]?.value === 0n ? { nullBase: 1 } : {}),
       ...(operand.size > 0 ? { size: operand.size } : {}),
     },
   };

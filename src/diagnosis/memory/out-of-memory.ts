@@ -65,6 +65,8 @@ interface Suspect {
   readonly pages: number;
   readonly what: string;
   readonly story: readonly string[];
+  /** In the signature. */
+  readonly name: string;
   readonly object?: NonNullable<Verdict["object"]>;
   readonly evidence: readonly Evidence[];
   readonly participants?: readonly Participant[];
@@ -94,6 +96,7 @@ function ofMachine({ kernel }: DiagnosisContext, report: OomReport | undefined, 
       ...(holders === undefined ? [] : [sums(kernel, holders)]),
       ...(suspect?.story ?? []),
     ],
+    ...(suspect === undefined ? {} : { namedBy: [suspect.name, ...(suspect.object === undefined ? [who] : [])] }),
     ...(suspect?.object === undefined ? {} : { object: suspect.object }),
     ...(suspect?.participants === undefined ? {} : { participants: suspect.participants }),
   };
@@ -120,6 +123,7 @@ function suspects(kernel: Kernel, { caches, processes, shared, unaccounted }: Ho
     const { name, address } = cache.cache;
     found.push({
       pages: cache.pages,
+      name: `slab ${name}`,
       what: `the slab cache ${name} holds ${sizeText(kernel, cache.pages)}`,
       story: [`The slab cache ${name} has ${cache.allocated} objects in use of ${cache.total}: whoever makes them does not free them.`],
       object: { cache: name, address, ...(kernel.types.tryStruct(name) === undefined ? {} : { type: `struct ${name}` }) },
@@ -130,6 +134,7 @@ function suspects(kernel: Kernel, { caches, processes, shared, unaccounted }: Ho
   if (process !== undefined)
     found.push({
       pages: process.pages,
+      name: `process ${process.task.comm}`,
       what: `process ${process.task.comm} (${process.task.pid}) holds ${sizeText(kernel, process.pages)}`,
       story: [`Process ${process.task.pid} (${process.task.comm}) has the largest resident set.`],
       object: { type: "struct mm_struct", address: process.mm },
@@ -141,6 +146,7 @@ function suspects(kernel: Kernel, { caches, processes, shared, unaccounted }: Ho
   if (shared !== undefined)
     found.push({
       pages: shared,
+      name: "tmpfs",
       what: `files in shared memory (tmpfs) hold ${sizeText(kernel, shared)}`,
       story: [
         "Pages of shared memory belong to files of a tmpfs or to shared mappings: without swap they cannot be reclaimed, and no process needs to be alive for them.",
@@ -150,6 +156,7 @@ function suspects(kernel: Kernel, { caches, processes, shared, unaccounted }: Ho
   if (unaccounted !== undefined)
     found.push({
       pages: unaccounted,
+      name: "unaccounted",
       what: `pages that are in no account hold ${sizeText(kernel, unaccounted)}`,
       story: [
         "These pages belong to no process, file or slab: some part of the kernel, a driver as a rule, took them from the page allocator and keeps them.",
@@ -191,6 +198,7 @@ function ofContainer({ kernel }: DiagnosisContext, report: OomReport | undefined
       `Not the machine ran out of memory but the control group ${name}: its limit is its own.`,
       ...(top === undefined ? [] : [`The largest process in it is ${top}.`]),
     ],
+    ...(largest === undefined ? {} : { namedBy: [`process ${largest.comm}`] }),
     ...(found === undefined ? {} : { object: { type: "struct mem_cgroup", address: found.address } }),
     ...(largest === undefined ? {} : { participants: [participant(largest, `uses the most of ${name}`)] }),
   };

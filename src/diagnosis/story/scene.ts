@@ -5,15 +5,11 @@
  *   Task 1 (init) was in the system call write on CPU 0, 33.2 s after boot; asocs_write called endpoint_shed [assocs].
  *   CPU 0 was in a timer, 12.1 s after boot, on top of task 0 (swapper/0); shaper_dequeue called shaper_class_serve [qdisc_lite].
  */
-import { howItCameThere, isDoor } from "../how-it-came-there.ts";
+import { callersOfNote, howItCameThere } from "../how-it-came-there.ts";
 import { meaningfulFunctions, plainFunction as plain } from "../signature.ts";
 import type { Subject } from "../subject/subject.ts";
 import type { Verdict, VerdictFrame } from "../verdict.ts";
 import { durationText, sentence } from "./words.ts";
-
-/** What a system call goes through before it comes to the code that was asked for: true of every call, so told of none. */
-const WAY_IN =
-  /^(?:vfs_\w+|new_sync_\w+|proc_reg_\w+|kernfs_fop_\w+|sysfs_kf_\w+|param_attr_store|module_attr_store|__vfs_\w+|do_vfs_ioctl|call_write_iter)$/;
 
 /** undefined where the dump does not tell who it was. */
 export function sceneOf(subject: Subject, frames: readonly VerdictFrame[], verdict: Verdict): string | undefined {
@@ -38,11 +34,8 @@ function wayOf(frames: readonly VerdictFrame[], { function: guilty, module }: Ve
   if (guilty === undefined || !frames.some(({ function: each }) => each !== undefined && plain(each) === guilty)) return undefined;
   const name = `${guilty}${module === undefined ? "" : ` [${module}]`}`;
   const callers: string[] = [];
-  for (const each of meaningfulFunctions(frames, guilty).slice(1)) {
-    if (isDoor(each)) break;
-    if (!WAY_IN.test(each) && each !== guilty && callers.at(-1) !== each) callers.push(each);
-    if (callers.length === 3) break;
-  }
+  for (const each of callersOfNote(meaningfulFunctions(frames, guilty).slice(1)))
+    if (each !== guilty && callers.at(-1) !== each) callers.push(each);
   const [first, second, third] = callers;
   if (first === undefined) return `it came to ${name}`;
   if (second === undefined) return `${first} called ${name}`;
