@@ -13,6 +13,7 @@ import type { FaultState } from "./cpu-state.ts";
 import { x86PageFault } from "./error-code.ts";
 import { accessText, faultCaseAt, originText } from "./fault-case.ts";
 import { helperOf, isTool } from "./helper-functions.ts";
+import { accessPhrase } from "./words.ts";
 
 beforeAll(async () => {
   registerDisassemblers();
@@ -29,14 +30,14 @@ function call(base: bigint, offset: number, to: bigint): string {
   return `e8${[0, 8, 16, 24].map((shift) => ((distance >>> shift) & 255).toString(16).padStart(2, "0")).join("")} call`;
 }
 
-function kernelOf(caller: string, target: bigint): { readonly kernel: Kernel; readonly back: VirtualAddress } {
+function kernelOf(caller: string, target: bigint, code = "8b4708 mov\nc3 ret"): { readonly kernel: Kernel; readonly back: VirtualAddress } {
   const memory = new SparseMemory();
   const before = bytesOf(caller);
   memory.write(CALLER, bytesOf(`${caller}\n${call(CALLER, before.length, target)}\n90\nc3`));
   // mov %rdi,%rax; mov %rdx,%rcx; rep movsb; ret
   memory.write(COPY, bytesOf("4889f8 mov\n4889d1 mov\nf3a4 rep\nc3 ret"));
   memory.write(OBJECT, new Uint8Array(64));
-  const kernel = kernelWith("x86_64", "8b4708 mov\nc3 ret", {
+  const kernel = kernelWith("x86_64", code, {
     memory,
     type: named(functionType(VOID, pointerTo(INODE)), "inode"),
     symbols: { g: [CALLER, "T"], g_end: [CALLER + 0x40n, "t"], memcpy: [COPY, "T"], memcpy_end: [COPY + 0x10n, "t"] },
@@ -98,6 +99,37 @@ describe("a fault", () => {
     expect(found.bad).toMatchObject({ value: 0n, register: "rsi", level: 1, offset: 0x10n });
     expect(originText(found)).toBe("loaded from (struct file *)rbx->inode [+0x10] at ffff888000001010");
     expect(accessText(found)).toBe("read of 0 +0x10 in memcpy+0x6, called by g+0x7");
+  });
+});
+
+describe("a copy that the compiler put into the code", () => {
+  /** mov %rsi,%rbx; mov $0x20,%ecx; rep movsq, of f(inode, from), at the copy. */
+  const COPYING = "4889f3 mov\nb920000000 mov\nf348a5 rep\nc3 ret";
+  const copying = (code: string, given: Readonly<Record<string, bigint>>, address: bigint, error = 0n) => {
+    const { kernel, back } = kernelOf("4889fb mov", TEXT, code);
+    return faultCaseAt(kernel, SUBJECT, stateOf(virtual(TEXT + BigInt(bytesOf(code).length - 4)), back, given, address, error));
+  };
+
+  it("began where its pointer was before, and came as far as the count tells", () => {
+    const found = copying(COPYING, { rbx: 0n, rsi: 0x30n, rdi: OBJECT + 0x30n, rcx: 0x1an }, 0x30n);
+    expect(found.bad).toMatchObject({ value: 0n, register: "rsi", offset: 0x30n });
+    expect(found.path?.copy).toEqual({ kind: "copy", done: 0x30n, total: 0x100n });
+    expect(accessPhrase(found)).toBe("reads 8 bytes at offset 0x30 in a copy of 256 bytes from it");
+  });
+
+  it("is told by the count alone, and not at all when what is known does not agree", () => {
+    const written = copying(COPYING, { rbx: 0x5000n, rsi: 0x5030n, rdi: OBJECT + 0x1030n, rcx: 0x1an }, OBJECT + 0x1030n, 2n);
+    expect(written.bad).toMatchObject({ value: OBJECT + 0x1000n, register: "rdi", offset: 0x30n });
+    const strange = copying(COPYING, { rbx: 0x5000n, rsi: 0x5040n, rdi: OBJECT + 0x1030n, rcx: 0x1an }, OBJECT + 0x1030n, 2n);
+    expect(strange.path).not.toHaveProperty("copy");
+    expect(strange.bad).toMatchObject({ value: OBJECT + 0x1030n, offset: 0n });
+  });
+
+  it("or a fill", () => {
+    const found = copying("b908000000 mov\n90\n90\nf348ab rep\nc3 ret", { rbx: 0n, rdi: 0x10n, rcx: 6n }, 0x10n, 2n);
+    expect(found.path?.copy).toEqual({ kind: "fill", done: 0x10n, total: 0x40n });
+    expect(found.bad).toMatchObject({ value: 0n });
+    expect(accessPhrase(found)).toBe("writes 8 bytes at offset 0x10 in a fill of 64 bytes");
   });
 });
 

@@ -24,6 +24,7 @@ import { type AddressPart, type FaultingAccess, faultingAccess } from "./operand
 import { type LoadStep, loadOrigin, loadText, type OriginStep, pointedTo, type ValueOrigin, valueOrigin, valueText } from "./origin.ts";
 import { poisonedEntry } from "./poisoned-entry.ts";
 import { checkedAccess } from "./shadow-fault.ts";
+import { type StringMove, stringMove } from "./string-move.ts";
 import { tracedCalls } from "./traced-calls.ts";
 
 /** The value to blame: a pointer of the faulting address, or the target of a call. */
@@ -50,6 +51,8 @@ export interface AccessPath {
   readonly base?: string;
   /** Start of the container, where that is not the bad value. */
   readonly object?: bigint;
+  /** It was a step of a copy or a fill, which began at the bad value. */
+  readonly copy?: StringMove;
 }
 
 export interface FaultCase {
@@ -247,10 +250,15 @@ function touchedValue(
     // The address is a constant of the instruction: the code itself had it so.
     return { path, bad: { value: address, level: 0, offset: 0n, identity: identifyAddress(kernel, address) } };
   }
-  const followed = fault.flow === undefined ? undefined : valueOrigin(kernel, activations, values, 0, part.register, part.value);
+  const copy = stringMove(activations, values, instruction, culprit.size);
+  const start = BigInt.asUintN(64, part.value - (copy?.done ?? 0n));
+  const followed = fault.flow === undefined ? undefined : valueOrigin(kernel, activations, values, 0, part.register, start);
   // A repeated string instruction has moved its registers on: only memory that holds the very value says where that came from.
   const moved =
-    culprit.reach > 0 && followed?.end !== "stack" && followed?.steps.find(({ load }) => load !== undefined)?.load?.comparison !== "same";
+    copy === undefined &&
+    culprit.reach > 0 &&
+    followed?.end !== "stack" &&
+    followed?.steps.find(({ load }) => load !== undefined)?.load?.comparison !== "same";
   const origin = moved ? undefined : followed;
   const passed = helper === undefined ? undefined : argumentOf({ activations, values }, helper, kind, address);
   if (passed !== undefined) {
@@ -258,22 +266,26 @@ function touchedValue(
     const before = valueOrigin(kernel, activations, values, 1, passed.register, passed.value);
     const offset = BigInt.asIntN(64, address - passed.value);
     const bad: BadValue = { ...passed, level: 1, offset, identity: identifyAddress(kernel, passed.value), origin: before };
-    return { bad, path: { access: { kind, ...size }, address } };
+    const same = copy !== undefined && offset === copy.done ? { copy } : {};
+    return { bad, path: { access: { kind, ...size }, address, ...same } };
   }
-  const offset = BigInt.asIntN(64, address - part.value);
+  const offset = BigInt.asIntN(64, address - start);
   const isBase = culprit.base?.register === part.register && culprit.index === undefined;
   const path: AccessPath = {
     access: { kind, ...size },
     address,
-    ...(isBase && helper === undefined ? typedPath(kernel, fault, fact, origin, part.value, offset, culprit.size) : {}),
+    ...(isBase && helper === undefined
+      ? typedPath(kernel, fault, copy === undefined ? fact : undefined, origin, start, offset, culprit.size)
+      : {}),
+    ...(copy === undefined ? {} : { copy }),
   };
   return {
     bad: {
-      value: part.value,
+      value: start,
       register: part.register,
       level: 0,
       offset,
-      identity: identifyAddress(kernel, part.value),
+      identity: identifyAddress(kernel, start),
       ...(origin === undefined ? {} : { origin }),
     },
     path,

@@ -8,7 +8,8 @@ import { add, type VirtualAddress, virtual } from "../../bytes/address.ts";
 import { InquestError } from "../../bytes/errors.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
 import type { Origin } from "../../type-flow/origin.ts";
-import type { Activation, Activations } from "./activation.ts";
+import { type Activation, type Activations, instructionAt } from "./activation.ts";
+import { movedRegisters } from "./moved-registers.ts";
 import { registersBefore } from "./rewind.ts";
 
 /** Bytes of a frame that are searched for a spilled definition. */
@@ -39,6 +40,7 @@ export class KnownValues {
   readonly #activations: Activations;
   readonly #cpu: number | undefined;
   readonly #task: VirtualAddress | undefined;
+  #atFault: ReadonlyMap<string, bigint> | undefined;
   readonly #rewound = new Map<string, ReadonlyMap<string, bigint> | undefined>();
 
   constructor(kernel: Kernel, activations: Activations, cpu: number | undefined, task: VirtualAddress | undefined) {
@@ -130,6 +132,15 @@ export class KnownValues {
     return { address: BigInt.asUintN(64, address), size, base, ...(counted === undefined ? {} : { index: counted }) };
   }
 
+  /** The base of a load whose index is not known any more. */
+  table(level: number, { pc, from }: Extract<Origin, { readonly kind: "load" }>): KnownValue | undefined {
+    const facts = this.#activations.at(level)?.flow?.at(pc);
+    const memory = facts?.operands.find(({ memory }) => memory.access !== "address")?.memory;
+    if (memory?.base === undefined || memory.index === undefined || memory.segment !== undefined) return undefined;
+    // Either of the two registers may be the pointer.
+    return from === undefined ? this.#register(level, memory.base, pc, this.#before(level, pc), undefined, 0) : this.of(level, from);
+  }
+
   /** What a register held before an instruction of a function: by the way from there, else by what it was made of. */
   register(level: number, name: string, pc: bigint): KnownValue | undefined {
     return this.#register(level, name, pc, this.#before(level, pc), undefined, 0);
@@ -147,7 +158,7 @@ export class KnownValues {
     if (name === undefined || activation?.flow === undefined) return undefined;
     const value = was?.get(name);
     if (value === undefined) return this.of(level, from ?? activation.flow.originOf(pc, name), depth);
-    return activation.registers.get(name) === value ? { value, held: name } : { value };
+    return this.#registersOf(activation).get(name) === value ? { value, held: name } : { value };
   }
 
   #before(level: number, pc: bigint): ReadonlyMap<string, bigint> | undefined {
@@ -155,9 +166,23 @@ export class KnownValues {
     const known = this.#rewound.get(key);
     if (known !== undefined || this.#rewound.has(key)) return known;
     const activation = this.#activations.at(level);
-    const found = activation === undefined ? undefined : registersBefore(this.#activations.machine, activation, pc);
+    const found =
+      activation === undefined
+        ? undefined
+        : registersBefore(
+            this.#activations.machine,
+            { flow: activation.flow, pc: activation.pc, registers: this.#registersOf(activation) },
+            pc,
+          );
     this.#rewound.set(key, found);
     return found;
+  }
+
+  /** Those that still are what the code before the instruction made them: a string instruction has moved its own on. */
+  #registersOf(activation: Activation): ReadonlyMap<string, bigint> {
+    if (activation !== this.#activations.at(0)) return activation.registers;
+    this.#atFault ??= unmoved(this.#kernel, activation);
+    return this.#atFault;
   }
 
   /** Memory as it is now; undefined when it cannot be read. */
@@ -180,7 +205,9 @@ export class KnownValues {
     return this.of(level + 1, caller.flow.originOf(caller.pc, register), depth + 1);
   }
 
-  #held({ flow, pc, registers, cfa }: Activation, origin: Origin): KnownValue | undefined {
+  #held(activation: Activation, origin: Origin): KnownValue | undefined {
+    const { flow, pc, cfa } = activation;
+    const registers = this.#registersOf(activation);
     if (flow === undefined || !isDefinite(origin)) return undefined;
     for (const [name, value] of registers) {
       if (name !== this.#activations.machine.stackPointer && sameOrigin(flow.originOf(pc, name), origin)) return { value, held: name };
@@ -200,6 +227,12 @@ export class KnownValues {
     }
     return undefined;
   }
+}
+
+function unmoved(kernel: Kernel, { pc, registers }: Activation): ReadonlyMap<string, bigint> {
+  const moved =
+    kernel.arch.name === "x86_64" && kernel.arch.isKernelAddress(pc) ? movedRegisters(instructionAt(kernel, pc)) : new Set<string>();
+  return moved.size === 0 ? registers : new Map([...registers].filter(([name]) => !moved.has(name)));
 }
 
 /** arm64: an index of 32 bits, with its sign or without. */

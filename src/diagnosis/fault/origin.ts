@@ -246,6 +246,8 @@ class Slice {
   #load(level: number, activation: Activation, origin: Extract<Origin, { readonly kind: "load" }>, value: bigint): OriginStep["kind"] {
     this.#type ??= origin.type;
     const place = this.#values.place(level, origin);
+    // The index alone is lost: what it was added to is still known.
+    const table = place === undefined ? this.#values.table(level, origin) : undefined;
     const size = place?.size ?? 8;
     const now = place === undefined ? undefined : this.#values.read(place.address, size);
     const comparison: Comparison =
@@ -258,7 +260,7 @@ class Slice {
             : "changed";
     const anchor =
       origin.container === undefined && place !== undefined ? this.#anchored(level, origin.from, place.address, size) : undefined;
-    const base = anchor?.base ?? place?.base;
+    const base = anchor?.base ?? place?.base ?? table;
     const sum = origin.from?.kind === "sum" && origin.from.added === undefined ? origin.from : undefined;
     const counted = sum === undefined || place?.base === undefined ? undefined : this.#counted(level, activation, sum.pc, place.base.value);
     const typed = anchor?.typed ?? (origin.container === undefined ? this.#byCache(base?.value, place?.address, size) : undefined);

@@ -20,7 +20,11 @@ type Values = Map<string, bigint>;
 const MAX_ROUNDS = 3;
 
 /** What was in a function's registers before an instruction; undefined when that is not on the way that it certainly came by. */
-export function registersBefore(machine: Machine, activation: Activation, pc: bigint): ReadonlyMap<string, bigint> | undefined {
+export function registersBefore(
+  machine: Machine,
+  activation: Pick<Activation, "flow" | "pc" | "registers">,
+  pc: bigint,
+): ReadonlyMap<string, bigint> | undefined {
   const { flow } = activation;
   if (pc === activation.pc) return activation.registers;
   const way = flow?.wayTo(activation.pc) ?? [];

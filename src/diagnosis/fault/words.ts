@@ -16,17 +16,42 @@ export function plainName(name: string): string {
   return name.replace(/\.(?:isra|constprop|part|cold)(?:\.\d+)?/g, "");
 }
 
-/** "reads request->segment->length", "writes struct lab_segment.length", "writes 4 bytes". */
+/** "reads request->segment->length", "writes struct lab_segment.length", "writes 4 bytes", "reads 8 bytes in a copy of 256 from it". */
 export function accessPhrase(fault: FaultCase): string {
   const { path, bad } = fault;
   const verb = path?.access.kind === "read" ? "reads" : "writes";
-  if (path?.base !== undefined && path.member !== undefined) return `${verb} ${joined(path.base, path.member)}`;
-  if (path?.container !== undefined && path.member !== undefined) return `${verb} ${path.container}.${path.member}`;
+  const whole = wholePhrase(path);
+  if (path?.base !== undefined && path.member !== undefined) return `${verb} ${joined(path.base, path.member)}${whole}`;
+  if (path?.container !== undefined && path.member !== undefined) return `${verb} ${path.container}.${path.member}${whole}`;
   const size = path?.access.size;
   const many = size === undefined ? "memory" : `${size} byte${size === 1 ? "" : "s"}`;
   // What an index is counted from is no offset.
   const offset = isIndex(fault) ? 0n : (bad?.offset ?? 0n);
-  return `${verb} ${many}${offset === 0n ? "" : ` at offset ${offset < 0n ? "-" : ""}0x${(offset < 0n ? -offset : offset).toString(16)}`}`;
+  const at = offset === 0n ? "" : ` at offset ${offset < 0n ? "-" : ""}0x${(offset < 0n ? -offset : offset).toString(16)}`;
+  return `${verb} ${many}${at}${whole}`;
+}
+
+/** Of a copy or a fill the whole of it. */
+function wholePhrase(path: FaultCase["path"]): string {
+  const { copy, access } = path ?? {};
+  if (copy === undefined) return "";
+  const total = copy.total === undefined ? "" : ` of ${copy.total} bytes`;
+  return copy.kind === "fill" ? ` in a fill${total}` : ` in a copy${total} ${access?.kind === "read" ? "from" : "to"} it`;
+}
+
+/** "offset 0x38 of an object of kmalloc-1k (allocated)": where the bad value was read, when no type names that. */
+export function untypedPlace(fault: FaultCase): string | undefined {
+  const source = sourceOf(fault);
+  if (source?.address === undefined || source.container !== undefined || source.variable !== undefined) return undefined;
+  const role = slabRole(tryIdentify(fault.kernel, source.address));
+  if (role === undefined || role.offset < 0) return undefined;
+  return `offset 0x${role.offset.toString(16)} of an object of ${role.cache} (${role.state.state === "unknown" ? "state not known" : role.state.state})`;
+}
+
+/** ", read from offset 0x38 of an object of kmalloc-1k (allocated)". */
+export function readFrom(fault: FaultCase): string {
+  const place = untypedPlace(fault);
+  return place === undefined ? "" : `, read from ${place}`;
 }
 
 function joined(base: string, member: string): string {
@@ -92,17 +117,20 @@ function headOf(text: string): string {
  */
 export function openWays({ bad }: FaultCase): Check[] {
   const last = bad?.origin?.steps.at(-1);
+  // Told as "whether …" where it could not be checked.
   const open = (what: string): Check[] => [{ what, result: "not possible" }];
-  if (last === undefined || last.kind === "lost") return bad?.register === undefined ? [] : open("where the value came from");
-  if (last.kind === "merge") return open("which of several values it was");
+  if (last === undefined || last.kind === "lost")
+    return bad?.register === undefined ? [] : open("what the value was computed from was sound");
+  if (last.kind === "merge") return open("all but one of the values that meet there were sound");
+  if (last.counted !== undefined) return open("the index that was added was sound, and the pointer wrong");
   if (last.kind !== "load" || last.load === undefined) return [];
   switch (last.load.comparison) {
     case "address unknown":
-      return open("what the memory is that the value was loaded from");
+      return open("the memory that the value was loaded from is what the code takes it for");
     case "unreadable":
-      return open("the memory that the value was loaded from is in the dump");
+      return open("the memory that the value was loaded from held it: it is not in the dump");
     case "changed":
-      return open("the memory that the value was loaded from still holds it");
+      return open("the memory that the value was loaded from held it: it holds another one now");
     case "same":
       return [];
   }

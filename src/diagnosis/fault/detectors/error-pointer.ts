@@ -9,7 +9,7 @@ import type { Check } from "../../verdict.ts";
 import { type FaultCase, sourceOf } from "../fault-case.ts";
 import { type FaultDetector, has } from "../fault-detector.ts";
 import { siblingRate } from "../samples.ts";
-import { accessedObject, accessPhrase, faultEvidence, functionText, pointerName, sourceEvidence, stateChecks } from "../words.ts";
+import { accessedObject, accessPhrase, faultEvidence, functionText, pointerName, readFrom, sourceEvidence, stateChecks } from "../words.ts";
 
 const MAX_ERRNO = 4095n;
 
@@ -42,7 +42,7 @@ export const errorPointer: FaultDetector = {
     const object = accessedObject(fault);
     return {
       class: "err-pointer-dereference",
-      title: `${functionText(fault.guilty)} ${access.kind === "fetch" ? "calls a function" : accessPhrase(fault)} with ${pointer} = -${name ?? errno}`,
+      title: `${functionText(fault.guilty)} ${access.kind === "fetch" ? "calls a function" : accessPhrase(fault)} with ${pointer} = -${name ?? errno}${readFrom(fault)}`,
       checks,
       baseRate: siblingRate(
         kernel,

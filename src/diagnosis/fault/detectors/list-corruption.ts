@@ -16,7 +16,16 @@ import { checkRing, type ListReport, linkAddress, listReport, readLink } from ".
 import { pointedTo } from "../origin.ts";
 import { type Placed, placeOf } from "../placed.ts";
 import { slabRole } from "../samples.ts";
-import { accessPhrase, faultEvidence, functionText, pointerName, sourceEvidence, sourceObject, stateChecks } from "../words.ts";
+import {
+  accessPhrase,
+  faultEvidence,
+  functionText,
+  pointerName,
+  sourceEvidence,
+  sourceObject,
+  stateChecks,
+  untypedPlace,
+} from "../words.ts";
 
 export const listCorruption: FaultDetector = {
   class: "list-corruption",
@@ -205,7 +214,7 @@ function followed(fault: FaultCase, poison: string): Finding | undefined {
   return {
     class: "list-corruption",
     depth: "mechanism",
-    title: `${functionText(fault.guilty)} ${accessPhrase(fault)} through ${pointerName(fault)} of an entry that was taken off its list`,
+    title: `${functionText(fault.guilty)} ${accessPhrase(fault)} through ${untypedPlace(fault) ?? pointerName(fault)} of an entry that was taken off its list`,
     checks,
     ...(object === undefined ? {} : { object }),
     story: [

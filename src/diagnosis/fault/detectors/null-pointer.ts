@@ -8,7 +8,17 @@ import type { Check } from "../../verdict.ts";
 import { type FaultCase, sourceOf } from "../fault-case.ts";
 import { type FaultDetector, has } from "../fault-detector.ts";
 import { siblingRate } from "../samples.ts";
-import { accessedObject, accessPhrase, faultEvidence, functionText, openWays, pointerName, sourceEvidence, stateChecks } from "../words.ts";
+import {
+  accessedObject,
+  accessPhrase,
+  faultEvidence,
+  functionText,
+  openWays,
+  pointerName,
+  readFrom,
+  sourceEvidence,
+  stateChecks,
+} from "../words.ts";
 
 /** Nothing is mapped below on either machine (mmap_min_addr is less, and user memory is closed to the kernel). */
 const FIRST_PAGE = 4096n;
@@ -57,7 +67,7 @@ export const nullPointer: FaultDetector = {
     const object = accessedObject(fault);
     return {
       class: "null-pointer-dereference",
-      title: `${functionText(fault.guilty)} ${accessPhrase(fault)} with ${name} = NULL`,
+      title: `${functionText(fault.guilty)} ${accessPhrase(fault)} with ${name} = NULL${readFrom(fault)}`,
       checks,
       baseRate: rate,
       ...(object === undefined ? {} : { object }),

@@ -17,7 +17,7 @@ import { objectType } from "../object-type.ts";
 import type { LoadStep } from "../origin.ts";
 import { type Placed, placeOf } from "../placed.ts";
 import { siblingRate, slabRole } from "../samples.ts";
-import { accessPhrase, faultEvidence, functionText, pointerName, sourceEvidence, sourceObject, stateChecks } from "../words.ts";
+import { accessPhrase, faultEvidence, functionText, pointerName, readFrom, sourceEvidence, sourceObject, stateChecks } from "../words.ts";
 
 export const overwrittenPointer: FaultDetector = {
   class: "overwritten-pointer",
@@ -66,7 +66,7 @@ export const overwrittenPointer: FaultDetector = {
     const what = access.kind === "fetch" ? "calls" : `${accessPhrase(fault)} through`;
     return {
       class: "overwritten-pointer",
-      title: `${functionText(fault.guilty)} ${what} ${name}, over which ${run.kind === "text" ? "text" : "a pattern"} was written: ${run.text}`,
+      title: `${functionText(fault.guilty)} ${what} ${name}${readFrom(fault)}, over which ${run.kind === "text" ? "text" : "a pattern"} was written: ${run.text}`,
       checks,
       depth: "cause",
       baseRate: siblingRate(kernel, source.address, 8, "the same in other objects of the slab", (other) => other === word),

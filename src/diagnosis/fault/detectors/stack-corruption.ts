@@ -36,7 +36,9 @@ export const stackCorruption: FaultDetector = {
       { what: `no call led to ${hex16(bad.value)}, a return did`, result: "held" },
       { what: `${hex16(bad.value)} is no code: ${briefText(bad.identity) ?? bad.identity.region}`, result: "held" },
       // On x86-64 the exception's own frames lie over what the function left below.
-      ...(known === undefined ? [{ what: "whose frame it was is known", result: "not possible" as const }] : []),
+      ...(known === undefined
+        ? [{ what: "what lies below on the stack was left by the function that returned", result: "not possible" as const }]
+        : []),
     ];
     return {
       class: "stack-corruption",

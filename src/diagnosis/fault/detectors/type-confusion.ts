@@ -83,7 +83,7 @@ function tooSmall(fault: FaultCase): Finding | undefined {
       ...stateChecks(fault),
       { what: `${hex16(role.object)} is an object of ${role.cache}, ${role.objectSize} bytes, and allocated`, result: "held" },
       { what: `the code adds ${into} to its start, a constant: behind its end`, result: "held" },
-      { what: "which structure the code takes it for", result: "not possible" },
+      { what: "the code means a structure of that size: no type is known", result: "not possible" },
     ],
     depth: "cause",
     object: { address: role.object, state: stateText(role.state), cache: role.cache },

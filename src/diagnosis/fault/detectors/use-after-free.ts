@@ -70,7 +70,14 @@ export const useAfterFree: FaultDetector = {
         ? freeOnStack(fault, role?.object)
         : siblingRate(kernel, source.address, source.size, "the same poison in other objects of the slab", (word) => word === bad.value);
     const object = freedObject(fault);
-    const from = object?.type ?? (role === undefined ? "memory" : `an object of ${role.cache}`);
+    const offset = source?.address === undefined || role === undefined ? undefined : source.address - role.object;
+    const within = offset === undefined || offset < 0n ? "" : `offset 0x${offset.toString(16)} of `;
+    const from =
+      object?.type === undefined
+        ? role === undefined
+          ? "freed memory"
+          : `${within}a freed object of ${role.cache}`
+        : `a freed ${object.type}`;
     const what = access.kind === "fetch" ? "calls" : `${accessPhrase(fault)} through`;
     const tracks = role === undefined ? {} : tracksOf(kernel, role.object);
     const owner = objectOwner(kernel, source, tracks);
@@ -80,7 +87,7 @@ export const useAfterFree: FaultDetector = {
     return {
       class: "use-after-free",
       depth: "mechanism",
-      title: `${functionText(fault.guilty)} ${what} ${pointerName(fault)}, read from a freed ${from.replace(/^an object/, "object")}`,
+      title: `${functionText(fault.guilty)} ${what} ${pointerName(fault)}, read from ${from}`,
       checks,
       baseRate: rate,
       rarity: true,

@@ -11,7 +11,17 @@ import type { Check } from "../../verdict.ts";
 import { type FaultCase, sourceOf } from "../fault-case.ts";
 import { type FaultDetector, has } from "../fault-detector.ts";
 import { siblingRate } from "../samples.ts";
-import { accessedObject, accessPhrase, faultEvidence, functionText, openWays, pointerName, sourceEvidence, stateChecks } from "../words.ts";
+import {
+  accessedObject,
+  accessPhrase,
+  faultEvidence,
+  functionText,
+  openWays,
+  pointerName,
+  readFrom,
+  sourceEvidence,
+  stateChecks,
+} from "../words.ts";
 import { isErrorPointer } from "./error-pointer.ts";
 
 const FIRST_PAGE = 4096n;
@@ -47,14 +57,14 @@ export const wildPointer: FaultDetector = {
     // Whether another structure lies there, or a neighbour wrote over this one, only its type tells.
     const owner: Check[] =
       source?.base !== undefined && source.comparison === "same" && source.container === undefined
-        ? [{ what: "what the memory is that the value was loaded from, by its type", result: "not possible" }]
+        ? [{ what: "the memory that the value was loaded from is what the code takes it for: no type is known", result: "not possible" }]
         : [];
     const name = pointerName(fault);
     const what = notCanonical ? "which no address can be" : (briefText(bad.identity) ?? regionText(bad.identity));
     const object = accessedObject(fault);
     return {
       class: "wild-pointer",
-      title: `${functionText(fault.guilty)} ${accessPhrase(fault)} with ${name} = ${hex16(bad.value)}, ${what}`,
+      title: `${functionText(fault.guilty)} ${accessPhrase(fault)} with ${name} = ${hex16(bad.value)}${readFrom(fault)}, ${what}`,
       checks: [...stateChecks(fault), check, ...local, ...openWays(fault), ...owner],
       baseRate: siblingRate(
         kernel,
