@@ -72,6 +72,19 @@ describe("two dumps", () => {
     expect(relation(PEER, { ...met, object: { type: "struct lab_port", member: "owner" } })).toBe("different");
   });
 
+  it("are likely one bug when one function, called from one place, met different things and no object is known in both", () => {
+    const met: Given = { class: "list-corruption", object: { type: "struct lab_ring", member: "node.next" } };
+    expect(relation({}, met)).toBe("likely the same");
+    expect(relation({}, { ...met, callers: ["lab_poll"] })).toBe("different");
+  });
+
+  it("are not called one where the place serves the whole kernel, or lies in another module", () => {
+    const timer: Given = { function: "__run_timers", object: { type: "struct timer_list", member: "entry.next" }, callers: [] };
+    expect(relation(timer, timer)).toBe("possibly related");
+    expect(relation({ ...PEER, module: "a" }, { ...PEER, module: "a" })).toBe("same");
+    expect(relation({ ...PEER, module: "a" }, { ...PEER, module: "b" })).toBe("possibly related");
+  });
+
   it("stay undecided when one has no verdict, or both were asked for", () => {
     expect(relation(PEER, { class: "unknown", confidence: "unknown" })).toBe("undecided");
     expect(relation({ class: "deliberate" }, { class: "deliberate" })).toBe("undecided");

@@ -3,6 +3,8 @@
  * looked at twice, so dumps are called the same only when class, place and member agree; the rest is called related with what speaks for it.
  */
 import { hex16, virtual } from "../bytes/address.ts";
+import { isDoor } from "./how-it-came-there.ts";
+import { isPassedOver } from "./log-report/passed-over.ts";
 import { namesOf } from "./signature.ts";
 import type { Diagnosis, VerdictClass } from "./verdict.ts";
 
@@ -68,20 +70,34 @@ function relate(a: Diagnosis, b: Diagnosis, agrees: Agrees): Pick<Comparison, "r
   if (vague !== undefined)
     return { relation: "undecided", reason: `one of the verdicts is "${vague}": there is nothing to hold the other against` };
   const sure = [a, b].every(({ verdict }) => verdict.confidence === "high" || verdict.confidence === "likely");
-  if (a.signature.hash === b.signature.hash) {
+  const { function: place } = a.verdict;
+  // What serves the whole kernel says nothing of who brought it there: of timers, work items and lists there are thousands.
+  const isShared = place !== undefined && (isDoor(place) || isPassedOver(place)) && agrees("module") === undefined;
+  if (a.signature.hash === b.signature.hash && agrees("module") !== false) {
+    if (isShared)
+      return {
+        relation: "possibly related",
+        reason: `the signatures are the same, but ${place} works for the whole kernel: other bugs end there too`,
+      };
     return sure
       ? { relation: "same", reason: "class, place, callers and member are the same" }
       : { relation: "likely the same", reason: "the signatures are the same, but one verdict is only possible" };
   }
-  if (agrees("class") === true && agrees("function") === true) {
+  if (agrees("class") === true && agrees("function") === true && agrees("module") !== false && !isShared) {
     if (agrees("member") === true) return { relation: "same", reason: "class, function and member are the same; only the callers differ" };
     if (agrees("member") === undefined)
       return { relation: "likely the same", reason: "class and function are the same; no member is known in both" };
     return { relation: "possibly related", reason: "class and function are the same, the members differ" };
   }
-  if (agrees("member") === true) return { relation: "likely the same", reason: "the same member of the same structure is wrong in both" };
+  if (agrees("member") === true) {
+    const near = agrees("class") === true && agrees("module") !== false && !isShared;
+    return { relation: near ? "likely the same" : "possibly related", reason: "the same member of the same structure is wrong in both" };
+  }
   if (agrees("function") === true && agrees("module") !== false && agrees("object") === true && classes.every((name) => MISUSE.has(name)))
     return { relation: "likely the same", reason: "the same function works on objects of the same type; only what it met there differs" };
+  const callers = agrees("callers") === true && agrees("object") === undefined;
+  if (agrees("function") === true && agrees("module") !== false && !isShared && callers && classes.every((name) => MISUSE.has(name)))
+    return { relation: "likely the same", reason: "the same function, called from the same place; only what it met there differs" };
   if (agrees("object") === true && classes.every((name) => DAMAGE.has(name)))
     return { relation: "possibly related", reason: "objects of one kind are damaged in both: one writer may stand behind both" };
   return {

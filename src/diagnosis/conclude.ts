@@ -64,7 +64,7 @@ export function conclude(
     }),
     evidence: best?.finding.evidence ?? [],
     alternatives: weighed.filter((each) => each !== best).map((each) => alternativeOf(each, best)),
-    signature: signatureOf(verdict.class, best?.finding.namedBy ?? namesOf(frames, verdict.function), member),
+    signature: signatureOf(verdict.class, best?.finding.namedBy ?? namesOf(frames, verdict.function, object?.cache), member),
     frames,
   };
 }

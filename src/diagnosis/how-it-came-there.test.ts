@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { howItCameThere, isDoor } from "./how-it-came-there.ts";
+import { callersOfNote, howItCameThere, isDoor } from "./how-it-came-there.ts";
 
 const of = (...names: string[]) => howItCameThere(names.map((name) => ({ function: name })));
 
@@ -26,4 +26,10 @@ test("what runs on top of a task is told from what the task does itself, and a t
   expect(of("adc_work", "process_one_work", "worker_thread", "kthread")?.interrupts).toBe(false);
   expect(["process_one_work", "ksys_write", "kthread"].every(isDoor)).toBe(true);
   expect(isDoor("lab_submit")).toBe(false);
+});
+
+test("callers of note end at the door, and the way that all calls take is left out", () => {
+  expect(callersOfNote(["asocs_write", "proc_reg_write", "vfs_write", "ksys_write", "do_syscall_64"])).toEqual(["asocs_write"]);
+  expect(callersOfNote(["dequeue", "call_timer_fn", "__run_timers", "lab_interrupted"])).toEqual(["dequeue"]);
+  expect(callersOfNote(["a", "b"])).toEqual(["a", "b"]);
 });

@@ -4,7 +4,7 @@
  *
  *   null-pointer-dereference|tun_get_drvinfo|ethtool_get_drvinfo|dev_ethtool|tun_struct.flags   3f9c2a1e77b0
  */
-import { callersOfNote } from "./how-it-came-there.ts";
+import { callersOfNote, isDoor } from "./how-it-came-there.ts";
 import { isPassedOver } from "./log-report/passed-over.ts";
 import { sha256 } from "./sha256.ts";
 import type { Signature, VerdictClass, VerdictFrame } from "./verdict.ts";
@@ -27,11 +27,16 @@ export function meaningfulFunctions(frames: readonly VerdictFrame[], guilty: str
   return guilty === undefined ? outwards : [guilty, ...outwards];
 }
 
-/** The guilty function and the callers that name the bug together with it. */
-export function namesOf(frames: readonly VerdictFrame[], guilty: string | undefined): readonly string[] {
+/**
+ * The guilty function and the callers that name the bug together with it.
+ * @param cache of the object: what serves the whole kernel (`__run_timers`) does not name a bug, the kind of object it met does a little
+ */
+export function namesOf(frames: readonly VerdictFrame[], guilty: string | undefined, cache?: string): readonly string[] {
   const [first, ...callers] = meaningfulFunctions(frames, guilty);
+  if (first === undefined) return [];
+  if (isDoor(first) && cache !== undefined) return [first, cache];
   // Of a recursion one is enough: how deep it got is no part of the name.
-  return first === undefined ? [] : [...new Set([first, ...callersOfNote(callers)])];
+  return [...new Set([first, ...callersOfNote(callers)])];
 }
 
 /** The name in the source: .isra, .constprop, .part and .cold are the compiler's. */
