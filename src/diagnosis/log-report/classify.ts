@@ -5,6 +5,12 @@ import type { LogReport } from "./report.ts";
 
 const PAGE = 4096n;
 const ERR_FLOOR = 0xffff_ffff_ffff_f001n;
+const ERR_FLOOR_32 = 0xffff_f001n;
+
+/** Where addresses have 32 bits; of mips there are both, and only these print eight digits. */
+function is32Bit({ machine, head }: LogReport): boolean {
+  return machine === "i386" || machine === "arm" || (machine === "mips" && !/address [0-9a-f]{9,16}\b/.test(head));
+}
 
 export function classOf(report: LogReport): VerdictClass {
   const kind = String(report.fields.kind ?? "");
@@ -85,7 +91,9 @@ function oopsClass(report: LogReport, kind: string): VerdictClass {
   if (kind === "cfi") return "wild-call";
   const address = faultAddress;
   // The memory system failed, not the pointer: "synchronous external abort", "imprecise external abort", a table walk that met one.
-  if (/external abort|SError|parity or ECC|[Mm]achine check/.test(`${report.head} ${String(fields.die ?? "")} ${String(fields.reason ?? "")}`))
+  if (
+    /external abort|SError|parity or ECC|[Mm]achine check/.test(`${report.head} ${String(fields.die ?? "")} ${String(fields.reason ?? "")}`)
+  )
     return "hardware-error";
   if (address !== undefined && isPoison(address)) return "use-after-free";
   if (fields.access === "execute" || kind === "execute")
@@ -93,7 +101,9 @@ function oopsClass(report: LogReport, kind: string): VerdictClass {
   if (kind === "null" || fields.shadowKind === "null-ptr-deref") return "null-pointer-dereference";
   if (kind === "paging" && address !== undefined) {
     if (address < PAGE) return "null-pointer-dereference";
-    if (address >= ERR_FLOOR) return "err-pointer-dereference";
+    // A member's address taken back to its container's: the pointer was NULL, not an error.
+    if (fields.nullBase === 1) return "null-pointer-dereference";
+    if (address >= ERR_FLOOR || (is32Bit(report) && address >= ERR_FLOOR_32 && address < 1n << 32n)) return "err-pointer-dereference";
     return "wild-pointer";
   }
   // The CPU was sent to an address that is none.
@@ -118,6 +128,8 @@ function assertionClass({ fields, pc }: LogReport): VerdictClass {
 
 /** List poison, slab poison, with the offset of a member on top. */
 export function isPoison(address: bigint): boolean {
+  const slab = address - 0x6b6b_6b6bn;
+  if (slab > -4096n && slab < 4096n) return true; // 32 bits
   // arm64 prints the fault address without its tag: 006b6b6b6b6b6b73.
   if (((address >> 24n) & 0xffff_ffffn) === 0x6b6b_6b6bn && [0n, 0x6bn].includes(address >> 56n)) return true;
   const list = address - 0xdead_0000_0000_0100n;
@@ -132,6 +144,8 @@ function warningClass(report: LogReport): VerdictClass {
     return /saturated|leaking/.test(counter) && !/decrement hit 0/.test(counter) ? "refcount-overflow" : "refcount-underflow";
   }
   if (/kernel\/locking\/|mutex|lockdep/.test(String(fields.file ?? "")) || /DEBUG_LOCKS_WARN_ON/.test(counter)) return "locking-rule";
+  // include/linux/fortify-string.h (6.1): the write is within the object, beyond the member that was named.
+  if (/detected field-spanning write/.test(counter)) return "out-of-bounds";
   // mm/slab_common.c: what was to be freed is no object of any cache, nor a large one.
   if (pc?.function === "free_large_kmalloc" || pc?.function === "free_large_kmalloc_hook") return "bad-free";
   // kernel/rcu/tree_plugin.h rcu_note_context_switch.
@@ -183,6 +197,10 @@ function panicClass(report: LogReport, kind: string): VerdictClass {
   if (kind === "machine-check") return "hardware-error";
   if (kind === "root") return "filesystem-panic";
   const text = String(report.fields.text ?? "");
+  // arch/x86/kernel/nmi.c unknown_nmi_error: nobody's NMI, with unknown_nmi_panic set; what a hypervisor or a management board sends.
+  if (/^NMI: Not continuing/.test(text)) return "deliberate";
+  // mm/memory-failure.c, drivers/acpi/apei/ghes.c, drivers/edac, arch/x86/kernel/nmi.c (NMI: IOCK, PCI SERR)
+  if (/Memory failure|hardware error|[Uu]ncorrect(?:ed|able)|SError|NMI: (?:IOCK|PCI)|PCI system error/.test(text)) return "hardware-error";
   if (/hung_task/.test(text)) return "hung-task";
   if (/softlockup/.test(text)) return "soft-lockup";
   if (/Hard LOCKUP/i.test(text)) return "hard-lockup";

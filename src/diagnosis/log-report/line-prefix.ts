@@ -40,7 +40,7 @@ const SYSLOG = new RegExp(
   String.raw`^(?:${DATE}(?:(?: (?!kern\.)\S+)? ${KERNEL}| kern\.\w+:| (?:stdout|stderr) [FP](?= )| [\w.-]+(?= \[\s*\d))?|${FOREIGN_DATE} \S+ ${KERNEL})\s?`,
   "u",
 );
-const SAYS_KERNEL = new RegExp(String.raw`(?:kernel|vmunix|klogd)(?:\[\d*-?\])?:\s?$|kern\.\w+:\s?$`);
+const SAYS_KERNEL = /(?:kernel|vmunix|klogd)(?:\[\d*-?\])?:\s?$|kern\.\w+:\s?$/;
 /** What a program wrote into the same log. */
 const PROGRAM = new RegExp(String.raw`^${DATE} [\w.-]+ (?!(?:kernel|vmunix|klogd)\b)[\w./@()-]{1,64}\[\d+\]: `);
 /** Tools that read the memory of a phone that died: "  1276.715086:   <1> (01-28 07:22:33.314355613) text". */

@@ -15,7 +15,9 @@ export function parseReport(open: OpenReport, cut: boolean): LogReport {
   const traces = tracesOf(lines);
   const fields = familyFields(family, lines, open.lead);
   const headFrame =
-    family === "warning" || family === "kasan" || family === "kfence" || family === "kmsan" ? (symbolIn(head) ?? decodedIn(head)) : undefined;
+    family === "warning" || family === "kasan" || family === "kfence" || family === "kmsan"
+      ? (symbolIn(head) ?? decodedIn(head))
+      : undefined;
   const pc = headFrame ?? state.pc;
   const damage = new Set(open.damage);
   const frames = traces.flatMap((trace) => trace.frames);
@@ -31,7 +33,10 @@ export function parseReport(open: OpenReport, cut: boolean): LogReport {
   // One line of a subsystem has none; one that became an oops has.
   const died = lines.some(({ text }) => /\[#\d+\]/.test(text));
   const needsTrace =
-    !placed && !["oom", "slub", "panic"].includes(family) && (family !== "machine-check" || died) && (family !== "other" || open.panicked || died);
+    !placed &&
+    !["oom", "slub", "panic"].includes(family) &&
+    (family !== "machine-check" || died) &&
+    (family !== "other" || open.panicked || died);
   if (frames.length === 0 && needsTrace) damage.add("no call trace");
   else if (frames.length > 0 && needsTrace && frames.every(({ doubtful }) => doubtful === true) && pc?.function === undefined)
     damage.add("no confirmed frame in the call trace");
@@ -100,7 +105,9 @@ export function parseReport(open: OpenReport, cut: boolean): LogReport {
   const named = placeOf(report).function;
   const inside = endsInside(lines);
   const missing =
-    named === undefined ? !open.damage.has(HEADLESS) && (inside || needsTrace) : inside && (isPassedOver(named) || frames.length < 3);
+    named === undefined
+      ? !open.damage.has(HEADLESS) && (inside || needsTrace)
+      : inside && (isPassedOver(named) || (frames.length < 3 && report.pc?.function !== named));
   if (!missing) return report;
   return { ...report, damage: [...damage, "cut off in the call trace"] };
 }

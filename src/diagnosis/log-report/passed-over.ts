@@ -47,7 +47,7 @@ const EXCEPTION = words(
   "do_no_context", "handle_fault_error\\w*", "monitor_event_exception", "illegal_op", "___do_page_fault", "hash__do_page_fault", "_exception\\w*", "exception_common\\w*",
   "instruction_access_\\w+", "spurious_kernel_fault", "xen_(?:general_protection|page_fault|divide_error)", "ex_handler_\\w+", "handle_stack_overflow", "bad_page_fault", "__bad_page_fault", "do_dat_exception",
   "do_protection_exception", "stack_segment", "double_fault", "do_double_fault", "asm_common_interrupt", "nmi\\w*", "asm_nmi",
-  "default_do_nmi", "do_nmi",
+  "default_do_nmi", "do_nmi", "unknown_nmi_error", "pci_serr_error", "io_check_error",
 );
 /** Memory for anyone. */
 // biome-ignore format: a table
@@ -115,7 +115,8 @@ const HELPERS = words(
 // biome-ignore format: a table
 const ENTRY = words(
   "perf_trace_\\w+", "perf_syscall_\\w+", "entry_\\w+", "do_syscall_\\w+", "do_(?:fast_|int80_)?syscall\\w*", "__do_fast_syscall_32",
-  "do_SYSENTER_32", "syscall_\\w+", "do_int80_\\w+", "do_el0_svc\\w*", "handle_sys(?:call)?", "__do_syscall", "ret_from_\\w+", "ret_to_user", "ret_fast_syscall", "el0_svc\\w*", "el0t?_64_\\w+", "invoke_syscall",
+  "do_SYSENTER_32", "syscall_\\w+", "arch_exit_to_user_mode\\w*", "do_notify_resume\\w*", "do_work_pending", "work_pending\\w*", "prepare_exit_to_usermode",
+  "do_int80_\\w+", "do_el0_svc\\w*", "handle_sys(?:call)?", "__do_syscall", "ret_from_\\w+", "ret_to_user", "ret_fast_syscall", "el0_svc\\w*", "el0t?_64_\\w+", "invoke_syscall",
   "x64_sys_call", "ia32_sys_call", "asm_\\w+", "apic_timer_interrupt", "smp_apic_timer_interrupt", "system_call\\w*", "sysenter_\\w+",
   "tracesys\\w*", "kthread", "return_to_handler", "ftrace_\\w+", "trace_event_\\w+", "__traceiter_\\w+", "0x0",
 );
@@ -231,6 +232,33 @@ const INTERRUPT_ENTRY = words(
 );
 export function isInterruptEntry(name: string): boolean {
   return INTERRUPT_ENTRY.test(name);
+}
+
+/** What runs on a CPU to tell of its stall: the tick, the watchdogs, the printing (kernel/rcu/tree_stall.h, kernel/watchdog.c, lib/nmi_backtrace.c). */
+const STALL_REPORT = words(
+  "dump_stack\\w*",
+  "show_(?:regs|stack)\\w*",
+  "sched_show_task\\w*",
+  "\\w*cpu_backtrace\\w*",
+  "\\w*trigger_\\w*backtrace\\w*",
+  "rcu_(?:dump|sched_clock|check|pending)\\w*",
+  "print_(?:other_)?cpu_stall\\w*",
+  "check_cpu_stall\\w*",
+  "update_process_times",
+  "tick_\\w+",
+  "watchdog_\\w+",
+  "nmi_\\w+",
+  "do_IPI",
+  "do_handle_IPI",
+  "ipi_\\w+",
+);
+export function tellsOfStall(name: string): boolean {
+  return STALL_REPORT.test(name);
+}
+
+/** A CPU with nothing to do. */
+export function isIdle(name: string): boolean {
+  return /idle|^(?:\w*safe_halt|mwait\w*|play_dead\w*|start_secondary|cpu_startup_entry|rest_init|start_kernel)/.test(name);
 }
 
 /** Where a whole trace ends: entry code, the first function of a thread or of a CPU. */

@@ -7,7 +7,17 @@
  *   lockdep                     where the lock was taken or released ("at: …"), else the trace
  */
 import type { VerdictFrame } from "../verdict.ts";
-import { ALL_TOOLS, isInterruptEntry, isLoopAnchor, isPassedOver, isSharedWait, isWaiting, type PassedOver } from "./passed-over.ts";
+import {
+  ALL_TOOLS,
+  isIdle,
+  isInterruptEntry,
+  isLoopAnchor,
+  isPassedOver,
+  isSharedWait,
+  isWaiting,
+  type PassedOver,
+  tellsOfStall,
+} from "./passed-over.ts";
 import type { LogReport } from "./report.ts";
 
 export interface Place {
@@ -63,7 +73,9 @@ export function placeOf(report: LogReport): Place {
         : report.fields.kind === "stack-end"
           ? stallPlace(report)
           : report.fields.kind === "panic" && report.damage.length === 0
-            ? tracePlace(mainTrace(report))
+            ? /^NMI: /.test(String(report.fields.text))
+              ? NOWHERE
+              : tracePlace(mainTrace(report))
             : NOWHERE;
     case "kmsan":
       return sanitizerPlace(report, [...ALL_TOOLS, "ciphers"]);
@@ -121,6 +133,8 @@ function tracePlace(from: Trace | undefined, groups: readonly PassedOver[] = ALL
 }
 
 function faultPlace(report: LogReport): Place {
+  // kernel/rcu/tree_plugin.h warns in the scheduler; who called it slept in a reader.
+  if (report.pc?.function === "rcu_note_context_switch" && report.family === "warning") return sleeperPlace(report);
   const from = mainTrace(report);
   const frames = from?.frames ?? [];
   const { pc } = report;
@@ -156,8 +170,11 @@ function faultPlace(report: LogReport): Place {
 function sanitizerPlace(report: LogReport, groups: readonly PassedOver[] = ALL_TOOLS): Place {
   const place = tracePlace(mainTrace(report), groups);
   if (place.function !== undefined) return place;
-  const name = report.pc?.function;
-  return name === undefined || isPassedOver(name, ["reporting"]) ? place : { ...place, function: name };
+  const { pc } = report;
+  // What a module calls kasan_… is no part of KASAN, which is never one.
+  return pc?.function === undefined || (pc.module === undefined && isPassedOver(pc.function, ["reporting"]))
+    ? place
+    : { ...place, function: pc.function, ...(pc.module === undefined ? {} : { module: pc.module }) };
 }
 
 /**
@@ -188,18 +205,20 @@ function contextPlace(report: LogReport): Place {
     const caller = report.fields.caller;
     if (/^[A-Za-z_]/.test(caller) && !isPassedOver(caller, ["reporting", "helpers", "locking"])) return named(report, caller);
   }
-  const from = mainTrace(report);
-  const frames = from?.frames ?? [];
-  const index = frames.findIndex(
-    (frame) =>
-      physical(frame) &&
-      !isPassedOver(
-        frame.function ?? "",
-        report.fields.kind === "preemptible" ? ["reporting", "helpers", "locking"] : WITHOUT_EXCEPTIONS,
-      ) &&
-      !(report.fields.kind === "scheduling" && isWaiting(frame.function ?? "")),
+  if (report.fields.kind === "scheduling") return sleeperPlace(report);
+  return tracePlace(mainTrace(report), report.fields.kind === "preemptible" ? ["reporting", "helpers", "locking"] : WITHOUT_EXCEPTIONS);
+}
+
+/** The first caller that neither waits nor is a tool. */
+function sleeperPlace(report: LogReport): Place {
+  const frames = mainTrace(report)?.frames ?? [];
+  const sleeps = (name: string): boolean => isWaiting(name) || name === "rcu_note_context_switch";
+  return at(
+    frames,
+    frames.findIndex(
+      (frame) => physical(frame) && !isPassedOver(frame.function ?? "", WITHOUT_EXCEPTIONS) && !sleeps(frame.function ?? ""),
+    ),
   );
-  return at(frames, index);
 }
 
 function lockPlace(report: LogReport): Place {
@@ -238,6 +257,9 @@ function hungPlace(report: LogReport): Place {
 
 function stallPlace(report: LogReport): Place {
   let candidates = report.traces.filter(({ frames, name }) => frames.some(physical) && name !== "after");
+  // RCU's own thread, shown because it got no CPU: the one that suffers.
+  if (report.family === "rcu-stall")
+    candidates = candidates.filter(({ frames }) => !frames.some((frame) => frame.function === "rcu_gp_kthread"));
   if (candidates.length === 0) return at([], -1);
   // A CPU that only waits, or the CPU that prints, tells nothing; prefer a trace that was interrupted.
   const interrupted = candidates.filter(({ frames }) => frames.some((frame) => isInterruptEntry(frame.function ?? "")));
@@ -247,7 +269,13 @@ function stallPlace(report: LogReport): Place {
     const entry = frames.findLastIndex(
       (frame, index) => index < frames.length && physical(frame) && isInterruptEntry(frame.function ?? "") && firstEntry(frames, index),
     );
-    const start = entry + 1;
+    // Registers before the trace: it begins where the CPU was. Over an idle CPU that is a softirq or a timer, and nothing else ran.
+    const ran =
+      report.pc?.function !== undefined &&
+      !isIdle(report.pc.function) &&
+      !frames.slice(0, entry).some((frame) => tellsOfStall(frame.function ?? "")) &&
+      frames.slice(entry).some((frame) => physical(frame) && isIdle(frame.function ?? ""));
+    const start = ran ? 0 : entry + 1;
     let below = -1;
     const call = frames.findIndex(
       (frame, index) => index >= start && physical(frame) && /^_*smp_call_function\w*$/.test(frame.function ?? ""),

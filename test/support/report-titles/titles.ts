@@ -178,6 +178,8 @@ function warningTitle(report: LogReport, where: string, make: Make): Titled {
   if (/mm\/(?:slab|page_alloc|util|slub)/.test(file) && /kmalloc|alloc_pages|kvmalloc/.test(name))
     return make(`WARNING: kmalloc bug in ${where}`, "WARNING");
   if (/mm\/vmalloc\.c/.test(file)) return make(`WARNING: zero-size vmalloc in ${where}`, "WARNING");
+  // They name the scheduler's own check, we the function that slept.
+  if (name === "rcu_note_context_switch") return make(`WARNING in ${name}`, "WARNING", name);
   if (/usb_submit_urb/.test(name)) return make(`WARNING in ${where}/usb_submit_urb`, "WARNING");
   return make(`WARNING in ${where}`, "WARNING");
 }
