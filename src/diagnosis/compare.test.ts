@@ -78,6 +78,12 @@ describe("two dumps", () => {
     expect(relation({}, { ...met, callers: ["lab_poll"] })).toBe("different");
   });
 
+  it("are not parted by a type in the one and a slab cache in the other", () => {
+    const untyped: Given = { class: "list-corruption", object: { cache: "kmalloc-192" } };
+    expect(relation({ object: { type: "struct lab_ring" } }, untyped)).toBe("likely the same");
+    expect(relation({ object: { cache: "kmalloc-64" } }, untyped)).toBe("different");
+  });
+
   it("are not called one where the place serves the whole kernel, or lies in another module", () => {
     const timer: Given = { function: "__run_timers", object: { type: "struct timer_list", member: "entry.next" }, callers: [] };
     expect(relation(timer, timer)).toBe("possibly related");
@@ -100,6 +106,7 @@ describe("two dumps", () => {
       "Both times it was a task called rx.",
       "Both times another CPU was in __skb_queue_purge with a pointer to the same object: a race between the two is likely.",
     ]);
+    expect(compareDiagnoses(one, diagnosis({ class: "soft-lockup", function: "f", comm: "rx", release: "6.1.0" })).together).toEqual([]);
     const apart = diagnosis({ ...PEER, origin: "loaded from *(rbx + 0x8) at ffff888012345678" });
     const alike = diagnosis({ ...PEER, origin: "loaded from *(rbx + 0x8) at ffff888087654321" });
     expect(compareDiagnoses(apart, alike).together).toEqual(["Both times the bad value came the same way: loaded from *(rbx + 0x8) at …."]);

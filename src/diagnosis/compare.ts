@@ -57,7 +57,9 @@ const MISUSE: ReadonlySet<VerdictClass> = new Set([...DAMAGE, "null-pointer-dere
 export function compareDiagnoses(a: Diagnosis, b: Diagnosis): Comparison {
   const facts = factsOf(a, b);
   const { relation, reason } = relate(a, b, (what) => facts.find((fact) => fact.what === what)?.agrees);
-  return { relation, reason, facts, together: togetherOf(a, b) };
+  // What two bugs have in common by chance would only mislead.
+  const together = relation === "different" || relation === "undecided" ? [] : togetherOf(a, b);
+  return { relation, reason, facts, together };
 }
 
 type Agrees = (what: string) => boolean | undefined;
@@ -117,7 +119,9 @@ function factsOf(a: Diagnosis, b: Diagnosis): readonly ComparedFact[] {
   add("function", ({ verdict }) => verdict.function);
   add("module", ({ verdict }) => verdict.module);
   add("member", memberOf);
-  add("object", ({ verdict: { object } }) => object?.type ?? object?.cache);
+  // A type and a cache of another dump say nothing of each other.
+  const typed = [a, b].every(({ verdict: { object } }) => object?.type !== undefined);
+  add("object", ({ verdict: { object } }) => (typed ? object?.type : object?.type === undefined ? object?.cache : undefined));
   add("access", ({ verdict: { access } }) =>
     access === undefined ? undefined : `${access.kind}${access.size === undefined ? "" : ` of ${access.size}`}`,
   );
