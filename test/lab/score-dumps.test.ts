@@ -5,7 +5,7 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import { type CachedCase, cachedCases, dumpNamed, faultsInCache, loadCase } from "../../lab/case-record.ts";
 import { loadDisassemblers } from "../support/score-dumps/disassemblers.ts";
-import { isHealthy, labelOf } from "../support/score-dumps/labels.ts";
+import { isSound, labelOf } from "../support/score-dumps/labels.ts";
 import { leftOutByLevel31 } from "../support/score-dumps/left-out.ts";
 import { kernelIn, openLabDump } from "../support/score-dumps/open-case.ts";
 import { hollowDump } from "../support/score-dumps/overlay.ts";
@@ -45,9 +45,9 @@ function expectTargets(found: Tally, rows: readonly Row[], wanted: Readonly<Reco
   expect(found.failures.map(({ case: id, error }) => `${id}: ${error}`)).toEqual([]);
 }
 
-const healthy = cachedCases().filter((lab) => {
+const sound = cachedCases().filter((lab) => {
   const label = labelOf(lab);
-  return label !== undefined && isHealthy(label);
+  return label !== undefined && isSound(label);
 });
 
 describe("score of dumps", () => {
@@ -68,7 +68,7 @@ describe("score of dumps", () => {
   });
 
   test("mutations of healthy dumps", async () => {
-    const rows = await collect(mixed(healthy, "mutations"), (lab) => scoreMutations(lab, "continuous integration", 12));
+    const rows = await collect(mixed(sound, "mutations"), (lab) => scoreMutations(lab, "continuous integration", 12));
     expectTargets(tally(rows), rows, {
       class: 95,
       "type.member, BTF alone": 85,

@@ -37,7 +37,8 @@ function outputOf(session: Session, command: string): string | { readonly error:
   try {
     const outcome: CommandOutcome = session.execute(line ?? "");
     const text = [...outcome.text({ radix: session.settings.radix })].join("\n");
-    if (text.trim() === "") return { error: "it prints nothing" };
+    // A search that finds nothing shows just that.
+    if (text.trim() === "" && !command.startsWith("search ")) return { error: "it prints nothing" };
     const wanted = /^grep (?:-\S+ )*(?:"([^"]*)"|'([^']*)'|(\S+))/.exec(pipes[0] ?? "");
     const pattern = wanted?.[1] ?? wanted?.[2] ?? wanted?.[3];
     if (pattern !== undefined && !text.includes(pattern) && !matches(text, pattern)) return { error: `nothing in it matches ${pattern}` };

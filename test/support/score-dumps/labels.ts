@@ -91,3 +91,8 @@ export function labelOf(lab: CachedCase): ScoreLabel | undefined {
 export function isHealthy({ class: classes }: { readonly class: readonly VerdictClass[] }): boolean {
   return classes[0] === "deliberate";
 }
+
+/** Fit to be mutated: with nothing wrong beside what is done to it; of "views" all that is wrong is known (lock-cycles.ts). */
+export function isSound({ class: classes, pids }: ScoreLabel): boolean {
+  return classes.every((each) => each === "deliberate") || pids !== undefined;
+}

@@ -11,7 +11,7 @@
 
 import { builtCases, type CachedCase, cachedCases, faultsInCache } from "../../../lab/case-record.ts";
 import { loadDisassemblers } from "./disassemblers.ts";
-import { isHealthy, labelOf } from "./labels.ts";
+import { isSound, labelOf } from "./labels.ts";
 import { missesText, scoreText } from "./print.ts";
 import { type Row, scoreCase, scoreMutations, VARIANTS, type Variant } from "./run.ts";
 import { tally } from "./tally.ts";
@@ -42,7 +42,7 @@ const take = (row: Row): void => {
 for (const lab of cases) {
   if (only !== "mutated") for await (const row of scoreCase(lab, variants)) take(row);
   const label = labelOf(lab);
-  if (only !== "faults" && label !== undefined && isHealthy(label))
+  if (only !== "faults" && label !== undefined && isSound(label))
     for await (const row of scoreMutations(lab, seed, count, variants)) take(row);
 }
 const sums = tally(rows);
