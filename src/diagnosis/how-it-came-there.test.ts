@@ -28,7 +28,7 @@ test("what runs on top of a task is told from what the task does itself, and a t
   expect(isDoor("lab_submit")).toBe(false);
 });
 
-test("callers of note end at the door, and the way that all calls take is left out", () => {
+test("callers of note end at the door, or where the way begins that all calls take", () => {
   expect(callersOfNote(["asocs_write", "proc_reg_write", "vfs_write", "ksys_write", "do_syscall_64"])).toEqual(["asocs_write"]);
   expect(callersOfNote(["dequeue", "call_timer_fn", "__run_timers", "lab_interrupted"])).toEqual(["dequeue"]);
   expect(callersOfNote(["a", "b"])).toEqual(["a", "b"]);

@@ -61,13 +61,13 @@ export function isDoor(name: string): boolean {
 
 /** What every call goes through before it comes to the code that was asked for: the file layer, sysfs, procfs, module parameters. */
 const WAY_IN =
-  /^(?:vfs_\w+|__vfs_\w+|new_sync_\w+|do_(?:iter_|loop_)?readv?_?writev?\w*|call_(?:read|write)_iter|proc_reg_\w+|kernfs_fop_\w+|sysfs_kf_\w+|seq_read(?:_iter)?|(?:param|module|dev|drv|bus|class|kobj)_attr_(?:show|store)|do_vfs_ioctl|file_ioctl|do_writev|do_readv)$/;
+  /^(?:vfs_\w+|__vfs_\w+|new_sync_\w+|do_(?:iter_|loop_)?readv?_?writev?\w*|call_(?:read|write)_iter|proc_reg_\w+|kernfs_fop_\w+|kernfs_seq_\w+|sysfs_kf_\w+|seq_read(?:_iter)?|(?:param|module|dev|drv|bus|class|kobj)_attr_(?:show|store)|do_vfs_ioctl|file_ioctl|do_writev|do_readv)$/;
 
 /**
- * Of the guilty function's callers, the nearest first, those that tell one way there from another: up to the door, without what is on every
+ * Of the guilty function's callers, the nearest first, those that tell one way there from another: up to the door, or to what is on every
  * way. They are the same on every machine and under every kernel that has the code; the doors' names are not.
  */
 export function callersOfNote(callers: readonly string[]): readonly string[] {
-  const door = callers.findIndex(isDoor);
-  return (door < 0 ? callers : callers.slice(0, door)).filter((name) => !WAY_IN.test(name));
+  const end = callers.findIndex((name) => isDoor(name) || WAY_IN.test(name));
+  return end < 0 ? callers : callers.slice(0, end);
 }

@@ -58,7 +58,13 @@ function whyNot(
   if (present === true) return `${named}the page there does not allow it`;
   if (state.kind === "general protection" || bad?.identity.region === "non-canonical") return `${named}no address of this machine`;
   if (present !== false) return named === "" ? undefined : named.slice(0, -2);
-  return `${named}no page is mapped there${kernel.arch.isKernelAddress(address) || address < 4096n ? "" : ", in user memory"}`;
+  const where = identifyRegion(address, bad) === "user" && poison === undefined ? ", in user memory" : "";
+  return `${named}no page is mapped there${where}`;
+}
+
+/** Of the address that faulted; the bad value's own where they lie together. */
+function identifyRegion(address: bigint, bad: FaultCase["bad"]) {
+  return address < 4096n ? "null" : bad?.identity.region;
 }
 
 function shiftedName({ name, offset }: { readonly name: string; readonly offset: number }): string {
@@ -79,7 +85,9 @@ function cameFrom({ bad, access }: FaultCase, isError: boolean): string | undefi
   if (bad === undefined || steps.length === 0) return undefined;
   const told = steps.slice(0, MAX_STEPS).map((step, index) => stepTold(step, steps[index - 1], isError));
   const more = steps.length > MAX_STEPS ? [`${steps.length - MAX_STEPS} more steps back are in its origin (analyze --json)`] : [];
-  const register = bad.register === undefined ? "It" : `Its ${bad.register} = ${shownValue(bad.value, isError)}`;
+  // "rax was set to NULL": the value is told with that.
+  const value = steps[0]?.kind === "constant" ? "" : ` = ${shownValue(bad.value, isError)}`;
+  const register = bad.register === undefined ? "It" : `Its ${bad.register}${value}`;
   const name = access.kind === "fetch" ? "That address" : register;
   return `${name} ${[...told, ...more].join("; ")}`;
 }

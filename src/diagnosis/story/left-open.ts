@@ -35,7 +35,7 @@ export function leftOpen(kernel: Kernel, verdict: Verdict, fault: FaultCase | un
   if (name === "null-pointer-dereference" && fault !== undefined) return nullOpen(fault);
   if (name === "wild-pointer" && fault !== undefined)
     return ["Not known: what wrote that value. Neither poison, text, an error code nor a pointer with one wrong bit explains it."];
-  if (name === "list-corruption")
+  if (name === "list-corruption" && fault?.access.kind !== "memory")
     return [
       "Not known: who else changed the list. Another task without the list's lock, or an entry that was freed or linked twice, looks like this.",
     ];

@@ -61,7 +61,7 @@ export function endTold(kernel: Kernel, { event, after, deliberate }: Subject, t
 
 /** The setting that made a panic of it. */
 function policyOf(kernel: Kernel, event: LogEvent | undefined, words: string): string | undefined {
-  const name = /^Fatal exception/.test(words)
+  const name = /^(?:Oops[^:]*: )?Fatal exception/.test(words)
     ? "panic_on_oops"
     : event?.family === "warning" || /panic_on_warn set/.test(words)
       ? "panic_on_warn"

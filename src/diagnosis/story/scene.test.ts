@@ -11,7 +11,7 @@ const frames = (...names: string[]) => names.map((name) => ({ function: name }))
 test("a system call: the way in that all take is not told", () => {
   const stack = frames("endpoint_shed.constprop.0", "asocs_write", "proc_reg_write", "vfs_write", "ksys_write", "do_syscall_64");
   expect(sceneOf(subject(1, "init"), stack, verdict("endpoint_shed", "assocs"))).toBe(
-    "Task 1 (init) was in the system call write on CPU 1, 33.2 s after boot; asocs_write called endpoint_shed [assocs].",
+    "Task 1 (init) was in the system call write on CPU 1, 33.2 s after boot; by way of asocs_write it came to endpoint_shed [assocs].",
   );
 });
 
@@ -26,7 +26,7 @@ test("a timer has nothing to do with the task it struck", () => {
     "do_idle",
   );
   expect(sceneOf(subject(0, "swapper/1"), stack, verdict("serve"))).toBe(
-    "CPU 1 was in a timer, 33.2 s after boot, on top of task 0 (swapper/1); dequeue called serve.",
+    "CPU 1 was in a timer, 33.2 s after boot, on top of task 0 (swapper/1); by way of dequeue it came to serve.",
   );
 });
 

@@ -82,7 +82,7 @@ function story({ bad }: FaultCase, tried: number, fired: number): string[] {
   const told: string[] = [];
   if (bad?.register === undefined)
     told.push("The instruction holds the address as a constant: the code itself had the pointer as NULL; no caller passed it.");
-  else if (end?.kind === "constant") told.push(`The code itself set it to NULL: ${end.text}.`);
+  else if (end?.kind === "constant") told.push("The code itself set it to NULL; no caller passed it.");
   else if (end?.kind === "result") told.push(`${end.callee ?? "A call"} returned NULL and nothing checked it.`);
   if (tried > 0) told.push(`Of ${tried} other objects in the same slab ${fired} have NULL there.`);
   return told;
