@@ -5,6 +5,7 @@
 import type { DiagnosisContext } from "./context.ts";
 import { type FaultPart, faultPart } from "./fault/fault-part.ts";
 import { confidenceOf, type Depth, type Finding } from "./finding.ts";
+import { raceParticipants } from "./race/participants.ts";
 import { raceStory } from "./race/race-story.ts";
 import { namesOf, signatureOf } from "./signature.ts";
 import { storyOf } from "./story/story.ts";
@@ -38,7 +39,12 @@ export function conclude(
     return { finding, confidence, weight: SURE[confidence] + BEHIND[finding.depth ?? "symptom"] };
   });
   const [best] = weighed.filter((each) => stands(each, context)).sort((a, b) => b.weight - a.weight);
-  const verdict = verdictOf(context, best, fault);
+  const concluded = verdictOf(context, best, fault);
+  const racing =
+    "reason" in found || concluded.participants !== undefined || best?.finding.place !== undefined
+      ? undefined
+      : raceParticipants(found, concluded.class, sharers);
+  const verdict = racing === undefined ? concluded : { ...concluded, participants: racing };
   const frames = best?.finding.frames ?? fault?.frames ?? [];
   const { cpu, pid, comm } = { ...subjectTask(context), ...best?.finding.subject };
   const { object } = verdict;

@@ -185,6 +185,7 @@ export interface Sharer {
   readonly running: boolean;
   /** Function whose frame, or whose registers, hold the pointer. */
   readonly function: string;
+  readonly module?: string;
   readonly offset?: number;
   readonly register?: string;
   readonly object: bigint;

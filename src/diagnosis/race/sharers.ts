@@ -14,6 +14,7 @@ import { stackReader } from "../../identity/stack-reader.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
 import { findMentions, type Mention } from "../../linux/locking/mentions.ts";
 import { type Task, taskTable } from "../../linux/task.ts";
+import { unwindTask } from "../../stack/unwind.ts";
 import { type FaultCase, tryIdentify } from "../fault/fault-case.ts";
 import { objectType } from "../fault/object-type.ts";
 import { type SlabRole, slabRole } from "../fault/samples.ts";
@@ -40,6 +41,8 @@ const MAX_BYTES = 2048;
 const MAX_HOLDERS = 3;
 /** Functions outwards from the guilty one whose registers are looked at. */
 const LEVELS = 3;
+/** Of a running task's stack. */
+const MAX_FRAMES = 32;
 
 /** The slab objects that the fault's registers, and the places where its bad value was read, lie in; the nearest to the fault first. */
 export function objectsOfFault(fault: FaultCase): readonly SharedObject[] {
@@ -88,7 +91,7 @@ export function findSharers(kernel: Kernel, objects: readonly SharedObject[], ex
   }
   const few = [...found].filter(([, holders]) => holders.length <= MAX_HOLDERS);
   return few
-    .flatMap(([object, holders]) => holders.map(({ task, mention }) => sharerOf(object, task, mention)))
+    .flatMap(([object, holders]) => holders.map(({ task, mention }) => sharerOf(kernel, object, task, mention)))
     .sort(
       (a, b) =>
         Number(b.running) - Number(a.running) ||
@@ -106,8 +109,9 @@ function candidates(kernel: Kernel, except: VirtualAddress | undefined, own: Rea
   }
 }
 
-function sharerOf(object: SharedObject, task: Task, { function: name, offset, register, lock }: Mention): Sharer {
+function sharerOf(kernel: Kernel, object: SharedObject, task: Task, { function: name, offset, register, lock }: Mention): Sharer {
   const { cpu } = task;
+  const module = kernel.symbols.byName(name as string)?.module ?? (task.active ? moduleOnStack(kernel, task) : undefined);
   return {
     pid: task.pid,
     comm: task.comm,
@@ -115,6 +119,7 @@ function sharerOf(object: SharedObject, task: Task, { function: name, offset, re
     ...(cpu === undefined ? {} : { cpu }),
     running: task.active,
     function: plainName(name as string),
+    ...(module === undefined ? {} : { module }),
     ...(offset === undefined ? {} : { offset }),
     ...(register === undefined ? {} : { register }),
     object: object.address,
@@ -122,4 +127,17 @@ function sharerOf(object: SharedObject, task: Task, { function: name, offset, re
     cache: object.cache,
     pointer: virtual(lock),
   };
+}
+
+/** The module that a running task is in the code of, be it in what that called. */
+function moduleOnStack(kernel: Kernel, { address }: Task): string | undefined {
+  try {
+    for (const { pc, certainty } of unwindTask(kernel, address).frames.slice(0, MAX_FRAMES)) {
+      const module = certainty === "guessed" || !kernel.arch.isKernelAddress(pc) ? undefined : kernel.symbols.byAddress(pc)?.symbol.module;
+      if (module !== undefined) return module;
+    }
+  } catch (error) {
+    if (!(error instanceof InquestError)) throw error;
+  }
+  return undefined;
 }
