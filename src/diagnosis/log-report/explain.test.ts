@@ -37,6 +37,16 @@ describe("faults", () => {
       confidence: "high",
     });
   });
+  test("the release behind RHEL's dashes", () => {
+    const { context } = explained(
+      "BUG: unable to handle kernel NULL pointer dereference at 0000000000000804",
+      "Oops: 0000 [#1] SMP",
+      "CPU: 3 PID: 3754 Comm: udevd Tainted: G           OE  ------------   3.10.0-327.el7.x86_64 #1",
+      "RIP: 0010:[<ffffffffa055c2c7>]  [<ffffffffa055c2c7>] widget_poll+0x37/0x80 [widget]",
+      ...TAIL,
+    );
+    expect(context).toMatchObject({ release: "3.10.0-327.el7.x86_64", taint: "G OE" });
+  });
   test("the caller of a helper", () => {
     const { verdict, frames } = explained(
       "BUG: unable to handle page fault for address: ffff888100000000",

@@ -24,9 +24,9 @@ export interface MachineState {
   readonly speakers: number;
 }
 
-/** The release is the first word behind the taint letters. */
+/** The release is the first word behind the taint letters, and behind the dashes that RHEL keeps places with: "G  OE  ------------   3.10.0-327". */
 const CPU_LINE =
-  /CPU:? (\d+) (?:UID: \d+ )?PID: (\d+) Comm: (.*?) (?:\[?Kdump: loaded\]? )?(Not tainted|Tainted:(?: +[A-Z]{1,20}(?![\w.-]))*) +(\S+)/;
+  /CPU:? (\d+) (?:UID: \d+ )?PID: (\d+) Comm: (.*?) (?:\[?Kdump: loaded\]? )?(Not tainted|Tainted:(?: +[A-Z]{1,20}(?![\w.-]))*) +(?:-[- ]* )?(\S+)/;
 const CPU_LINE_LOOSE = /CPU:? (\d+) (?:UID: \d+ )?PID: (\d+) Comm: (\S+)/;
 const OLD_PID_LINE = /^Pid: (\d+), comm: (.{1,20}?) +(Not tainted|Tainted:(?: +[A-Z-]+\b)*?) +\(?(\d\S+)/;
 const PC_LINES: readonly RegExp[] = [
