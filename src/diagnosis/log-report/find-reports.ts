@@ -7,8 +7,8 @@
  *              lines, prefixes off ─► ReportAssembler, until all open reports are over
  */
 import { AnchorSearch } from "./anchor-search.ts";
-import { ANCHORS } from "./heads.ts";
-import { takePrefix } from "./line-prefix.ts";
+import { ANCHORS, headOf, wrapperOf } from "./heads.ts";
+import { type PrefixedText, takePrefix } from "./line-prefix.ts";
 import { LineWrap } from "./line-wrap.ts";
 import type { LogLine, LogReport } from "./report.ts";
 import { ReportAssembler } from "./report-assembler.ts";
@@ -44,6 +44,7 @@ export class ReportFinder {
   /** The line read last: the next one may be the rest of it. */
   #held: HeldLine | undefined;
   readonly #wrap = new LineWrap();
+  #wrapper: string | undefined;
 
   /** Bytes given so far. */
   get consumed(): number {
@@ -131,7 +132,17 @@ export class ReportFinder {
     const { number, at, text } = held;
     const dropped = text.includes("printk messages dropped");
     const lead = (context: string, most: number): LogLine[] => this.#lead(at - this.#base, number, context, most);
-    for (const piece of takePrefix(this.#wrap.decoded(text))) this.#assembler.line({ number, offset: at, ...piece }, lead, dropped);
+    for (const piece of takePrefix(this.#wrap.decoded(text)))
+      this.#assembler.line({ number, offset: at, ...piece, text: this.#unwrapped(piece) }, lead, dropped);
+  }
+
+  /** Without what the wrapper of the last head put before its line. */
+  #unwrapped({ text, stamped }: PrefixedText): string {
+    if (stamped) return text;
+    const head = headOf(text);
+    const wrapper = head === undefined ? undefined : wrapperOf(text, head);
+    if (wrapper !== undefined) this.#wrapper = wrapper;
+    return this.#wrapper !== undefined && text.startsWith(this.#wrapper) ? text.slice(this.#wrapper.length) : text;
   }
 
   /** The last lines of the same context before the head. */
@@ -144,8 +155,11 @@ export class ReportFinder {
       if (end - start < LINE_LIMIT) {
         const text = decoder.decode(this.#bytes.subarray(start, end));
         const pieces = takePrefix(cleaned(text)).filter(({ caller, program }) => (caller ?? "") === context && program !== true);
-        for (const { stamped: _, ...piece } of pieces.reverse())
-          lead.unshift({ number: number - 1 - step, offset: this.#base + start, ...piece });
+        for (const { stamped: _, ...piece } of pieces.reverse()) {
+          const wrapped = this.#wrapper !== undefined && piece.text.startsWith(this.#wrapper);
+          const bare = wrapped ? piece.text.slice(this.#wrapper?.length) : piece.text;
+          lead.unshift({ number: number - 1 - step, offset: this.#base + start, ...piece, text: bare });
+        }
       }
       end = start - 1;
     }

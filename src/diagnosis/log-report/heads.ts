@@ -139,6 +139,16 @@ const QUOTES =
 /** Most lines hold none of the anchors: one look instead of one for each row. */
 const MAY_BE_HEAD = new RegExp(ANCHORS.map((anchor) => anchor.replace(/[[\]().*+?^$|\\]/g, "\\$&")).join("|"));
 
+/** Words of the kernel before a head; anything else there is a wrapper's. */
+const KERNEL_WORDS = /^(?:rcu|(?:NMI )?watchdog|mce|usercopy|CPU \d+|\S+ invoked|traps|slab)?:? ?$/;
+
+/** What a wrapper put before a head, with a blank at its end: "app_1  | ", "00034 ". The lines of the report have the same. */
+export function wrapperOf(text: string, { pattern }: Head): string | undefined {
+  const at = pattern.exec(text)?.index ?? 0;
+  const before = text.slice(0, at);
+  return at > 0 && at <= 40 && /\S\s+$/.test(before) && !KERNEL_WORDS.test(before) ? before : undefined;
+}
+
 /** The head that a line is, if it is one; `text` without prefix, `stamped`: a time of the kernel stood before it. */
 export function headOf(text: string, stamped = false): Head | undefined {
   if (text.length > 4096 || !MAY_BE_HEAD.test(`\n${text}\n`)) return undefined;

@@ -33,7 +33,10 @@ export const oopsFields: FieldParser = (lines, lead) => {
               ? "execute"
               : "paging";
   }
-  const bug = find(lines, /kernel BUG at (\S+?)(?::(\d+))?!|BUG: failure at (\S+?):(\d+)\/(\w+)/i);
+  const bug = find(
+    lines,
+    /kernel BUG at (?:\S+ (?:\[\S+\] )?\[verbose debug info unavailable\]|(\S+?)(?::(\d+))?!)|BUG: failure at (\S+?):(\d+)\/(\w+)/i,
+  );
   if (bug !== undefined) {
     fields.kind = "bug";
     const file = bug[1] ?? bug[3];
