@@ -82,7 +82,11 @@ export function lostAreas(kernel: Kernel, total: number, progress?: (done: numbe
         command: `struct vm_struct.addr,nr_pages,caller ${hex16(example.vm ?? 0n)}`,
         values: caller === undefined || example.vm === undefined ? [] : [{ address: caller.address(example.vm), value: example.caller }],
       },
-      { claim: "no word of memory leads to it but its own notes", command: `search -k ${hex16(example.start)}`, values: [] },
+      {
+        claim: `what it maps (search -k ${hex16(example.start)} finds nothing but its own notes)`,
+        command: `kmem -v ${hex16(example.start)}`,
+        values: [],
+      },
     ],
   };
 }

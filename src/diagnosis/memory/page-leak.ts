@@ -83,8 +83,11 @@ export function lostPages(
     object: { type: "struct page", address: example.page },
     story: [`Of ${DRAWN} frames drawn from all memory ${frames.length} are such pages.`],
     evidence: [
-      { claim: "one of them", command: `kmem ${hex16(example.start)}`, values: [] },
-      { claim: "no word of memory leads to it", command: `search -k ${hex16(example.start)}`, values: [] },
+      {
+        claim: `one of them (search -k ${hex16(example.start)} finds nothing that leads to it)`,
+        command: `kmem ${hex16(example.start)}`,
+        values: [],
+      },
       ...(owner?.evidence ?? []),
     ],
   };

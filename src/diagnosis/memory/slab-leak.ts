@@ -116,7 +116,11 @@ function told(
   const owner = asked ?? (proof === undefined ? byLast : { ...byLast, ...proof });
   const evidence: Evidence[] = [
     { claim: `${cache.name}: ${allocated} objects in use of ${total}`, command: `kmem -s ${cache.name}`, values: [] },
-    { claim: "one of them, to which no word of memory leads", command: `search -k ${hex16(example.start)}`, values: [] },
+    {
+      claim: `one of them, which is in use (search -k ${hex16(example.start)} finds nothing that leads to it)`,
+      command: `kmem ${hex16(example.start)}`,
+      values: [],
+    },
     ...[...(asked?.evidence ?? []), ...(proof?.evidence ?? []), ...(byLast?.evidence ?? [])],
   ];
   return {
