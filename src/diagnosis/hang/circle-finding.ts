@@ -187,7 +187,7 @@ function story(still: Standstill, edges: readonly HangEdge[], behind: readonly H
       ? "Nobody else can release it: it will wait for ever."
       : "None of them can go on before another does: this never ends.",
   );
-  if (behind.length > 0) lines.push(`Behind them, without any part in it: ${someOf(behind.map(({ from }) => who(from)))}.`);
+  if (behind.length > 0) lines.push(`Others wait behind, without any part in it: ${someOf(behind.map(({ from }) => who(from)))}.`);
   return lines;
 }
 

@@ -69,7 +69,9 @@ function policyOf(kernel: Kernel, event: LogEvent | undefined, words: string): s
         ? "sysctl_hung_task_panic"
         : event?.kind === "soft lockup"
           ? "softlockup_panic"
-          : undefined;
+          : event?.kind === "rcu stall"
+            ? "sysctl_panic_on_rcu_stall"
+            : undefined;
   if (name === undefined || words.includes(name)) return undefined;
   const address = kernel.tryAddress(name);
   const value = address === undefined ? undefined : kernel.memory.tryU32(address);

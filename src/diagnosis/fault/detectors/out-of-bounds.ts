@@ -203,9 +203,14 @@ function variableExtent(
   return { start: address, end, text, variable: { name, module } };
 }
 
+/** 1 TiB. */
+const FAR = 1n << 40n;
+
 function found(fault: FaultCase, reach: Reach, extent: Extent): Finding {
   const { address, index, earlier, base } = reach;
-  const by = address >= extent.end ? `${address - extent.end} bytes behind its end` : `${extent.start - address} bytes before it`;
+  const away = address >= extent.end ? address - extent.end : extent.start - address;
+  // Beyond what any table could be: the sum went round the end of the address space.
+  const by = away > FAR ? "far from it" : address >= extent.end ? `${away} bytes behind its end` : `${away} bytes before it`;
   const counted = index === undefined ? "" : `with ${index.register} = ${BigInt.asIntN(64, index.value)} `;
   const checks: Check[] = [
     ...stateChecks(fault),
