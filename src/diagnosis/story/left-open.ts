@@ -36,9 +36,7 @@ export function leftOpen(kernel: Kernel, verdict: Verdict, fault: FaultCase | un
   if (name === "wild-pointer" && fault !== undefined)
     return ["Not known: what wrote that value. Neither poison, text, an error code nor a pointer with one wrong bit explains it."];
   if (name === "list-corruption" && fault?.access.kind !== "memory")
-    return [
-      "Not known: who else changed the list. Another task without the list's lock, or an entry that was freed or linked twice, looks like this.",
-    ];
+    return ["Not known: who linked or unlinked the entry before. A list keeps no history."];
   if (name === "refcount-underflow" || name === "refcount-overflow")
     return ["Not known: which of the users got or dropped one too many. The count keeps no history."];
   if (CIRCLES.has(name) && kernel.tryAddress("lock_classes") === undefined && kernel.symbols.byName("panic") !== undefined)

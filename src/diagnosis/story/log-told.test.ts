@@ -39,3 +39,14 @@ describe("what the log says around it", () => {
     expect(endTold(smallKernel({}), subject({ event: fault }), "")).toEqual([]);
   });
 });
+
+describe("a dump that was asked for", () => {
+  it("after a report of its own is told to have been, with the time between", () => {
+    const report = event("corruption", "BUG lab_widget: Right Redzone overwritten", 21.4, "slub");
+    const deliberate = event("deliberate", "sysrq: Trigger a crash", 23.1, "sysrq");
+    const after = [deliberate, event("panic", "Kernel panic - not syncing: sysrq triggered crash", 23.1)];
+    expect(endTold(smallKernel({}), subject({ event: report, deliberate, after }), "")).toEqual([
+      "The dump was asked for 1.7 s later: sysrq: Trigger a crash.",
+    ]);
+  });
+});

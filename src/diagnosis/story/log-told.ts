@@ -47,13 +47,14 @@ export function endTold(kernel: Kernel, { event, after, deliberate }: Subject, t
   const saved = savedBy(kernel);
   const panic = event?.family === "panic" ? undefined : after.find(({ family }) => family === "panic");
   const parts: string[] = [];
-  if (panic !== undefined) {
+  if (deliberate !== undefined && event !== undefined && event !== deliberate) {
+    const gap = deliberate.time === undefined || event.time === undefined ? "later" : `${durationText(deliberate.time - event.time)} later`;
+    parts.push(`The dump was asked for ${gap}: ${deliberate.text}`);
+  } else if (panic !== undefined) {
     const words = panic.text.replace(/^Kernel panic - not syncing: /, "").replace(/ \.{3}$/, "");
     const when = panic.time === undefined ? "Then" : `At ${durationText(panic.time)}`;
     const why = policyOf(kernel, event, words);
     if (!told.includes(words)) parts.push(`${when} the kernel panicked: "${clipped(words)}"${why === undefined ? "" : ` (${why})`}`);
-  } else if (deliberate !== undefined && event !== undefined && event !== deliberate) {
-    parts.push(`The dump was asked for later: ${deliberate.text}`);
   }
   if (saved !== undefined) parts.push(saved);
   return parts.length === 0 ? [] : [parts.map(sentence).join(" ")];
