@@ -10,6 +10,7 @@ import { type Origin, originText } from "../../type-flow/origin.ts";
 import type { FaultCase } from "../fault/fault-case.ts";
 import { type PointedMember, pointedMember } from "./pointed-object.ts";
 import type { Comparison } from "./relation.ts";
+import { valueText } from "./value-text.ts";
 
 export interface Compared {
   /** In C: "ring->head", "sysfs_streq()"; the register where nothing better is known. */
@@ -207,18 +208,10 @@ function described(type: CType | undefined, value: bigint | undefined, size: num
   const plain = type === undefined ? undefined : strip(type);
   const isPointer = plain?.kind === "pointer";
   const isSigned = plain?.kind === "int" || plain?.kind === "enum" ? plain.signed : /^[<>]=?$/.test(relation);
-  return { size, isPointer, isSigned, shown: value === undefined ? undefined : shownValue(value, size, plain, isPointer, isSigned) };
-}
-
-function shownValue(value: bigint, size: number, type: CType | undefined, isPointer: boolean, isSigned: boolean): string {
-  if (isPointer || (size === 8 && value > 0xffff_0000_0000_0000n && !(isSigned && value > 0xffff_ffff_ffff_0000n)))
-    return value === 0n ? "NULL" : hex16(value);
-  if (type?.kind === "int" && type.encoding === "bool") return value === 0n ? "false" : "true";
-  if (type?.kind === "enum") {
-    const named = type.enumerators.find((each) => BigInt.asUintN(size * 8, each.value) === value);
-    if (named !== undefined) return named.name;
-  }
-  const signed = BigInt.asIntN(size * 8, value);
-  if (isSigned || (signed < 0n && signed > -4096n)) return signed.toString();
-  return value < 0x100_0000n ? value.toString() : `0x${value.toString(16)}`;
+  return {
+    size,
+    isPointer,
+    isSigned,
+    shown: value === undefined ? undefined : valueText(value, { size, isPointer, isSigned, type: plain }),
+  };
 }

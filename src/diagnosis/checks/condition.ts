@@ -19,6 +19,7 @@ import { type ControlFlow, controlFlowOf } from "../../type-flow/control-flow.ts
 import type { FaultCase } from "../fault/fault-case.ts";
 import { type Compared, comparedOperand } from "./compared.ts";
 import { type Comparison, comparisonOf, evaluate, type Relation } from "./relation.ts";
+import { constantText } from "./value-text.ts";
 
 export interface Condition {
   /** "ring->head (7) != ring->tail (3)". */
@@ -225,12 +226,4 @@ function valuesOf(
   const other = constant === undefined ? right?.shown : constantText(constant, left);
   if (left.shown === undefined || other === undefined || mask !== undefined) return undefined;
   return `${left.shown} ${relation.replace("u", "")} ${other}`;
-}
-
-function constantText(constant: bigint, { size, isSigned, isPointer }: Compared): string {
-  if (constant === 0n && isPointer) return "NULL";
-  const bits = size > 0 ? size * 8 : 64;
-  const signed = BigInt.asIntN(bits, constant);
-  if (isSigned || (signed < 0n && signed > -4096n)) return signed.toString();
-  return constant < 0x1_0000n ? constant.toString() : `0x${constant.toString(16)}`;
 }

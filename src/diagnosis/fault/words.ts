@@ -1,6 +1,7 @@
 /** Sentences and evidence that several detectors share. */
 import { hex16 } from "../../bytes/address.ts";
 import { stateText } from "../../identity/describe.ts";
+import type { Kernel } from "../../kernel/kernel.ts";
 import type { Check, Evidence, Verdict } from "../verdict.ts";
 import type { Activation } from "./activation.ts";
 import { activationText, type FaultCase, isIndex, sourceOf, tryIdentify } from "./fault-case.ts";
@@ -67,6 +68,11 @@ export function pointerName(fault: FaultCase): string {
   if (source?.container !== undefined && source.member !== undefined) return `${source.container}.${source.member}`;
   const argument = bad?.origin?.steps.find(({ argument }) => argument !== undefined)?.argument;
   return argument ?? bad?.register ?? "a pointer";
+}
+
+/** Nothing is mapped there: the kernel itself calls a fault below its page size one of NULL (show_fault_oops(), die_kernel_fault()). */
+export function isInFirstPage(kernel: Kernel, value: bigint): boolean {
+  return value < BigInt(kernel.arch.pageSize);
 }
 
 /** How the registers came by and that they agree. */

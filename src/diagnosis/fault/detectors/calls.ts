@@ -9,10 +9,8 @@ import type { Check, VerdictClass } from "../../verdict.ts";
 import { type FaultCase, sourceOf } from "../fault-case.ts";
 import { type FaultDetector, has } from "../fault-detector.ts";
 import { siblingRate } from "../samples.ts";
-import { faultEvidence, functionText, pointerName, sourceEvidence, sourceObject, stateChecks } from "../words.ts";
+import { faultEvidence, functionText, isInFirstPage, pointerName, sourceEvidence, sourceObject, stateChecks } from "../words.ts";
 import { isErrorPointer } from "./error-pointer.ts";
-
-const FIRST_PAGE = 4096n;
 
 export const nullCall: FaultDetector = {
   class: "null-function-call",
@@ -21,7 +19,8 @@ export const nullCall: FaultDetector = {
     "the call's target register does not hold the address that was fetched from",
     "the stack was overwritten: no call leads there",
   ],
-  detect: (fault) => (fault.bad !== undefined && fault.bad.value < FIRST_PAGE ? called(fault, "null-function-call", "NULL") : undefined),
+  detect: (fault) =>
+    fault.bad !== undefined && isInFirstPage(fault.kernel, fault.bad.value) ? called(fault, "null-function-call", "NULL") : undefined,
 };
 
 export const wildCall: FaultDetector = {
@@ -30,7 +29,7 @@ export const wildCall: FaultDetector = {
   refutedBy: ["the target is code that the dump has", "the target is NULL or an error code"],
   detect(fault) {
     const { bad, kernel } = fault;
-    if (bad === undefined || bad.value < FIRST_PAGE || isErrorPointer(bad.value)) return undefined;
+    if (bad === undefined || isInFirstPage(kernel, bad.value) || isErrorPointer(bad.value)) return undefined;
     const found = called(fault, "wild-call", hex16(bad.value));
     if (found === undefined) return undefined;
     const symbol = bad.identity.roles.find(({ kind }) => kind === "symbol");

@@ -13,6 +13,7 @@ import {
   accessPhrase,
   faultEvidence,
   functionText,
+  isInFirstPage,
   openWays,
   pointerName,
   readFrom,
@@ -20,8 +21,6 @@ import {
   stateChecks,
 } from "../words.ts";
 
-/** Nothing is mapped below on either machine (mmap_min_addr is less, and user memory is closed to the kernel). */
-const FIRST_PAGE = 4096n;
 const MAX_MEMBER = 1n << 20n;
 
 export const nullPointer: FaultDetector = {
@@ -38,7 +37,7 @@ export const nullPointer: FaultDetector = {
     const origin = bad.origin?.steps ?? [];
     const wasNull = origin.some(({ kind, value }) => kind !== "sum" && value === 0n);
     const isNull = bad.value === 0n && access.address < MAX_MEMBER;
-    const isNear = bad.value < FIRST_PAGE && access.address < FIRST_PAGE;
+    const isNear = isInFirstPage(kernel, bad.value) && isInFirstPage(kernel, access.address);
     if (!isNull && !isNear && !wasNull) return undefined;
     const checks: Check[] = [
       ...stateChecks(fault),

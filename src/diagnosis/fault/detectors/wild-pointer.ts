@@ -16,6 +16,7 @@ import {
   accessPhrase,
   faultEvidence,
   functionText,
+  isInFirstPage,
   openWays,
   pointerName,
   readFrom,
@@ -23,8 +24,6 @@ import {
   stateChecks,
 } from "../words.ts";
 import { isErrorPointer } from "./error-pointer.ts";
-
-const FIRST_PAGE = 4096n;
 
 export const wildPointer: FaultDetector = {
   class: "wild-pointer",
@@ -39,7 +38,7 @@ export const wildPointer: FaultDetector = {
     if (!has(fault, wildPointer.needs) || bad === undefined || access.kind !== "memory" || state.kind === "stack overflow")
       return undefined;
     const { address } = access;
-    if (bad.value < FIRST_PAGE || isErrorPointer(bad.value) || poisonOf(bad.value) !== undefined) return undefined;
+    if (isInFirstPage(kernel, bad.value) || isErrorPointer(bad.value) || poisonOf(bad.value) !== undefined) return undefined;
     if ((bad.origin?.steps ?? []).some(({ kind, value }) => value === 0n && kind !== "sum")) return undefined;
     const notCanonical = bad.identity.region === "non-canonical";
     const mapped = kernel.arch.isKernelAddress(address) && kernel.memory.tryBytes(virtual(address), 1) !== undefined;
