@@ -52,6 +52,11 @@ export function loopObject(kernel: Kernel, { stack, struck, guilty, cpu, task }:
   });
 }
 
+/** An instruction stands in a loop of its own function. */
+export function isInLoop(kernel: Kernel, pc: VirtualAddress): boolean {
+  return guarded(() => innermostLoop(flowOf(kernel, pc), pc) !== undefined) ?? false;
+}
+
 /** Addresses of the smallest loop around an instruction: from where a jump behind it leads back to. */
 function innermostLoop(flow: FunctionFlow, pc: bigint): readonly bigint[] | undefined {
   let best: { readonly start: bigint; readonly end: bigint } | undefined;

@@ -62,6 +62,12 @@ function stopTime(kernel: Kernel, panicked: bigint | undefined): bigint {
   return newest;
 }
 
+/** Seconds since boot when the machine stopped. */
+export function stopSeconds(kernel: Kernel): number | undefined {
+  const now = stopTime(kernel, panicTime(kernel));
+  return now === 0n ? undefined : Number(now) / 1e9;
+}
+
 /** The panic's own line: what it prints afterwards takes time of its own. */
 function panicTime(kernel: Kernel): bigint | undefined {
   const records = guarded(() => readLog(kernel).records) ?? [];
@@ -70,8 +76,15 @@ function panicTime(kernel: Kernel): bigint | undefined {
 
 /** Every CPU that ran a task of its own in the kernel; once per dump. Idle ones and those in user mode are none. */
 export function stoppedCpus(still: Standstill): readonly StoppedCpu[] {
+  return still.kernel.memo(stoppedCpus, () =>
+    everyCpu(still).filter(({ task, stack, struck }) => !task.idle || inInterrupt(stack, struck)),
+  );
+}
+
+/** Every CPU whose stack can be read, the idle ones too; once per dump. */
+export function everyCpu(still: Standstill): readonly StoppedCpu[] {
   const { kernel } = still;
-  return kernel.memo(stoppedCpus, () => {
+  return kernel.memo(everyCpu, () => {
     const now = stopTime(kernel, panicTime(kernel));
     const clock = kernel.types.tryStruct("rq")?.tryField("clock");
     const stamp = kernel.tryAddress("watchdog_touch_ts");
@@ -82,7 +95,6 @@ export function stoppedCpus(still: Standstill): readonly StoppedCpu[] {
       if (task === undefined || stack === undefined || stack.frames.length === 0) return [];
       const struck = struckFrame(stack);
       const frame = stack.frames[struck] as StackFrame;
-      if (task.idle && !inInterrupt(stack, struck)) return [];
       const rq = runqueue(kernel, cpu);
       const clockAt = clock === undefined || rq === undefined ? undefined : clock.address(rq);
       const stampAt = stamp === undefined ? undefined : guarded(() => kernel.perCpuAddress(stamp, cpu));
@@ -112,7 +124,9 @@ function inInterrupt({ frames }: UnwoundStack, struck: number): boolean {
   return frames
     .slice(struck)
     .some(({ function: name }) =>
-      /^(?:_*do_softirq|handle_softirqs|call_timer_fn|net_rx_action|__napi_poll|tasklet_action\w*|handle_irq_event\w*)$/.test(name ?? ""),
+      /^(?:_*do_softirq|handle_softirqs|call_timer_fn|net_rx_action|__napi_poll|tasklet_action\w*|handle_irq_event\w*|__hrtimer_run_queues)$/.test(
+        name ?? "",
+      ),
     );
 }
 

@@ -17,7 +17,7 @@ import { ownStructures } from "../fault/own-structures.ts";
 import type { Finding } from "../finding.ts";
 import { guarded } from "../guarded.ts";
 import type { Check, Evidence, Participant } from "../verdict.ts";
-import { edgeEvidence } from "./blocked.ts";
+import { edgeEvidence } from "./chain-words.ts";
 import { stackOf, waitersBehind } from "./circle-finding.ts";
 import type { HangEdge } from "./edges.ts";
 import { hungGroups } from "./hung.ts";
