@@ -16,6 +16,7 @@ import { checkRing, type ListReport, linkAddress, listReport, readLink } from ".
 import { pointedTo } from "../origin.ts";
 import { type Placed, placeOf } from "../placed.ts";
 import { slabRole } from "../samples.ts";
+import { unlinkedBy } from "../unlinkers.ts";
 import {
   accessPhrase,
   faultEvidence,
@@ -78,17 +79,24 @@ function reported(fault: FaultCase, report: ListReport): Finding {
     ...(damaged === undefined || damaged.state === "" ? {} : { state: damaged.state }),
     ...(damaged === undefined || damaged.cache === "" ? {} : { cache: damaged.cache }),
   };
-  const where = damaged?.type === undefined ? `${link} of the node at ${hex16(node)}` : `${damaged.type}.${member ?? "?"}`;
+  const where =
+    damaged?.type !== undefined
+      ? `${damaged.type}.${member ?? "?"}`
+      : damaged === undefined || damaged.cache === ""
+        ? `${link} of the node at ${hex16(node)}`
+        : `${link} of the node at offset 0x${(subjectNode - damaged.object).toString(16)} of an object of ${damaged.cache} (${damaged.state})`;
   return {
     class: "list-corruption",
     depth: "mechanism",
     title:
-      report.what === "double add"
-        ? `${functionText(fault.guilty)} adds an entry to a list that it is on already: ${where.replace(/\.(next|prev)$/, "")}`
-        : `${functionText(fault.guilty)} takes an entry off a list in which ${where} is wrong`.replace(
-            "takes an entry off",
-            operation === "del" ? "takes an entry off" : "adds an entry to",
-          ),
+      report.what === "poison"
+        ? `${functionText(fault.guilty)} takes an entry off its list a second time: ${where} is ${was === undefined ? "poison" : (poisonOf(was)?.name ?? hex16(was))}`
+        : report.what === "double add"
+          ? `${functionText(fault.guilty)} adds an entry to a list that it is on already: ${where.replace(/\.(next|prev)$/, "")}`
+          : `${functionText(fault.guilty)} takes an entry off a list in which ${where} is wrong`.replace(
+              "takes an entry off",
+              operation === "del" ? "takes an entry off" : "adds an entry to",
+            ),
     checks,
     baseRate: { what: "links of the same list that do not agree", tried: ring.walked, fired: ring.broken.length },
     rarity: true,
@@ -100,7 +108,7 @@ function reported(fault: FaultCase, report: ListReport): Finding {
       ...(expected === undefined || was === undefined
         ? []
         : [`${hex16(node)}->${link} should be ${hex16(expected)} and is ${hex16(was)}${wrote === undefined ? "" : `: ${wrote}`}.`]),
-      ...(report.what === "poison" ? ["The entry had been taken off its list before."] : []),
+      ...(report.what === "poison" ? ["The entry had been taken off its list before.", ...unlinkedBy(fault)] : []),
       ...(report.what === "double add" ? ["The entry is on the list already."] : []),
       `${ring.sound} of ${ring.walked} links of the list agree with their neighbours.`,
     ],
@@ -211,17 +219,34 @@ function followed(fault: FaultCase, poison: string): Finding | undefined {
     },
   ];
   const object = sourceObject(fault);
+  const twice = isUnlinking(fault);
+  const from = untypedPlace(fault) ?? pointerName(fault);
   return {
     class: "list-corruption",
     depth: "mechanism",
-    title: `${functionText(fault.guilty)} ${accessPhrase(fault)} through ${untypedPlace(fault) ?? pointerName(fault)} of an entry that was taken off its list`,
+    title: twice
+      ? `${functionText(fault.guilty)} takes an entry off its list a second time: ${from} is ${poison}`
+      : `${functionText(fault.guilty)} ${accessPhrase(fault)} through ${from} of an entry that was taken off its list`,
     checks,
     ...(object === undefined ? {} : { object }),
     story: [
-      "The entry was taken off its list (list_del() leaves these values in it) while the code still went on from it, or took it off again.",
+      twice
+        ? `The entry was off its list already (list_del() leaves ${poison} in it): the code took it off once more, and wrote to where its neighbour should be.`
+        : "The code went on from an entry that had been taken off its list (list_del() leaves these values in it): it walked over the list while that was changed.",
+      ...unlinkedBy(fault),
     ],
     evidence: [...faultEvidence(fault), ...sourceEvidence(fault)],
   };
+}
+
+/**
+ * list_del() and hlist_del() write the neighbours' links: next->prev, 8 bytes into what LIST_POISON1 leads to, or prev->next (*pprev), at
+ * LIST_POISON2 itself. A walk only reads.
+ */
+function isUnlinking({ access, bad, path }: FaultCase): boolean {
+  const poison = bad === undefined ? undefined : poisonOf(bad.value);
+  if (access.kind !== "memory" || path?.access.kind !== "write" || poison === undefined) return false;
+  return access.address - poison.value === (poison.name === "LIST_POISON1" ? 8n : 0n);
 }
 
 /** A list_head is at the offset: what the caches that were merged into one are told apart by. */

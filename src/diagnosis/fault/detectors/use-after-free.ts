@@ -18,6 +18,7 @@ import { freedMemory, isTypesafe } from "../freed-memory.ts";
 import { objectOwner } from "../object-owner.ts";
 import { objectType } from "../object-type.ts";
 import { freeOnStack, siblingRate, slabRole } from "../samples.ts";
+import { unlinkedBy } from "../unlinkers.ts";
 import { accessPhrase, faultEvidence, functionText, pointerName, sourceEvidence, sourceObject, stateChecks } from "../words.ts";
 
 /** Poisons that say that the memory was freed, not only a member of it. */
@@ -95,6 +96,7 @@ export const useAfterFree: FaultDetector = {
       ...place,
       story: [
         ...(isFree && memory !== undefined ? [`The code still had a pointer to memory that was given back: ${memory.text}.`] : []),
+        ...(poison?.name.startsWith("LIST_POISON") === true ? unlinkedBy(fault) : []),
         ...[tracks.freed, tracks.allocated].flatMap((track) => (track === undefined ? [] : [`The object was ${track.text}.`])),
         ...(place.place === undefined || owner === undefined || tracks.freed !== undefined || tracks.allocated !== undefined
           ? []
