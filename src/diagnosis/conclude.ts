@@ -48,7 +48,9 @@ export function conclude(
   const frames = best?.finding.frames ?? fault?.frames ?? [];
   const { cpu, pid, comm } = { ...subjectTask(context), ...best?.finding.subject };
   const { object } = verdict;
-  const member = object?.type !== undefined && object.member !== undefined ? `${bare(object.type)}.${object.member}` : undefined;
+  const named = best?.finding.namedBy;
+  const member =
+    named === undefined && object?.type !== undefined && object.member !== undefined ? `${bare(object.type)}.${object.member}` : undefined;
   return {
     verdict,
     subject: {
@@ -70,7 +72,7 @@ export function conclude(
     }),
     evidence: best?.finding.evidence ?? [],
     alternatives: weighed.filter((each) => each !== best).map((each) => alternativeOf(each, best)),
-    signature: signatureOf(verdict.class, best?.finding.namedBy ?? namesOf(frames, verdict.function, object?.cache), member),
+    signature: signatureOf(verdict.class, named?.functions ?? namesOf(frames, verdict.function, object?.cache), named?.member ?? member),
     frames,
   };
 }

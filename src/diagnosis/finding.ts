@@ -50,8 +50,11 @@ export interface Finding {
   readonly frames?: readonly VerdictFrame[];
   /** Who takes part: the tasks of a deadlock, the waiters behind a lock, the CPUs of a lockup. */
   readonly participants?: readonly Participant[];
-  /** What names this trouble in its signature, where the stack is a victim's: who holds the memory. */
-  readonly namedBy?: readonly string[];
+  /**
+   * What names this trouble in its signature, where the stack shown is only a victim's, or one of several: who holds the memory, all the
+   * functions of a circle.
+   */
+  readonly namedBy?: { readonly functions: readonly string[]; readonly member?: string };
   /** Whose trouble it is, when not the subject's task: the task that hangs rather than the watchdog that found it. */
   readonly subject?: { readonly cpu?: number; readonly pid?: number; readonly comm?: string };
 }

@@ -10,6 +10,14 @@ test("is SHA-256, at the edges of the blocks too", () => {
   }
 });
 
+test("what is kin is all but the member", () => {
+  const typed = signatureOf("bad-free", ["free_async"], "urb.transfer_buffer");
+  const untyped = signatureOf("bad-free", ["free_async"]);
+  expect(typed.kin).toBe(untyped.kin);
+  expect(typed.hash).not.toBe(untyped.hash);
+  expect(untyped.kin).toBe(untyped.hash);
+});
+
 test("a signature names three functions at most", () => {
   const signature = signatureOf("use-after-free", ["a", "b", "c", "d"], "sock.sk_prot");
   expect(signature.text).toBe("use-after-free|a|b|c|sock.sk_prot");

@@ -11,8 +11,13 @@ import type { Signature, VerdictClass, VerdictFrame } from "./verdict.ts";
 
 /** `functions`: the guilty one first, then its callers; at most three are used. */
 export function signatureOf(verdict: VerdictClass, functions: readonly string[], member?: string): Signature {
-  const text = [verdict, ...functions.slice(0, 3), ...(member === undefined ? [] : [member])].join("|");
-  return { text, hash: sha256(text).slice(0, 12) };
+  const kin = [verdict, ...functions.slice(0, 3)].join("|");
+  const text = member === undefined ? kin : `${kin}|${member}`;
+  return { text, hash: shortHash(text), kin: shortHash(kin) };
+}
+
+function shortHash(text: string): string {
+  return sha256(text).slice(0, 12);
 }
 
 /**

@@ -173,6 +173,8 @@ export interface Signature {
   readonly text: string;
   /** The first 12 hexadecimal digits of SHA-256 of it. */
   readonly hash: string;
+  /** The same of all but the member: what a dump that does not know the type has, of a module without BTF. Weaker: it groups, it proves nothing. */
+  readonly kin: string;
 }
 
 /** Another task that held a pointer into an object of the fault: where a race would come from; it proves none. */

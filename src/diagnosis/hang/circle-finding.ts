@@ -147,6 +147,7 @@ export function circleFinding(still: Standstill, { edges, behind }: Circle, repo
     checks: circleChecks(still, edges),
     ...(lock === undefined ? {} : { object: lockObject(still, lock) }),
     ...(shown === undefined ? {} : { place: shown.place, frames: shown.frames }),
+    ...(alone ? {} : { namedBy: circleName(still, edges) }),
     story: story(still, edges, behind, shown),
     evidence: evidence.slice(0, MAX_EVIDENCE),
     participants: [
@@ -159,6 +160,15 @@ export function circleFinding(still: Standstill, { edges, behind }: Circle, repo
       ...(still.task(told.from.address)?.active === true ? { cpu: told.from.cpu } : {}),
     },
   };
+}
+
+/** The same from wherever one begins to tell: who reported first, and who was struck first, is chance. */
+function circleName(still: Standstill, edges: readonly HangEdge[]): NonNullable<Finding["namedBy"]> {
+  const functions = edges.flatMap(({ from }) => stackOf(still, from.address)?.place.function ?? []);
+  const locks = edges.flatMap(({ lock }) => (lock === undefined ? [] : [lockName(still, lock).name]));
+  const known = locks.flatMap((name) => (name === undefined ? [] : [name]));
+  const member = known.length === 0 || known.length < locks.length ? {} : { member: [...new Set(known)].sort().join("+") };
+  return { functions: [...new Set(functions)].sort(), ...member };
 }
 
 function selfTitle(still: Standstill, edge: HangEdge, shown: Stack | undefined): string {

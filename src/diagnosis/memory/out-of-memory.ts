@@ -96,7 +96,7 @@ function ofMachine({ kernel }: DiagnosisContext, report: OomReport | undefined, 
       ...(holders === undefined ? [] : [sums(kernel, holders)]),
       ...(suspect?.story ?? []),
     ],
-    ...(suspect === undefined ? {} : { namedBy: [suspect.name, ...(suspect.object === undefined ? [who] : [])] }),
+    ...(suspect === undefined ? {} : { namedBy: { functions: [suspect.name, ...(suspect.object === undefined ? [who] : [])] } }),
     ...(suspect?.object === undefined ? {} : { object: suspect.object }),
     ...(suspect?.participants === undefined ? {} : { participants: suspect.participants }),
   };
@@ -198,7 +198,7 @@ function ofContainer({ kernel }: DiagnosisContext, report: OomReport | undefined
       `Not the machine ran out of memory but the control group ${name}: its limit is its own.`,
       ...(top === undefined ? [] : [`The largest process in it is ${top}.`]),
     ],
-    ...(largest === undefined ? {} : { namedBy: [`process ${largest.comm}`] }),
+    ...(largest === undefined ? {} : { namedBy: { functions: [`process ${largest.comm}`] } }),
     ...(found === undefined ? {} : { object: { type: "struct mem_cgroup", address: found.address } }),
     ...(largest === undefined ? {} : { participants: [participant(largest, `uses the most of ${name}`)] }),
   };
