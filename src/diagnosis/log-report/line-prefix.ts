@@ -156,7 +156,7 @@ function plain(line: string): PrefixedText {
       text = text.slice(clock[0].length);
     }
     const alone = CALLER_ALONE.exec(text);
-    if (alone !== null && clock !== null) {
+    if (alone !== null && (clock !== null || stamped)) {
       caller = alone[1];
       text = text.slice(alone[0].length);
     }

@@ -3,7 +3,7 @@ import { familyFields } from "./families/index.ts";
 import { decodedIn, frameLine, symbolIn } from "./frame-line.ts";
 import { HEADLESS, type OpenReport } from "./open-report.ts";
 import { isInterruptEntry, isPassedOver, isStackBottom, isWaiting } from "./passed-over.ts";
-import { placeOf } from "./place.ts";
+import { mainTrace, placeOf } from "./place.ts";
 import type { LogLine, LogReport } from "./report.ts";
 import { machineState } from "./state-lines.ts";
 import { tracesOf } from "./traces.ts";
@@ -100,9 +100,11 @@ export function parseReport(open: OpenReport, cut: boolean): LogReport {
     },
     damage: [...damage],
   };
+  const named = placeOf(report).function;
+  const lost = needsTrace && frames.length > 0 && !open.damage.has(HEADLESS) ? lostTop(report, named) : undefined;
+  if (lost !== undefined && damage.size === 0) return { ...report, damage: [lost] };
   // What is there may be enough: whoever is to be named stands above the cut.
   if (!cut) return report;
-  const named = placeOf(report).function;
   const inside = endsInside(lines);
   const missing =
     named === undefined
@@ -111,6 +113,27 @@ export function parseReport(open: OpenReport, cut: boolean): LogReport {
   if (!missing) return report;
   return { ...report, damage: [...damage, "cut off in the call trace"] };
 }
+
+/** These print their trace by dump_stack(), which stands in it with its callers. */
+const PRINTED: ReadonlySet<LogReport["family"]> = new Set(["kasan", "ubsan", "lockdep", "context"]);
+/** At most so many frames of dump_stack() itself, on any machine. */
+const TOP = 8;
+
+/** Lines that must be there and are not, though others of the trace are. */
+function lostTop(report: LogReport, named: string | undefined): string | undefined {
+  const frames = mainTrace(report)?.frames ?? [];
+  if (
+    PRINTED.has(report.family) &&
+    frames.length > 0 &&
+    !frames.slice(0, TOP).some(({ function: name }) => name !== undefined && isPassedOver(name, ["reporting", "locking"]))
+  )
+    return "the top of the call trace is missing";
+  const tool = named !== undefined && report.pc?.function === named && isPassedOver(named);
+  return tool || (named === undefined && PLACED.has(report.family)) ? "the call trace does not show the code that failed" : undefined;
+}
+
+/** Of these a trace that names no function is no whole one. */
+const PLACED: ReadonlySet<LogReport["family"]> = new Set(["rcu-stall", "soft-lockup", "context", "oops", "warning", "kasan"]);
 
 /** The input ends in a trace, before its last frame: lines of an open trace are missing. */
 function endsInside(lines: readonly LogLine[]): boolean {

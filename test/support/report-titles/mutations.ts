@@ -36,6 +36,9 @@ const FORMS: Readonly<Record<string, (piece: PrefixedText, index: number) => str
   "quoted mail": (piece) => `> > ${stamp(piece)}${piece.text}`,
   "CR LF": (piece) => `${stamp(piece)}${piece.text}\r`,
   colours: (piece) => `\x1b[32m${stamp(piece)}\x1b[0m\x1b[33m${piece.text}\x1b[0m`,
+  "JSON of docker": (piece) => JSON.stringify({ log: `${stamp(piece)}${piece.text}\n`, stream: "stdout", time: "2024-11-19T10:00:01Z" }),
+  compose: (piece) => `guest_1  | ${stamp(piece)}${piece.text}`,
+  "foreign date": (piece) => `lis 19 10:00:01 host kernel: ${piece.caller === undefined ? "" : `[${piece.caller}] `}${piece.text}`,
   "container log": (piece) => `2024-11-19T10:00:01.123456789Z ${stamp(piece)}${piece.text}`,
   "console server": (piece) => `[10:00:01] ${stamp(piece)}${piece.text}`,
   "web page": (piece) => stamp(piece) + piece.text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;"),
@@ -92,6 +95,27 @@ export function mutationRates(logs: readonly string[], wanted: (report: LogRepor
         .split("\n")
         .filter(() => random() > 0.03)
         .join("\n");
+  });
+  row("begins inside", function* (log) {
+    const lines = log.split("\n");
+    for (let times = 0; times < 4; times++) yield lines.slice(1 + Math.floor(random() * lines.length)).join("\n");
+  });
+  row("hole", function* (log) {
+    const lines = log.split("\n");
+    for (let times = 0; times < 4; times++) {
+      const from = Math.floor(random() * lines.length);
+      yield [...lines.slice(0, from), ...lines.slice(from + 5 + Math.floor(random() * 35))].join("\n");
+    }
+  });
+  // Two consoles in one file: a piece of another log's middle, and of every line its own times.
+  row("another's piece", function* (log) {
+    const lines = log.split("\n");
+    for (let times = 0; times < 4; times++) {
+      const others = (logs[Math.floor(random() * logs.length)] ?? "").split("\n");
+      const from = Math.floor((others.length * (1 + random())) / 3);
+      const at = Math.floor(random() * lines.length);
+      yield [...lines.slice(0, at), ...others.slice(from, from + 6), ...lines.slice(at)].join("\n");
+    }
   });
   return rows;
 }
