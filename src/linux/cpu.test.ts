@@ -27,6 +27,16 @@ describe("cpuMasks", () => {
   });
 });
 
+test("a damaged mask is held against nr_cpu_ids", () => {
+  const fake = new FakeKernel({ cpumask: { bits: [0, "u64"] } });
+  fake.symbol("__cpu_possible_mask", AT);
+  fake.symbol("nr_cpu_ids", AT + 8n);
+  fake.memory.put64(AT, 0xf0f0_0f0f_ff00_0006n);
+  fake.memory.put32(AT + 8n, 3);
+  expect(cpuMasks(fake.kernel)).toEqual({ possible: [1, 2], present: [1, 2], online: [1, 2] });
+  expect(fake.notes).toEqual([expect.stringContaining("the mask of possible CPUs is damaged")]);
+});
+
 test("without types a mask ends at the highest CPU there can be", () => {
   for (const by of ["nr_cpu_ids", "per-CPU areas"]) {
     const fake = new FakeKernel({});

@@ -29,9 +29,22 @@ export function readCpuMask(kernel: Kernel, address: VirtualAddress): readonly n
 
 /** nr_cpu_ids, else the CPUs that have per-CPU areas. */
 function cpuLimit(kernel: Kernel): number {
+  return highestCount(kernel) ?? Math.max(1, kernel.perCpuOffsets.length);
+}
+
+/** nr_cpu_ids: one more than the highest possible CPU (setup_nr_cpu_ids()). */
+function highestCount(kernel: Kernel): number | undefined {
   const symbol = kernel.tryAddress("nr_cpu_ids");
   const count = symbol === undefined ? undefined : kernel.memory.tryU32(symbol);
-  return count !== undefined && count >= 1 && count <= MAX_CPUS ? count : Math.max(1, kernel.perCpuOffsets.length);
+  return count !== undefined && count >= 1 && count <= MAX_CPUS ? count : undefined;
+}
+
+/** A damaged mask names thousands of CPUs, each of which would be asked for its areas, queues and slabs. */
+function believed(kernel: Kernel, mask: readonly number[]): readonly number[] | undefined {
+  const limit = highestCount(kernel);
+  const below = limit === undefined ? mask : mask.filter((cpu) => cpu < limit);
+  if (below.length < mask.length) kernel.note(`the mask of possible CPUs is damaged: it names ${mask.length}, and nr_cpu_ids is ${limit}`);
+  return below.length === 0 ? undefined : below;
 }
 
 /** Numbers of the bits that are set. */
@@ -52,7 +65,8 @@ export function cpuMasks(kernel: Kernel): CpuMasks {
       return address === undefined ? undefined : readCpuMask(kernel, address);
     };
     const areas = kernel.perCpuOffsets.flatMap((offset, cpu) => (offset === undefined ? [] : [cpu]));
-    const known = mask("possible");
+    const named = mask("possible");
+    const known = named === undefined ? undefined : believed(kernel, named);
     // One area may be all that is known of many; a kernel without SMP has its masks too.
     if (known === undefined && areas.length < 2)
       kernel.note(
