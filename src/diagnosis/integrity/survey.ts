@@ -11,7 +11,7 @@ import { InquestError } from "../../bytes/errors.ts";
 import type { Field } from "../../kernel/field.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
 import { type BrokenPointer, checkChain, checkNeighbour, checkNode } from "./chain.ts";
-import { type Damage, pointerClass } from "./damage.ts";
+import { type Damage, pointerClass, type Witness } from "./damage.ts";
 import { pointerOf, wordAt } from "./look.ts";
 import { type BrokenLink, checkRing } from "./ring.ts";
 import type { TargetKind, Targets } from "./targets.ts";
@@ -63,6 +63,8 @@ export class Survey {
   /** Lists that were walked, and their nodes: how often the rule was put to the test. */
   rings = 0;
   nodes = 0;
+  /** By type and member: how often a word was held against what it must be, and those that were not that. */
+  readonly #certain = new Map<string, { tried: number; readonly wrong: Damage[] }>();
   #objects = 0;
   readonly #seen = new Map<string, Set<bigint>>();
   readonly #fields = new Map<string, Field | undefined>();
@@ -216,6 +218,27 @@ export class Survey {
       ...(witness === undefined ? {} : { witness: { what: `${hex16(expected ?? 0n)} leads back to it`, address: witness, value: object } }),
       ...pointerClass(this.kernel, address, found, expected, true),
     });
+  }
+
+  /** A word of which others say what it must be, whatever stands there. It is judged when all are known: settled(). */
+  must(
+    known: Pick<Damage, "structure" | "type" | "member" | "object" | "address"> & { readonly expected: bigint; readonly witness: Witness },
+  ): void {
+    const { expected, address } = known;
+    const word = wordAt(this.kernel, address);
+    if (typeof word !== "bigint") return;
+    this.nodes++;
+    const key = `${known.type}.${known.member}`;
+    const group = this.#certain.get(key) ?? { tried: 0, wrong: [] };
+    this.#certain.set(key, group);
+    group.tried++;
+    if (word === expected || pointerOf(this.kernel, word) === expected) return;
+    group.wrong.push({ ...known, size: 8, found: word, ...pointerClass(this.kernel, address, word, expected, false) });
+  }
+
+  /** Damage that must() found; none of a rule that more than one in fifty words break. */
+  settled(): Damage[] {
+    return [...this.#certain.values()].flatMap(({ tried, wrong }) => (wrong.length > Math.max(2, tried / 50) ? [] : wrong));
   }
 
   /** Two objects that lead to each other: the pointer's target must lead back. Told only where one bit makes it so. */

@@ -40,6 +40,8 @@ export type TargetKind =
   | "user_struct"
   | "user_namespace"
   | "group_info"
+  | "cfs_rq"
+  | "worker_pool"
   | "function"
   | "ops"
   | "any";
@@ -54,6 +56,7 @@ export interface KnownSets {
   readonly fileSystems: ReadonlySet<bigint>;
 }
 
+const RUN_QUEUES = {};
 /** Functions that a table must hold at least, and members that are looked at. */
 const MAX_SLOTS = 160;
 
@@ -192,6 +195,13 @@ export class Targets {
         return this.#alone(at) ?? yes(this.#mapped(to("mm_struct", "pgd")) && (to("mm_struct", "pgd") & 0xfffn) === 0n);
       case "pid":
         return this.#alone(at) ?? yes(this.#isPid(at));
+      case "cfs_rq": {
+        // With group scheduling each names the run queue of its CPU.
+        const queue = to("cfs_rq", "rq");
+        return yes(queue !== 1n && this.#runQueues().has(queue));
+      }
+      case "worker_pool":
+        return yes(this.#isRing("worker_pool", "workers", at));
       case "function":
         return yes(this.#code.isCode(at) && this.offsetInSymbol(at) === 0);
       case "socket":
@@ -220,6 +230,16 @@ export class Targets {
   #alone(at: VirtualAddress): Validity | undefined {
     const found = this.#slabs?.objectOf(at);
     return found !== undefined && found.offset !== 0 ? "no" : undefined;
+  }
+
+  #runQueues(): ReadonlySet<bigint> {
+    return this.#kernel.memo(RUN_QUEUES, () => {
+      const queues = this.#kernel.tryAddress("runqueues");
+      if (queues === undefined) return new Set<bigint>();
+      return new Set<bigint>(
+        this.#kernel.perCpuOffsets.flatMap((offset, cpu) => (offset === undefined ? [] : [this.#kernel.perCpuAddress(queues, cpu)])),
+      );
+    });
   }
 
   /** An object of its own whose counter is that of something in use. */

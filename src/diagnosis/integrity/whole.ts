@@ -15,6 +15,8 @@ import { surveyFileSystems } from "./structures/file-systems.ts";
 import { surveyFiles } from "./structures/files.ts";
 import { surveyDevices, surveyKernelLists, surveyKernfs, surveyVmalloc } from "./structures/kernel-lists.ts";
 import { surveyFreePages, surveyMappings, surveyPartialSlabs } from "./structures/memory.ts";
+import { surveyMemoryMaps } from "./structures/memory-maps.ts";
+import { surveyPids, surveyRunQueues, surveyWaitLists, surveyWorkers } from "./structures/queues.ts";
 import { surveyReclaimLists } from "./structures/reclaim-lists.ts";
 import { surveyTasks } from "./structures/tasks.ts";
 import { surveyTimers } from "./structures/timers.ts";
@@ -46,6 +48,11 @@ const SOURCES: readonly ((survey: Survey) => void)[] = [
   surveyFreePages,
   surveyTimers,
   surveyReclaimLists,
+  surveyPids,
+  surveyRunQueues,
+  surveyWaitLists,
+  surveyWorkers,
+  surveyMemoryMaps,
 ];
 
 /** Never throws for damaged memory. */
@@ -58,7 +65,7 @@ export function surveyWhole(kernel: Kernel, progress?: (what: string, done: numb
       survey.quietly(() => source(survey));
     }
     const lists = checkFreeLists(kernel);
-    const known = [...survey.damage, ...lists.damage, ...judgeCounts(survey)];
+    const known = [...survey.damage, ...survey.settled(), ...lists.damage, ...judgeCounts(survey)];
     const { rings, nodes, pointers, counts } = survey;
     return {
       damage: [...known, ...judgePointers(survey, known)],
