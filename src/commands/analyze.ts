@@ -36,5 +36,5 @@ export const analyze = defineCommand<Diagnosis>({
     return result;
   },
   api: viewApi("return kernel.diagnose();", ["-v"]),
-  text: (result) => diagnosisLines(result, { verbose: shownInFull.has(result) }),
+  text: (result, { columns }) => diagnosisLines(result, { verbose: shownInFull.has(result), columns }),
 });

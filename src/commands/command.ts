@@ -75,6 +75,8 @@ export interface Command<Result = unknown> {
 export interface Layout {
   /** Output radix for numbers that crash prints by `set radix`. */
   readonly radix: 10 | 16;
+  /** Columns of the screen that it is read on, for prose; absent in files and pipes. */
+  readonly columns?: number | undefined;
 }
 
 /** Variables of `set` (crash's §1.3 names). */

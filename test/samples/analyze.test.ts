@@ -70,11 +70,11 @@ describe("the verdict under the banner", () => {
       [ARM, /^ {5}VERDICT: NULL pointer dereference: .* \(high; see "analyze"\)$/],
     ] as const) {
       const kernel = await openKernel([dump]);
-      expect(verdictLine(kernel, 0)).toBe('     VERDICT: takes a moment: "analyze" works it out');
+      expect(verdictLine(kernel, undefined, 0)).toBe('     VERDICT: takes a moment: "analyze" works it out');
       for (const milliseconds of [3, 7, 13, 29, 53]) {
-        verdictLine(kernel, milliseconds);
+        verdictLine(kernel, undefined, milliseconds);
       }
-      expect(verdictLine(kernel, 60_000)).toMatch(said);
+      expect(verdictLine(kernel, undefined, 60_000)).toMatch(said);
       kernel.dump.close();
     }
   });

@@ -27,6 +27,21 @@ describe("a diagnosis as text", () => {
     expect(Math.max(...text.map(({ length }) => length))).toBeLessThanOrEqual(118);
   });
 
+  it("is broken for the screen that it is read on; in a file the verdict is one line", () => {
+    const verdict = { class: "deadlock" as const, title: "a task waits ".repeat(12).trim(), confidence: "high" as const };
+    const narrow = [...diagnosisLines(diagnosis({ verdict }), { verbose: false, columns: 80 })].filter(
+      (line) => !line.includes("Signature"),
+    );
+    expect(Math.max(...narrow.map(({ length }) => length))).toBeLessThan(80);
+    expect(narrow).toContain("    confidence: high");
+    expect(lines({ verdict })[0]).toMatch(/^Deadlock: .{155} {4}confidence: high$/);
+  });
+
+  it("shows no object of which nothing is known", () => {
+    const verdict = { class: "null-pointer-dereference" as const, title: "f", confidence: "high" as const, object: { address: 0n } };
+    expect(lines({ verdict }).some((line) => line.includes("Object"))).toBe(false);
+  });
+
   it("does not say the class twice when the title begins with it", () => {
     expect(lines({ verdict: { class: "soft-lockup", title: "soft lockup: f spins", confidence: "likely" } })[0]).toBe(
       "Soft lockup: f spins    confidence: likely",

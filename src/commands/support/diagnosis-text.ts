@@ -2,9 +2,8 @@
 import { hex16, virtual } from "../../bytes/address.ts";
 import { CLASS_WORDS, headline } from "../../diagnosis/class-words.ts";
 import type { Alternative, Check, Diagnosis, Evidence, Participant, VerdictFrame } from "../../diagnosis/verdict.ts";
+import { broken, proseWidth, wrapped } from "./prose.ts";
 
-/** Columns that prose is broken at. */
-const WIDTH = 118;
 const SHOWN_FRAMES = 10;
 const SHOWN_PARTICIPANTS = 8;
 /** Claims up to this length have their command beside them, longer ones below. */
@@ -13,28 +12,38 @@ const MAX_CLAIM = 64;
 export interface DiagnosisTextOptions {
   /** All hypotheses and all frames. */
   readonly verbose: boolean;
+  /** Columns of the screen that it is read on; absent in files and pipes. */
+  readonly columns?: number | undefined;
 }
 
 /** Lines without line ends. */
-export function* diagnosisLines(diagnosis: Diagnosis, { verbose }: DiagnosisTextOptions): Iterable<string> {
+export function* diagnosisLines(diagnosis: Diagnosis, { verbose, columns }: DiagnosisTextOptions): Iterable<string> {
   const { verdict, story, evidence, alternatives, signature, frames, context } = diagnosis;
-  yield `${headline(verdict)}    confidence: ${verdict.confidence}`;
+  const width = proseWidth(columns);
+  const first = `${headline(verdict)}    confidence: ${verdict.confidence}`;
+  // In a file it is one line, to be found by grep.
+  if (columns === undefined || first.length < columns) yield first;
+  else yield* [...broken(headline(verdict), width), `    confidence: ${verdict.confidence}`];
   if (story.length > 0) yield "";
-  for (const line of story) yield* wrapped(line, "  ");
+  for (const line of story) yield* wrapped(line, "  ", width);
   // The story names those that matter; the others are told behind it.
   const told = story.join(" ");
   const participants = verdict.participants ?? [];
-  yield* participantLines(verbose ? participants : participants.filter(({ comm }) => comm === undefined || !told.includes(comm)), verbose);
+  yield* participantLines(
+    verbose ? participants : participants.filter(({ comm }) => comm === undefined || !told.includes(comm)),
+    verbose,
+    width,
+  );
   yield* frameLines(frames, verbose);
-  yield* objectLines(diagnosis);
-  yield* evidenceLines(evidence);
-  if (verbose) yield* checkLines(verdict.checks ?? []);
-  yield* alternativeLines(alternatives, verbose);
+  yield* objectLines(diagnosis, width);
+  yield* evidenceLines(evidence, width);
+  if (verbose) yield* checkLines(verdict.checks ?? [], width);
+  yield* alternativeLines(alternatives, verbose, width);
   if (verbose && context.considered !== undefined && context.considered.length > 0)
-    yield* wrapped(`No sign of ${context.considered.join(", ")}`, "  ");
+    yield* wrapped(`No sign of ${context.considered.join(", ")}`, "  ", width);
   const noted = [...(context.taint === undefined ? [] : [`the kernel is tainted: ${context.taint}`]), ...context.notes];
   if (noted.length > 0) yield "  Also noted";
-  for (const note of noted) yield* wrapped(note, "     ");
+  for (const note of noted) yield* wrapped(note, "     ", width);
   yield `  Signature  ${signature.text}   ${signature.hash}`;
 }
 
@@ -62,7 +71,7 @@ function* frameLines(frames: readonly VerdictFrame[], verbose: boolean): Iterabl
   if (shown.length < frames.length) yield `     (${frames.length - shown.length} more: bt)`;
 }
 
-function* objectLines({ verdict: { object } }: Diagnosis): Iterable<string> {
+function* objectLines({ verdict: { object } }: Diagnosis, width: number): Iterable<string> {
   if (object === undefined) return;
   const what = object.type === undefined ? "an object" : object.member === undefined ? object.type : `${object.type}.${object.member}`;
   const shared = object.sharesPlaceWith === undefined ? "" : ` (in a union with ${object.sharesPlaceWith.join(", ")})`;
@@ -71,11 +80,12 @@ function* objectLines({ verdict: { object } }: Diagnosis): Iterable<string> {
     ...(object.cache === undefined ? [] : [`slab cache ${object.cache}`]),
     ...(object.state === undefined ? [] : [object.state]),
   ];
+  if (object.type === undefined && at === "" && rest.length === 0) return;
   yield "";
-  yield* wrapped(`Object     ${what}${shared}${at}${rest.length === 0 ? "" : `, ${rest.join(", ")}`}`, "  ");
+  yield* wrapped(`Object     ${what}${shared}${at}${rest.length === 0 ? "" : `, ${rest.join(", ")}`}`, "  ", width);
 }
 
-function* evidenceLines(evidence: readonly Evidence[]): Iterable<string> {
+function* evidenceLines(evidence: readonly Evidence[], width: number): Iterable<string> {
   if (evidence.length === 0) return;
   yield "";
   yield "  Evidence";
@@ -83,10 +93,10 @@ function* evidenceLines(evidence: readonly Evidence[]): Iterable<string> {
   const column = Math.max(0, ...fitting);
   for (const [index, { claim, command }] of evidence.entries()) {
     const number = `   ${index + 1} `.padStart(6);
-    if (claim.length <= MAX_CLAIM && number.length + column + 3 + command.length <= WIDTH)
+    if (claim.length <= MAX_CLAIM && number.length + column + 3 + command.length <= width)
       yield `${number}${claim.padEnd(column)}   ${command}`;
     else {
-      const [first = "", ...others] = broken(claim, WIDTH - number.length);
+      const [first = "", ...others] = broken(claim, width - number.length);
       yield `${number}${first}`;
       for (const other of others) yield `${" ".repeat(number.length)}${other}`;
       yield `${" ".repeat(number.length + 4)}${command}`;
@@ -96,27 +106,27 @@ function* evidenceLines(evidence: readonly Evidence[]): Iterable<string> {
 
 const RESULTS: Readonly<Record<Check["result"], string>> = { held: "held     ", refuted: "refuted  ", "not possible": "not made " };
 
-function* checkLines(checks: readonly Check[]): Iterable<string> {
+function* checkLines(checks: readonly Check[], width: number): Iterable<string> {
   if (checks.length > 0) yield "  Checks that could have refuted it";
-  for (const { what, result } of checks) yield* wrapped(`${RESULTS[result]}${what}`, "     ");
+  for (const { what, result } of checks) yield* wrapped(`${RESULTS[result]}${what}`, "     ", width);
 }
 
-function* alternativeLines(alternatives: readonly Alternative[], verbose: boolean): Iterable<string> {
+function* alternativeLines(alternatives: readonly Alternative[], verbose: boolean, width: number): Iterable<string> {
   const refuted = alternatives.filter(({ refutedBy }) => refutedBy !== undefined);
   const seen = alternatives.filter(({ symptom }) => symptom === true);
   const standing = alternatives.filter(({ refutedBy, symptom }) => refutedBy === undefined && symptom === undefined);
-  for (const each of verbose ? seen : seen.slice(0, 1)) yield* wrapped(`Seen as    ${CLASS_WORDS[each.class]}: ${each.title}`, "  ");
+  for (const each of verbose ? seen : seen.slice(0, 1)) yield* wrapped(`Seen as    ${CLASS_WORDS[each.class]}: ${each.title}`, "  ", width);
   if (standing.length > 0) yield verbose ? "  Other hypotheses" : "  Also possible";
   for (const each of verbose ? standing : standing.slice(0, 2)) {
-    yield* wrapped(`${CLASS_WORDS[each.class]} (${each.confidence}): ${each.title}`, "     ");
+    yield* wrapped(`${CLASS_WORDS[each.class]} (${each.confidence}): ${each.title}`, "     ", width);
   }
   if (refuted.length > 0) yield "  Ruled out";
   for (const each of verbose ? refuted : refuted.slice(0, 3)) {
-    yield* wrapped(`${CLASS_WORDS[each.class]}: ${verbose ? `${each.title}; ` : ""}refuted: ${each.refutedBy ?? ""}`, "     ");
+    yield* wrapped(`${CLASS_WORDS[each.class]}: ${verbose ? `${each.title}; ` : ""}refuted: ${each.refutedBy ?? ""}`, "     ", width);
   }
 }
 
-function* participantLines(participants: readonly Participant[], verbose: boolean): Iterable<string> {
+function* participantLines(participants: readonly Participant[], verbose: boolean, width: number): Iterable<string> {
   if (participants.length === 0) return;
   yield "";
   const ordered = [...participants.filter(({ central }) => central === true), ...participants.filter(({ central }) => central !== true)];
@@ -124,28 +134,7 @@ function* participantLines(participants: readonly Participant[], verbose: boolea
   for (const each of shown) {
     const who = each.comm === undefined ? (each.cpu === undefined ? "someone" : `CPU ${each.cpu}`) : `${each.comm} (${each.pid ?? "?"})`;
     const age = each.blockedFor === undefined ? "" : `   blocked for ${Math.round(each.blockedFor)} s`;
-    yield* wrapped(`${who} ${each.role}${age}`, "  ");
+    yield* wrapped(`${who} ${each.role}${age}`, "  ", width);
   }
   if (shown.length < ordered.length) yield `  (${ordered.length - shown.length} more: lock)`;
-}
-
-function* wrapped(text: string, indent: string): Iterable<string> {
-  for (const line of broken(text, WIDTH - indent.length)) yield `${indent}${line}`;
-}
-
-/** A blank that does not part a number from its unit. */
-const BLANK = /(?<!\d) | (?!(?:s|ms|KiB|MiB|GiB|bytes?)\b)/;
-
-/** At blanks; a word that is longer than a line keeps its own. */
-function broken(text: string, width: number): string[] {
-  const lines: string[] = [];
-  let line = "";
-  for (const word of text.split(BLANK)) {
-    if (line !== "" && line.length + 1 + word.length > width) {
-      lines.push(line);
-      line = word;
-    } else line = line === "" ? word : `${line} ${word}`;
-  }
-  lines.push(line);
-  return lines;
 }

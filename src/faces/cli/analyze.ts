@@ -145,7 +145,7 @@ function writeText(
   }
   for (const { file, diagnosis } of dumps) {
     if (dumps.length > 1) lines.push(`== ${file}`);
-    lines.push(...diagnosisLines(diagnosis, { verbose }));
+    lines.push(...diagnosisLines(diagnosis, { verbose, columns: process.stdout.isTTY === true ? process.stdout.columns : undefined }));
     if (dumps.length > 1) lines.push("");
   }
   write(`${lines.map((line) => sanitize(line)).join("\n")}\n`);

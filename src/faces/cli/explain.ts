@@ -6,6 +6,7 @@ import { closeSync, openSync, readSync } from "node:fs";
 import { type Disassembler, loadDisassembler } from "../../arch/disassembler.ts";
 import { UnsupportedError, UsageError } from "../../bytes/errors.ts";
 import { jsonChunks } from "../../commands/json.ts";
+import { proseWidth, wrapped } from "../../commands/support/prose.ts";
 import { debugDirectories } from "../../debug-info/debug-file-paths.ts";
 import { explainReport } from "../../diagnosis/log-report/explain.ts";
 import { codeMachine } from "../../diagnosis/log-report/faulting-instruction.ts";
@@ -173,7 +174,8 @@ function shown(report: LogReport, diagnosis: Diagnosis, full: boolean): string {
   const where = `line ${report.first.number}${subject.time === undefined ? "" : `, at ${subject.time.toFixed(6)} s`}`;
   const lines = [`${verdict.title}    confidence: ${verdict.confidence}`];
   if (!full) return sanitize(`also (${where}): ${lines[0]}   ${signature.hash}\n`);
-  lines.push("", ...story.map((line) => `  ${line}`));
+  const columns = proseWidth(process.stdout.isTTY === true ? process.stdout.columns : undefined);
+  lines.push("", ...story.flatMap((line) => [...wrapped(line, "  ", columns)]));
   const stack = frames.filter((frame) => frame.doubtful !== true);
   const guilty = Math.max(
     0,
@@ -184,7 +186,7 @@ function shown(report: LogReport, diagnosis: Diagnosis, full: boolean): string {
   if (alternatives.length > 0) {
     lines.push("", "  Also possible");
     for (const { class: name, title, refutedBy } of alternatives)
-      lines.push(`   ${name}: ${title}${refutedBy === undefined ? "" : ` (against it: ${refutedBy})`}`);
+      lines.push(...wrapped(`${name}: ${title}${refutedBy === undefined ? "" : ` (against it: ${refutedBy})`}`, "     ", columns));
   }
   lines.push("", "  Evidence");
   const width = Math.max(...evidence.map(({ claim }) => claim.length));

@@ -140,6 +140,7 @@ async function run(session: Session, options: ProgramOptions, progress: Progress
       terminal && prompts && session.settings.scroll
         ? new PagerSink(pagerCommand(session.settings.pager, process.env), screen())
         : standard,
+    columns: screenColumns,
     loadDisassembler: () => loadDisassembler(session.kernel.arch.name),
   });
   const notes = [...session.kernel.dump.warnings];
@@ -148,7 +149,7 @@ async function run(session: Session, options: ProgramOptions, progress: Progress
     for (const line of bannerLines(session)) standard.write(`${sanitize(line)}\n`);
     if (session.minimal !== true) {
       await loadDisassembler(session.kernel.arch.name);
-      standard.write(`${sanitize(verdictLine(session.kernel))}\n`);
+      standard.write(`${sanitize(verdictLine(session.kernel, screenColumns()))}\n`);
     }
     standard.write("\n");
   }
@@ -188,6 +189,11 @@ async function run(session: Session, options: ProgramOptions, progress: Progress
 function showNotes(notes: readonly string[]): void {
   for (const note of notes.slice(0, SHOWN_NOTES)) writeAll(2, `inquest: note: ${sanitize(note)}\n`);
   if (notes.length > SHOWN_NOTES) writeAll(2, `inquest: note: ${notes.length - SHOWN_NOTES} more: help -D\n`);
+}
+
+/** undefined when the output goes to a file or a pipe. */
+function screenColumns(): number | undefined {
+  return process.stdout.isTTY === true ? process.stdout.columns || undefined : undefined;
 }
 
 function screen(): { rows: number; columns: number } {

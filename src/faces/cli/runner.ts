@@ -15,6 +15,7 @@ import { ExtensibleRegistry, prepareExtensions } from "./extend.ts";
 import { Interrupted, interruptible } from "./interrupt.ts";
 import { javascript } from "./js.ts";
 import { libraryUrl } from "./library-url.ts";
+import { PagerSink } from "./pager-sink.ts";
 import type { ProgressLine } from "./progress.ts";
 import type { RcFile } from "./rc-files.ts";
 import { splitRedirection } from "./redirection.ts";
@@ -38,6 +39,8 @@ export interface RunnerOptions {
   /** Makes the sink of a command without redirection. */
   readonly output?: () => Sink;
   readonly errors?: (text: string) => void;
+  /** Columns of the screen that the standard output goes to; undefined when it goes to none. */
+  readonly columns?: () => number | undefined;
   readonly progress?: ProgressLine | undefined;
   /** Awaited before a command that disassembles. */
   readonly loadDisassembler?: () => Promise<unknown>;
@@ -243,7 +246,9 @@ export class Runner {
     let slice = "";
     let done = false;
     const pull = () => {
-      lines ??= outcome.text({ radix: this.session.settings.radix })[Symbol.iterator]();
+      // Behind a redirection or a pipe nobody knows who reads.
+      const columns = sink instanceof PagerSink || sink instanceof DescriptorSink ? this.#options.columns?.() : undefined;
+      lines ??= outcome.text({ radix: this.session.settings.radix, columns })[Symbol.iterator]();
       const until = Date.now() + SLICE_MS;
       while (slice.length < SLICE_CHARACTERS) {
         const next = lines.next();
