@@ -48,7 +48,7 @@ export function holderFinding(still: Standstill, group: HungGroup, sleep: Sleep)
     class: "lock-held-by-sleeper",
     title: `${who(root)} ${left ? "left with" : `${sleep.text} in ${shown?.text ?? "the kernel"} holding`} ${lockText(name)}${left ? " held" : ""}; ${behind.length} ${behind.length === 1 ? "task waits" : "tasks wait"} for it${forText(longest)}`,
     depth: "mechanism",
-    checks: holderChecks(still, group, seconds, section !== undefined || left),
+    checks: holderChecks(still, group, sleep, seconds, section !== undefined || left),
     object: lockObject(still, lock),
     ...(place === undefined ? {} : { place: place.place, frames: place.frames }),
     story,
@@ -73,7 +73,9 @@ export function holderFinding(still: Standstill, group: HungGroup, sleep: Sleep)
 /** The holder is not in the code of the modules that wait for the lock any more, nor does its stack name it. */
 function hasLeft(still: Standstill, root: Task, lock: ContendedLock): boolean {
   const users = new Set(lock.waits.map(({ module }) => module));
-  const frames = still.stack(root)?.frames;
+  const stack = still.stack(root);
+  // Of a stack that ends early nobody knows where it has been.
+  const frames = stack?.stop.complete === true ? stack.frames : undefined;
   if (users.has(undefined) || frames === undefined || root.active || still.mentions(root.address, lock.state.address)) return false;
   return !frames.some(({ module }) => module !== undefined && users.has(module));
 }
@@ -81,11 +83,13 @@ function hasLeft(still: Standstill, root: Task, lock: ContendedLock): boolean {
 function holderChecks(
   still: Standstill,
   { chain, hung, root }: HungGroup,
+  sleep: Sleep,
   seconds: number | undefined,
   section: boolean,
 ): readonly Check[] {
   const longest = hung[0]?.seconds ?? 0;
   const waits = chain.filter(({ via }) => via === "lock");
+  const seen = sleep.kind !== "event" || still.stack(root)?.stop.complete === true;
   const steady = section || (seconds !== undefined && seconds >= longest / 2);
   return [
     {
@@ -103,7 +107,7 @@ function holderChecks(
     {
       what: "the holder waits for no lock itself",
       result:
-        still.waitOf(root.address) === undefined || /^(?:completion|folio|bit)$/.test(still.waitOf(root.address)?.kind ?? "")
+        (seen && still.waitOf(root.address) === undefined) || /^(?:completion|folio|bit)$/.test(still.waitOf(root.address)?.kind ?? "")
           ? "held"
           : "not possible",
     },

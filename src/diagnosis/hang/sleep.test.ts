@@ -25,6 +25,12 @@ describe("what a task sleeps for", () => {
     expect(sleepOf(task({ state: 0 }), stackOfNames("__schedule", "preempt_schedule_irq")).kind).toBe("running");
   });
 
+  test("a stack that is cut short does not tell that it waits for nobody's lock", () => {
+    const cut = { ...stackOfNames("__schedule"), stop: { complete: false, text: "excluded" } };
+    expect(sleepOf(task(), cut).text).toMatch(/cannot be read/);
+    expect(sleepOf(task(), undefined).text).toMatch(/cannot be read/);
+  });
+
   test("states come before stacks", () => {
     expect(sleepOf(task({ active: true, cpu: 3 }), undefined)).toMatchObject({ kind: "running", text: "runs on CPU 3" });
     expect(sleepOf(task({ exitState: 0x20 }), undefined).kind).toBe("exited");

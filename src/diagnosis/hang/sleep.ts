@@ -89,5 +89,7 @@ export function sleepOf(task: Task, stack: UnwoundStack | undefined): Sleep {
     if (name !== undefined) return { kind, text: `${text} (${name})`, byDesign };
   }
   if (state === "RU" || state === "WA") return { kind: "running", text: `waits for a CPU (CPU ${task.cpu})`, byDesign: false };
-  return { kind: "event", text: "waits until somebody wakes it", byDesign };
+  // A page of the stack that is not in the dump hides the very call that waits.
+  const cut = stack?.stop.complete !== true && names.length < INNER;
+  return { kind: "event", text: cut ? "sleeps (its stack cannot be read to tell for what)" : "waits until somebody wakes it", byDesign };
 }
