@@ -5,7 +5,6 @@
  *   rcu_state.gp_seq runs since gp_start ─► leaf.qsmask ─► CPU 1 ─► what loops there
  *                                           leaf.gp_tasks ─► the reader that sleeps
  */
-import type { Kernel } from "../../kernel/kernel.ts";
 import { cpuMasks } from "../../linux/cpu.ts";
 import { type RcuFlavour, readRcu } from "../../linux/rcu.ts";
 import { tickRate } from "../../linux/tick-rate.ts";
@@ -19,8 +18,10 @@ import { Standstill } from "./standstill.ts";
 import { everyCpu, stoppedCpus } from "./stopped-cpu.ts";
 import { stormOn } from "./storm.ts";
 import { stormFinding } from "./storm-finding.ts";
+import { flavourOfReport } from "./told-rcu-stall.ts";
 
-function stallOf(kernel: Kernel, reported: readonly ReportedStall[]): Stall | undefined {
+function stallOf(still: Standstill, reported: readonly ReportedStall[]): Stall | undefined {
+  const { kernel } = still;
   const report = reported.find(({ kind }) => kind === "rcu stall");
   const flavours = guarded(() => readRcu(kernel, cpuMasks(kernel).present, [])) ?? [];
   const [jiffies, rate] = [guarded(() => kernel.memory.u64(kernel.address("jiffies"))), tickRate(kernel)];
@@ -29,6 +30,17 @@ function stallOf(kernel: Kernel, reported: readonly ReportedStall[]): Stall | un
     const ticks = BigInt.asIntN(64, jiffies - started);
     return ticks < 0n || ticks > 1n << 40n ? undefined : Number(ticks) / rate;
   };
+  // Symbols that do not lead there: the report does.
+  if (flavours.length === 0 && report !== undefined) {
+    const told = guarded(() =>
+      flavourOfReport(
+        kernel,
+        report,
+        stoppedCpus(still).map(({ cpu }) => cpu),
+      ),
+    );
+    return told === undefined ? undefined : { ...told, report };
+  }
   const running = flavours.filter(({ inProgress, expeditedInProgress }) => inProgress === true || expeditedInProgress === true);
   for (const flavour of running) {
     const seconds = flavour.inProgress === true ? age(flavour) : undefined;
@@ -50,9 +62,8 @@ function culpritsOf(still: Standstill, { flavour }: Stall): Culprits {
 }
 
 function findings(context: DiagnosisContext): readonly Finding[] {
-  const { kernel } = context;
-  const stall = stallOf(kernel, reportedStalls(context));
-  const still = stall === undefined ? undefined : guarded(() => Standstill.of(kernel));
+  const still = guarded(() => Standstill.of(context.kernel));
+  const stall = still === undefined ? undefined : stallOf(still, reportedStalls(context));
   if (stall === undefined || still === undefined) return [];
   const culprits = culpritsOf(still, stall);
   const storms = everyCpu(still).flatMap((cpu) => {

@@ -36,7 +36,7 @@ const PANICS: readonly (readonly [StallKind, RegExp])[] = [
   ["soft lockup", /^watchdog_timer_fn/],
   ["hard lockup", /^(?:watchdog_overflow_callback|watchdog_hardlockup_check|watchdog_check_hardlockup\w*)/],
   ["hung task", /^(?:check_hung_uninterruptible_tasks|check_hung_task|hung_task_\w+|watchdog)$/],
-  ["rcu stall", /^(?:panic_on_rcu_stall|print_cpu_stall|print_other_cpu_stall|rcu_stall_\w+)/],
+  ["rcu stall", /^(?:panic_on_rcu_stall|print_cpu_stall|print_other_cpu_stall|rcu_stall_\w+|rcu_sched_clock_irq|rcu_check_callbacks)/],
   ["workqueue", /^(?:wq_watchdog_timer_fn|panic_on_wq_watchdog)/],
 ];
 
@@ -88,7 +88,8 @@ function panicStall(kernel: Kernel): ReportedStall | undefined {
   if (!names.some((name) => /panic/.test(name))) return undefined;
   for (const [kind, pattern] of PANICS) {
     if (!names.some((name) => pattern.test(name))) continue;
-    const own = (kind === "soft lockup" || kind === "hard lockup") && cpu !== undefined;
+    // A grace period's CPU found its own stall, or another's.
+    const own = (kind === "soft lockup" || kind === "hard lockup" || kind === "rcu stall") && cpu !== undefined;
     return { kind, ...(own ? { cpu } : {}) };
   }
   return undefined;
