@@ -167,8 +167,59 @@ test.each([
   "[   10.000000] ODEBUG: Out of memory. ODEBUG disabled",
   "[   10.000000] kmemleak: 3 new suspected memory leaks (see /sys/kernel/debug/kmemleak)",
   "[   10.000000] Warning: unable to open an initial console.",
+  "Nov 19 10:00:01 host tool[12]: WARNING: Retrying after connection broken: kernel BUG at line 1!",
+  "[   10.000000] host tool[12]: kernel BUG at mm/slub.c:305!",
+  '{"SYSLOG_IDENTIFIER":"tool","MESSAGE":"kernel BUG at mm/slub.c:305!"}',
 ])("silent: %s", (line) => {
   expect(reportsIn(`${line}\n${line}\n`)).toEqual([]);
+});
+
+const OOPS = [
+  "BUG: kernel NULL pointer dereference, address: 0000000000000028",
+  "Oops: 0000 [#1] SMP",
+  "CPU: 1 PID: 77 Comm: feeder Not tainted 6.1.0 #1",
+  "RIP: 0010:widget_poll+0x1c/0x40",
+  "Call Trace:",
+  " widget_read+0x1/0x2",
+  " do_syscall_64+0x1/0x2",
+];
+
+test.each<readonly [string, (line: string) => string]>([
+  ["docker's json-file", (line) => JSON.stringify({ log: `[   10.000000] ${line}\n`, stream: "stdout" })],
+  ["journalctl -o json", (line) => JSON.stringify({ SYSLOG_IDENTIFIER: "kernel", MESSAGE: line })],
+  ["docker compose", (line) => `guest_1  | ${line}`],
+  ["seconds of a test driver", (line) => `00034 ${line}`],
+  ["programs between", (line) => `Nov 19 10:00:01 host kernel: ${line}\nNov 19 10:00:01 host tool[12]: WARNING: at x.c:12 BUG: y`],
+])("read through %s", (_, form) => {
+  const reports = reportsIn(`${OOPS.map(form).join("\n")}\n`);
+  expect(reports.map(({ family, damage, pc }) => [family, damage, pc?.function])).toEqual([["oops", [], "widget_poll"]]);
+  expect(reports[0]?.traces[0]?.frames.map((frame) => frame.function)).toEqual(["widget_read", "do_syscall_64"]);
+});
+
+test("a trace without its top, or without the code that failed, is flagged", () => {
+  const kasan = (...frames: string[]) =>
+    reportsIn(
+      [
+        "BUG: KASAN: use-after-free in widget_poll+0x1/0x2",
+        "Read of size 8 at addr ffff888000000000 by task tool/12",
+        "Call Trace:",
+        ...frames,
+      ]
+        .concat("=".repeat(66), "")
+        .join("\n"),
+    )[0]?.damage;
+  const printed = [" dump_stack_lvl+0x1/0x2", " kasan_report+0x1/0x2"];
+  expect(kasan(...printed, " widget_poll+0x1/0x2", " widget_read+0x1/0x2")).toEqual([]);
+  expect(kasan(" widget_poll+0x1/0x2", " widget_read+0x1/0x2")).toEqual(["the top of the call trace is missing"]);
+  const stall = [
+    "rcu: INFO: rcu_preempt self-detected stall on CPU",
+    "CPU: 1 PID: 77 Comm: feeder Not tainted 6.1.0 #1",
+    "RIP: 0010:default_idle+0x1c/0x40",
+    "Call Trace:",
+    " asm_sysvec_apic_timer_interrupt+0x1/0x2",
+    "",
+  ];
+  expect(reportsIn(stall.join("\n"))[0]?.damage).toContain("the call trace does not show the code that failed");
 });
 
 test("a file without line ends costs neither time nor memory", () => {

@@ -20,7 +20,7 @@ const FRAME = new RegExp(
   String.raw`^[\s|(]*(?:#\d+\s+)?(?:\(?\[<?(?:(?:0x)?[0-9a-f]+|\(_*ptrval_*\))>?\]\s*)*(\?\s+)?\(?(?::[\w-]+:)?${SYMBOL}\)?((?:\s.*)?)$`,
 );
 const FROM = new RegExp(
-  String.raw`^\s*(?:\[<[0-9a-f]+>\]\s*)?\(?(${NAME})(?:\+0x[0-9a-f]+\/0x[0-9a-f]+)?\)?\s+from\s+(?:\[<[0-9a-f]+>\]\s*)?\(?${SYMBOL}\)?`,
+  String.raw`^\s*(?:\[<[0-9a-f]+>\]\s*)?\(?(${NAME})(?:\+0x[0-9a-f]+\/0x[0-9a-f]+)?(?:\s+\[([\w-]+)\])?\)?\s+from\s+(?:\[<[0-9a-f]+>\]\s*)?\(?${SYMBOL}\)?`,
 );
 const INLINE = new RegExp(String.raw`^\s+(${NAME})\s+(\S+\.(?:c|h|S|rs|cc)):(\d+)\s+\[inline\]`);
 const INLINED_BY = new RegExp(String.raw`^\s+\(inlined by\)\s+(${NAME}) at (\S+):(\d+)`);
@@ -36,8 +36,8 @@ export function frameLine(text: string): VerdictFrame[] {
   if (text.length > 2000) return [];
   const from = text.includes(" from ") ? FROM.exec(text) : null;
   if (from !== null) {
-    const outer = symbolFrame(from, 2);
-    return [{ function: plainName(from[1] ?? "") }, outer];
+    const module = from[2];
+    return [{ function: plainName(from[1] ?? ""), ...(module === undefined ? {} : { module }) }, symbolFrame(from, 3)];
   }
   const frame = FRAME.exec(text.replace(STACK_MARK, ""));
   if (frame !== null) {

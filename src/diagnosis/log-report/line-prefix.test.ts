@@ -20,11 +20,32 @@ test.each([
   [`> > [   12.345678] ${BODY}`, { time: 12.345678 }],
   [`[   16.761978] c0    123 ${BODY}`, { time: 16.761978 }],
   [`** 2977 printk messages dropped ** [   12.345678] ${BODY}`, { time: 12.345678 }],
+  [`Nov 19 10:00:01.123456 host kernel: ${BODY}`, {}],
+  [`Thu 2024-11-21 10:00:01 UTC host kernel: ${BODY}`, {}],
+  [`1732183201.123456 host kernel: ${BODY}`, {}],
+  [`sty 03 12:44:18 host kernel: ${BODY}`, {}],
+  [`ноя 19 10:00:01 host kernel: [   12.345678] ${BODY}`, { time: 12.345678 }],
+  [`11月 19 10:00:01 host kernel: ${BODY}`, {}],
+  [`Sun Oct 20 01:46:29 2024 kern.err kernel: [   12.345678] ${BODY}`, { time: 12.345678 }],
+  [`2025-01-11T14:18:39.91660 kern.err: [   12.345678] ${BODY}`, { time: 12.345678 }],
+  [`2024-11-19T10:00:01.123456789Z stdout F ${BODY}`, {}],
+  [`[Mar 8 17:07] ${BODY}`, {}],
+  [`[  +0.000005] ${BODY}`, {}],
+  [`  1276.715086:   <1> (01-28 07:22:33.314355613) ${BODY}`, { time: 1276.715086, level: 1 }],
   [BODY, {}],
 ])("%s", (line, wanted) => {
   const pieces = takePrefix(line);
   expect(pieces.at(-1)).toMatchObject({ text: BODY, ...wanted });
   expect(pieces).toHaveLength(1);
+});
+
+test.each([
+  [`Nov 19 10:00:01 host tool[12]: ${BODY}`, true],
+  [`2024-11-19T10:00:01+00:00 host tool[12]: ${BODY}`, true],
+  [`Nov 19 10:00:01 host kernel[0]: ${BODY}`, undefined],
+  ["2024-11-19T10:00:01Z Hardware name: QEMU", undefined],
+])("a program's line: %s", (line, program) => {
+  expect(takePrefix(line).at(-1)?.program).toBe(program);
 });
 
 test("two lines glued together are two", () => {

@@ -43,19 +43,18 @@ export function parseReport(open: OpenReport, cut: boolean): LogReport {
   // Tasks that were preempted inside a reader are printed as they sleep: who keeps the CPU from them is not among them.
   if (family === "rcu-stall" && frames.length > 0 && pc === undefined && !frames.some((frame) => isInterruptEntry(frame.function ?? "")))
     damage.add("no trace of a CPU that ran: only of tasks that wait");
-  const main = frames
-    .filter(({ doubtful, function: name }) => doubtful !== true && name !== undefined)
-    .map((frame) => frame.function ?? "");
+  const main = frames.filter(({ doubtful, function: name }) => doubtful !== true && name !== undefined);
+  // What stands in a module is no part of the kernel's own machinery, whatever it is called.
+  const all = (test: (name: string) => boolean): boolean =>
+    main.every(({ function: name, module }) => module === undefined && test(name ?? ""));
   const endsInTrace = cut && lines.slice(-2).some(({ text }) => frameLine(text).length > 0 || /^\s*R[0-9A-DS][0-9XIP]: /.test(text));
   // Only the frames that print, or the log stops before the frames below the exception.
   if (
     needsTrace &&
     family !== "lockdep" &&
     main.length > 0 &&
-    (main.every((name) => isPassedOver(name, ["reporting"])) ||
-      (endsInTrace &&
-        (pc?.function === undefined || isPassedOver(pc.function)) &&
-        main.every((name) => isPassedOver(name) || isWaiting(name))))
+    (all((name) => isPassedOver(name, ["reporting"])) ||
+      (endsInTrace && (pc?.function === undefined || isPassedOver(pc.function)) && all((name) => isPassedOver(name) || isWaiting(name))))
   ) {
     damage.add("the call trace ends before the code that failed");
   }
@@ -128,7 +127,7 @@ function lostTop(report: LogReport, named: string | undefined): string | undefin
     !frames.slice(0, TOP).some(({ function: name }) => name !== undefined && isPassedOver(name, ["reporting", "locking"]))
   )
     return "the top of the call trace is missing";
-  const tool = named !== undefined && report.pc?.function === named && isPassedOver(named);
+  const tool = named !== undefined && report.pc?.function === named && report.pc.module === undefined && isPassedOver(named);
   return tool || (named === undefined && PLACED.has(report.family)) ? "the call trace does not show the code that failed" : undefined;
 }
 
