@@ -99,7 +99,8 @@ export function parseArguments(spec: CommandSpec, words: readonly (string | Word
     do {
       if (flag === undefined) {
         flag = longestFlag(flags, rest);
-        if (flag === undefined) throw new UsageError(`${spec.name}: invalid option "${word}"; ${usageHint(spec)}`);
+        if (flag === undefined)
+          throw new UsageError(`${spec.name}: invalid option "${word}"; ${word === "--json" ? JSON_HINT : usageHint(spec)}`);
         rest = rest.slice(flag.length - 1);
       }
       if (flags.get(flag)?.argument !== undefined) {
@@ -124,6 +125,9 @@ export function parseArguments(spec: CommandSpec, words: readonly (string | Word
 
 /** A synopsis of more characters than this is no line for an error: kmem's and net's fill screens. */
 const LONGEST_USAGE = 200;
+
+/** Where a newcomer looks for it. */
+const JSON_HINT = "the program takes it, for all commands: inquest VMCORE --json -c COMMAND";
 
 function usageHint({ name, synopsis, options }: CommandSpec): string {
   const usage = synopsis.join(" | ");

@@ -57,11 +57,11 @@ export const help = defineCommand<HelpResult>({
     return { pages };
   },
   api: () => "// help is for the prompt: the library's pages are made by npm run api",
-  *text({ commands, pages, topic, facts, notes }) {
+  *text({ commands, pages, topic, facts, notes }, { columns }) {
     if (commands !== undefined) yield* table(commands);
     for (const [index, spec] of (pages ?? []).entries()) {
       if (index > 0) yield "";
-      yield* commandPage(spec);
+      yield* commandPage(spec, columns);
     }
     if (topic !== undefined) yield* topic.lines;
     const width = Math.max(0, ...(facts ?? []).map(([label]) => label.length));

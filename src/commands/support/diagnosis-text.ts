@@ -34,7 +34,9 @@ export function* diagnosisLines(diagnosis: Diagnosis, { verbose, columns }: Diag
     verbose,
     width,
   );
-  yield* frameLines(frames, verbose);
+  // The scene of a fault says whose stack it is; of several that wait it would not be known.
+  const whose = participants.length > 0 && diagnosis.subject.comm !== undefined ? diagnosis.subject : undefined;
+  yield* frameLines(frames, verbose, whose === undefined ? undefined : `Stack of ${whose.comm} (${whose.pid ?? "?"})`);
   yield* objectLines(diagnosis, width);
   yield* evidenceLines(evidence, width);
   if (verbose) yield* checkLines(verdict.checks ?? [], width);
@@ -57,7 +59,7 @@ export function frameLine(frame: VerdictFrame): string {
   return `  ${frame.guilty === true ? ">" : " "}  ${doubt}${frame.function ?? "?"}${offset}${module}${inlined}${place}`;
 }
 
-function* frameLines(frames: readonly VerdictFrame[], verbose: boolean): Iterable<string> {
+function* frameLines(frames: readonly VerdictFrame[], verbose: boolean, head: string | undefined): Iterable<string> {
   if (frames.length === 0) return;
   const guilty = Math.max(
     0,
@@ -67,6 +69,7 @@ function* frameLines(frames: readonly VerdictFrame[], verbose: boolean): Iterabl
   const from = verbose || guilty < SHOWN_FRAMES / 2 ? 0 : guilty - 1;
   const shown = verbose ? frames : frames.slice(from, from + SHOWN_FRAMES);
   yield "";
+  if (head !== undefined) yield `  ${head}`;
   for (const frame of shown) yield frameLine(frame);
   if (shown.length < frames.length) yield `     (${frames.length - shown.length} more: bt)`;
 }

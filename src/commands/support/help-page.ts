@@ -1,13 +1,15 @@
 /** A command's page as text, made from its spec alone: the same facts feed the parser, completion and the manual. */
 import type { CommandSpec, OptionSpec } from "../command.ts";
 
+/** Columns of a page in a file, or on a wide screen. */
 const WIDTH = 96;
 
 /** What every command takes (api-code.ts). */
 const API_OPTION: OptionSpec = { flag: "--api", help: "print the library code that does the same, for inquest script" };
 
-/** Lines of the man-like page. */
-export function* commandPage(spec: CommandSpec): Iterable<string> {
+/** Lines of the man-like page. @param columns of the screen, where it is read on one */
+export function* commandPage(spec: CommandSpec, columns?: number): Iterable<string> {
+  const total = Math.min(WIDTH, (columns ?? Number.POSITIVE_INFINITY) - 1);
   yield "NAME";
   yield `  ${[spec.name, ...(spec.aliases ?? [])].join(", ")} - ${spec.summary}`;
   yield "";
@@ -17,7 +19,7 @@ export function* commandPage(spec: CommandSpec): Iterable<string> {
   yield "DESCRIPTION";
   for (const [index, paragraph] of spec.description.entries()) {
     if (index > 0) yield "";
-    yield* wrap(paragraph, 2);
+    yield* wrap(paragraph, 2, total);
   }
   const options = [...spec.options, API_OPTION];
   yield "";
@@ -26,7 +28,7 @@ export function* commandPage(spec: CommandSpec): Iterable<string> {
   const width = Math.min(24, Math.max(...labels.map((label) => label.length)));
   for (const [index, { help }] of options.entries()) {
     const label = (labels[index] as string).padEnd(width);
-    const [first = "", ...rest] = [...wrap(help, width + 6)];
+    const [first = "", ...rest] = [...wrap(help, width + 6, total)];
     yield `  ${label}  ${first.trimStart()}`;
     yield* rest;
   }
@@ -40,7 +42,7 @@ export function* commandPage(spec: CommandSpec): Iterable<string> {
     yield "";
     yield "DIFFERENCES FROM CRASH";
     for (const difference of spec.differences) {
-      const [first = "", ...rest] = [...wrap(difference, 4)];
+      const [first = "", ...rest] = [...wrap(difference, 4, total)];
       yield `  - ${first.trimStart()}`;
       yield* rest;
     }
@@ -54,11 +56,11 @@ export function optionLabel({ flag, argument, attached }: OptionSpec): string {
 }
 
 /** Breaks a paragraph at blanks; a word that is longer than the line stays whole. */
-export function* wrap(paragraph: string, indent: number): Iterable<string> {
+export function* wrap(paragraph: string, indent: number, columns = WIDTH): Iterable<string> {
   const margin = " ".repeat(indent);
   let line = "";
   for (const word of paragraph.split(/\s+/)) {
-    if (line !== "" && indent + line.length + 1 + word.length > WIDTH) {
+    if (line !== "" && indent + line.length + 1 + word.length > columns) {
       yield margin + line;
       line = word;
     } else {

@@ -55,7 +55,7 @@ export function storyOf({ context, verdict, finding, confidence, fault, frames, 
   if (scene !== undefined) lines.push(scene);
   else if (subject.event?.time !== undefined && others)
     lines.push(
-      `The first sign of it is in the log, ${durationText(subject.event.time)} after boot: "${subject.event.text.slice(0, 110)}".`,
+      sentence(`the first sign of it is in the log, ${durationText(subject.event.time)} after boot: "${firstLine(subject.event.text)}"`),
     );
   if (fault !== undefined && !others) lines.push(...faultTold(fault, verdict.class === "err-pointer-dereference"));
   else if (finding === undefined && subject.event !== undefined) lines.push(sentence(subject.event.text));
@@ -66,4 +66,8 @@ export function storyOf({ context, verdict, finding, confidence, fault, frames, 
   if (finding !== undefined)
     lines.push(...doubts(finding, confidence), ...leftOpen(kernel, verdict, fault, object.untracked !== undefined));
   return lines.map(oneName);
+}
+
+function firstLine(text: string): string {
+  return (text.split("\n", 1)[0] as string).slice(0, 110);
 }

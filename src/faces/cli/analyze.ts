@@ -20,15 +20,19 @@ import { writeAll } from "./write-all.ts";
 export const ANALYZE_USAGE = `\
 Usage: inquest analyze VMCORE... [VMLINUX] [MODULE.ko]... [options]
 
-Says what killed the kernel, or stopped it: the verdict with its story, its evidence and the commands that show it. Of several dumps
-the first is compared with each of the others, the likest first: one bug or not, and what they show together.
+Says what killed the kernel, or stopped it: the verdict with its story, its
+evidence and the commands that show it. Of several dumps the first is compared
+with each of the others, the likest first: one bug or not, and what they show
+together.
 
-  --json              one line: the diagnosis; of several dumps {"dumps": [...], "comparisons": [...]}
-  -v, --verbose       every hypothesis with what refuted it, and whole stacks
-  --debug-dir DIR     look for the vmlinux and for modules' debug files here first; may be repeated
-  --no-debug-info     do not look for debug files
-  --force-vmlinux     use the given vmlinux although it is of another build
-  --zero-excluded     memory that was left out of the dump reads as zeroes
+  --json            one line: the diagnosis; of several dumps
+                    {"dumps": [...], "comparisons": [...]}
+  -v, --verbose     every hypothesis with what refuted it, and whole stacks
+  --debug-dir DIR   look for the vmlinux and for modules' debug files here
+                    first; may be repeated
+  --no-debug-info   do not look for debug files
+  --force-vmlinux   use the given vmlinux although it is of another build
+  --zero-excluded   memory that was left out of the dump reads as zeroes
 
 The exit status is 0 when there is a verdict, 1 when it is "unknown".`;
 

@@ -6,6 +6,7 @@ import { closeSync, openSync, readSync } from "node:fs";
 import { type Disassembler, loadDisassembler } from "../../arch/disassembler.ts";
 import { UnsupportedError, UsageError } from "../../bytes/errors.ts";
 import { jsonChunks } from "../../commands/json.ts";
+import { diagnosisLines } from "../../commands/support/diagnosis-text.ts";
 import { proseWidth, wrapped } from "../../commands/support/prose.ts";
 import { debugDirectories } from "../../debug-info/debug-file-paths.ts";
 import { explainReport } from "../../diagnosis/log-report/explain.ts";
@@ -25,15 +26,20 @@ import { writeAll } from "./write-all.ts";
 export const EXPLAIN_USAGE = `\
 Usage: inquest explain FILE... [options]
 
-Finds every kernel report in logs (dmesg, serial consoles, journals, crash mails; "-" is the standard input) and says what each means:
-class, place, access and object, how sure that is, and a signature. The first report of a boot is the one to look at; later ones are
-given in one line each.
+Finds every kernel report in logs (dmesg, serial consoles, journals, crash
+mails; "-" is the standard input) and says what each means: class, place,
+access and object, how sure that is, and a signature. The first report of a
+boot is the one to look at; later ones are given in one line each.
 
-  --vmlinux FILE      the kernel's vmlinux with debug information: files, lines, inlined functions, the member that was touched
-  --dump FILE         the same from a dump of that kernel (with --vmlinux, if its debug information is not found)
-  --json              one line of JSON for each report
-  -v, --verbose       all reports in full
-Exit status: 0 when a report was found, 1 when none was, 2 for wrong usage or a file that cannot be read.`;
+  --vmlinux FILE  the kernel's vmlinux with debug information: files, lines,
+                  inlined functions, the member that was touched
+  --dump FILE     the same from a dump of that kernel (with --vmlinux, if its
+                  debug information is not found)
+  --json          one line of JSON for each report
+  -v, --verbose   all reports in full
+
+Exit status: 0 when a report was found, 1 when none was, 2 for wrong usage or
+a file that cannot be read.`;
 
 const PIECE = 1 << 22;
 const SHOWN_FRAMES = 8;
@@ -168,39 +174,32 @@ function json(file: string, report: LogReport, diagnosis: Diagnosis): string {
   return `${parts.join("").trimEnd()}\n`;
 }
 
-/** One report for people: the answer first, then the story, the stack, the evidence. */
+/** One report for people, as `analyze` tells a dump; where it stands in the log comes last. */
 function shown(report: LogReport, diagnosis: Diagnosis, full: boolean): string {
-  const { verdict, story, evidence, signature, frames, context, subject } = diagnosis;
+  const { verdict, signature, frames, context, subject } = diagnosis;
   const where = `line ${report.first.number}${subject.time === undefined ? "" : `, at ${subject.time.toFixed(6)} s`}`;
-  const lines = [`${verdict.title}    confidence: ${verdict.confidence}`];
-  if (!full) return sanitize(`also (${where}): ${lines[0]}   ${signature.hash}\n`);
-  const columns = proseWidth(process.stdout.isTTY === true ? process.stdout.columns : undefined);
-  lines.push("", ...story.flatMap((line) => [...wrapped(line, "  ", columns)]));
-  const stack = frames.filter((frame) => frame.doubtful !== true);
-  const guilty = Math.max(
-    0,
-    stack.findIndex((frame) => frame.guilty === true),
-  );
-  if (stack.length > 0) lines.push("", ...stack.slice(guilty, guilty + SHOWN_FRAMES).map(frameText));
-  const { alternatives } = diagnosis;
-  if (alternatives.length > 0) {
-    lines.push("", "  Also possible");
-    for (const { class: name, title, refutedBy } of alternatives)
-      lines.push(...wrapped(`${name}: ${title}${refutedBy === undefined ? "" : ` (against it: ${refutedBy})`}`, "     ", columns));
-  }
-  lines.push("", "  Evidence");
-  const width = Math.max(...evidence.map(({ claim }) => claim.length));
-  for (const [index, { claim, command }] of evidence.entries()) lines.push(`   ${index + 1} ${claim.padEnd(width)}   ${command}`);
+  if (!full) return sanitize(`also (${where}): ${verdict.title}    confidence: ${verdict.confidence}   ${signature.hash}\n`);
   const machine = [context.release, context.machine, context.hardware].filter((each) => each !== undefined).join(", ");
-  if (machine !== "") lines.push(`  Machine    ${machine}`);
-  if (context.taint !== undefined && context.taint !== "Not tainted") lines.push(`  Taint      ${context.taint}`);
-  lines.push(`  Found      ${where}`, `  Signature  ${signature.text}   ${signature.hash}`, "");
+  const { taint, ...others } = context;
+  const lines = [
+    ...diagnosisLines(
+      {
+        ...diagnosis,
+        frames: fromTheGuilty(frames),
+        context: taint === undefined || taint === "Not tainted" ? others : context,
+      },
+      { verbose: false },
+    ),
+    ...(machine === "" ? [] : [`  Machine    ${machine}`]),
+    `  Found      ${where}`,
+    "",
+  ];
   return sanitize(`${lines.join("\n")}\n`);
 }
 
-function frameText(frame: VerdictFrame): string {
-  const offset = frame.offset === undefined ? "" : `+0x${frame.offset.toString(16)}`;
-  const module = frame.module === undefined ? "" : ` [${frame.module}]`;
-  const place = frame.file === undefined ? "" : `   ${frame.file}:${frame.line ?? "?"}`;
-  return `  ${frame.guilty === true ? ">" : " "}  ${frame.function ?? "?"}${offset}${module}${frame.inlined === true ? " (inlined)" : ""}${place}`;
+/** What the trace tells for certain, without what only printed it. */
+function fromTheGuilty(frames: readonly VerdictFrame[]): readonly VerdictFrame[] {
+  const certain = frames.filter((frame) => frame.doubtful !== true);
+  const guilty = certain.findIndex((frame) => frame.guilty === true);
+  return certain.slice(Math.max(0, guilty)).slice(0, SHOWN_FRAMES);
 }
