@@ -58,7 +58,7 @@ describe("a word of a dump", () => {
 describe("a ring", () => {
   it("is whole", () => {
     ring(5);
-    expect(checkRing(kernel, at(0), 100)).toEqual({ nodes: [1, 2, 3, 4].map(at), broken: [] });
+    expect(checkRing(kernel, at(0), 100)).toEqual({ nodes: [1, 2, 3, 4].map(at), broken: [], whole: true });
   });
 
   it("tells the next that was damaged, and what it should be", () => {
@@ -101,6 +101,15 @@ describe("a ring", () => {
     ring(4);
     memory.put(at(3) + 8n, at(1));
     expect(checkRing(kernel, at(0), 100).broken).toEqual([]);
+  });
+
+  it("knows all its members only where both ends meet", () => {
+    ring(6);
+    memory.put(at(2), at(3) ^ 0x40n);
+    expect(checkRing(kernel, at(0), 100).whole).toBe(true);
+    // What lies between is lost.
+    memory.put(at(5) + 8n, at(4) ^ 0x40n);
+    expect(checkRing(kernel, at(0), 100)).toMatchObject({ nodes: [at(1), at(2), at(5)], whole: false });
   });
 
   it("ends in a circle without its head", () => {

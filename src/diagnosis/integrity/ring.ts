@@ -13,7 +13,7 @@
  */
 import { add, type VirtualAddress, virtual } from "../../bytes/address.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
-import { pointerOf, wordAt } from "./look.ts";
+import { pointerOf, type Word, wordAt } from "./look.ts";
 
 export interface BrokenLink {
   /** list_head that holds the damaged pointer. */
@@ -30,6 +30,8 @@ export interface RingCheck {
   /** In order as far as they are reached forwards, then those that are reached backwards only. */
   readonly nodes: readonly VirtualAddress[];
   readonly broken: readonly BrokenLink[];
+  /** All members are among the nodes: both ends meet. */
+  readonly whole: boolean;
 }
 
 const NEXT = 0;
@@ -38,16 +40,19 @@ const PREV = 8;
 /** @param limit nodes that are looked at from each end */
 export function checkRing(kernel: Kernel, head: VirtualAddress, limit: number): RingCheck {
   const forward = walk(kernel, head, NEXT, PREV, limit);
-  if (forward.closed) return { nodes: forward.nodes, broken: [] };
+  if (forward.closed) return { nodes: forward.nodes, broken: [], whole: true };
   const backward = walk(kernel, head, PREV, NEXT, limit);
   const seen = new Set<bigint>(forward.nodes);
   const nodes = [...forward.nodes, ...backward.nodes.filter((node) => !seen.has(node)).reverse()];
-  if (forward.limited || backward.limited) return { nodes, broken: [] };
-  // The one that both ends lead to, and that leads nowhere itself.
   const [next, prev] = [wordAt(kernel, forward.last), wordAt(kernel, add(backward.last, PREV))];
+  const leadsTo = (word: Word, node: VirtualAddress): boolean => typeof word === "bigint" && pointerOf(kernel, word) === node;
+  const meet = leadsTo(next, backward.last) || leadsTo(prev, forward.last) || (typeof next === "bigint" && next === prev);
+  if (forward.limited || backward.limited) return { nodes, broken: [], whole: meet };
+  // The one that both ends lead to, and that leads nowhere itself.
   if (typeof next === "bigint" && next === prev && next !== head && !nodes.includes(pointerOf(kernel, next)))
     nodes.splice(forward.nodes.length, 0, pointerOf(kernel, next));
-  return { nodes, broken: broken(kernel, head, forward, backward, new Set<bigint>([head, ...forward.nodes, ...backward.nodes])) };
+  const members = new Set<bigint>([head, ...forward.nodes, ...backward.nodes]);
+  return { nodes, broken: broken(kernel, head, forward, backward, members), whole: meet };
 }
 
 interface Walk {

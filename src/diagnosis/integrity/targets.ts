@@ -3,7 +3,7 @@
  * rule that no other memory obeys by chance (an inode names one of the super blocks; a table of operations holds nothing but functions).
  */
 import { add, distance, type VirtualAddress, virtual } from "../../bytes/address.ts";
-import { InquestError } from "../../bytes/errors.ts";
+import { InquestError, LookupError } from "../../bytes/errors.ts";
 import { strip } from "../../debug-info/c-type.ts";
 import type { Field } from "../../kernel/field.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
@@ -48,13 +48,33 @@ export type TargetKind =
 
 export type Validity = "yes" | "no" | "unknown";
 
+export type KnownSetName = "tasks" | "superBlocks" | "nets" | "fileSystems";
+
 /** Objects that were found by walking lists that hold all of their kind. */
 export interface KnownSets {
+  /** Sets of which something may be missing, as their list could not be followed: what is not in one of them may be right all the same. */
+  readonly partial: ReadonlySet<KnownSetName>;
   readonly tasks: ReadonlyMap<bigint, unknown>;
   readonly superBlocks: ReadonlySet<bigint>;
   readonly nets: ReadonlySet<bigint>;
   readonly fileSystems: ReadonlySet<bigint>;
 }
+
+/** The set that a kind is judged by. */
+const BY_SET: Readonly<Partial<Record<TargetKind, KnownSetName>>> = {
+  task_struct: "tasks",
+  super_block: "superBlocks",
+  inode: "superBlocks",
+  dentry: "superBlocks",
+  vfsmount: "superBlocks",
+  mount: "superBlocks",
+  address_space: "superBlocks",
+  file: "superBlocks",
+  fs_struct: "superBlocks",
+  net: "nets",
+  nsproxy: "nets",
+  file_system_type: "fileSystems",
+};
 
 const RUN_QUEUES = {};
 /** Functions that a table must hold at least, and members that are looked at. */
@@ -128,7 +148,9 @@ export class Targets {
     if (first === "unknown") return "unknown";
     if ((value & 3n) !== 0n) return "no";
     try {
-      return this.#is(kind, pointerOf(this.#kernel, value), member);
+      const answer = this.#is(kind, pointerOf(this.#kernel, value), member);
+      const set = BY_SET[kind];
+      return answer === "no" && set !== undefined && this.#sets.partial.has(set) ? "unknown" : answer;
     } catch (error) {
       // Part of it was left out of the dump, or a type is missing.
       if (error instanceof InquestError) return "unknown";
@@ -261,11 +283,13 @@ export class Targets {
   #pointer(type: string, path: string, at: VirtualAddress): bigint {
     const field = this.#kernel.types.struct(type).field(path);
     const word = wordAt(this.#kernel, field.address(at));
-    return typeof word === "bigint" ? pointerOf(this.#kernel, word) : 1n;
+    if (word === "unknown") throw new LookupError(`${type}.${path} is not in the dump`);
+    return word === "nowhere" ? 1n : pointerOf(this.#kernel, word);
   }
 
   #text(value: bigint): string {
     const bytes = this.#kernel.arch.isKernelAddress(value) ? this.#kernel.memory.tryBytes(virtual(value), 34) : undefined;
+    if (bytes === undefined && wordAt(this.#kernel, value) !== "nowhere") throw new LookupError("a name is not in the dump");
     return bytes === undefined ? "" : String.fromCharCode(...bytes).replace(/\0.*$/s, "");
   }
 
@@ -277,6 +301,7 @@ export class Targets {
   #isRing(type: string, path: string, at: VirtualAddress): boolean {
     const head = this.#kernel.types.struct(type).field(path).address(at);
     const next = wordAt(this.#kernel, head);
+    if (next === "unknown") throw new LookupError(`${type}.${path} is not in the dump`);
     const back = typeof next === "bigint" ? wordAt(this.#kernel, add(pointerOf(this.#kernel, next), 8)) : undefined;
     return back === "unknown" || (typeof back === "bigint" && pointerOf(this.#kernel, back) === head);
   }

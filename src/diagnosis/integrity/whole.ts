@@ -21,7 +21,7 @@ import { surveyReclaimLists } from "./structures/reclaim-lists.ts";
 import { surveyTasks } from "./structures/tasks.ts";
 import { surveyTimers } from "./structures/timers.ts";
 import { Survey } from "./survey.ts";
-import { type KnownSets, Targets } from "./targets.ts";
+import { type KnownSetName, type KnownSets, Targets } from "./targets.ts";
 
 export interface Surveyed {
   readonly damage: readonly Damage[];
@@ -83,20 +83,24 @@ function knownSets(kernel: Kernel): KnownSets {
   const fileSystems = new Set<bigint>();
   const nets = new Set<bigint>();
   let tasks: ReadonlyMap<bigint, unknown> = new Map();
-  const quietly = (work: () => void): void => {
+  const partial = new Set<KnownSetName>();
+  const quietly = (set: KnownSetName, work: () => void): void => {
     try {
       work();
     } catch (error) {
       if (!(error instanceof InquestError)) throw error;
+      partial.add(set);
     }
   };
-  quietly(() => {
+  quietly("superBlocks", () => {
     const head = superBlocksHead(kernel);
     const { offset } = kernel.types.struct("super_block").field("s_list");
     // Its damage is taken down when the list's turn comes.
-    if (head !== undefined) for (const node of checkRing(kernel, head, MAX_SUPER_BLOCKS).nodes) superBlocks.add(add(node, -offset));
+    const ring = head === undefined ? undefined : checkRing(kernel, head, MAX_SUPER_BLOCKS);
+    for (const node of ring?.nodes ?? []) superBlocks.add(add(node, -offset));
+    if (ring?.whole !== true) partial.add("superBlocks");
   });
-  quietly(() => {
+  quietly("fileSystems", () => {
     const { types, memory } = kernel;
     const next = types.struct("file_system_type").field("next");
     const first = kernel.tryAddress("file_systems");
@@ -104,7 +108,7 @@ function knownSets(kernel: Kernel): KnownSets {
     // Where the list has no symbol it is entered through the file systems that are in use.
     const starts = first !== undefined ? [virtual(memory.u64(first))] : [...superBlocks].map((block) => used.pointer(virtual(block)));
     for (const start of starts) {
-      quietly(() => {
+      quietly("fileSystems", () => {
         for (
           let type: VirtualAddress = start;
           type !== 0n && !fileSystems.has(type) && fileSystems.size < MAX_FILE_SYSTEMS;
@@ -114,11 +118,15 @@ function knownSets(kernel: Kernel): KnownSets {
       });
     }
   });
-  quietly(() => {
-    for (const { address } of netNamespaces(kernel)) nets.add(address);
+  quietly("nets", () => {
+    const broken: string[] = [];
+    for (const { address } of netNamespaces(kernel, broken)) nets.add(address);
+    if (broken.length > 0) partial.add("nets");
   });
-  quietly(() => {
-    tasks = taskTable(kernel).byAddress;
+  quietly("tasks", () => {
+    const { byAddress, incomplete } = taskTable(kernel);
+    tasks = byAddress;
+    if (incomplete !== undefined) partial.add("tasks");
   });
-  return { tasks, superBlocks, nets, fileSystems };
+  return { tasks, superBlocks, nets, fileSystems, partial };
 }
