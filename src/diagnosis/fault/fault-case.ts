@@ -264,12 +264,12 @@ function touchedValue(
   if (passed !== undefined) {
     // Registers move on while a helper goes through memory, in `rep movs` even without a definition of theirs in the code.
     const before = valueOrigin(kernel, activations, values, 1, passed.register, passed.value);
-    const offset = BigInt.asIntN(64, address - passed.value);
+    const offset = distanceTo(kernel, passed.value, address);
     const bad: BadValue = { ...passed, level: 1, offset, identity: identifyAddress(kernel, passed.value), origin: before };
     const same = copy !== undefined && offset === copy.done ? { copy } : {};
     return { bad, path: { access: { kind, ...size }, address, ...same } };
   }
-  const offset = BigInt.asIntN(64, address - start);
+  const offset = distanceTo(kernel, start, address);
   const isBase = culprit.base?.register === part.register && culprit.index === undefined;
   const path: AccessPath = {
     access: { kind, ...size },
@@ -290,6 +290,11 @@ function touchedValue(
     },
     path,
   };
+}
+
+/** Signed. The top byte of arm64's addresses is a tag, which what is reported of a fault leaves out: it is no distance. */
+function distanceTo(kernel: Kernel, from: bigint, to: bigint): bigint {
+  return BigInt.asIntN(kernel.arch.name === "aarch64" ? 56 : 64, to - from);
 }
 
 /** Bytes that one call of a helper goes through at most. */

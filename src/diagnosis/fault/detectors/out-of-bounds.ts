@@ -179,7 +179,11 @@ function extentOf(kernel: Kernel, base: bigint): Extent | undefined {
     const area = areaOf(kernel, base);
     if (area === undefined) return undefined;
     const end = area.start + BigInt(area.pageCount) * BigInt(kernel.arch.pageSize);
-    return { start: area.start, end, text: `the vmalloc area ${hex16(area.start)}, ${distance(virtual(end), area.start)} bytes` };
+    const bytes = distance(virtual(end), area.start);
+    // Modules whose data have no symbols (CONFIG_KALLSYMS_ALL is off).
+    const module = kernel.modules.find(({ base }) => base >= area.start && base < end)?.name;
+    const what = module === undefined ? `the vmalloc area ${hex16(area.start)}` : `the memory of module ${module} at ${hex16(area.start)}`;
+    return { start: area.start, end, text: `${what}, ${bytes} bytes` };
   } catch (error) {
     if (error instanceof InquestError) return undefined;
     throw error;

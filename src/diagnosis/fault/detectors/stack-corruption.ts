@@ -7,6 +7,7 @@ import { hex16, virtual } from "../../../bytes/address.ts";
 import { briefText } from "../../../identity/describe.ts";
 import type { Finding } from "../../finding.ts";
 import type { Check } from "../../verdict.ts";
+import { calledDownTo } from "../called-down-to.ts";
 import { contentRun } from "../content-run.ts";
 import type { FaultCase } from "../fault-case.ts";
 import { type FaultDetector, has } from "../fault-detector.ts";
@@ -28,7 +29,11 @@ export const stackCorruption: FaultDetector = {
     const from = above === undefined ? undefined : returnedFrom(kernel, above);
     const slot = above === undefined || isArm ? undefined : BigInt.asUintN(64, above - 8n);
     const run = slot === undefined ? undefined : contentRun(kernel, slot, bad.value);
-    const known = !isTaken ? { function: fault.guilty.function, module: fault.guilty.module } : from;
+    const called =
+      !isTaken || from !== undefined || above === undefined
+        ? undefined
+        : calledDownTo(kernel, above, state.registers, subject.cpu, subject.task?.address);
+    const known = !isTaken ? { function: fault.guilty.function, module: fault.guilty.module } : (from ?? called);
     const name =
       known === undefined ? "a function" : `${plainName(known.function)}${known.module === undefined ? "" : ` [${known.module}]`}`;
     const checks: Check[] = [
@@ -50,11 +55,15 @@ export const stackCorruption: FaultDetector = {
         ? {}
         : { place: { function: plainName(known.function), ...(known.module === undefined ? {} : { module: known.module }) } }),
       story: [
-        ...(from === undefined
-          ? ["What lay below on the stack does not tell whose frame it was."]
-          : [
-              `The frame was that of ${name}: its last call left a return address at ${hex16(from.at)}, ${from.frame} bytes of frame below.`,
-            ]),
+        ...(called !== undefined
+          ? [
+              `The frame was that of ${name}: from the return address at ${hex16(called.at)}, the first that is whole, the calls ${called.chain.map(plainName).join(", ")} lead down to the stack pointer, and ${called.witness} is an address of its stack, as it leaves it.`,
+            ]
+          : from === undefined
+            ? ["What lay below on the stack does not tell whose frame it was."]
+            : [
+                `The frame was that of ${name}: its last call left a return address at ${hex16(from.at)}, ${from.frame} bytes of frame below.`,
+              ]),
         ...(run === undefined ? [] : [`${run.end - run.start} bytes of ${run.text} stand on the stack from ${hex16(run.start)} on.`]),
       ],
       evidence: [
@@ -68,6 +77,9 @@ export const stackCorruption: FaultDetector = {
                 values: [{ address: slot, value: bad.value }],
               },
             ]),
+        ...(called === undefined
+          ? []
+          : [{ claim: `the return address at ${hex16(called.at)} is whole`, command: `rd -s ${hex16(called.at)} 1`, values: [] }]),
         ...(subject.task === undefined || from === undefined
           ? []
           : [{ claim: `${name} was called last`, command: `rd -s ${hex16(from.at)} 1`, values: [] }]),
