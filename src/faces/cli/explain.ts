@@ -7,7 +7,6 @@ import { type Disassembler, loadDisassembler } from "../../arch/disassembler.ts"
 import { UnsupportedError, UsageError } from "../../bytes/errors.ts";
 import { jsonChunks } from "../../commands/json.ts";
 import { diagnosisLines } from "../../commands/support/diagnosis-text.ts";
-import { proseWidth, wrapped } from "../../commands/support/prose.ts";
 import { debugDirectories } from "../../debug-info/debug-file-paths.ts";
 import { explainReport } from "../../diagnosis/log-report/explain.ts";
 import { codeMachine } from "../../diagnosis/log-report/faulting-instruction.ts";
@@ -188,7 +187,7 @@ function shown(report: LogReport, diagnosis: Diagnosis, full: boolean): string {
         frames: fromTheGuilty(frames),
         context: taint === undefined || taint === "Not tainted" ? others : context,
       },
-      { verbose: false },
+      { verbose: false, columns: process.stdout.isTTY === true ? process.stdout.columns : undefined },
     ),
     ...(machine === "" ? [] : [`  Machine    ${machine}`]),
     `  Found      ${where}`,
