@@ -49,7 +49,7 @@ static int pmd_command(struct pmd_device *device, u32 command)
 	return pmd_wait_ready(device);
 }
 
-static ssize_t pmd_write(struct file *file, const char __user *ubuf, size_t count, loff_t *pos)
+static ssize_t pmd_file_write(struct file *file, const char __user *ubuf, size_t count, loff_t *pos)
 {
 	u32 command;
 	int error = kstrtou32_from_user(ubuf, count, 0, &command);
@@ -59,7 +59,7 @@ static ssize_t pmd_write(struct file *file, const char __user *ubuf, size_t coun
 	return error ? error : count;
 }
 
-static const struct file_operations pmd_fops = { .owner = THIS_MODULE, .write = pmd_write };
+static const struct file_operations pmd_fops = { .owner = THIS_MODULE, .write = pmd_file_write };
 
 static struct miscdevice pmd_misc = {
 	.minor = MISC_DYNAMIC_MINOR,
