@@ -37,6 +37,16 @@ describe("a diagnosis as text", () => {
     expect(lines({ verdict })[0]).toMatch(/^Deadlock: .{155} {4}confidence: high$/);
   });
 
+  it("rules out only what a check refuted: a doubt leaves a hypothesis standing", () => {
+    const alternatives = [
+      { class: "type-confusion" as const, title: "smaller", confidence: "possible" as const, refutedBy: "a text does not tell it" },
+      { class: "use-after-free" as const, title: "freed", confidence: "unknown" as const, refutedBy: "it is allocated" },
+    ];
+    const text = lines({ alternatives });
+    expect(text).toContain("     object taken for another type (possible): smaller (against it: a text does not tell it)");
+    expect(text).toContain("     use after free: refuted: it is allocated");
+  });
+
   it("shows no object of which nothing is known", () => {
     const verdict = { class: "null-pointer-dereference" as const, title: "f", confidence: "high" as const, object: { address: 0n } };
     expect(lines({ verdict }).some((line) => line.includes("Object"))).toBe(false);

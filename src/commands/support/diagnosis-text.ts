@@ -115,13 +115,16 @@ function* checkLines(checks: readonly Check[], width: number): Iterable<string> 
 }
 
 function* alternativeLines(alternatives: readonly Alternative[], verbose: boolean, width: number): Iterable<string> {
-  const refuted = alternatives.filter(({ refutedBy }) => refutedBy !== undefined);
+  // Of a text, what speaks against a hypothesis may be no more than a doubt: it stands, then.
+  const isRuledOut = ({ refutedBy, confidence }: Alternative): boolean => refutedBy !== undefined && confidence === "unknown";
+  const refuted = alternatives.filter(isRuledOut);
   const seen = alternatives.filter(({ symptom }) => symptom === true);
-  const standing = alternatives.filter(({ refutedBy, symptom }) => refutedBy === undefined && symptom === undefined);
+  const standing = alternatives.filter((each) => !isRuledOut(each) && each.symptom === undefined);
   for (const each of verbose ? seen : seen.slice(0, 1)) yield* wrapped(`Seen as    ${CLASS_WORDS[each.class]}: ${each.title}`, "  ", width);
   if (standing.length > 0) yield verbose ? "  Other hypotheses" : "  Also possible";
-  for (const each of verbose ? standing : standing.slice(0, 2)) {
-    yield* wrapped(`${CLASS_WORDS[each.class]} (${each.confidence}): ${each.title}`, "     ", width);
+  for (const each of verbose ? standing : standing.slice(0, 3)) {
+    const against = each.refutedBy === undefined ? "" : ` (against it: ${each.refutedBy})`;
+    yield* wrapped(`${CLASS_WORDS[each.class]} (${each.confidence}): ${each.title}${against}`, "     ", width);
   }
   if (refuted.length > 0) yield "  Ruled out";
   for (const each of verbose ? refuted : refuted.slice(0, 3)) {
