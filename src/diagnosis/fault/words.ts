@@ -44,10 +44,15 @@ function wholePhrase(path: FaultCase["path"]): string {
 export function untypedPlace(fault: FaultCase): string | undefined {
   const source = sourceOf(fault);
   if (source?.address === undefined || source.container !== undefined || source.variable !== undefined) return undefined;
-  const role = slabRole(tryIdentify(fault.kernel, source.address));
-  if (role === undefined || role.offset < 0) return undefined;
-  return `offset 0x${role.offset.toString(16)} of an object of ${role.cache} (${role.state.state === "unknown" ? "state not known" : role.state.state})`;
+  // What the code counted from, should the place lie behind its end.
+  const role = slabRole(tryIdentify(fault.kernel, source.base ?? source.address));
+  const offset = role === undefined ? -1n : source.address - role.object;
+  if (role === undefined || role.offset < 0 || offset < 0n || offset > MAX_INTO) return undefined;
+  return `offset 0x${offset.toString(16)} of an object of ${role.cache} (${role.state.state === "unknown" ? "state not known" : role.state.state})`;
 }
+
+/** Bytes from an object's start that are still told so. */
+const MAX_INTO = 1n << 20n;
 
 /** ", read from offset 0x38 of an object of kmalloc-1k (allocated)". */
 export function readFrom(fault: FaultCase): string {
