@@ -236,9 +236,13 @@ export class Survey {
     group.wrong.push({ ...known, size: 8, found: word, ...pointerClass(this.kernel, address, word, expected, false) });
   }
 
-  /** Damage that must() found; none of a rule that more than one in fifty words break. */
+  /** Damage that must() found; none of a rule that is broken in more than one of fifty places. Words side by side are one place. */
   settled(): Damage[] {
-    return [...this.#certain.values()].flatMap(({ tried, wrong }) => (wrong.length > Math.max(2, tried / 50) ? [] : wrong));
+    return [...this.#certain.values()].flatMap(({ tried, wrong }) => {
+      const sorted = [...wrong].sort((a, b) => (a.address < b.address ? -1 : 1));
+      const places = sorted.filter(({ address }, i) => i === 0 || address - (sorted[i - 1] as Damage).address > 8n).length;
+      return places > Math.max(2, tried / 50) ? [] : wrong;
+    });
   }
 
   /** Two objects that lead to each other: the pointer's target must lead back. Told only where one bit makes it so. */

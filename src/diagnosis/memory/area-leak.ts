@@ -2,41 +2,15 @@
  * Areas of vmalloc() that nobody refers to, by who asked for them: the kernel notes the caller of each (vm_struct.caller), so the place is
  * certain. The notes of the area itself (vm_struct, vmap_area) are no users of it.
  */
-import { hex16, type VirtualAddress } from "../../bytes/address.ts";
+import { hex16 } from "../../bytes/address.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
 import { type VmallocArea, vmallocAreas } from "../../linux/vmalloc.ts";
-import { plainName } from "../fault/words.ts";
-import { guarded } from "../guarded.ts";
+import { areasByCaller } from "./areas.ts";
 import { ENOUGH, LARGE, type Lost, NEARLY_ALL } from "./lost.ts";
 import { referrersOf } from "./referrers.ts";
 
 const PER_CALLER = 48;
 const OTHERS = 48;
-
-interface Caller {
-  readonly function: string;
-  readonly module: string | undefined;
-  readonly areas: VmallocArea[];
-  pages: number;
-}
-
-/** Areas that hold pages, by the function that asked for them, the largest first. */
-export function areasByCaller(kernel: Kernel): readonly Caller[] {
-  return kernel.memo(areasByCaller, () => {
-    const found = new Map<string, Caller>();
-    for (const area of guarded(() => vmallocAreas(kernel))?.busy ?? []) {
-      if (area.pageCount === 0 || area.caller === 0n || !area.flagNames.includes("vmalloc")) continue;
-      const symbol = kernel.symbols.byAddress((area.caller - 1n) as VirtualAddress)?.symbol;
-      const name = symbol === undefined ? hex16(area.caller) : plainName(symbol.name);
-      const key = `${name} ${symbol?.module ?? ""}`;
-      const known = found.get(key) ?? { function: name, module: symbol?.module, areas: [], pages: 0 };
-      known.areas.push(area);
-      known.pages += area.pageCount;
-      found.set(key, known);
-    }
-    return [...found.values()].sort((a, b) => b.pages - a.pages);
-  });
-}
 
 /** @param total pages of the machine */
 export function lostAreas(kernel: Kernel, total: number, progress?: (done: number, of: number) => void): Lost | undefined {
@@ -47,8 +21,9 @@ export function lostAreas(kernel: Kernel, total: number, progress?: (done: numbe
     rest.flatMap(({ areas }) => areas.slice(0, 8)),
     OTHERS,
   );
+  // Neighbours end where an area begins: their notes do not count either.
   const own = new Set<bigint>();
-  for (const { area, vm } of [...suspects, ...others]) {
+  for (const { area, vm } of vmallocAreas(kernel).busy) {
     own.add(area);
     if (vm !== undefined) own.add(vm);
   }
@@ -74,6 +49,7 @@ export function lostAreas(kernel: Kernel, total: number, progress?: (done: numbe
       ...(largest.module === undefined ? {} : { module: largest.module }),
       text: `${name} asked for all ${largest.areas.length} of them, as each vm_struct says`,
     },
+    name: `vmalloc of ${largest.function}`,
     object: { type: "struct vm_struct", ...(example.vm === undefined ? {} : { address: example.vm }) },
     story: [],
     evidence: [

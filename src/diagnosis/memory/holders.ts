@@ -7,6 +7,7 @@
  *          ├─ page cache          without the former
  *          ├─ slab                by cache: slabs × pages
  *          ├─ page tables, kernel stacks
+ *          ├─ vmalloc()           areas that hold pages, by who asked for them
  *          └─ in no account       pages that drivers took from the allocator themselves
  *
  * The sums come from the kernel's counters (mm/vmstat.c), where those cannot be read from the report in the log; caches and processes are
@@ -22,6 +23,7 @@ import { slabNumbers } from "../../linux/slab-statistics.ts";
 import { type Task, taskTable } from "../../linux/task.ts";
 import { globalNodeCounters, globalZoneCounters } from "../../linux/vmstat.ts";
 import { guarded } from "../guarded.ts";
+import { areasByCaller } from "./areas.ts";
 import type { OomReport } from "./oom-report.ts";
 
 /** All in pages. */
@@ -33,6 +35,8 @@ export interface Holders {
   readonly pageCache: number | undefined;
   readonly slab: number | undefined;
   readonly pageTables: number | undefined;
+  /** Of vmalloc(), without the stacks of tasks. */
+  readonly areas: number | undefined;
   /** What none of the others has; undefined when one of them is not known. */
   readonly unaccounted: number | undefined;
   readonly caches: readonly HeldCache[];
@@ -81,6 +85,7 @@ export function memoryHolders(kernel: Kernel, report: OomReport | undefined): Ho
     pageCache: cached,
     slab: told("slab_reclaimable", "slab_unreclaimable") ?? usage?.slab,
     pageTables: told("pagetables") ?? counters.get("NR_PAGETABLE"),
+    areas: Math.max(0, areasByCaller(kernel).reduce((sum, { pages }) => sum + pages, 0) - stacks),
   };
   const sum = Object.values(parts).reduce<number | undefined>(
     (all, part) => (all === undefined || part === undefined ? undefined : all + part),

@@ -10,7 +10,7 @@ import { lastFrames, lastStack, logRecords } from "../ending/last-stack.ts";
 import type { Finding } from "../finding.ts";
 import { isQuiet } from "../integrity/is-quiet.ts";
 import type { Check } from "../verdict.ts";
-import { areasByCaller, lostAreas } from "./area-leak.ts";
+import { lostAreas } from "./area-leak.ts";
 import { type Holders, memoryHolders, sizeText } from "./holders.ts";
 import type { Lost } from "./lost.ts";
 import { oomReport } from "./oom-report.ts";
@@ -38,11 +38,10 @@ export const memoryLeak: Detector = {
     const holders = memoryHolders(kernel, report);
     if (holders === undefined) return [];
     const tick = progress === undefined ? undefined : (done: number, of: number) => progress("who holds the memory", done, of);
-    const inAreas = areasByCaller(kernel).reduce((sum, { pages }) => sum + pages, 0);
     const lost =
       lostObjects(kernel, holders, tick) ??
       lostAreas(kernel, holders.total, tick) ??
-      lostPages(kernel, Math.max(0, (holders.unaccounted ?? 0) - inAreas), holders.total, tick);
+      lostPages(kernel, holders.unaccounted ?? 0, holders.total, tick);
     return lost === undefined ? [] : [findingOf(context, lost, holders)];
   },
 };
@@ -77,6 +76,7 @@ function findingOf({ kernel, subject }: DiagnosisContext, lost: Lost, { total }:
     rarity: true,
     depth: "cause",
     object: lost.object,
+    namedBy: { functions: [lost.name, ...(owner?.module === undefined ? [] : [owner.module])] },
     place: {
       ...(owner?.function === undefined ? {} : { function: owner.function }),
       ...(owner?.module === undefined ? {} : { module: owner.module }),

@@ -4,6 +4,8 @@ import type { Evidence, Verdict } from "../verdict.ts";
 export interface Lost {
   /** "objects of ext4_fc_dentry_update", "areas of vmalloc()". */
   readonly what: string;
+  /** The same in every dump of it: "slab conn_ctx". */
+  readonly name: string;
   readonly pages: number;
   /** Drawn, and of those the ones that nothing refers to. */
   readonly drawn: number;

@@ -47,6 +47,11 @@ export function moduleAt(kernel: Kernel, address: bigint): KernelModule | undefi
   return pieces(kernel).find(({ start, end }) => address >= start && address < end)?.module;
 }
 
+/** "clip_grey [cliprec]". */
+function nameAt(kernel: Kernel, address: bigint): string {
+  return kernel.symbolize(virtual(address)) ?? `${hex16(address)} [${moduleAt(kernel, address)?.name ?? "?"}]`;
+}
+
 /** A pointer into one module at the same place of nearly all samples. */
 export function provedByContents(
   kernel: Kernel,
@@ -69,13 +74,13 @@ export function provedByContents(
     .filter(({ count }) => count >= 3 && count >= samples.length * NEARLY_ALL)
     .sort((a, b) => b.count - a.count);
   if (best === undefined) return undefined;
-  const name = kernel.symbolize(virtual(best.value)) ?? hex16(best.value);
+  const name = nameAt(kernel, best.value);
   return {
     module: best.module.name,
-    text: `${best.count} of ${samples.length} ${what} hold a pointer to ${name} [${best.module.name}] at offset 0x${best.offset.toString(16)}`,
+    text: `${best.count} of ${samples.length} ${what} hold a pointer to ${name} at offset 0x${best.offset.toString(16)}`,
     evidence: [
       {
-        claim: `a pointer to ${name} of module ${best.module.name}`,
+        claim: `a pointer to ${name}`,
         command: `rd -s ${hex16(best.at)}`,
         values: [{ address: best.at, value: best.value }],
       },
@@ -91,7 +96,7 @@ export function provedByCache(kernel: Kernel, cache: VirtualAddress, name: strin
   if (made !== undefined && called !== undefined && maker !== undefined)
     return {
       module: maker.name,
-      text: `the constructor of ${name} is ${kernel.symbolize(virtual(called)) ?? hex16(called)} [${maker.name}]`,
+      text: `the constructor of ${name} is ${nameAt(kernel, called)}`,
       evidence: [
         {
           claim: `the constructor of ${name} is module ${maker.name}'s`,
@@ -110,13 +115,13 @@ export function provedByCache(kernel: Kernel, cache: VirtualAddress, name: strin
   }
   const [first] = places;
   if (first === undefined || places.some(({ module }) => module !== first.module)) return undefined;
-  const variable = kernel.symbolize(first.at) ?? hex16(first.at);
+  const variable = nameAt(kernel, first.at);
   return {
     module: first.module.name,
-    text: `the cache ${name} stands in ${variable} [${first.module.name}] and in no other module's data`,
+    text: `the cache ${name} stands in ${variable} and in no other module's data`,
     evidence: [
       {
-        claim: `${variable} of module ${first.module.name} is the cache ${name}`,
+        claim: `${variable} is the cache ${name}`,
         command: `rd -s ${hex16(first.at)}`,
         values: [{ address: first.at, value: cache }],
       },
@@ -156,13 +161,13 @@ export function provedByTarget(
     const [only] = modules;
     if (only === undefined || modules.size > 1) continue;
     const [module, { place, pointer }] = only;
-    const name = kernel.symbolize(virtual(pointer)) ?? hex16(pointer);
+    const name = nameAt(kernel, pointer);
     return {
       module,
-      text: `${count} of ${samples.length} ${what} lead to ${hex16(value)} at offset 0x${offset.toString(16)}, which is ${name} [${module}]'s`,
+      text: `${count} of ${samples.length} ${what} lead to ${hex16(value)} at offset 0x${offset.toString(16)}, which has ${name}`,
       evidence: [
         { claim: `all lead to ${hex16(value)}`, command: `rd ${hex16(at)}`, values: [{ address: at, value }] },
-        { claim: `which has ${name} of module ${module}`, command: `rd -s ${hex16(place)}`, values: [{ address: place, value: pointer }] },
+        { claim: `which has ${name}`, command: `rd -s ${hex16(place)}`, values: [{ address: place, value: pointer }] },
       ],
     };
   }

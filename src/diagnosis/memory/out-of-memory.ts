@@ -16,6 +16,7 @@ import { callerNamed, frameEvidence, lastFrames, lastStack, logRecords } from ".
 import type { Finding } from "../finding.ts";
 import { guarded } from "../guarded.ts";
 import type { Check, Evidence, Participant, Verdict } from "../verdict.ts";
+import { areasByCaller } from "./areas.ts";
 import { type Holders, memoryHolders, sizeText } from "./holders.ts";
 import { type OomReport, oomReport } from "./oom-report.ts";
 
@@ -102,7 +103,7 @@ function ofMachine({ kernel }: DiagnosisContext, report: OomReport | undefined, 
   };
 }
 
-function sums(kernel: Kernel, { total, free, anonymous, shared, pageCache, slab, pageTables, unaccounted }: Holders): string {
+function sums(kernel: Kernel, { total, free, anonymous, shared, pageCache, slab, pageTables, areas, unaccounted }: Holders): string {
   const parts: readonly (readonly [string, number | undefined])[] = [
     ["free", free],
     ["processes", anonymous],
@@ -110,13 +111,14 @@ function sums(kernel: Kernel, { total, free, anonymous, shared, pageCache, slab,
     ["page cache", pageCache],
     ["slab", slab],
     ["page tables", pageTables],
+    ["vmalloc()", areas],
     ["in no account", unaccounted],
   ];
   return `Of ${sizeText(kernel, total)}: ${parts.flatMap(([name, pages]) => (pages === undefined ? [] : [`${name} ${sizeText(kernel, pages)}`])).join(", ")}.`;
 }
 
 /** The largest first. */
-function suspects(kernel: Kernel, { caches, processes, shared, unaccounted }: Holders): Suspect[] {
+function suspects(kernel: Kernel, { caches, processes, shared, areas, unaccounted }: Holders): Suspect[] {
   const found: Suspect[] = [];
   const [cache] = caches;
   if (cache !== undefined) {
@@ -153,6 +155,17 @@ function suspects(kernel: Kernel, { caches, processes, shared, unaccounted }: Ho
       ],
       evidence: [{ claim: "the mounts of tmpfs", command: "mount", values: [] }],
     });
+  const [caller] = areasByCaller(kernel);
+  if (areas !== undefined && caller !== undefined) {
+    const name = `${caller.function}${caller.module === undefined ? "" : ` [${caller.module}]`}`;
+    found.push({
+      name: `vmalloc of ${caller.function}`,
+      pages: caller.pages,
+      what: `areas of vmalloc() that ${name} asked for hold ${sizeText(kernel, caller.pages)}`,
+      story: [`${name} asked for ${caller.areas.length} areas of vmalloc(), which are in use.`],
+      evidence: [{ claim: "the areas of vmalloc()", command: "kmem -v", values: [] }],
+    });
+  }
   if (unaccounted !== undefined)
     found.push({
       pages: unaccounted,

@@ -80,6 +80,7 @@ export function lostPages(
             text: owner.text,
           },
         }),
+    name: "unaccounted",
     object: { type: "struct page", address: example.page },
     story: [`Of ${DRAWN} frames drawn from all memory ${frames.length} are such pages.`],
     evidence: [

@@ -21,8 +21,8 @@ import { type Referrer, type Referrers, referrersOf } from "./referrers.ts";
 import { type Sample, samplesOf } from "./samples.ts";
 
 /** Of all memory: smaller caches are not looked at. */
-const WORTH_A_LOOK = 0.06;
-const MAX_CACHES = 4;
+const WORTH_A_LOOK = 0.02;
+const MAX_CACHES = 6;
 /** Objects of a list that are followed until it leads out of the cache. */
 const MAX_CHAIN = 1 << 18;
 
@@ -30,8 +30,8 @@ interface Judged {
   readonly cache: HeldCache;
   readonly samples: readonly Sample[];
   readonly unheld: number;
-  /** Caches whose objects alone refer to them. */
-  readonly heldBy: ReadonlySet<VirtualAddress>;
+  /** Of each that is held: caches whose objects alone refer to it; undefined when something else does too. */
+  readonly heldBy: readonly (ReadonlySet<VirtualAddress> | undefined)[];
 }
 
 export function lostObjects(kernel: Kernel, { total, caches }: Holders, progress?: (done: number, of: number) => void): Lost | undefined {
@@ -46,31 +46,34 @@ export function lostObjects(kernel: Kernel, { total, caches }: Holders, progress
   const [first] = lost;
   if (first === undefined) return undefined;
   const roots = new Set(lost.map(({ cache }) => cache.cache.address));
-  const along = judged.filter((each) => !lost.includes(each) && each.heldBy.size > 0 && [...each.heldBy].every((by) => roots.has(by)));
+  const along = judged.filter(
+    (each) =>
+      !lost.includes(each) &&
+      each.samples.length >= ENOUGH &&
+      each.heldBy.filter((by) => by !== undefined && [...by].every((cache) => roots.has(cache))).length + each.unheld >=
+        each.samples.length * NEARLY_ALL,
+  );
   const pages = [...lost, ...along].reduce((sum, { cache }) => sum + cache.pages, 0);
   return pages < total * LARGE ? undefined : told(kernel, first, along, pages, others, held, found);
 }
 
 function judge(kernel: Kernel, cache: HeldCache, suspects: readonly Sample[], held: (sample: Sample) => readonly Referrer[]): Judged {
   const samples = suspects.filter(({ cache: own }) => own === cache.cache.address);
-  const heldBy = new Set<VirtualAddress>();
+  const heldBy: (ReadonlySet<VirtualAddress> | undefined)[] = [];
   let unheld = 0;
-  let strangers = 0;
   for (const sample of samples) {
     const by = held(sample);
     const outside = by.filter(({ object }) => object?.cacheAddress !== cache.cache.address);
     if (outside.length > 0) {
-      for (const { object } of outside) {
-        if (object === undefined) strangers++;
-        else heldBy.add(object.cacheAddress);
-      }
+      const caches = outside.flatMap(({ object }) => object?.cacheAddress ?? []);
+      heldBy.push(caches.length < outside.length ? undefined : new Set(caches));
       continue;
     }
     // By its like alone: a list of them, which may have a head elsewhere.
     const way = by[0] === undefined ? "lost" : leadsOut(kernel, by[0], sample, cache.cache);
     if (way === "lost") unheld++;
   }
-  return { cache, samples, unheld, heldBy: strangers > 0 ? new Set() : heldBy };
+  return { cache, samples, unheld, heldBy };
 }
 
 /** Follows the links that lie where one refers to the other, until one leads out of the cache. */
@@ -140,6 +143,7 @@ function told(
             text: owner.text,
           },
         }),
+    name: `slab ${cache.name}`,
     object: { ...(type === undefined ? {} : { type }), address: example.start, state: "allocated", cache: cache.name },
     story: [
       ...(last !== undefined && byLast === undefined

@@ -180,16 +180,19 @@ export function surveyRunQueues(survey: Survey): void {
       const rq = kernel.perCpuAddress(queues, cpu);
       const running = tasks.filter(({ address }) => isOnCpu(kernel, address) && taskCpu(kernel, address) === cpu);
       const [only] = running;
-      survey.pointer(
-        "rq",
-        "curr",
-        rq,
-        "task_struct",
-        only === undefined || running.length > 1
-          ? undefined
-          : { value: only.address, what: `task ${only.pid} alone says that it runs on CPU ${cpu}`, doubtful: true },
-      );
-      survey.pointer("rq", "idle", rq, "task_struct", told(survey, idleThreads, cpu, `idle_threads of CPU ${cpu} leads there`));
+      const idle = told(survey, idleThreads, cpu, `idle_threads of CPU ${cpu} leads there`);
+      // Where rq.idle is damaged the idle task is not among the tasks that are known.
+      if (idle === undefined || survey.follow("rq", "curr", rq) !== idle.value)
+        survey.pointer(
+          "rq",
+          "curr",
+          rq,
+          "task_struct",
+          only === undefined || running.length > 1
+            ? undefined
+            : { value: only.address, what: `task ${only.pid} alone says that it runs on CPU ${cpu}`, doubtful: true },
+        );
+      survey.pointer("rq", "idle", rq, "task_struct", idle);
       const thread = stoppers === undefined || stopper === undefined ? undefined : add(stoppers, stopper.offset);
       survey.pointer("rq", "stop", rq, "task_struct", told(survey, thread, cpu, `the stopper of CPU ${cpu} is it`));
       if (survey.field("rq", "leaf_cfs_rq_list") !== undefined)
