@@ -42,16 +42,20 @@ export class ElfSymbols extends SortedSymbols {
     view: DataView,
     strings: Uint8Array,
     sections: readonly ElfSection[],
+    module: string | undefined,
   ) {
-    super(addresses, undefined, undefined);
+    super(addresses, module, undefined);
     this.#places = places;
     this.#view = view;
     this.#strings = strings;
     this.#sections = sections;
   }
 
-  /** Opens the symbol table of a file; undefined when it has none. Throws FormatError. */
-  static open(elf: Elf): ElfSymbols | undefined {
+  /**
+   * Opens the symbol table of a file; undefined when it has none. Throws FormatError.
+   * @param relocated for a module's file: its name, and where its sections lie; symbols of other sections are left out
+   */
+  static open(elf: Elf, relocated?: { readonly module: string; readonly addresses: ReadonlyMap<string, bigint> }): ElfSymbols | undefined {
     const table = elf.sections.find((section) => section.type === SHT_SYMTAB);
     const names = table === undefined ? undefined : elf.sections[table.link];
     if (table === undefined || names === undefined || !elf.hasContent(table) || !elf.hasContent(names)) return undefined;
@@ -67,9 +71,12 @@ export class ElfSymbols extends SortedSymbols {
       const section = view.getUint16(at + 6, true);
       if (view.getUint32(at, true) === 0 || section === SHN_UNDEF || section === SHN_ABS) continue;
       if (type === STT_SECTION || type === STT_FILE) continue;
+      const start = relocated === undefined ? 0n : relocated.addresses.get(elf.sections[section]?.name ?? "");
+      if (start === undefined) continue;
+      const address = view.getBigUint64(at + 8, true) + start;
       places[count] = at;
-      low[count] = view.getUint32(at + 8, true);
-      high[count] = view.getUint32(at + 12, true);
+      low[count] = Number(address & 0xffff_ffffn);
+      high[count] = Number((address >> 32n) & 0xffff_ffffn);
       count++;
     }
     const order = sortedOrder(low.subarray(0, count), high.subarray(0, count));
@@ -82,7 +89,7 @@ export class ElfSymbols extends SortedSymbols {
       halves[2 * i + 1] = high[from] as number;
       sorted[i] = places[from] as number;
     }
-    return new ElfSymbols(addresses, sorted, view, elf.read(names), elf.sections);
+    return new ElfSymbols(addresses, sorted, view, elf.read(names), elf.sections, relocated?.module);
   }
 
   protected override nameAt(index: number): string {

@@ -18,17 +18,22 @@ import { Kernel } from "./kernel.ts";
 import { KernelSymbols } from "./kernel-symbols.ts";
 import { Types } from "./types.ts";
 import type { OpenedVmlinux } from "./vmlinux-file.ts";
+import type { VmlinuxModules } from "./vmlinux-modules.ts";
 
 const PAGE = 4096;
 /** All kernels lie in the upper half: their addresses differ in the lower 47 bits. */
 const LOW_BITS = (1n << 47n) - 1n;
 
-/** Throws UnsupportedError for a file without symbols: nothing could be found in it. */
-export function kernelOfVmlinux(vmlinux: OpenedVmlinux): Kernel {
+/**
+ * Throws UnsupportedError for a file without symbols: nothing could be found in it.
+ * @param modules files of its modules; those that are wanted before an answer take part in it
+ */
+export function kernelOfVmlinux(vmlinux: OpenedVmlinux, modules?: VmlinuxModules): Kernel {
   const { symbols } = vmlinux;
   if (symbols === undefined) throw new UnsupportedError(`${vmlinux.path}: is stripped: without symbols no function can be found in it`);
   const info = vmlinux.describe();
-  const memory = new AddressSpace(new PhysicalMemory(fileAsDump(vmlinux, symbols)), {
+  const loaded = () => modules?.modules ?? [];
+  const memory = new AddressSpace(new PhysicalMemory(fileAsDump(vmlinux, symbols, modules)), {
     translate: (address: VirtualAddress): PhysicalAddress => physical(address & LOW_BITS),
   });
   return new Kernel({
@@ -37,16 +42,21 @@ export function kernelOfVmlinux(vmlinux: OpenedVmlinux): Kernel {
     memory,
     arch: architectureOf(vmlinux),
     vmcoreinfo: undefined,
-    symbols: new KernelSymbols(symbols, new Map(), () => []),
+    symbols: new KernelSymbols(symbols, new Map(), loaded),
     types: new Types(memory, info === undefined ? [] : [info]),
-    debugInfo: new KernelDebugInfo(info === undefined ? undefined : { module: undefined, path: vmlinux.path, info, bias: 0n }, () => []),
-    modules: () => [],
+    debugInfo: new KernelDebugInfo(
+      info === undefined ? undefined : { module: undefined, path: vmlinux.path, info, bias: 0n },
+      loaded,
+      modules === undefined ? undefined : (module) => modules.debug(module),
+    ),
+    modules: loaded,
     perCpuOffsets: () => [],
     notes: [...vmlinux.notes],
   });
 }
 
-function fileAsDump(vmlinux: OpenedVmlinux, symbols: SymbolTable): Dump {
+function fileAsDump(vmlinux: OpenedVmlinux, symbols: SymbolTable, modules: VmlinuxModules | undefined): Dump {
+  const bytesAt = (address: bigint, length: number) => vmlinux.bytesAt(address, length) ?? modules?.bytesAt(address, length);
   const { address: text } = symbols.byName("_text") ?? symbols.at(0);
   const high = (text | LOW_BITS) ^ LOW_BITS;
   return {
@@ -58,12 +68,12 @@ function fileAsDump(vmlinux: OpenedVmlinux, symbols: SymbolTable): Dump {
     maxPfn: Number((LOW_BITS + 1n) / BigInt(PAGE)),
     readPage(pfn: number, target: Uint8Array): PageFault | undefined {
       const address = high | (BigInt(pfn) * BigInt(PAGE));
-      const whole = vmlinux.bytesAt(address, PAGE);
+      const whole = bytesAt(address, PAGE);
       if (whole !== undefined) {
         target.set(whole);
         return undefined;
       }
-      return readParts(vmlinux, address, target) ? undefined : { reason: "unmapped" };
+      return readParts(bytesAt, address, target) ? undefined : { reason: "unmapped" };
     },
     ranges: [],
     warnings: [],
@@ -73,12 +83,12 @@ function fileAsDump(vmlinux: OpenedVmlinux, symbols: SymbolTable): Dump {
 }
 
 /** A page that a segment begins or ends in: in steps of 16 bytes, as sections are aligned. */
-function readParts(vmlinux: OpenedVmlinux, address: bigint, target: Uint8Array): boolean {
+function readParts(bytesAt: (address: bigint, length: number) => Uint8Array | undefined, address: bigint, target: Uint8Array): boolean {
   const step = 16;
   let any = false;
   target.fill(0);
   for (let at = 0; at < PAGE; at += step) {
-    const part = vmlinux.bytesAt(address + BigInt(at), step);
+    const part = bytesAt(address + BigInt(at), step);
     if (part === undefined) continue;
     target.set(part, at);
     any = true;

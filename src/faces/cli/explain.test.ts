@@ -44,7 +44,7 @@ describe("inquest explain", () => {
     expect(text).toContain("widget_poll reads 8 bytes at 0xffff888100000028");
     expect(text).toContain("The instruction mov 0x28(%rax),%rax reads 8 bytes at rax+0x28, with rax = 0xffff888100000000.");
     expect(text).toMatch(/> {2}widget_poll\+0x1c\n {5}widget_read\+0x33/);
-    expect(text).toMatch(/^ {3}1 the first line of the report +line 1: BUG/m);
+    expect(text).toMatch(/^ +1 the first line of the report +line 1: BUG/m);
   });
   it("names no operand that does not make the address", async () => {
     const { text } = await output([log("other", ...OOPS.map((line) => line.replace("ffff888100000028", "ffff888200000028")))]);
@@ -80,13 +80,34 @@ describe("inquest explain", () => {
       found: 0,
     });
   });
+  it("puts records of pstore into the order of time", async () => {
+    const lines = OOPS.map((line, index) => `<4>[   10.0000${String(index).padStart(2, "0")}] ${line}\n`);
+    const record = (part: number, from: number, to: number): string => {
+      const path = join(directory, `dmesg-efi-17000000000${part}001`);
+      writeFileSync(path, `Oops#1 Part${part}\n${lines.slice(from, to).join("")}`);
+      return path;
+    };
+    const { text, found } = await output([record(1, 7, 11), record(2, 3, 7), record(3, 0, 3)]);
+    expect(found).toBe(1);
+    expect(text).toContain("widget_poll reads 8 bytes at 0xffff888100000028    confidence: likely");
+    expect(text).toContain("Found      line 1, at 10.000000 s");
+  });
+  it("refuses modules without their kernel, and two kernels", async () => {
+    const path = log("any", ...OOPS);
+    await expect(output([path, "--vmlinux", "x.ko"])).rejects.toThrow(/want their kernel/);
+    await expect(output([path, "--vmlinux", "a", "--vmlinux", "b"])).rejects.toThrow(/one vmlinux is enough/);
+  });
   it("refuses what it does not know", async () => {
     expect(() => parseExplainOptions(["--frob", "x"])).toThrow(UsageError);
     expect(() => parseExplainOptions(["--json"])).toThrow(UsageError);
     await expect(output([join(directory, "absent")])).rejects.toThrow(/absent cannot be opened/);
   });
   it("takes files for --vmlinux and --dump, and refuses them without", () => {
-    expect(parseExplainOptions(["log", "--vmlinux", "v", "--dump=d"])).toMatchObject({ files: ["log"], vmlinux: "v", dump: "d" });
+    expect(parseExplainOptions(["log", "--vmlinux", "v", "--dump=d"])).toMatchObject({ files: ["log"], vmlinux: ["v"], dump: "d" });
+    expect(parseExplainOptions(["log", "--vmlinux=v", "--vmlinux", "m.ko", "--modules", "a", "--modules=b"])).toMatchObject({
+      vmlinux: ["v", "m.ko"],
+      modules: ["a", "b"],
+    });
     expect(() => parseExplainOptions(["log", "--vmlinux"])).toThrow(UsageError);
     expect(() => parseExplainOptions(["log", "--dump="])).toThrow(UsageError);
     expect(parseExplainOptions(["--", "--vmlinux"]).files).toEqual(["--vmlinux"]);
