@@ -8,7 +8,7 @@ import { conclude } from "./conclude.ts";
 import type { BadValue, FaultCase } from "./fault/fault-case.ts";
 import { FAULT_DETECTORS } from "./fault/index.ts";
 import type { FaultingAccess } from "./fault/operands.ts";
-import type { OriginStep, ValueOrigin } from "./fault/origin.ts";
+import type { OriginStep, ValueOrigin } from "./fault/origin-step.ts";
 import { confidenceOf, type Finding } from "./finding.ts";
 import type { Subject } from "./subject/subject.ts";
 

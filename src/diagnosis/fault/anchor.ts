@@ -9,7 +9,7 @@
 import type { CType } from "../../debug-info/c-type.ts";
 import type { Origin } from "../../type-flow/origin.ts";
 import type { KnownValues } from "./known-values.ts";
-import { pointedTo } from "./origin.ts";
+import { pointedTo } from "./origin-step.ts";
 
 export interface Anchor {
   readonly value: bigint;

@@ -8,7 +8,7 @@ import { virtual } from "../../bytes/address.ts";
 import { strip } from "../../debug-info/c-type.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
 import type { Tracks } from "../checks/tracks.ts";
-import type { LoadStep } from "./origin.ts";
+import type { LoadStep } from "./origin-step.ts";
 
 export interface ObjectOwner {
   readonly function: string;

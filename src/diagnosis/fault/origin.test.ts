@@ -9,7 +9,8 @@ import type { StackFrame, UnwoundStack } from "../../stack/frame.ts";
 import { at, bytesOf, FILE, HELPER, INODE, kernelWith, named, TEXT } from "../../type-flow/testing/composed-function.ts";
 import { Activations } from "./activation.ts";
 import { KnownValues } from "./known-values.ts";
-import { type ValueOrigin, valueOrigin } from "./origin.ts";
+import { valueOrigin } from "./origin.ts";
+import type { ValueOrigin } from "./origin-step.ts";
 
 beforeAll(async () => {
   registerDisassemblers();

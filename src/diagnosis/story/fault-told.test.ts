@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { virtual } from "../../bytes/address.ts";
 import { smallKernel } from "../../kernel/testing/small-kernel.ts";
 import type { FaultCase } from "../fault/fault-case.ts";
-import type { OriginStep } from "../fault/origin.ts";
+import type { OriginStep } from "../fault/origin-step.ts";
 import { faultTold } from "./fault-told.ts";
 
 const step = (kind: OriginStep["kind"], value: bigint, text: string, more: Partial<OriginStep> = {}): OriginStep => ({

@@ -9,7 +9,7 @@ import { hex16, type VirtualAddress, virtual } from "../../bytes/address.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
 import { poisonOf } from "../../linux/poison.ts";
 import { activationText, type FaultCase, isIndex } from "../fault/fault-case.ts";
-import { type OriginStep, valueText } from "../fault/origin.ts";
+import { type OriginStep, valueText } from "../fault/origin-step.ts";
 import { guarded } from "../guarded.ts";
 import { sentence } from "./words.ts";
 

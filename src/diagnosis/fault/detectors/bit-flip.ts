@@ -15,7 +15,7 @@ import type { Check, Evidence } from "../../verdict.ts";
 import { type FaultCase, sourceOf, tryIdentify } from "../fault-case.ts";
 import { type FaultDetector, has } from "../fault-detector.ts";
 import { objectType } from "../object-type.ts";
-import { pointedTo } from "../origin.ts";
+import { pointedTo } from "../origin-step.ts";
 import { slabRole } from "../samples.ts";
 import { accessPhrase, faultEvidence, functionText, pointerName, sourceEvidence, sourceObject, stateChecks } from "../words.ts";
 import { isErrorPointer } from "./error-pointer.ts";

@@ -6,7 +6,7 @@ import { INT, pointerTo, SparseMemory, type SymbolSpecs, smallKernel, struct, UL
 import { confidenceOf } from "../../finding.ts";
 import type { Subject } from "../../subject/subject.ts";
 import type { FaultCase } from "../fault-case.ts";
-import type { LoadStep } from "../origin.ts";
+import type { LoadStep } from "../origin-step.ts";
 import { bitFlip } from "./bit-flip.ts";
 import { outOfBounds } from "./out-of-bounds.ts";
 import { overwrittenPointer } from "./overwritten-pointer.ts";

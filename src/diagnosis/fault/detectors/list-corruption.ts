@@ -13,7 +13,7 @@ import type { Check } from "../../verdict.ts";
 import { type FaultCase, sourceOf, tryIdentify } from "../fault-case.ts";
 import type { FaultDetector } from "../fault-detector.ts";
 import { checkRing, type ListReport, linkAddress, listReport, readLink } from "../list-report.ts";
-import { pointedTo } from "../origin.ts";
+import { pointedTo } from "../origin-step.ts";
 import { type Placed, placeOf } from "../placed.ts";
 import { slabRole } from "../samples.ts";
 import { unlinkedBy } from "../unlinkers.ts";

@@ -17,7 +17,7 @@ import type { Finding } from "../../finding.ts";
 import type { Check } from "../../verdict.ts";
 import { type FaultCase, sourceOf, tryIdentify } from "../fault-case.ts";
 import { type FaultDetector, has } from "../fault-detector.ts";
-import { pointedTo } from "../origin.ts";
+import { pointedTo } from "../origin-step.ts";
 import { ownStructures } from "../own-structures.ts";
 import { slabRole } from "../samples.ts";
 import { accessPhrase, faultEvidence, functionText, sourceEvidence, stateChecks } from "../words.ts";

@@ -14,7 +14,7 @@ import { contentRun, numbersOver } from "../content-run.ts";
 import { type FaultCase, sourceOf, tryIdentify } from "../fault-case.ts";
 import { type FaultDetector, has } from "../fault-detector.ts";
 import { objectType } from "../object-type.ts";
-import type { LoadStep } from "../origin.ts";
+import type { LoadStep } from "../origin-step.ts";
 import { type Placed, placeOf } from "../placed.ts";
 import { siblingRate, slabRole } from "../samples.ts";
 import { accessPhrase, faultEvidence, functionText, pointerName, readFrom, sourceEvidence, sourceObject, stateChecks } from "../words.ts";
