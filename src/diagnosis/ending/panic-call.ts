@@ -173,7 +173,8 @@ function initKilled(context: DiagnosisContext, last: LastStack | undefined, said
     story: [
       "The kernel cannot do without process 1: it panics when its last thread ends.",
       ...(why === "" ? [] : [`It ${why}.`]),
-      ...(guilty === undefined
+      // do_exit() is on every such stack.
+      ...(guilty === undefined || /^(?:do_exit|do_group_exit|make_task_dead)$/.test(nameOf(guilty))
         ? []
         : [`On its stack the exit comes from ${nameOf(guilty)}${guilty.module === undefined ? "" : ` [${guilty.module}]`}.`]),
     ],

@@ -71,7 +71,7 @@ function findingOf(kernel: Kernel, damage: Damage, all: readonly Damage[], objec
     object,
     address,
     story: [
-      `${name.charAt(0).toUpperCase()}${name.slice(1)} at ${hex16(address)} is wrong: ${damage.why}.`,
+      `There is damage at ${hex16(address)}, in ${name}: ${damage.why}.`,
       ...(witness === undefined ? [] : [`What speaks for it: ${witness.what}.`]),
       ...writerOf(kernel, damage),
       ...(freed === undefined

@@ -53,13 +53,9 @@ function whyNot(address: bigint, value: bigint | undefined, present: boolean | u
   if (present === true) return `${named}the page there does not allow it`;
   if (state.kind === "general protection" || bad?.identity.region === "non-canonical") return `${named}no address of this machine`;
   if (present !== false) return named === "" ? undefined : named.slice(0, -2);
-  const where = identifyRegion(address, bad) === "user" && poison === undefined ? ", in user memory" : "";
+  const isUser = poison === undefined && address >= 4096n && !kernel.arch.isKernelAddress(address);
+  const where = isUser ? ", in user memory" : "";
   return `${named}no page is mapped there${where}`;
-}
-
-/** Of the address that faulted; the bad value's own where they lie together. */
-function identifyRegion(address: bigint, bad: FaultCase["bad"]) {
-  return address < 4096n ? "null" : bad?.identity.region;
 }
 
 function shiftedName({ name, offset }: { readonly name: string; readonly offset: number }): string {

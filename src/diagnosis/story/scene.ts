@@ -23,9 +23,9 @@ export function sceneOf(subject: Subject, frames: readonly VerdictFrame[], verdi
   const behind = way === undefined ? "" : `; ${way}`;
   if (who === undefined || (door?.interrupts === true && cpu !== undefined)) {
     const top = who === undefined ? "" : `, on top of ${who}`;
-    return sentence(`CPU ${cpu} was ${door?.words ?? "in the kernel"}${when}${top}${behind}`);
+    return sentence(`CPU ${cpu} was ${door?.words ?? "at work"}${when}${top}${behind}`);
   }
-  return sentence(`${who} was ${door?.words ?? "in the kernel"}${on}${when}${behind}`);
+  return sentence(`${who} ${door === undefined ? "ran" : `was ${door.words}`}${on}${when}${behind}`);
 }
 
 /** "by way of sink_worker it came to sink_queue_purge [rxpurge]": not every caller is told, so none is said to be the next. */

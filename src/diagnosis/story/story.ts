@@ -58,7 +58,7 @@ export function storyOf({ context, verdict, finding, confidence, fault, frames, 
       sentence(`the first sign of it is in the log, ${durationText(subject.event.time)} after boot: "${firstLine(subject.event.text)}"`),
     );
   if (fault !== undefined && !others) lines.push(...faultTold(fault, verdict.class === "err-pointer-dereference"));
-  else if (finding === undefined && subject.event !== undefined) lines.push(sentence(subject.event.text));
+  else if (finding === undefined && subject.event !== undefined) lines.push(sentence(`the log says: "${firstLine(subject.event.text)}"`));
   lines.push(...(finding?.story ?? []));
   if (verdict.class === "deliberate") lines.push(...lookedThrough(silent));
   const object = objectTold(kernel, verdict, lines.join(" "));
