@@ -108,7 +108,7 @@ export function faultCaseAt(kernel: Kernel, subject: Subject, state: FaultState)
 }
 
 /** A poisoned link whose entry the slice lost: found by what still points at it. */
-function withEntry({ kernel, state, activations, values }: Parts, bad: BadValue, path: AccessPath | undefined): BadValue {
+function withEntry({ kernel, subject, state, activations, values }: Parts, bad: BadValue, path: AccessPath | undefined): BadValue {
   const poison = poisonOf(bad.value);
   const { origin } = bad;
   if (poison?.name.startsWith("LIST_POISON") !== true || origin === undefined || sourceOf({ bad })?.address !== undefined) return bad;
@@ -118,7 +118,7 @@ function withEntry({ kernel, state, activations, values }: Parts, bad: BadValue,
   const from = bad.register === undefined ? undefined : at.flow?.originOf(at.pc, bad.register);
   const others = from === undefined ? [] : waysOf(from).flatMap((way) => values.of(bad.level, way)?.value ?? []);
   const words = [...at.registers.values(), ...others];
-  const entry = poisonedEntry(kernel, { poison: poison.value, offset: back, sp: state.registers.sp, words });
+  const entry = poisonedEntry(kernel, { poison: poison.value, offset: back, sp: state.registers.sp, words, cpu: subject.cpu });
   if (entry === undefined) return bad;
   const last = origin.steps.findLast(({ kind }) => kind === "load" || kind === "merge") ?? origin.steps.at(-1);
   const steps = origin.steps.filter((each) => each !== last);
@@ -140,7 +140,7 @@ function withEntry({ kernel, state, activations, values }: Parts, bad: BadValue,
   return { ...bad, origin: { ...origin, steps: [...steps, step], end: "load" } };
 }
 
-type Parts = Pick<FaultCase, "kernel" | "state" | "access" | "activations" | "values">;
+type Parts = Pick<FaultCase, "kernel" | "subject" | "state" | "access" | "activations" | "values">;
 
 function blame(parts: Parts, fault: Activation): Pick<FaultCase, "guilty" | "guiltyLevel" | "helper" | "bad" | "path"> {
   const { access, activations } = parts;

@@ -4,12 +4,15 @@
  *   list_for_each_entry(e, head, node) { … frees e … }        e = LIST_POISON1 - offsetof(node): the entry before was freed
  *
  * What the loop's body called left pointers to it below the stack pointer, callers may hold it above; else it lies in the slab of an entry
- * that is known. Such an object is the entry when the link in it is the very poison.
+ * that is known, or is the object that this CPU gave back last: SLUB puts that in front of its free ones (mm/slub.c, slab_free()). Such an
+ * object is the entry when the link in it is the very poison.
  */
 import { add, virtual } from "../../bytes/address.ts";
 import { InquestError } from "../../bytes/errors.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
 import { Slabs } from "../../linux/slab.ts";
+import { slabCaches } from "../../linux/slab-caches.ts";
+import { SlubCache } from "../../linux/slub.ts";
 
 export interface PoisonedEntry {
   /** Start of the structure around the link. */
@@ -33,9 +36,11 @@ export interface PoisonedLink {
   readonly sp: bigint | undefined;
   /** Words that may lead to the entry, or to others of its list. */
   readonly words: readonly bigint[];
+  /** That of the fault. */
+  readonly cpu: number | undefined;
 }
 
-export function poisonedEntry(kernel: Kernel, { poison, offset, sp, words }: PoisonedLink): PoisonedEntry | undefined {
+export function poisonedEntry(kernel: Kernel, { poison, offset, sp, words, cpu }: PoisonedLink): PoisonedEntry | undefined {
   try {
     const slabs = Slabs.of(kernel);
     const holds = (base: bigint): boolean =>
@@ -62,6 +67,10 @@ export function poisonedEntry(kernel: Kernel, { poison, offset, sp, words }: Poi
       }
     }
     const entries = [...found.values()];
+    if (entries.length === 0) {
+      const [last, ...others] = [...lastFreed(kernel, cpu)].filter(holds);
+      return last === undefined || others.length > 0 ? undefined : { base: last, address: last + offset };
+    }
     const cacheOf = (address: bigint) =>
       kernel.arch.isKernelAddress(address) ? slabs?.objectOf(virtual(address))?.cacheAddress : undefined;
     const [first] = entries;
@@ -74,6 +83,14 @@ export function poisonedEntry(kernel: Kernel, { poison, offset, sp, words }: Poi
   } catch (error) {
     if (error instanceof InquestError) return undefined;
     throw error;
+  }
+}
+
+/** The object of each cache that a CPU gave back last, as far as it went to the slab that the CPU takes from. */
+function* lastFreed(kernel: Kernel, cpu: number | undefined): Generator<bigint> {
+  for (const cache of cpu === undefined ? [] : slabCaches(kernel).caches) {
+    const head = SlubCache.of(kernel, cache)?.cpus.find((each) => each.cpu === cpu)?.freelist;
+    if (head !== undefined && head !== 0n) yield head;
   }
 }
 
