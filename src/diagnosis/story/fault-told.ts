@@ -47,7 +47,12 @@ function typedPlace(fault: FaultCase, isError: boolean): string {
   return `, which is (${path.container} *)${shownValue(path.object ?? bad.value, isError)}->${path.member} [${shown}]`;
 }
 
-function whyNot(address: bigint, value: bigint | undefined, present: boolean | undefined, { bad, state }: FaultCase): string | undefined {
+function whyNot(
+  address: bigint,
+  value: bigint | undefined,
+  present: boolean | undefined,
+  { bad, state, kernel }: FaultCase,
+): string | undefined {
   const poison = value === undefined ? undefined : poisonOf(value);
   const named = poison === undefined ? "" : `${shiftedName(poison)} (${poison.meaning}), `;
   if (present === true) return `${named}the page there does not allow it`;

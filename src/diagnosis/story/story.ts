@@ -4,6 +4,7 @@
  * what nobody knows. Each is a fact of the dump or follows from one; what is not known is left out, or said to be so.
  */
 import type { DiagnosisContext } from "../context.ts";
+import { LOOKED_THROUGH } from "../ending/looked-through.ts";
 import type { FaultCase } from "../fault/fault-case.ts";
 import type { Finding } from "../finding.ts";
 import type { Confidence, Verdict, VerdictClass, VerdictFrame } from "../verdict.ts";
@@ -42,7 +43,9 @@ const LOOKED_FOR: readonly (readonly [detector: string, words: string])[] = [
   ["kernel text", "code that differs from the vmlinux"],
 ];
 
-function lookedThrough(silent: readonly string[]): readonly string[] {
+function lookedThrough(silent: readonly string[], finding: Finding | undefined): readonly string[] {
+  const partly = finding?.checks.some(({ what, result }) => what === LOOKED_THROUGH && result !== "held") === true;
+  if (partly) return ["Part of the memory is missing: whether anything else is wrong could be looked for in the rest only."];
   const words = LOOKED_FOR.flatMap(([detector, what]) => (silent.includes(detector) ? [what] : []));
   return words.length === 0 ? [] : [`Looked for, and not found: ${listed(words)}.`];
 }
@@ -60,7 +63,7 @@ export function storyOf({ context, verdict, finding, confidence, fault, frames, 
   if (fault !== undefined && !others) lines.push(...faultTold(fault, verdict.class === "err-pointer-dereference"));
   else if (finding === undefined && subject.event !== undefined) lines.push(sentence(`the log says: "${firstLine(subject.event.text)}"`));
   lines.push(...(finding?.story ?? []));
-  if (verdict.class === "deliberate") lines.push(...lookedThrough(silent));
+  if (verdict.class === "deliberate") lines.push(...lookedThrough(silent, finding));
   const object = objectTold(kernel, verdict, lines.join(" "));
   lines.push(...object.lines, ...sharers, ...beforeTold(kernel, subject), ...endTold(kernel, subject, lines.join(" ")));
   if (finding !== undefined)
