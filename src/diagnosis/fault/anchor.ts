@@ -62,3 +62,10 @@ function leavesOf(origin: Origin, added: bigint | undefined, depth: number): rea
       return [{ leaf: origin, added }];
   }
 }
+
+/** A loop adds something to the pointer: one of the values that meet is a sum of what the loop itself had. */
+export function isMoved(pointer: Origin | undefined): boolean {
+  return (
+    pointer?.kind === "merge" && pointer.of.some((each) => each.kind === "sum" && (each.from === undefined || each.from.kind === "unknown"))
+  );
+}

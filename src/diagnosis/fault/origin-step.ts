@@ -33,6 +33,8 @@ export interface LoadStep {
   readonly reread?: true;
   /** The pointer was a table's place with an index added. */
   readonly counted?: CountedStep;
+  /** A loop had moved the pointer on, and from where is lost: the base is only where it was by then. */
+  readonly moved?: true;
   /** A loop had moved the pointer on from the base: so many bytes from it the loop began. */
   readonly from?: bigint;
 }

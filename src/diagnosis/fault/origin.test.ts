@@ -159,7 +159,7 @@ describe("the slice", () => {
     expect(found.steps.at(-1)?.load).toMatchObject({ base: OBJECT, offset: 0x20n, from: 0x10n, declared: true, comparison: "same" });
     // Nobody holds the structure any more: the place alone is known.
     const lost = slice({ ...loop, words: { 32: 5n } });
-    expect(lost.steps.at(-1)?.load).toMatchObject({ address: OBJECT + 0x20n, comparison: "same" });
+    expect(lost.steps.at(-1)?.load).toMatchObject({ address: OBJECT + 0x20n, comparison: "same", moved: true });
     expect(lost.steps.at(-1)?.load?.container).toBeUndefined();
   });
 

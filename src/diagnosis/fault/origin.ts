@@ -15,7 +15,7 @@ import type { Expression } from "../../type-flow/operation.ts";
 import type { Origin } from "../../type-flow/origin.ts";
 import { registerParameters } from "../../type-flow/parameters.ts";
 import type { Activation, Activations } from "./activation.ts";
-import { anchorOf } from "./anchor.ts";
+import { anchorOf, isMoved } from "./anchor.ts";
 import type { KnownValue, KnownValues } from "./known-values.ts";
 import { objectType } from "./object-type.ts";
 import {
@@ -211,6 +211,7 @@ class Slice {
       ...(member === undefined ? {} : { member }),
       offset: typed?.offset ?? anchor?.offset ?? origin.offset,
       ...(anchor?.from === undefined ? {} : { from: anchor.from }),
+      ...(origin.container === undefined && anchor === undefined && isMoved(origin.from) ? { moved: true as const } : {}),
       ...(base === undefined ? {} : { base: base.value }),
       ...(base?.held === undefined ? {} : { held: base.held }),
       ...(place?.index === undefined ? {} : { index: place.index }),

@@ -60,6 +60,8 @@ export const useAfterFree: FaultDetector = {
       const result = isFree ? "held" : memory.state === "unknown" || source?.comparison === "changed" ? "not possible" : "refuted";
       checks.push({ what: memory.text, result: freed !== undefined && result === "refuted" ? "not possible" : result });
     } else checks.push({ what: "the object that the value was read from is known", result: "not possible" });
+    if (source?.moved === true && freed === undefined)
+      checks.push({ what: "the object is the one that the code means: a loop had moved the pointer on", result: "not possible" });
     if (role !== undefined && freed === undefined) {
       const typesafe = isTypesafe(kernel, role.cacheAddress);
       const what = `${role.cache} ${typesafe === true ? "allows" : "does not allow"} that free objects are read (SLAB_TYPESAFE_BY_RCU)`;
