@@ -18,6 +18,7 @@ function makeSymbols(percpu: boolean): BuiltSymbol[] {
     symbols.push([0xffffffff81000100n + BigInt(i * 48), i % 3 === 0 ? "T" : "t", `function_${i % 5000}_probe`]);
   symbols.push([0xffffffff82800000n, "d", BIG]);
   symbols.push([0xffffffff82800040n, "d", "$d"], [0xffffffff82800040n, "D", "init_task"]);
+  symbols.push([0xffffffff82800080n, "T", "__kvm_nvhe_panic"], [0xffffffff82800080n, "T", "panic"]);
   symbols.push([0xffffffff82900000n, "B", "_end"]);
   return symbols;
 }
@@ -91,6 +92,7 @@ describe("kallsyms", () => {
     expect(previous?.name).toBe("percpu_49");
     expect(next?.name).toBe("function_0_probe");
     expect(table.neighbours(virtual(0xffffffff82900000n)).next).toBeUndefined();
+    expect(table.byAddress(virtual(0xffffffff82800090n))?.symbol.name).toBe("panic");
     expect(table.prefix("function_499", 3)).toEqual(["function_4990_probe", "function_4991_probe", "function_4992_probe"]);
     expect(table.prefix("init_t", 3)).toEqual(["init_task"]);
     expect(Array.from(table.matching("_task"), (one) => one.name)).toEqual(["init_task"]);

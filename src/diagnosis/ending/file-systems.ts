@@ -2,10 +2,15 @@
  * The file systems that the kernel knows, and the modules they came in (fs/filesystems.c).
  *
  *   file_systems ─► file_system_type { name, fs_flags, owner, next } ─► … ─► NULL
+ *                   ▲ super_block.s_type
+ *
+ * file_systems is static: a kernel whose symbol table lists functions only does not tell it. Then the list is entered at the types of what
+ * is mounted; those registered before the first of them are not found.
  */
-import { type VirtualAddress, virtual } from "../../bytes/address.ts";
+import { add, type VirtualAddress, virtual } from "../../bytes/address.ts";
 import { InquestError } from "../../bytes/errors.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
+import { superBlocksHead } from "../integrity/heads.ts";
 
 export interface FileSystemOwner {
   readonly name: string;
@@ -24,20 +29,42 @@ const FS_REQUIRES_DEV = 1;
 export function fileSystemOwners(kernel: Kernel): readonly FileSystemOwner[] {
   return kernel.memo(fileSystemOwners, () => {
     const found: FileSystemOwner[] = [];
-    const first = kernel.tryAddress("file_systems");
     const struct = kernel.types.tryStruct("file_system_type");
-    if (first === undefined || struct === undefined) return found;
+    if (struct === undefined) return found;
     try {
       const modules = new Map<VirtualAddress, string>(kernel.modules.map(({ address, name }) => [address, name]));
       const [name, flags, owner, next] = [struct.field("name"), struct.field("fs_flags"), struct.field("owner"), struct.field("next")];
-      let type = virtual(kernel.memory.u64(first));
-      for (let i = 0; type !== 0n && i < MAX_TYPES; i++, type = next.pointer(type)) {
-        const module = modules.get(owner.pointer(type));
-        found.push({ name: kernel.memory.cString(name.pointer(type), 64), module, onDevice: (flags.number(type) & FS_REQUIRES_DEV) !== 0 });
+      const seen = new Set<VirtualAddress>();
+      for (let type of entries(kernel)) {
+        for (; type !== 0n && !seen.has(type) && seen.size < MAX_TYPES; type = next.pointer(type)) {
+          seen.add(type);
+          const module = modules.get(owner.pointer(type));
+          found.push({
+            name: kernel.memory.cString(name.pointer(type), 64),
+            module,
+            onDevice: (flags.number(type) & FS_REQUIRES_DEV) !== 0,
+          });
+        }
       }
     } catch (error) {
       if (!(error instanceof InquestError)) throw error;
     }
     return found;
   });
+}
+
+/** Types at which the list is entered. */
+function entries(kernel: Kernel): readonly VirtualAddress[] {
+  const first = kernel.tryAddress("file_systems");
+  if (first !== undefined) return [virtual(kernel.memory.u64(first))];
+  const head = superBlocksHead(kernel);
+  const struct = kernel.types.tryStruct("super_block");
+  if (head === undefined || struct === undefined) return [];
+  const [list, type] = [struct.field("s_list"), struct.field("s_type")];
+  const found: VirtualAddress[] = [];
+  for (let node = kernel.memory.tryU64(head); node !== undefined && node !== head && found.length < MAX_TYPES; ) {
+    found.push(type.pointer(add(virtual(node), -list.offset)));
+    node = kernel.memory.tryU64(virtual(node));
+  }
+  return found;
 }

@@ -21,6 +21,8 @@ import { unwindTask } from "../../stack/unwind.ts";
 /** CPUs whose stacks are unwound. */
 const MAX_CPUS = 1024;
 const GAVE_UP = /^(?:v?panic|nmi_panic|die|oops_end|die_kernel_fault|__crash_kexec)$/;
+/** Another CPU's panic was first: this one stops itself (kernel/panic.c). */
+const CAME_LATE = /^(?:panic_smp_self_stop|nmi_panic_self_stop)$/;
 
 /** Flag ACTIVE: nothing says that any task stopped the kernel. Throws what reading tasks throws. Once per dump. */
 export function stoppedTask(kernel: Kernel): PanicTask | undefined {
@@ -31,7 +33,7 @@ export function stoppedTask(kernel: Kernel): PanicTask | undefined {
       .slice(0, MAX_CPUS)
       .flatMap(({ task, cpu }): PanicTask[] => {
         const names = functionsOn(kernel, task.address);
-        if (!names.some((name) => GAVE_UP.test(name))) return [];
+        if (!names.some((name) => GAVE_UP.test(name)) || names.some((name) => CAME_LATE.test(name))) return [];
         return [{ task, cpu, by: "stack", flag: names.includes("sysrq_handle_crash") ? "SYSRQ" : "PANIC" }];
       });
     if (stopping.length > 0) return stopping.length === 1 ? stopping[0] : told;
