@@ -80,10 +80,11 @@ export class VmlinuxModules {
     for (const section of file.elf.sections) {
       if ((section.flags & SHF_ALLOC) === 0 || section.size === 0) continue;
       places.set(section, this.#next);
-      this.#next = (this.#next + BigInt(section.size) + 63n) & ~63n;
+      // Each begins a page, as its region of the kernel's memory does.
+      this.#next = (this.#next + BigInt(section.size) + PAGE - 1n) & ~(PAGE - 1n);
     }
     const end = this.#next;
-    this.#next = (end + 2n * PAGE) & ~(PAGE - 1n);
+    this.#next = end + PAGE;
     const named = new Map([...places].map(([section, address]) => [section.name, address]));
     const placed = DebugFile.open(openPacked(path), { addresses: named });
     const symbols = ElfSymbols.open(placed.elf, { module: name, addresses: named });

@@ -19,6 +19,7 @@ import type { LogReport } from "./report.ts";
 
 /** Padding up to the next function, where a symbol has no size of its own. */
 const PADDING = 64;
+const PAGE = 4096;
 /** Copies of a function that compilers made: its name with these endings. */
 const ENDINGS = 32;
 
@@ -58,7 +59,8 @@ export function addressOfFrame(kernel: Kernel, { function: name, offset, size, m
   if (name === undefined || offset === undefined) return undefined;
   const symbols = candidates(kernel, name).filter((symbol) => symbol.module === module);
   const exact = symbols.filter((symbol) => size === undefined || symbol.size === size || roomOf(kernel, symbol) === size);
-  const fitting = exact.length > 0 ? exact : symbols.filter((symbol) => isPadded(symbol, size ?? 0));
+  const fitting =
+    exact.length > 0 ? exact : symbols.filter((symbol) => isPadded(symbol, size ?? 0) || endsModule(kernel, symbol, size ?? 0));
   const [only, ...more] = fitting;
   return only === undefined || more.some(({ address }) => address !== only.address) ? undefined : add(only.address, offset);
 }
@@ -77,6 +79,13 @@ function roomOf(kernel: Kernel, { address }: KernelSymbol): number | undefined {
 
 function isPadded({ size }: KernelSymbol, wanted: number): boolean {
   return size !== undefined && wanted > size && wanted - size < PADDING;
+}
+
+/** kernel/module/kallsyms.c: the last function of a module reaches to the end of its text, which is rounded up to pages. */
+function endsModule(kernel: Kernel, symbol: KernelSymbol, wanted: number): boolean {
+  const { size, module } = symbol;
+  if (module === undefined || size === undefined || wanted <= size || wanted - size >= PAGE) return false;
+  return (roomOf(kernel, symbol) ?? wanted) >= size + PADDING;
 }
 
 /** Inlined frames, innermost first, then the frame itself. */

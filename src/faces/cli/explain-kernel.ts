@@ -2,10 +2,10 @@
  * What the reports that `inquest explain` finds come from: a vmlinux and modules' files, or a dump. Modules' files are opened when a report
  * names their module.
  */
-import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { loadDisassembler } from "../../arch/disassembler.ts";
 import { InquestError, UsageError } from "../../bytes/errors.ts";
+import { readDirectory } from "../../bytes/file-source.ts";
 import { prepareZstd } from "../../bytes/zstd.ts";
 import { debugDirectories, moduleOfFile } from "../../debug-info/debug-file-paths.ts";
 import type { LogReport } from "../../diagnosis/log-report/report.ts";
@@ -96,13 +96,18 @@ function attempt(work: () => void): readonly string[] {
   }
 }
 
-function filesBelow(directory: string): readonly string[] {
-  try {
-    return readdirSync(directory, { recursive: true, encoding: "utf8" })
-      .slice(0, MAX_FILES)
-      .filter((name) => moduleOfFile(name) !== undefined)
-      .map((name) => join(directory, name));
-  } catch (error) {
-    throw new UsageError(`explain: ${directory} cannot be read: ${(error as NodeJS.ErrnoException).code ?? String(error)}`);
+/** Links to directories (build, source) are not followed: they lead out of the tree. */
+function filesBelow(top: string): readonly string[] {
+  if (readDirectory(top) === undefined) throw new UsageError(`explain: ${top} is no directory that can be read`);
+  const files: string[] = [];
+  const open = [top];
+  let seen = 0;
+  for (let directory = open.pop(); directory !== undefined && seen < MAX_FILES; directory = open.pop()) {
+    for (const { name, directory: isDirectory } of readDirectory(directory) ?? []) {
+      seen++;
+      if (isDirectory) open.push(join(directory, name));
+      else if (moduleOfFile(name) !== undefined) files.push(join(directory, name));
+    }
   }
+  return files;
 }
