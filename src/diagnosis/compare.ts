@@ -82,7 +82,7 @@ function relate(a: Diagnosis, b: Diagnosis, agrees: Agrees): Pick<Comparison, "r
         reason: `the signatures are the same, but ${place} works for the whole kernel: other bugs end there too`,
       };
     return sure
-      ? { relation: "same", reason: "class, place, callers and member are the same" }
+      ? { relation: "same", reason: "class, place and member are the same" }
       : { relation: "likely the same", reason: "the signatures are the same, but one verdict is only possible" };
   }
   if (agrees("class") === true && agrees("function") === true && agrees("module") !== false && !isShared) {

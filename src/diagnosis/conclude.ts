@@ -49,8 +49,7 @@ export function conclude(
   const { cpu, pid, comm } = { ...subjectTask(context), ...best?.finding.subject };
   const { object } = verdict;
   const named = best?.finding.namedBy;
-  const member =
-    named === undefined && object?.type !== undefined && object.member !== undefined ? `${bare(object.type)}.${object.member}` : undefined;
+  const member = object?.type !== undefined && object.member !== undefined ? `${bare(object.type)}.${object.member}` : undefined;
   return {
     verdict,
     subject: {
@@ -72,7 +71,10 @@ export function conclude(
     }),
     evidence: best?.finding.evidence ?? [],
     alternatives: weighed.filter((each) => each !== best).map((each) => alternativeOf(each, best)),
-    signature: signatureOf(verdict.class, named?.functions ?? namesOf(frames, verdict.function, object?.cache), named?.member ?? member),
+    signature:
+      named === undefined
+        ? signatureOf(verdict.class, namesOf(frames, verdict.function, object?.cache), member, verdict.module)
+        : signatureOf(verdict.class, named.functions, named.member),
     frames,
   };
 }

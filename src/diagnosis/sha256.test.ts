@@ -18,6 +18,14 @@ test("what is kin is all but the member", () => {
   expect(untyped.kin).toBe(untyped.hash);
 });
 
+test("of a module's own function the member says enough, whoever called it; not so in the kernel's core", () => {
+  expect(signatureOf("bad-free", ["free_async", "reap_as"], "urb.transfer_buffer", "usbcap").text).toBe(
+    "bad-free|free_async|urb.transfer_buffer",
+  );
+  expect(signatureOf("bad-free", ["free_async", "reap_as"], undefined, "usbcap").text).toBe("bad-free|free_async|reap_as");
+  expect(signatureOf("bad-free", ["kfree_skb", "f"], "sk_buff.head").text).toBe("bad-free|kfree_skb|f|sk_buff.head");
+});
+
 test("a signature names three functions at most", () => {
   const signature = signatureOf("use-after-free", ["a", "b", "c", "d"], "sock.sk_prot");
   expect(signature.text).toBe("use-after-free|a|b|c|sock.sk_prot");

@@ -2,17 +2,22 @@
  * The signature of a verdict: class, the innermost meaningful functions, type.member. No addresses, offsets, pids or line numbers, so it
  * stays the same under KASLR and after a rebuild of the same source.
  *
- *   null-pointer-dereference|tun_get_drvinfo|ethtool_get_drvinfo|dev_ethtool|tun_struct.flags   3f9c2a1e77b0
+ *   null-pointer-dereference|tun_get_drvinfo|tun_struct.flags                    a module's function: the member says enough
+ *   use-after-free|tcp_v4_rcv|ip_protocol_deliver_rcu|ip_local_deliver_finish|sock.sk_prot
  */
 import { callersOfNote, isDoor } from "./how-it-came-there.ts";
 import { isPassedOver } from "./log-report/passed-over.ts";
 import { sha256 } from "./sha256.ts";
 import type { Signature, VerdictClass, VerdictFrame } from "./verdict.ts";
 
-/** `functions`: the guilty one first, then its callers; at most three are used. */
-export function signatureOf(verdict: VerdictClass, functions: readonly string[], member?: string): Signature {
+/**
+ * `functions`: the guilty one first, then its callers; at most three are used. In a module's own function the member says enough: who called
+ * it differs with what the compiler inlined or left by a jump. Functions of the kernel's core serve many, whose names tell them apart.
+ */
+export function signatureOf(verdict: VerdictClass, functions: readonly string[], member?: string, module?: string): Signature {
   const kin = [verdict, ...functions.slice(0, 3)].join("|");
-  const text = member === undefined ? kin : `${kin}|${member}`;
+  const places = member !== undefined && module !== undefined ? functions.slice(0, 1) : functions.slice(0, 3);
+  const text = [verdict, ...places, ...(member === undefined ? [] : [member])].join("|");
   return { text, hash: shortHash(text), kin: shortHash(kin) };
 }
 

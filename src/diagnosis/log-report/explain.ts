@@ -85,6 +85,7 @@ export function explainReport(given: LogReport, disassembler?: Disassembler, ker
       verdictClass,
       place.function === undefined ? [] : [...new Set([place.function, ...callersOfNote(meaningful)])],
       member,
+      place.module,
     ),
     frames: framesOf(report, place),
     context: {
