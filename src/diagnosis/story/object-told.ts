@@ -4,13 +4,15 @@
  *   The object was allocated by asoc_new+0x22 [assocs], task 1, at 3.1 s, and freed by asoc_put+0x31 [assocs], task 1, at 4.2 s.
  *   The slab cache ext4_fc_dentry_update is shared with lab_widget: caches of one size were merged, and bear the first one's name.
  */
-import { virtual } from "../../bytes/address.ts";
+import { hex16, virtual } from "../../bytes/address.ts";
 import { InquestError } from "../../bytes/errors.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
 import { aliasesOf } from "../../linux/slab-aliases.ts";
 import { findSlabCaches } from "../../linux/slab-caches.ts";
 import { objectTracks } from "../../linux/slab-owners.ts";
 import { tracksOf } from "../checks/tracks.ts";
+import type { FaultCase } from "../fault/fault-case.ts";
+import { sourceObject } from "../fault/words.ts";
 import type { Verdict } from "../verdict.ts";
 import { listed, sentence } from "./words.ts";
 
@@ -21,6 +23,16 @@ export interface ObjectTold {
   readonly lines: readonly string[];
   /** Why nobody knows who had the object: no tracks are kept. */
   readonly untracked?: string;
+}
+
+/** The object that a pointer to nowhere was read from: the next thing to look at. */
+export function sourceTold(fault: FaultCase | undefined, { object }: Verdict): readonly string[] {
+  if (fault === undefined || (object?.address !== undefined && fault.kernel.arch.isKernelAddress(object.address))) return [];
+  const source = sourceObject(fault);
+  if (source?.address === undefined || source.cache === undefined) return [];
+  const what = source.type === undefined ? "object" : source.type;
+  const state = source.state === undefined ? "" : `, ${source.state}`;
+  return [sentence(`the ${what} that it was read from lies at ${hex16(virtual(source.address))}: slab cache ${source.cache}${state}`)];
 }
 
 /** @param told what the story says already */

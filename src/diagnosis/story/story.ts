@@ -11,7 +11,7 @@ import type { Confidence, Verdict, VerdictClass, VerdictFrame } from "../verdict
 import { faultTold } from "./fault-told.ts";
 import { doubts, leftOpen } from "./left-open.ts";
 import { beforeTold, endTold } from "./log-told.ts";
-import { objectTold } from "./object-told.ts";
+import { objectTold, sourceTold } from "./object-told.ts";
 import { sceneOf } from "./scene.ts";
 import { durationText, listed, oneName, sentence } from "./words.ts";
 
@@ -62,6 +62,7 @@ export function storyOf({ context, verdict, finding, confidence, fault, frames, 
     );
   if (fault !== undefined && !others) lines.push(...faultTold(fault, verdict.class === "err-pointer-dereference"));
   else if (finding === undefined && subject.event !== undefined) lines.push(sentence(`the log says: "${firstLine(subject.event.text)}"`));
+  if (!others) lines.push(...sourceTold(fault, verdict));
   lines.push(...(finding?.story ?? []));
   if (verdict.class === "deliberate") lines.push(...lookedThrough(silent, finding));
   const object = objectTold(kernel, verdict, lines.join(" "));
