@@ -28,6 +28,13 @@ const NO_TICK = 1;
 const PRINTS =
   /^(?:console_\w+|vprintk\w*|_?printk|serial8250_\w+|uart_\w+|univ8250_\w+|pl011_\w+|wait_for_xmitr|wait_for_lsr|nbcon_\w+|panic|vpanic|__crash_kexec|crash_\w+|machine_\w+|native_machine_\w+|kgdb_\w+|kdb_\w+|sysrq_handle_\w+|__handle_sysrq)$/;
 
+/**
+ * Where a panic stops the other CPUs: arch/x86/kernel/process.c and reboot.c, arch/arm64/kernel/smp.c, kernel/panic.c. When the stack cannot
+ * be followed out of there (a page of it is missing), nothing is known of what the CPU did, and interrupts are off for the stop's sake.
+ */
+const STOPS =
+  /^(?:stop_this_cpu|crash_nmi_callback|smp_stop_nmi_callback|nmi_shootdown_\w+|kdump_nmi_callback|local_cpu_stop|ipi_cpu_(?:crash_)?stop|cpu_park_loop|(?:nmi_)?panic_(?:smp_)?self_stop|__?nmi_handle|default_do_nmi|exc_nmi|do_nmi|asm_exc_nmi)$/;
+
 export interface Lockup {
   readonly cpu: StoppedCpu;
   readonly class: VerdictClass;
@@ -51,7 +58,12 @@ export function lockups(still: Standstill, context: DiagnosisContext): readonly 
       if (report.pid !== undefined && report.pid !== cpu.task.pid) continue;
       // What idles does not loop; interrupts may leave it no time all the same.
       if (!busy.has(cpu) && stormOn(still, cpu) === undefined) continue;
-      found.push({ cpu, class: hard === undefined ? "soft-lockup" : "hard-lockup", report, seconds: report.seconds ?? cpu.noTick });
+      found.push({
+        cpu,
+        class: hard === undefined ? "soft-lockup" : "hard-lockup",
+        report,
+        seconds: report.seconds ?? told(hard === undefined ? cpu.noThread : cpu.noTick),
+      });
       continue;
     }
     const measured = busy.has(cpu) ? measure(still, cpu) : undefined;
@@ -60,7 +72,13 @@ export function lockups(still: Standstill, context: DiagnosisContext): readonly 
   return found.sort((a, b) => Number(b.report !== undefined) - Number(a.report !== undefined) || (b.seconds ?? 0) - (a.seconds ?? 0));
 }
 
+/** Less than a second says nothing of a lockup. */
+function told(seconds: number | undefined): number | undefined {
+  return seconds === undefined || seconds < 1 ? undefined : seconds;
+}
+
 function measure(still: Standstill, cpu: StoppedCpu): Pick<Lockup, "class" | "seconds"> | undefined {
+  if (STOPS.test((cpu.stack.frames[cpu.struck]?.function ?? "").replace(/\..*/, ""))) return undefined;
   if (cpu.stack.frames.some(({ function: name }) => PRINTS.test((name ?? "").replace(/\..*/, ""))) && isDying(cpu)) return undefined;
   if (cpu.interruptsOff === true && cpu.noTick !== undefined && cpu.noTick >= NO_TICK) return { class: "hard-lockup", seconds: cpu.noTick };
   const limit = 2 * watchdogThreshold(still.kernel);
