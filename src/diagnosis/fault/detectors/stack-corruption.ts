@@ -11,6 +11,7 @@ import { calledDownTo } from "../called-down-to.ts";
 import { contentRun } from "../content-run.ts";
 import type { FaultCase } from "../fault-case.ts";
 import { type FaultDetector, has } from "../fault-detector.ts";
+import { lastEntered } from "../last-entered.ts";
 import { returnedFrom } from "../returned-from.ts";
 import { faultEvidence, plainName, stateChecks } from "../words.ts";
 
@@ -33,7 +34,8 @@ export const stackCorruption: FaultDetector = {
       !isTaken || from !== undefined || above === undefined
         ? undefined
         : calledDownTo(kernel, above, state.registers, subject.cpu, subject.task?.address);
-    const known = !isTaken ? { function: fault.guilty.function, module: fault.guilty.module } : (from ?? called);
+    const entered = !isTaken || from !== undefined || above === undefined ? undefined : lastEntered(kernel, above, state.registers);
+    const known = !isTaken ? { function: fault.guilty.function, module: fault.guilty.module } : (from ?? called ?? entered);
     const name =
       known === undefined ? "a function" : `${plainName(known.function)}${known.module === undefined ? "" : ` [${known.module}]`}`;
     const checks: Check[] = [
@@ -59,11 +61,13 @@ export const stackCorruption: FaultDetector = {
           ? [
               `The frame was that of ${name}: from the return address at ${hex16(called.at)}, the first that is whole, the calls ${called.chain.map(plainName).join(", ")} lead down to the stack pointer, and ${called.witness} is an address of its stack, as it leaves it.`,
             ]
-          : from === undefined
-            ? ["What lay below on the stack does not tell whose frame it was."]
-            : [
-                `The frame was that of ${name}: its last call left a return address at ${hex16(from.at)}, ${from.frame} bytes of frame below.`,
-              ]),
+          : entered !== undefined
+            ? [`The frame was that of ${name}: ${entered.witnesses.join(", and ")}; it begins where the stack pointer is.`]
+            : from === undefined
+              ? ["What lay below on the stack does not tell whose frame it was."]
+              : [
+                  `The frame was that of ${name}: its last call left a return address at ${hex16(from.at)}, ${from.frame} bytes of frame below.`,
+                ]),
         ...(run === undefined ? [] : [`${run.end - run.start} bytes of ${run.text} stand on the stack from ${hex16(run.start)} on.`]),
       ],
       evidence: [
