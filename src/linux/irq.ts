@@ -4,6 +4,7 @@
  *   sparse_irqs    maple tree of struct irq_desc (6.5+, 721255b9826b)          CONFIG_SPARSE_IRQ
  *   irq_desc_tree  radix tree, an xarray since 4.20
  *   irq_desc[]     an array, without CONFIG_SPARSE_IRQ
+ *   sysfs          where none of these is among the symbols (irq-sysfs.ts)
  *
  *   irq_desc ─┬─ action ─► irqaction { name, handler, thread, next }           shared lines have several
  *             ├─ irq_common_data.affinity (irq_data.affinity until 4.2, 9df872faa7e1; none without SMP since 6.0, aa0813581b8d)
@@ -17,6 +18,7 @@ import type { Kernel } from "../kernel/kernel.ts";
 import type { Struct } from "../kernel/types.ts";
 import { cpuMasks, readCpuMask } from "./cpu.ts";
 import { attempt, gather } from "./gather.ts";
+import { irqsOfSysfs } from "./irq-sysfs.ts";
 import { mapleEntries, mapleLayout } from "./maple-tree.ts";
 import { xarrayEntries, xarrayLayout } from "./xarray.ts";
 
@@ -60,10 +62,11 @@ export interface IrqDescriptor {
 export function irqDescriptors(kernel: Kernel, notes: string[]): readonly IrqDescriptor[] {
   const struct = kernel.types.tryStruct("irq_desc");
   if (struct === undefined) throw new LookupError("interrupts cannot be read: struct irq_desc is not known");
-  if (["sparse_irqs", "irq_desc_tree", "irq_desc"].every((name) => kernel.tryAddress(name) === undefined))
-    throw kernel.unknownSymbol("irq_desc_tree", []);
-  return gather(located(kernel, struct), notes, "interrupt descriptors", MAX_DESCRIPTORS).map(({ irq, address }) =>
-    readDescriptor(kernel, struct, irq, address, notes),
+  const bySymbol = ["sparse_irqs", "irq_desc_tree", "irq_desc"].some((name) => kernel.tryAddress(name) !== undefined);
+  const bySysfs = bySymbol ? [] : (attempt(() => irqsOfSysfs(kernel), notes, "/sys/kernel/irq") ?? []);
+  if (!bySymbol && bySysfs.length === 0) throw kernel.unknownSymbol("irq_desc_tree", []);
+  return gather(bySymbol ? located(kernel, struct) : bySysfs[Symbol.iterator](), notes, "interrupt descriptors", MAX_DESCRIPTORS).map(
+    ({ irq, address }) => readDescriptor(kernel, struct, irq, address, notes),
   );
 }
 

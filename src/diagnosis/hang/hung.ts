@@ -18,6 +18,9 @@ import type { Standstill } from "./standstill.ts";
 const TASK_WAKEKILL = 0x100;
 const TASK_NOLOAD = 0x400;
 
+/** Part of the longest sleep that makes others as hung, where the kernel's own timeout is not known. */
+const AS_LONG = 0.5;
+
 export interface HungTask {
   readonly task: Task;
   /** Seconds since it last ran. */
@@ -45,15 +48,20 @@ export function hungTasks(still: Standstill, reported: readonly ReportedStall[])
   const told = reported.filter(({ kind }) => kind === "hung task");
   const pids = new Set(told.flatMap(({ pid }) => pid ?? []));
   const timeouts = told.flatMap(({ seconds }) => seconds ?? []);
+  const asleep = taskTable(kernel).tasks.flatMap((task) => (sleepsHung(task) ? [{ task, seconds: secondsSinceRun(kernel, task) }] : []));
+  const longest = Math.max(0, ...asleep.map(({ seconds }) => seconds ?? 0));
+  // It panicked, and neither whom it reported nor after what time is left: the one that has slept longest is one of them.
+  const gone = told.length > 0 && pids.size === 0 && longest > 0;
+  const configured = hungTaskTimeout(kernel);
   // What the kernel calls too long counts for all; unasked nobody is accused of less than its default.
   const limit =
-    told.length > 0
-      ? Math.min(...timeouts, hungTaskTimeout(kernel) ?? DEFAULT_TIMEOUT)
-      : Math.max(DEFAULT_TIMEOUT, hungTaskTimeout(kernel) ?? 0);
-  return taskTable(kernel).tasks.flatMap((task): HungTask[] => {
-    if (!sleepsHung(task)) return [];
-    const seconds = secondsSinceRun(kernel, task);
-    const isReported = pids.has(task.pid);
+    gone && configured === undefined
+      ? longest * AS_LONG
+      : told.length > 0
+        ? Math.min(...timeouts, configured ?? DEFAULT_TIMEOUT)
+        : Math.max(DEFAULT_TIMEOUT, configured ?? 0);
+  return asleep.flatMap(({ task, seconds }): HungTask[] => {
+    const isReported = pids.has(task.pid) || (gone && seconds === longest);
     const long = seconds !== undefined && seconds >= limit;
     // Threads of the kernel may sleep so for as long as nothing is to do.
     const counts = isReported || (long && (told.length > 0 || !isKernelThread(task) || hangEdges(still).has(task.address)));

@@ -4,11 +4,12 @@ import type { Finding } from "../finding.ts";
 import type { Check, Evidence, Participant } from "../verdict.ts";
 import { isSureHolder, sectionOf, waitersBehind } from "./circle-finding.ts";
 import type { HangEdge } from "./edges.ts";
-import { functionText } from "./guilty-frame.ts";
+import { functionText, isMachinery } from "./guilty-frame.ts";
 import { isSpin, lockName, lockObject, lockText } from "./lock-object.ts";
 import type { Lockup, LoopRoot } from "./lockups.ts";
 import { loopObject } from "./loop-object.ts";
 import { listObject, loopStack } from "./loop-stack.ts";
+import { timerEvidence, timerLine, timerObject } from "./running-timer.ts";
 import type { Standstill } from "./standstill.ts";
 import { ageText, awaited, ownerEvidence, someOf, waiter, who } from "./who.ts";
 
@@ -34,23 +35,36 @@ export function lockupFinding(
   const what =
     list !== undefined ? ` over a list of ${entries} that never ends` : leaked ? ` for ${lockText(name)}, which was left locked` : "";
   const where = shown.text;
-  const object = list !== undefined ? listObject(list) : lock !== undefined ? lockObject(still, lock) : loopObject(still.kernel, cpu);
+  const { timer } = shown;
+  const object =
+    list !== undefined
+      ? listObject(list)
+      : timer !== undefined
+        ? timerObject(still, timer)
+        : lock !== undefined
+          ? lockObject(still, lock)
+          : loopObject(still.kernel, cpu);
   return {
     class: lockup.class,
     title: `${victim}${who(cpu.task)} ${victim === "" ? "" : "who "}${leaked ? "spins" : "loops"} in ${where} on CPU ${cpu.cpu}${what}${cpu.interruptsOff === true ? ", with interrupts off" : ""}${seconds}`,
-    depth: list === undefined ? "mechanism" : "cause",
+    depth: list === undefined && timer === undefined ? "mechanism" : "cause",
     checks: checks(still, lockup, root, isSpin(spin?.kind)),
     ...(object === undefined ? {} : { object }),
     place: shown.place,
     frames: shown.frames,
-    story: [...story(still, lockup, root, shown.text), ...behindLines(still, chain, behind)],
-    evidence: evidence(still, lockup, root, shown.sample),
+    story: [
+      ...story(still, lockup, root, shown.text),
+      ...(timer === undefined ? [] : [timerLine(timer)]),
+      ...behindLines(still, chain, behind),
+    ],
+    evidence: [...evidence(still, lockup, root, shown.sample), ...(timer === undefined ? [] : timerEvidence(still.kernel, timer))],
     participants: participants(still, lockup, root, all, behind),
     subject: { cpu: cpu.cpu, pid: cpu.task.pid, comm: cpu.task.comm },
   };
 }
 
 function checks(still: Standstill, { report, cpu }: Lockup, { chain, list, cpu: root }: LoopRoot, spins: boolean): readonly Check[] {
+  const guilty = root.guilty === undefined ? undefined : root.stack.frames[root.guilty];
   const sure = chain.filter(({ via }) => via === "lock").every((edge) => isSureHolder(still, edge));
   return [
     {
@@ -62,7 +76,8 @@ function checks(still: Standstill, { report, cpu }: Lockup, { chain, list, cpu: 
     },
     {
       what: "its code is known: the loop's registers were saved when the machine stopped",
-      result: root.guilty === undefined ? "not possible" : "held",
+      // The kernel's own machinery does not loop by itself: whoever keeps it busy was not met.
+      result: guilty === undefined || isMachinery(guilty) ? "not possible" : "held",
     },
     ...(cpu.cpu !== root.cpu
       ? [{ what: "the holder of the lock that it spins for is known", result: sure ? ("held" as const) : ("not possible" as const) }]
@@ -88,13 +103,12 @@ function story(still: Standstill, lockup: Lockup, { cpu, chain, list }: LoopRoot
   const lines: string[] = [];
   const own = lockup.cpu;
   const since = seconds === undefined ? "" : ` for ${ageText(seconds)}`;
-  const state = [
-    own.interruptsOff === true ? "interrupts off" : "",
-    (own.preempt?.preempt ?? 0) > 0 ? "preemption off" : "",
-    own.preempt?.servingSoftirq === true ? "in a softirq" : "",
-  ].filter((each) => each !== "");
+  const state = [own.interruptsOff === true ? "interrupts off" : "", (own.preempt?.preempt ?? 0) > 0 ? "preemption off" : ""].filter(
+    (each) => each !== "",
+  );
+  const softirq = own.preempt?.servingSoftirq === true ? ", in a softirq" : "";
   lines.push(
-    `CPU ${own.cpu} did not come back from ${who(own.task)}${since}${state.length === 0 ? "" : `, with ${state.join(" and ")}`}${report === undefined ? "; no watchdog had reported it" : ""}.`,
+    `CPU ${own.cpu} did not come back from ${who(own.task)}${since}${softirq}${state.length === 0 ? "" : `, with ${state.join(" and ")}`}${report === undefined ? "; no watchdog had reported it" : ""}.`,
   );
   for (const edge of chain) lines.push(`${who(edge.from)} spins for ${awaited(still, edge)}, which ${who(edge.to)} holds.`);
   if (list !== undefined) {

@@ -15,6 +15,7 @@ import { loopRoot } from "./lockups.ts";
 import { loopObject } from "./loop-object.ts";
 import { listObject, loopStack } from "./loop-stack.ts";
 import type { ReportedStall } from "./reported.ts";
+import { timerEvidence, timerLine, timerObject } from "./running-timer.ts";
 import { sleepOf } from "./sleep.ts";
 import type { Standstill } from "./standstill.ts";
 import type { StoppedCpu } from "./stopped-cpu.ts";
@@ -57,11 +58,13 @@ export function byLoop(
   const { list, chain } = root;
   const shown = loopStack(still, context, { report: stall.report, cpu }, root.cpu, list);
   const loop = list !== undefined ? ` over a list of ${list.length} that never ends` : "";
-  const object = list !== undefined ? listObject(list) : loopObject(still.kernel, root.cpu);
+  const { timer } = shown;
+  const object =
+    list !== undefined ? listObject(list) : timer !== undefined ? timerObject(still, timer) : loopObject(still.kernel, root.cpu);
   return {
     class: "rcu-stall",
     title: `${who(root.cpu.task)} loops in ${shown.text}${loop} on CPU ${root.cpu.cpu}: the grace period of ${stall.flavour.name} has waited${forText(stall.seconds)}`,
-    depth: list === undefined ? "mechanism" : "cause",
+    depth: list === undefined && timer === undefined ? "mechanism" : "cause",
     checks: checks(stall, stall.report !== undefined || (cpu.onCpu ?? 0) >= stallTimeout(still.kernel) / 2),
     ...(object === undefined ? {} : { object }),
     place: shown.place,
@@ -71,11 +74,14 @@ export function byLoop(
       `${who(cpu.task)} has had CPU ${cpu.cpu}${forText(cpu.onCpu)} without a quiescent state${cpu.interruptsOff === true ? ", with interrupts off" : (cpu.preempt?.preempt ?? 0) > 0 ? ", with preemption off" : ""}.`,
       ...chain.map((edge) => `${who(edge.from)} spins for ${awaited(still, edge)}, which ${who(edge.to)} holds.`),
       list === undefined
-        ? `The loop is in ${shown.text}.`
+        ? timer === undefined
+          ? `The loop is in ${shown.text}.`
+          : timerLine(timer)
         : `${list.function} goes from entry to entry at offset 0x${list.offset.toString(16)}; from ${list.entries[0]?.toString(16) ?? "?"} that comes round after ${list.length} ${list.length === 1 ? "entry" : "entries"}, and the loop's end is not among them.`,
     ],
     evidence: [
       ...evidence(still, stall),
+      ...(timer === undefined ? [] : timerEvidence(still.kernel, timer)),
       {
         claim: `CPU ${root.cpu.cpu} stopped in ${functionText(root.cpu.stack.frames[root.cpu.struck])}`,
         command: `bt ${root.cpu.task.pid}`,

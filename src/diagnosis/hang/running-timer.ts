@@ -9,11 +9,16 @@
  * A function that restarts its timer without setting it forward is called again at once, for ever: the loop is the timers', the fault the
  * function's. hrtimer_clock_base.running is there since 4.16.
  */
-import { type VirtualAddress, virtual } from "../../bytes/address.ts";
+import { hex16, type VirtualAddress, virtual } from "../../bytes/address.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
 import { frameWords } from "../../linux/locking/stack-values.ts";
 import type { StackFrame } from "../../stack/frame.ts";
+import type { Finding } from "../finding.ts";
 import { guarded } from "../guarded.ts";
+import type { Evidence } from "../verdict.ts";
+import { functionText } from "./guilty-frame.ts";
+import { containerAround } from "./lock-object.ts";
+import type { Standstill } from "./standstill.ts";
 import type { StoppedCpu } from "./stopped-cpu.ts";
 
 export interface RunningTimer {
@@ -72,6 +77,29 @@ function timerOf(
     return { kind, timer: value, function: symbol.symbol.name, module: symbol.symbol.module, frame: index };
   }
   return undefined;
+}
+
+/** As a verdict's object: the structure around it where that is known. */
+export function timerObject(still: Standstill, { timer, kind, module }: RunningTimer): NonNullable<Finding["object"]> {
+  const container = containerAround(still, timer, kind, module === undefined ? [] : [module]);
+  return {
+    type: container?.type ?? `struct ${kind}`,
+    ...(container === undefined ? {} : { member: container.member }),
+    address: container?.address ?? timer,
+  };
+}
+
+export function timerLine(timer: RunningTimer): string {
+  return `The CPU was struck in the timers' own code, between two calls of ${functionText(timer)} for the ${timer.kind} at ${hex16(timer.timer)}: it begins again as soon as it has run, without being set forward.`;
+}
+
+/** What the timer calls, and when it was to fire. */
+export function timerEvidence(kernel: Kernel, { timer, kind, function: name }: RunningTimer): Evidence[] {
+  const field = kernel.types.tryStruct(kind)?.tryField("function");
+  const value = field === undefined ? undefined : kernel.memory.tryU64(field.address(timer));
+  if (field === undefined || value === undefined) return [];
+  const at = field.address(timer);
+  return [{ claim: `the ${kind} calls ${name}`, command: `rd ${hex16(at)}`, values: [{ address: at, value }] }];
 }
 
 /** Registers and words of the frames up to the timers' loop. */

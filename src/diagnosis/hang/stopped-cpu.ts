@@ -93,12 +93,13 @@ export function everyCpu(still: Standstill): readonly StoppedCpu[] {
       const task = address === undefined ? undefined : still.task(address);
       const stack = task === undefined ? undefined : still.stack(task);
       if (task === undefined || stack === undefined || stack.frames.length === 0) return [];
-      const struck = struckFrame(stack);
-      const frame = stack.frames[struck] as StackFrame;
       const rq = runqueue(kernel, cpu);
       const clockAt = clock === undefined || rq === undefined ? undefined : clock.address(rq);
       const stampAt = stamp === undefined ? undefined : guarded(() => kernel.perCpuAddress(stamp, cpu));
       const arrived = guarded(() => lastArrival(kernel, task));
+      const noTick = since(now, clockAt === undefined ? undefined : kernel.memory.tryU64(clockAt));
+      const struck = stuckInInterrupt(stack, noTick) ? 0 : struckFrame(stack);
+      const frame = stack.frames[struck] as StackFrame;
       return [
         {
           cpu,
@@ -108,7 +109,7 @@ export function everyCpu(still: Standstill): readonly StoppedCpu[] {
           guilty: guiltyFrame(stack, struck) ?? loopFrame(stack, struck),
           interruptsOff: interruptsOff(frame),
           preempt: guarded(() => preemptCount(kernel, cpu, task.address)),
-          noTick: since(now, clockAt === undefined ? undefined : kernel.memory.tryU64(clockAt)),
+          noTick,
           noThread: stampAge(now, stampAt === undefined ? undefined : kernel.memory.tryU64(stampAt)),
           onCpu: since(now, arrived),
           clockAt,
@@ -117,6 +118,19 @@ export function everyCpu(still: Standstill): readonly StoppedCpu[] {
       ];
     });
   });
+}
+
+/** By which the machine stops its CPUs, or finds that it must. */
+const STOPS =
+  /panic|nmi|watchdog|sysrq|^(?:crash_\w+|machine_\w+|native_machine_\w+|\w*cpu_stop\w*|stop_this_cpu|cpu_park_loop|ipi_handler|do_handle_IPI|sysvec_reboot|native_stop_other_cpus|rcu_sched_clock_irq)$/;
+
+/**
+ * A CPU that nothing struck: whoever made the dump took its registers where it stood, in an interrupt that has taken no tick for long. It is
+ * the interrupt that does not end, not what it interrupted.
+ */
+function stuckInInterrupt({ frames }: UnwoundStack, noTick: number | undefined): boolean {
+  const at = frames.findIndex(({ kind }, index) => index > 0 && kind === "interrupted");
+  return at > 0 && noTick !== undefined && noTick >= 1 && !frames.slice(0, at).some(({ function: name }) => STOPS.test(name ?? ""));
 }
 
 /** An idle CPU that serves an interrupt or softirq is busy all the same. */

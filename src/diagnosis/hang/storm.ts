@@ -25,6 +25,8 @@ import { type StoppedCpu, stopSeconds } from "./stopped-cpu.ts";
 
 /** Interrupts a second since boot of one line on one CPU: a busy network card's, or a storm's. */
 const MANY = 500;
+/** The same where the CPU was struck at an interrupt: a storm of seconds in an uptime of minutes. */
+const SOME = 50;
 /** Share of its time on the CPU that a task that runs loses to interrupts at most. */
 const MOST = 0.5;
 /** Lines of the log behind the report that belong to it. */
@@ -88,7 +90,7 @@ function find({ kernel }: Standstill, cpu: StoppedCpu): Storm | undefined {
     most.actions.map(({ handler }) => handler),
   );
   const witnessed = told !== undefined || (lost !== undefined && lost > MOST);
-  if (!witnessed && (lost !== undefined || rate < MANY || most.count <= others)) return undefined;
+  if (!witnessed && (lost !== undefined || rate < (found.struckIn === "code" ? MANY : SOME) || most.count <= others)) return undefined;
   // A loop explains the lockup without any interrupts.
   if (!witnessed && found.struckIn === "code" && loops(kernel, cpu)) return undefined;
   return {
