@@ -7,6 +7,7 @@ import { UsageError } from "../../bytes/errors.ts";
 import { ReportFinder } from "../../diagnosis/log-report/find-reports.ts";
 import { byDump, HEADER_BYTES, storedLogs, storedPart } from "../../diagnosis/log-report/pstore.ts";
 import type { LogReport } from "../../diagnosis/log-report/report.ts";
+import { FileError } from "./sink.ts";
 
 const PIECE = 1 << 22;
 
@@ -72,7 +73,7 @@ function opened(file: string): number {
   try {
     return openSync(file, "r");
   } catch (error) {
-    throw new UsageError(`explain: ${file} cannot be opened: ${(error as NodeJS.ErrnoException).code ?? String(error)}`);
+    throw new UsageError(`explain: ${new FileError(file, error).message}`);
   }
 }
 

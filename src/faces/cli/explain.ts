@@ -95,7 +95,7 @@ export async function explain(options: ExplainOptions, write: (text: string) => 
       const heading = !options.json && logs.length > 1 && inLog === 1 ? `${name}:\n` : "";
       if (!write(heading + text)) return found + inLog;
     }
-    if (inLog === 0 && !options.json) write(`${name}: no kernel report in it\n`);
+    if (inLog === 0 && !options.json) write(`${name === "-" ? "standard input" : name}: no kernel report in it\n`);
     found += inLog;
   }
   return found;
