@@ -1,5 +1,7 @@
 import { expect, test } from "vitest";
+import type { VirtualAddress } from "../../bytes/address.ts";
 import type { DebugInfo, Scope } from "../../debug-info/debug-info.ts";
+import type { KernelSymbol } from "../../debug-info/symbols.ts";
 import { KernelDebugInfo } from "../../kernel/debug-info.ts";
 import { smallKernel } from "../../kernel/testing/small-kernel.ts";
 import { reportsIn } from "./find-reports.ts";
@@ -72,4 +74,28 @@ test("frames that have their lines are left alone", () => {
     traces: [{ name: "Call Trace", frames: [{ function: "widget_read", offset: 0x33, size: 0x80, file: "a.c", line: 1 }] }],
   };
   expect(symbolised(kernel, given).traces).toEqual(given.traces);
+});
+
+test("the last function of a module reaches to the end of its text, the others only over their padding", () => {
+  const text = 0xffffffffa0000000n;
+  const widget = smallKernel({
+    symbols: { first: [text, "t", "widget"], last: [text + 0x40n, "t", "widget"], other: [text + 0x2000n, "t", "gadget"] },
+  });
+  // As ELF files have it: each function ends with its code.
+  const short = (symbol: KernelSymbol) => ({ ...symbol, size: 0x1c });
+  const table = widget.symbols;
+  const loaded = Object.create(widget, {
+    symbols: {
+      value: {
+        prefix: () => [],
+        allByName: (name: string) => table.allByName(name).map(short),
+        neighbours: (address: VirtualAddress) => table.neighbours(address),
+      },
+    },
+  }) as typeof widget;
+  const at = (name: string, size: number) => addressOfFrame(loaded, { function: name, offset: 4, size, module: "widget" });
+  expect(at("last", 0xfc0)).toBe(text + 0x44n);
+  expect(at("last", 0x1900)).toBeUndefined();
+  expect(at("first", 0x30)).toBe(text + 4n);
+  expect(at("first", 0xfc0)).toBe(undefined);
 });
