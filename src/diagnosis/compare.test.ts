@@ -81,7 +81,21 @@ describe("two dumps", () => {
   it("are not parted by a type in the one and a slab cache in the other", () => {
     const untyped: Given = { class: "list-corruption", object: { cache: "kmalloc-192" } };
     expect(relation({ object: { type: "struct lab_ring" } }, untyped)).toBe("likely the same");
-    expect(relation({ object: { cache: "kmalloc-64" } }, untyped)).toBe("different");
+    // Anything of that size lies in kmalloc-64; a cache of its own is a kind of object.
+    expect(relation({ object: { cache: "kmalloc-64" } }, untyped)).toBe("likely the same");
+    expect(relation({ object: { cache: "lab_widget" } }, { class: "list-corruption", object: { cache: "lab_ring" } })).toBe("different");
+  });
+
+  it("are likely one bug when what one compiler inlined is a call of the other, in one module", () => {
+    const inlined: Given = { function: "lab_engine", callers: [], module: "lab" };
+    const called: Given = { function: "lab_finish", callers: ["lab_engine"], module: "lab" };
+    expect(relation(inlined, called)).toBe("likely the same");
+    expect(relation(inlined, { ...called, module: "other" })).toBe("different");
+    expect(relation(inlined, { ...called, class: "deadlock" })).toBe("different");
+  });
+
+  it("are likely one bug when one member is wrong in one function, however it showed", () => {
+    expect(relation({ ...PEER, class: "self-deadlock" }, { ...PEER, class: "soft-lockup" })).toBe("likely the same");
   });
 
   it("are not called one where the place serves the whole kernel, or lies in another module", () => {

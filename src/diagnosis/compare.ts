@@ -91,6 +91,13 @@ function relate(a: Diagnosis, b: Diagnosis, agrees: Agrees): Pick<Comparison, "r
       return { relation: "likely the same", reason: "class and function are the same; no member is known in both" };
     return { relation: "possibly related", reason: "class and function are the same, the members differ" };
   }
+  if (agrees("function") === true && agrees("member") === true && agrees("module") !== false && !isShared)
+    return { relation: "likely the same", reason: "function and member are the same; only how it showed differs" };
+  if (agrees("class") === true && agrees("module") === true && agrees("member") !== false && calls(a, b))
+    return {
+      relation: "likely the same",
+      reason: "the class is the same, and one's function calls the other's: what one compiler inlined the other did not",
+    };
   if (agrees("member") === true) {
     const near = agrees("class") === true && agrees("module") !== false && !isShared;
     return { relation: near ? "likely the same" : "possibly related", reason: "the same member of the same structure is wrong in both" };
@@ -108,6 +115,13 @@ function relate(a: Diagnosis, b: Diagnosis, agrees: Agrees): Pick<Comparison, "r
   };
 }
 
+/** The function of one is a near caller of the other's. */
+function calls(a: Diagnosis, b: Diagnosis): boolean {
+  const near = (each: Diagnosis) => namesOf(each.frames, each.verdict.function).slice(0, 3);
+  const [one, other] = [a.verdict.function, b.verdict.function];
+  return one !== undefined && other !== undefined && (near(a).includes(other) || near(b).includes(one));
+}
+
 function factsOf(a: Diagnosis, b: Diagnosis): readonly ComparedFact[] {
   const facts: ComparedFact[] = [];
   const add = (what: string, of: (diagnosis: Diagnosis) => string | undefined): void => {
@@ -121,7 +135,7 @@ function factsOf(a: Diagnosis, b: Diagnosis): readonly ComparedFact[] {
   add("member", memberOf);
   // A type and a cache of another dump say nothing of each other.
   const typed = [a, b].every(({ verdict: { object } }) => object?.type !== undefined);
-  add("object", ({ verdict: { object } }) => (typed ? object?.type : object?.type === undefined ? object?.cache : undefined));
+  add("object", ({ verdict: { object } }) => (typed ? object?.type : object?.type === undefined ? ownCache(object?.cache) : undefined));
   add("access", ({ verdict: { access } }) =>
     access === undefined ? undefined : `${access.kind}${access.size === undefined ? "" : ` of ${access.size}`}`,
   );
@@ -131,6 +145,11 @@ function factsOf(a: Diagnosis, b: Diagnosis): readonly ComparedFact[] {
   add("release", ({ context }) => context.release);
   add("hardware", ({ context }) => context.hardware);
   return facts;
+}
+
+/** What anything of a size may lie in is no kind of object. */
+function ownCache(cache: string | undefined): string | undefined {
+  return cache === undefined || /^(?:dma-|rcl-)?kmalloc-/.test(cache) ? undefined : cache;
 }
 
 function memberOf({ verdict: { object } }: Diagnosis): string | undefined {

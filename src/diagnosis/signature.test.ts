@@ -18,3 +18,8 @@ test("a recursion is named once, whatever its depth", () => {
 test("what serves the whole kernel is named with the kind of object that it met", () => {
   expect(namesOf(frames("__run_timers", "run_timer_softirq"), "__run_timers", "kmalloc-128")).toEqual(["__run_timers", "kmalloc-128"]);
 });
+
+test("a function that is not on the stack has no callers there", () => {
+  expect(namesOf(frames("fw_append", "fw_write"), "fw_drop")).toEqual(["fw_drop"]);
+  expect(namesOf(frames("f", "g"), undefined)).toEqual(["f", "g"]);
+});

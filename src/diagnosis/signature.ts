@@ -45,6 +45,8 @@ export function namesOf(frames: readonly VerdictFrame[], guilty: string | undefi
   const [first, ...callers] = meaningfulFunctions(frames, guilty);
   if (first === undefined) return [];
   if (isDoor(first) && cache !== undefined) return [first, cache];
+  // A place that the verdict names by other signs, who freed the object, say, has no callers on this stack.
+  if (guilty !== undefined && !frames.some(({ function: name }) => name !== undefined && plainFunction(name) === guilty)) return [first];
   // Of a recursion one is enough: how deep it got is no part of the name.
   return [...new Set([first, ...callersOfNote(callers)])];
 }
