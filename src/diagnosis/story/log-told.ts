@@ -1,7 +1,7 @@
 /**
  * What the log says around the subject: what was abnormal before (or that nothing was), and how the machine came to its end.
  *
- *   Nothing abnormal stands in the log before it.
+ *   Nothing abnormal was reported in the log before it.
  *   At 33.2 s the kernel panicked: "Fatal exception in interrupt" (panic_on_oops is set). No crash kernel was loaded: the memory was saved from outside.
  */
 import { InquestError } from "../../bytes/errors.ts";
@@ -27,8 +27,8 @@ export function beforeTold(kernel: Kernel, { event, before, deliberate }: Subjec
   const began = logBegan(kernel);
   if (began === undefined) return [];
   return began > BOOT_SECONDS
-    ? [`The log begins at ${durationText(began)}: what was before is lost, and nothing abnormal stands between that and this.`]
-    : ["Nothing abnormal stands in the log before it."];
+    ? [`The log begins at ${durationText(began)}: what was before is lost, and nothing abnormal was reported between that and this.`]
+    : ["Nothing abnormal was reported in the log before it."];
 }
 
 /** Seconds after boot of the first record that is left; undefined when there is none. */
