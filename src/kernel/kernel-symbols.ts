@@ -17,6 +17,7 @@ export class KernelSymbols implements SymbolTable {
   /** First and last address of the kernel image, where known: outside, kallsyms' nearest symbol means nothing. */
   readonly #imageEnd: VirtualAddress | undefined;
   readonly #percpuEnd: VirtualAddress | undefined;
+  #all: readonly SymbolTable[] | undefined;
 
   /**
    * @param extra symbols that kallsyms lacks; kallsyms wins where both know a name
@@ -103,7 +104,9 @@ export class KernelSymbols implements SymbolTable {
     for (const table of this.#tables()) yield* table.matching(text);
   }
 
+  /** Asked for each symbol of a walk over all. */
   #tables(): readonly SymbolTable[] {
-    return [this.kernel, ...this.#modules().flatMap((module) => module.symbols() ?? [])];
+    this.#all ??= [this.kernel, ...this.#modules().flatMap((module) => module.symbols() ?? [])];
+    return this.#all;
   }
 }

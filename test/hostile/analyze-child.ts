@@ -21,7 +21,7 @@ import type { Dump, PageFault } from "../../src/dump/dump.ts";
 import { openDump } from "../../src/dump/open.ts";
 import { registerDisassemblers } from "../../src/faces/cli/disassemblers.ts";
 import { openKernelOf } from "../../src/kernel/open.ts";
-import { DamagedSource, overlay, random, recordPages } from "./mutation.ts";
+import { DamagedSource, keepPages, overlay, random, recordPages } from "./mutation.ts";
 
 export const ANALYZE_DAMAGE = ["noise", "bits", "excluded", "cut", "hole"] as const;
 
@@ -144,7 +144,9 @@ async function round(seed: number | "intact", damage: AnalyzeReport["damage"], m
 }
 
 registerDisassemblers();
-const base = await openDump([file]);
+// Errors are what damage leads to, and their stacks half of their cost: of a bug the innermost frames are enough.
+Error.stackTraceLimit = 4;
+const base = keepPages(await openDump([file]));
 await loadDisassembler(openKernelOf(base).arch.name);
 const pages = new Set<number>();
 await round("intact", "none", async () => ({ what: "", dump: recordPages(base, pages) }));

@@ -10,7 +10,7 @@ import { createSession } from "../../src/commands/session.ts";
 import type { Dump } from "../../src/dump/dump.ts";
 import { openDump } from "../../src/dump/open.ts";
 import { openKernelOf } from "../../src/kernel/open.ts";
-import { damageFile, damageMemory, recordPages, truncateFile } from "./mutation.ts";
+import { damageFile, damageMemory, keepPages, recordPages, truncateFile } from "./mutation.ts";
 
 /** What a user asks first. */
 const COMMANDS = ["sys", "bt", "ps", "log", "mod", "bt -a", "sym schedule", "struct task_struct.comm,pid init_task", "foreach bt"];
@@ -46,8 +46,11 @@ function ask(dump: Dump, errors: string[]): number {
 }
 
 const [file, kind, first, last] = process.argv.slice(2) as [string, "file" | "truncate" | "memory", string, string];
+// Errors are what damage leads to, and their stacks half of their cost: of a bug the innermost frames are enough.
+Error.stackTraceLimit = 4;
 const pages = new Set<number>();
-if (kind === "memory") ask(recordPages(await openDump([file]), pages), []);
+const intact = kind === "memory" ? keepPages(await openDump([file])) : undefined;
+if (intact !== undefined) ask(recordPages(intact, pages), []);
 const touched = [...pages];
 for (let seed = Number(first); seed < Number(last); seed++) {
   const started = performance.now();
@@ -58,8 +61,8 @@ for (let seed = Number(first); seed < Number(last); seed++) {
     const source = openFile(file);
     try {
       const dump =
-        kind === "memory"
-          ? damageMemory(await openDump([source]), touched, seed)
+        intact !== undefined
+          ? damageMemory(intact, touched, seed)
           : await openDump([kind === "file" ? damageFile(source, seed) : truncateFile(source, seed)]);
       lines = ask(dump, errors);
     } finally {

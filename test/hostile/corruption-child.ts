@@ -15,7 +15,7 @@ import { registerDisassemblers } from "../../src/faces/cli/disassemblers.ts";
 import { openKernelOf } from "../../src/kernel/open.ts";
 import { linesFor } from "./command-lines.ts";
 import { corrupt, findTargets, type Targets } from "./corruption.ts";
-import { recordPages } from "./mutation.ts";
+import { keepPages, recordPages } from "./mutation.ts";
 
 /** What one seed led to. */
 export interface CorruptionReport {
@@ -93,7 +93,9 @@ const [file, first, last, step] = process.argv.slice(2) as [string, string, stri
 const say = (message: unknown): void => void process.stdout.write(`${JSON.stringify(message)}\n`);
 registerDisassemblers();
 const pages = new Set<number>();
-const intact = await openDump([file]);
+// Errors are what damage leads to, and their stacks half of their cost: of a bug the innermost frames are enough.
+Error.stackTraceLimit = 4;
+const intact = keepPages(await openDump([file]));
 const kernel = openKernelOf(intact);
 await loadDisassembler(kernel.arch.name);
 say({ start: "intact" });

@@ -105,6 +105,22 @@ export function recordPages(base: Dump, pages: Set<number>): Dump {
   };
 }
 
+/** Keeps pages that were read, so that they are unpacked once for all seeds: damage is laid over it. */
+export function keepPages(base: Dump, most = 16_384): Dump {
+  const kept = new Map<number, Uint8Array>();
+  const readPage = (pfn: number, target: Uint8Array): PageFault | undefined => {
+    const known = kept.get(pfn);
+    if (known !== undefined) {
+      target.set(known);
+      return undefined;
+    }
+    const fault = base.readPage(pfn, target);
+    if (fault === undefined && kept.size < most) kept.set(pfn, target.slice());
+    return fault;
+  };
+  return { ...overlay(base), readPage };
+}
+
 /** A plain object over a dump whose properties may be getters of a class. */
 export function overlay(base: Dump): Dump {
   return {
