@@ -1,6 +1,7 @@
 /** A chain of waits in words: its edges, what its root waits for, evidence and participants; what findings of sleepers and of hung tasks say alike. */
 import type { VirtualAddress } from "../../bytes/address.ts";
 import { lockLayouts } from "../../linux/locking/layout.ts";
+import type { LockKind } from "../../linux/locking/lock.ts";
 import { lockSymbol, secondsSinceRun } from "../../linux/locking/lock-tasks.ts";
 import type { Task } from "../../linux/task.ts";
 import type { Evidence, LockName, Participant } from "../verdict.ts";
@@ -32,11 +33,30 @@ export function rootWait(still: Standstill, root: Task, sleep: Sleep): readonly 
       `The ${lockText(lockName(still, lock))} is not completed; a completion has no owner, so who should have done it is not recorded.`,
     );
   }
+  const nobody = lock === undefined || lock.holders.length > 0 ? undefined : NAMELESS[lock.state.kind];
+  if (nobody !== undefined) lines.push(nobody);
+  if (sleep.kind === "RCU") lines.push(readersLine(still, root));
   const worker = workState(still.kernel).busy.find(({ task }) => task === root.address);
   if (worker !== undefined) lines.push(`It is a worker that runs the work item ${workName(worker)}.`);
   if (sleep.kind === "timer") lines.push("It wakes by itself, and sleeps again as long as what it polls for does not come.");
   if (sleep.kind === "exited") lines.push("It exited without releasing the lock.");
   return lines;
+}
+
+/** Locks that do not say who holds them: where code and stacks do not either, it cannot be known. */
+const NAMELESS: Readonly<Partial<Record<LockKind, string>>> = {
+  semaphore: "A semaphore keeps no owner, and no task's code or stack shows who took it: its holder cannot be known from the dump.",
+  rwsem: "A rw_semaphore keeps no more than its last reader: who else is inside cannot be known from the dump.",
+  percpu_rwsem: "Its readers are counted per CPU, not named, and its writer is not kept: who is inside cannot be known from the dump.",
+  folio: "A page's flag names no owner: who locked it, or writes it back, cannot be known from the dump.",
+  bit: "A bit names no owner: who is to clear it cannot be known from the dump.",
+};
+
+function readersLine(still: Standstill, root: Task): string {
+  const srcu = still.stack(root)?.frames.some(({ function: name }) => /srcu/.test(name ?? "")) === true;
+  return srcu
+    ? "SRCU counts its readers per CPU and names none: of no task that sleeps the code shows that it is inside."
+    : "No reader is listed that went off its CPU inside rcu_read_lock(): the grace period waits for a CPU, or for its own thread (rcu).";
 }
 
 export function completionEvidence(still: Standstill, task: VirtualAddress): Evidence[] {

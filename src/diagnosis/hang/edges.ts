@@ -6,6 +6,7 @@
  *   queue       task in flush_workqueue() ─► workers that run items of that queue
  *   thread      task in kthread_stop() ─► the thread that is to end
  *   completion  task ─► a task that waits itself, and whose code goes on to complete() this very completion
+ *   readers     task in synchronize_srcu(), synchronize_rcu() ─► a reader that waits itself
  *
  * A task waits for one thing at a time. Of several tasks that it may wait for, the one that the edge names is the surest.
  */
@@ -14,6 +15,7 @@ import type { ContendedLock, LockCertainty, LockTask } from "../../linux/locking
 import { lockEdges } from "../../linux/locking/lock-graph.ts";
 import type { Evidence } from "../verdict.ts";
 import { completionEdges } from "./completion-edges.ts";
+import { readerEdges } from "./reader-edges.ts";
 import { spinEdges } from "./spin-edges.ts";
 import type { Standstill } from "./standstill.ts";
 import { threadEdges } from "./thread-edges.ts";
@@ -22,7 +24,7 @@ import { workEdges } from "./work-edges.ts";
 export interface HangEdge {
   readonly from: LockTask;
   readonly to: LockTask;
-  readonly via: "lock" | "work" | "queue" | "thread" | "completion";
+  readonly via: "lock" | "work" | "queue" | "thread" | "completion" | "readers";
   readonly certainty: LockCertainty;
   /** Of an edge through a lock, and of a completion. */
   readonly lock?: ContendedLock;
@@ -39,7 +41,7 @@ export interface HangEdge {
 export function hangEdges(still: Standstill): ReadonlyMap<VirtualAddress, HangEdge> {
   return still.kernel.memo(hangEdges, () => {
     const edges = new Map<VirtualAddress, HangEdge>();
-    for (const edge of [...ownerEdges(still), ...workEdges(still), ...threadEdges(still), ...spinEdges(still)]) {
+    for (const edge of [...ownerEdges(still), ...workEdges(still), ...threadEdges(still), ...spinEdges(still), ...readerEdges(still)]) {
       const known = edges.get(edge.from.address);
       if (known === undefined || (known.certainty !== "exact" && edge.certainty === "exact")) edges.set(edge.from.address, edge);
     }

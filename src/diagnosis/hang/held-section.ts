@@ -32,7 +32,11 @@ export interface HeldSection {
   readonly frame: number | undefined;
 }
 
-const TAKES: Readonly<Partial<Record<LockKind, RegExp>>> = {
+/** What code takes and gives back: a lock, or the reader's side of an SRCU domain. */
+export type HeldKind = LockKind | "srcu";
+
+const TAKES: Readonly<Partial<Record<HeldKind, RegExp>>> = {
+  srcu: /^__srcu_read_lock\w*$/,
   mutex: /^(?:ww_)?mutex_(?:lock|trylock)\w*$/,
   rwsem: /^down_(?:read|write)\w*$/,
   rt_mutex: /^rt_mutex_(?:lock|trylock)\w*$/,
@@ -41,7 +45,8 @@ const TAKES: Readonly<Partial<Record<LockKind, RegExp>>> = {
   spinlock: /^_*(?:raw_)?spin_(?:lock|trylock)\w*$/,
   rwlock: /^_*(?:raw_)?(?:read|write)_(?:lock|trylock)\w*$/,
 };
-const GIVES: Readonly<Partial<Record<LockKind, RegExp>>> = {
+const GIVES: Readonly<Partial<Record<HeldKind, RegExp>>> = {
+  srcu: /^__srcu_read_unlock\w*$/,
   mutex: /^(?:ww_)?mutex_unlock\w*$/,
   rwsem: /^up_(?:read|write)\w*$/,
   rt_mutex: /^rt_mutex_unlock\w*$/,
@@ -57,14 +62,14 @@ const MAX_ASKED = 256;
 const MAX_LEVELS = 12;
 
 /** Where a task's frames took this lock; undefined when no code of theirs can be shown to have done it. */
-export function heldSection(still: Standstill, task: Task, kind: LockKind, lock: VirtualAddress): HeldSection | undefined {
+export function heldSection(still: Standstill, task: Task, kind: HeldKind, lock: VirtualAddress): HeldSection | undefined {
   const kept = still.kernel.memo(heldSection, () => new Map<string, HeldSection | undefined>());
   const key = `${task.address} ${kind} ${lock}`;
   if (!kept.has(key)) kept.set(key, kept.size >= MAX_ASKED ? undefined : find(still, task, kind, lock));
   return kept.get(key);
 }
 
-function find(still: Standstill, task: Task, kind: LockKind, lock: VirtualAddress): HeldSection | undefined {
+function find(still: Standstill, task: Task, kind: HeldKind, lock: VirtualAddress): HeldSection | undefined {
   const [takes, gives] = [TAKES[kind], GIVES[kind]];
   const stack = still.stack(task);
   if (takes === undefined || gives === undefined || stack === undefined) return undefined;
