@@ -108,6 +108,7 @@ describe("two dumps", () => {
   it("stay undecided when one has no verdict, or both were asked for", () => {
     expect(relation(PEER, { class: "unknown", confidence: "unknown" })).toBe("undecided");
     expect(relation({ class: "deliberate" }, { class: "deliberate" })).toBe("undecided");
+    expect(relation({ class: "hardware-error" }, { class: "hardware-error" })).toBe("possibly related");
   });
 
   it("tell together what neither tells alone", () => {

@@ -71,6 +71,8 @@ function relate(a: Diagnosis, b: Diagnosis, agrees: Agrees): Pick<Comparison, "r
   const vague = classes.find((name) => name === "unknown" || name === "untrusted-dump" || name === "deliberate");
   if (vague !== undefined)
     return { relation: "undecided", reason: `one of the verdicts is "${vague}": there is nothing to hold the other against` };
+  if (classes.every((name) => name === "hardware-error"))
+    return { relation: "possibly related", reason: "hardware failed in both: whether it is one part of one machine, its own records tell" };
   const sure = [a, b].every(({ verdict }) => verdict.confidence === "high" || verdict.confidence === "likely");
   const { function: place } = a.verdict;
   // What serves the whole kernel says nothing of who brought it there: of timers, work items and lists there are thousands.

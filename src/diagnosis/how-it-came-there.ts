@@ -29,6 +29,7 @@ const DOORS: readonly (readonly [pattern: RegExp, words: string, interrupts: boo
   [/^(?:__handle_irq_event_percpu|handle_irq_event\w*)$/, "in an interrupt handler", true],
   [/^(?:handle_softirqs|__do_softirq|do_softirq)$/, "in a softirq", true],
   [/^(?:do_init_module|do_one_initcall)$/, "loading a module", false],
+  [/^(?:asm_)?(?:exc|do)_machine_check$/, "in a machine check", true],
   [/^(?:exc_nmi|asm_exc_nmi|end_repeat_nmi|(?:default_)?do_nmi|nmi_handle)$/, "in an NMI", true],
 ];
 const SYSTEM_CALL_DOOR = /^(?:do_syscall_64|entry_SYSCALL_64\w*|el0_svc\w*|invoke_syscall|do_el0_svc)(?:\.\w+)*$/;

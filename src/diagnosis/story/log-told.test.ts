@@ -22,6 +22,12 @@ describe("what the log says around it", () => {
     ]);
   });
 
+  it("what the machine says in several lines is one event", () => {
+    const lead = { event: event("hardware", "mce: CPU 0: Machine Check Exception", 11.0, "machine check"), why: "" };
+    const last = event("hardware", "mce: Processor Context Corrupt", 11.01, "machine check");
+    expect(beforeTold(smallKernel({}), subject({ event: last, before: [lead] }))).toEqual([]);
+  });
+
   it("without a log nothing is said of its beginning", () => {
     expect(beforeTold(smallKernel({}), subject({ event: fault }))).toEqual([]);
   });

@@ -12,12 +12,16 @@ import type { Subject } from "../subject/subject.ts";
 import { durationText, sentence } from "./words.ts";
 
 const SHOWN_BEFORE = 3;
+/** Seconds. */
+const ONE_EVENT = 0.2;
 /** A log that begins later than this after boot has lost its beginning. */
 const BOOT_SECONDS = 5;
 
 /** Abnormal events before the subject; that there were none, where the log is whole. */
-export function beforeTold(kernel: Kernel, { event, before, deliberate }: Subject): readonly string[] {
+export function beforeTold(kernel: Kernel, { event, before: all, deliberate }: Subject): readonly string[] {
   if (event === undefined) return [];
+  // What the machine says in several lines is one event.
+  const before = all.filter((each) => !isOneWith(each.event, event));
   const lines = before.slice(0, SHOWN_BEFORE).map((each) => {
     const gap = each.event.time === undefined || event.time === undefined ? "" : `, ${durationText(event.time - each.event.time)} before`;
     return sentence(`earlier in the log${gap}: "${clipped(each.event.text)}"; whether it has to do with this is not proved`);
@@ -29,6 +33,11 @@ export function beforeTold(kernel: Kernel, { event, before, deliberate }: Subjec
   return began > BOOT_SECONDS
     ? [`The log begins at ${durationText(began)}: what was before is lost, and nothing abnormal was reported between that and this.`]
     : ["Nothing abnormal was reported in the log before it."];
+}
+
+function isOneWith(early: LogEvent, event: LogEvent): boolean {
+  const gap = early.time === undefined || event.time === undefined ? undefined : event.time - early.time;
+  return early.family === event.family && gap !== undefined && gap < ONE_EVENT;
 }
 
 /** Seconds after boot of the first record that is left; undefined when there is none. */

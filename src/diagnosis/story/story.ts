@@ -7,6 +7,7 @@ import type { DiagnosisContext } from "../context.ts";
 import { LOOKED_THROUGH } from "../ending/looked-through.ts";
 import type { FaultCase } from "../fault/fault-case.ts";
 import type { Finding } from "../finding.ts";
+import type { Subject } from "../subject/subject.ts";
 import type { Confidence, Verdict, VerdictClass, VerdictFrame } from "../verdict.ts";
 import { faultTold } from "./fault-told.ts";
 import { doubts, leftOpen } from "./left-open.ts";
@@ -56,10 +57,7 @@ export function storyOf({ context, verdict, finding, confidence, fault, frames, 
   const others = finding?.subject !== undefined;
   const scene = others || OWN_SCENE.has(verdict.class) ? undefined : sceneOf(subject, frames, verdict);
   if (scene !== undefined) lines.push(scene);
-  else if (subject.event?.time !== undefined && others)
-    lines.push(
-      sentence(`the first sign of it is in the log, ${durationText(subject.event.time)} after boot: "${firstLine(subject.event.text)}"`),
-    );
+  else if (others) lines.push(...firstSign(subject));
   if (fault !== undefined && !others) lines.push(...faultTold(fault, verdict.class === "err-pointer-dereference"));
   else if (finding === undefined && subject.event !== undefined) lines.push(sentence(`the log says: "${firstLine(subject.event.text)}"`));
   if (!others) lines.push(...sourceTold(fault, verdict));
@@ -70,6 +68,15 @@ export function storyOf({ context, verdict, finding, confidence, fault, frames, 
   if (finding !== undefined)
     lines.push(...doubts(finding, confidence), ...leftOpen(kernel, verdict, fault, object.untracked !== undefined));
   return lines.map(oneName);
+}
+
+/** Of trouble that the log may know of by what it did to others only. */
+function firstSign({ event }: Subject): readonly string[] {
+  if (event?.time === undefined) return [];
+  const when = `${durationText(event.time)} after boot`;
+  if (event.family === "deliberate")
+    return [sentence(`the log has nothing of it: the dump was asked for, ${when} (${firstLine(event.text)})`)];
+  return [sentence(`the first sign of it is in the log, ${when}: "${firstLine(event.text)}"`)];
 }
 
 function firstLine(text: string): string {
