@@ -82,7 +82,7 @@ function knownSets(kernel: Kernel): KnownSets {
   const superBlocks = new Set<bigint>();
   const fileSystems = new Set<bigint>();
   const nets = new Set<bigint>();
-  let tasks: ReadonlyMap<bigint, unknown> = new Map();
+  let tasks: ReadonlyMap<bigint, unknown> = new Map<bigint, unknown>();
   const partial = new Set<KnownSetName>();
   const quietly = (set: KnownSetName, work: () => void): void => {
     try {
@@ -125,8 +125,18 @@ function knownSets(kernel: Kernel): KnownSets {
   });
   quietly("tasks", () => {
     const { byAddress, incomplete } = taskTable(kernel);
-    tasks = byAddress;
+    tasks = new Map<bigint, unknown>([...byAddress, ...idleTasks(kernel).map((task) => [task, undefined] as const)]);
     if (incomplete !== undefined) partial.add("tasks");
   });
   return { tasks, superBlocks, nets, fileSystems, partial };
+}
+
+/** idle_threads of each CPU (kernel/smpboot.c): a damaged rq.idle keeps its task from those that are known. */
+function idleTasks(kernel: Kernel): bigint[] {
+  const variable = kernel.tryAddress("idle_threads");
+  if (variable === undefined) return [];
+  return kernel.perCpuOffsets.flatMap((offset, cpu) => {
+    const task = offset === undefined ? undefined : kernel.memory.tryU64(kernel.perCpuAddress(variable, cpu));
+    return task === undefined || task === 0n ? [] : [task];
+  });
 }

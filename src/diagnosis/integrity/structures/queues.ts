@@ -9,7 +9,8 @@
 import { add, hex16, type VirtualAddress, virtual } from "../../../bytes/address.ts";
 import { type Task, taskTable } from "../../../linux/task.ts";
 import { isOnCpu, taskCpu } from "../../../stack/task-stack.ts";
-import { pointerOf, wordAt } from "../look.ts";
+import { pointerClass } from "../damage.ts";
+import { pointerOf, textOver, wordAt } from "../look.ts";
 import type { Survey } from "../survey.ts";
 
 const MAX_TASKS = 8192;
@@ -111,6 +112,8 @@ function branch(
     survey.must({ ...place, expected: other, witness });
     return;
   }
+  if (textOver(kernel, place.address) !== undefined)
+    survey.damage.push({ ...place, size: 8, found: word, unproved: true, ...pointerClass(kernel, place.address, word, undefined, false) });
 }
 
 /** @param strict not even its parent pointer may be damaged */
