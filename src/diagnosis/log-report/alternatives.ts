@@ -43,9 +43,17 @@ const wild: Open = ({ faultAddress }) => [
   ),
 ];
 
+/** Where "ret" takes its target from the stack, nothing that is printed tells a return from a call. */
+const wildCall: Open = (report) => [
+  ...wild(report),
+  ...(report.machine === "x86_64" || report.machine === "i386"
+    ? [possible("stack-corruption", "a function returned there: its frame had been written over")]
+    : []),
+];
+
 const OPEN: Readonly<Partial<Record<VerdictClass, Open>>> = {
   "wild-pointer": wild,
-  "wild-call": wild,
+  "wild-call": wildCall,
   "use-after-free": ({ family, faultAddress }) =>
     family === "oops" && faultAddress !== undefined && isPoison(faultAddress)
       ? [possible("list-corruption", "an entry was unlinked twice, or a loop went on from an entry that its body had unlinked")]

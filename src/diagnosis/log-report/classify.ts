@@ -96,6 +96,7 @@ function oopsClass(report: LogReport, kind: string): VerdictClass {
   )
     return "hardware-error";
   if (address !== undefined && isPoison(address)) return "use-after-free";
+  if (fields.returned === 1) return "stack-corruption";
   if (fields.access === "execute" || kind === "execute")
     return address === undefined || address < PAGE ? "null-function-call" : "wild-call";
   if (kind === "null" || fields.shadowKind === "null-ptr-deref") return "null-pointer-dereference";
@@ -106,6 +107,9 @@ function oopsClass(report: LogReport, kind: string): VerdictClass {
     if (address >= ERR_FLOOR || (is32Bit(report) && address >= ERR_FLOOR_32 && address < 1n << 32n)) return "err-pointer-dereference";
     return "wild-pointer";
   }
+  // "ret" itself faulted: what it took from the stack is no address (a call's target would stand in another instruction).
+  const at = report.code?.bytes[report.code.at];
+  if (kind === "protection" && report.machine === "x86_64" && (at === 0xc3 || at === 0xc2)) return "stack-corruption";
   // The CPU was sent to an address that is none.
   if (kind === "protection" && pc !== undefined && pc.function === undefined) return "wild-call";
   if (kind === "die" && /BTI|FPAC|branch target/.test(String(fields.die))) return "wild-call";

@@ -232,3 +232,25 @@ describe("warnings", () => {
     expect(verdict).toMatchObject({ class: "refcount-underflow", function: "widget_put" });
   });
 });
+
+test("a link register that equals the pc tells a return from a call", () => {
+  const { verdict, story } = explained(
+    "Unable to handle kernel paging request at virtual address 002f412e412d412c",
+    "Mem abort info:",
+    "  ESR = 0x0000000086000004",
+    "  EC = 0x21: IABT (current EL), IL = 32 bits",
+    "Internal error: Oops: 0000000086000004 [#1] SMP",
+    "CPU: 0 UID: 0 PID: 77 Comm: feeder Not tainted 6.12.0 #1",
+    "pstate: 60000005 (nZCv daif -PAN -UAO -TCO -DIT -SSBS BTYPE=--)",
+    "pc : 0x2f412e412d412c",
+    "lr : 0x4100412e412d412c",
+    "sp : ffff80008002bbd0",
+    "x29: 412b412a41294128 x28: ffff3e150264a500 x27: 0000000000000000",
+    "Call trace:",
+    " 0x2f412e412d412c",
+    "Code: ???????? ???????? ???????? ???????? (????????)",
+    "---[ end trace 0000000000000000 ]---",
+  );
+  expect(verdict.class).toBe("stack-corruption");
+  expect(story.join(" ")).toContain("no call led there, a function returned, and its frame had been written over");
+});

@@ -104,6 +104,8 @@ function theAccess(report: LogReport, { verdict, instruction, codeOrigin, touche
       `KASAN: the access was meant for ${hex(fields.rangeStart)} to ${hex(fields.rangeEnd)}; the printed address is that of its shadow.`,
     );
   if (typeof fields.reason === "string") story.push(`The CPU says: ${fields.reason}.`);
+  if (fields.returned === 1)
+    story.push("The link register holds the same address: no call led there, a function returned, and its frame had been written over.");
   return story;
 }
 

@@ -100,6 +100,7 @@ export const oopsFields: FieldParser = (lines, lead) => {
   }
   const other = fields.access === undefined ? otherMachine(lines) : undefined;
   if (other !== undefined) fields.access = other;
+  if (fields.access === "execute" && hasReturned(lines)) fields.returned = 1;
   // The line of the fault was lost: arm and arm64 print the address again before the tables (show_pte).
   const walked = find(lines, /^\[([0-9a-f]{8,16})\] \*?pgd=/)?.[1];
   if (walked !== undefined && fields.faultAddress === undefined && (fields.kind === undefined || fields.kind === "die")) {
@@ -119,6 +120,19 @@ export const oopsFields: FieldParser = (lines, lead) => {
   if (usercopy !== undefined) fields.usercopy = usercopy[1] ?? "";
   return fields;
 };
+
+const NUMBER = String.raw`(?:0x|\[<)?([0-9a-f]{1,16})(?![\w+])`;
+
+/**
+ * Where "ret" takes its target out of the link register, that register still holds it: nothing was called, a function returned. A call would
+ * have left its own address there. Tags and authentication codes above bit 47 are not compared.
+ */
+function hasReturned(lines: readonly LogLine[]): boolean {
+  const pc = find(lines, new RegExp(String.raw`^\s*e?pc ?: ${NUMBER}`))?.[1];
+  const link = find(lines, new RegExp(String.raw`^\s*(?:e?pc ?: .* )?(?:lr|ra) ?: ${NUMBER}`))?.[1];
+  if (pc === undefined || link === undefined) return false;
+  return BigInt.asUintN(48, BigInt(`0x${pc}`)) === BigInt.asUintN(48, BigInt(`0x${link}`));
+}
 
 /**
  * Read, write or execute where neither x86 nor arm64 tells: arm (the kernel's words since 6.0; before, bit 11 of FSR is WnR and bit 31 stands
