@@ -25,7 +25,7 @@ const DOORS: readonly (readonly [pattern: RegExp, words: string, interrupts: boo
   [/^(?:net_rx_action|__napi_poll|process_backlog)$/, "receiving packets", true],
   [/^(?:tasklet_action\w*)(?:\.\w+)*$/, "in a tasklet", true],
   [/^(?:rcu_do_batch|rcu_core\w*)$/, "in an RCU callback", true],
-  [/^(?:irq_work_run\w*|flush_smp_call_function_queue|__flush_smp_call_function_queue)$/, "serving a call by IPI", true],
+  [/^(?:irq_work_(?:run\w*|single)|flush_smp_call_function_queue|__flush_smp_call_function_queue)$/, "serving a call by IPI", true],
   [/^(?:__handle_irq_event_percpu|handle_irq_event\w*)$/, "in an interrupt handler", true],
   [/^(?:handle_softirqs|__do_softirq|do_softirq)$/, "in a softirq", true],
   [/^(?:do_init_module|do_one_initcall)$/, "loading a module", false],

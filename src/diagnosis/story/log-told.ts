@@ -63,7 +63,8 @@ export function endTold(kernel: Kernel, { event, after, deliberate }: Subject, t
     const words = panic.text.replace(/^Kernel panic - not syncing: /, "").replace(/ \.{3}$/, "");
     const when = panic.time === undefined ? "Then" : `At ${durationText(panic.time)}`;
     const why = policyOf(kernel, event, words);
-    if (!told.includes(words)) parts.push(`${when} the kernel panicked: "${clipped(words)}"${why === undefined ? "" : ` (${why})`}`);
+    if (!told.includes(words) && !told.includes("the dump was asked for"))
+      parts.push(`${when} the kernel panicked: "${clipped(words)}"${why === undefined ? "" : ` (${why})`}`);
   }
   if (saved !== undefined) parts.push(saved);
   return parts.length === 0 ? [] : [parts.map(sentence).join(" ")];
