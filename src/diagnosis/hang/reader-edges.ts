@@ -10,14 +10,13 @@
  * SRCU counts its readers per CPU and names none (kernel/rcu/srcutree.c): a task is one when its own code called __srcu_read_lock() of this
  * very domain and has not given it back. Its inline flavours (srcu_read_lock_fast(), 6.15+) leave nothing to be found by.
  */
-import type { VirtualAddress } from "../../bytes/address.ts";
+import { type VirtualAddress, virtual } from "../../bytes/address.ts";
 import { cpuMasks } from "../../linux/cpu.ts";
 import { lockLayouts } from "../../linux/locking/layout.ts";
 import { lockTask, secondsSinceRun } from "../../linux/locking/lock-tasks.ts";
 import { plainName } from "../../linux/locking/wait-functions.ts";
 import { readRcu } from "../../linux/rcu.ts";
 import type { Task } from "../../linux/task.ts";
-import type { StackFrame } from "../../stack/frame.ts";
 import { Activations } from "../fault/activation.ts";
 import { KnownValues } from "../fault/known-values.ts";
 import { guarded } from "../guarded.ts";
@@ -31,8 +30,6 @@ const SRCU_WAIT = /^(?:_*synchronize_srcu(?:_expedited)?|srcu_barrier)$/;
 const RCU_WAIT = /^(?:__wait_rcu_gp|synchronize_rcu(?:_normal|_expedited|_mult)?|synchronize_sched|synchronize_net)$/;
 /** Sleeping tasks whose code is looked at for one domain. */
 const MAX_TASKS = 48;
-/** Calls between the waiting task's function and the wait. */
-const MAX_LEVELS = 4;
 
 export function readerEdges(still: Standstill): HangEdge[] {
   const waiting = sleepers(still).flatMap((task) => {
@@ -121,24 +118,23 @@ function srcuEdge(still: Standstill, task: Task, index: number): HangEdge | unde
   return undefined;
 }
 
-/** The srcu_struct that a task waits for: the argument of the call that stands on its stack. */
+/**
+ * The srcu_struct that a task waits for: the first argument of the call that stands on its stack, in its caller's code. The call need not be
+ * to the function that waits: synchronize_srcu() jumps to it.
+ */
 function domainOf(still: Standstill, task: Task, index: number): VirtualAddress | undefined {
   const stack = still.stack(task);
-  const inner = stack?.frames[index] as StackFrame | undefined;
-  if (stack === undefined || inner === undefined) return undefined;
+  const caller = stack?.frames.findIndex(({ kind }, at) => at > index && kind !== "inline") ?? -1;
+  const frame = stack?.frames[caller];
+  if (stack === undefined || frame === undefined) return undefined;
   return guarded(() => {
-    const activations = new Activations(still.kernel, inner.pc, inner.registers, stack, index);
+    const activations = new Activations(still.kernel, frame.pc, frame.registers, stack, caller);
     const values = new KnownValues(still.kernel, activations, undefined, task.address);
-    let register: string | undefined = activations.machine.arguments[0];
-    for (let level = 1; level <= MAX_LEVELS && register !== undefined; level++) {
-      const caller = activations.at(level);
-      if (caller?.flow === undefined) return undefined;
-      const origin = caller.flow.originOf(caller.pc, register);
-      const value = values.of(level, origin)?.value;
-      if (value !== undefined) return still.kernel.arch.isKernelAddress(value) ? (value as VirtualAddress) : undefined;
-      register = origin.kind === "parameter" || origin.kind === "entry" ? origin.register : undefined;
-    }
-    return undefined;
+    const flow = activations.at(0)?.flow;
+    const call = flow?.addresses.findLast((at) => at < frame.pc);
+    const [argument = ""] = activations.machine.arguments;
+    const value = flow === undefined || call === undefined ? undefined : values.of(0, flow.originOf(call, argument))?.value;
+    return value !== undefined && still.kernel.arch.isKernelAddress(value) ? virtual(value) : undefined;
   });
 }
 
