@@ -64,3 +64,13 @@ test("a load whose address is lost says so", () => {
   const told = faultTold(fault(0n, false, step("argument", 0n, "passed as x by g+0x1"), step("load", 0n, "loaded from *(?)")), false)[1];
   expect(told).toBe("Its rbx = NULL was passed as x by g+0x1; it had been loaded from memory at an address that is not known any more.");
 });
+
+test("a step of a copy, and a check of KASAN before the access", () => {
+  const plain = fault(0n, false);
+  const copied = { ...plain, path: { ...plain.path, copy: { kind: "copy", done: 48n, total: 256n } } } as unknown as FaultCase;
+  expect(faultTold(copied, false)[0]).toContain("[+0x8], 48 bytes into a copy of 256: no page is mapped there.");
+  const checked = { ...plain, access: { ...plain.access, shadow: 0xdfff_fc00_0000_0001n } } as unknown as FaultCase;
+  expect(faultTold(checked, false)[0]).toBe(
+    "KASAN's check at f+0x10 [mod] looked at dffffc0000000001, the shadow of 0000000000000008, which is (struct thing *)NULL->next [+0x8], before the write of 8 bytes there: only kernel memory has a shadow that is mapped.",
+  );
+});

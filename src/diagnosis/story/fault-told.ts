@@ -31,11 +31,22 @@ function accessTold(fault: FaultCase, isError: boolean): string | undefined {
   const code = codeAt(fault.kernel, access.instruction.address, access.instruction.size);
   const many = path.access.size === undefined ? "memory" : `${path.access.size} byte${path.access.size === 1 ? "" : "s"}`;
   const verb = path.access.kind === "write" ? "write" : "read";
+  if (access.shadow !== undefined) {
+    const shadow = `KASAN's check ${code === undefined ? "" : `"${code}" `}at ${activationText(at)} looked at ${hex16(access.shadow)}`;
+    return `${shadow}, the shadow of ${hex16(access.address)}${typedPlace(fault, isError)}, before the ${verb} of ${many} there: only kernel memory has a shadow that is mapped`;
+  }
   const what = `The instruction ${code === undefined ? "" : `"${code}" `}at ${activationText(at)}`;
   const inside = guiltyLevel === 0 ? "" : ", which works for its caller,";
   const place = `${hex16(access.address)}${typedPlace(fault, isError)}`;
   const why = whyNot(access.address, bad?.value, state.exception?.present, fault);
-  return `${what}${inside} was to ${verb} ${many} ${path.access.kind === "write" ? "to" : "from"} ${place}${why === undefined ? "" : `: ${why}`}`;
+  return `${what}${inside} was to ${verb} ${many} ${path.access.kind === "write" ? "to" : "from"} ${place}${copyTold(path.copy)}${why === undefined ? "" : `: ${why}`}`;
+}
+
+/** ", 48 bytes into a copy of 256". */
+function copyTold(copy: NonNullable<FaultCase["path"]>["copy"]): string {
+  if (copy === undefined) return "";
+  const total = copy.total === undefined ? "" : ` of ${copy.total}`;
+  return `, ${copy.done} bytes into a ${copy.kind}${total}`;
 }
 
 /** ", which is (struct sk_buff *)0->prev [+0x8]". */
