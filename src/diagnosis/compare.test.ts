@@ -55,7 +55,8 @@ describe("two dumps", () => {
   });
 
   it("are not merged when the members differ", () => {
-    expect(relation(PEER, { object: { type: "struct lab_ring", member: "owner" } })).toBe("possibly related");
+    expect(relation(PEER, { object: { type: "struct lab_port", member: "owner" } })).toBe("possibly related");
+    expect(relation(PEER, { object: { type: "struct lab_ring", member: "owner" } })).toBe("likely the same");
   });
 
   it("are related when objects of one kind are damaged in two ways", () => {
@@ -102,6 +103,8 @@ describe("two dumps", () => {
     const timer: Given = { function: "__run_timers", object: { type: "struct timer_list", member: "entry.next" }, callers: [] };
     expect(relation(timer, timer)).toBe("possibly related");
     expect(relation({ ...PEER, module: "a" }, { ...PEER, module: "a" })).toBe("same");
+    const nowhere = { ...diagnosis({ class: "stack-corruption" }), frames: [], signature: signatureOf("stack-corruption", []) };
+    expect(compareDiagnoses(nowhere, nowhere).relation).toBe("possibly related");
     expect(relation({ ...PEER, module: "a" }, { ...PEER, module: "b" })).toBe("possibly related");
   });
 

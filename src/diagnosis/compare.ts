@@ -77,6 +77,8 @@ function relate(a: Diagnosis, b: Diagnosis, agrees: Agrees): Pick<Comparison, "r
   const { function: place } = a.verdict;
   // What serves the whole kernel says nothing of who brought it there: of timers, work items and lists there are thousands.
   const isShared = place !== undefined && (isDoor(place) || isPassedOver(place)) && agrees("module") === undefined;
+  if (a.signature.hash === b.signature.hash && !a.signature.text.includes("|"))
+    return { relation: "possibly related", reason: "the class is the same, and no place is known in either" };
   if (a.signature.hash === b.signature.hash && agrees("module") !== false) {
     if (isShared)
       return {
@@ -91,6 +93,8 @@ function relate(a: Diagnosis, b: Diagnosis, agrees: Agrees): Pick<Comparison, "r
     if (agrees("member") === true) return { relation: "same", reason: "class, function and member are the same; only the callers differ" };
     if (agrees("member") === undefined)
       return { relation: "likely the same", reason: "class and function are the same; no member is known in both" };
+    if (agrees("object") === true)
+      return { relation: "likely the same", reason: "class and function are the same, and it met another member of the same structure" };
     return { relation: "possibly related", reason: "class and function are the same, the members differ" };
   }
   if (agrees("function") === true && agrees("member") === true && agrees("module") !== false && !isShared)

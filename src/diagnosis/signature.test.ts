@@ -23,3 +23,8 @@ test("a function that is not on the stack has no callers there", () => {
   expect(namesOf(frames("fw_append", "fw_write"), "fw_drop")).toEqual(["fw_drop"]);
   expect(namesOf(frames("f", "g"), undefined)).toEqual(["f", "g"]);
 });
+
+test("an address that has no name is none", () => {
+  expect(namesOf(frames("0x412b412a41294128", "f"), "0x412b412a41294128")).toEqual(["f"]);
+  expect(namesOf([], "0x412b412a41294128")).toEqual([]);
+});

@@ -31,7 +31,8 @@ function shortHash(text: string): string {
  */
 export function meaningfulFunctions(frames: readonly VerdictFrame[], guilty: string | undefined): readonly string[] {
   const names = frames.filter(({ inlined, doubtful }) => inlined !== true && doubtful !== true).flatMap(({ function: name }) => name ?? []);
-  const plain = names.map(plainFunction);
+  // An address that no symbol has is another one in every dump.
+  const plain = names.map(plainFunction).filter((name) => !isAddress(name));
   const at = guilty === undefined ? -1 : plain.indexOf(guilty);
   const outwards = (at < 0 ? plain : plain.slice(at + 1)).filter((name) => !isPassedOver(name));
   return guilty === undefined ? outwards : [guilty, ...outwards];
@@ -42,13 +43,17 @@ export function meaningfulFunctions(frames: readonly VerdictFrame[], guilty: str
  * @param cache of the object: what serves the whole kernel (`__run_timers`) does not name a bug, the kind of object it met does a little
  */
 export function namesOf(frames: readonly VerdictFrame[], guilty: string | undefined, cache?: string): readonly string[] {
-  const [first, ...callers] = meaningfulFunctions(frames, guilty);
+  const [first, ...callers] = meaningfulFunctions(frames, guilty === undefined || isAddress(guilty) ? undefined : guilty);
   if (first === undefined) return [];
   if (isDoor(first) && cache !== undefined) return [first, cache];
   // A place that the verdict names by other signs, who freed the object, say, has no callers on this stack.
   if (guilty !== undefined && !frames.some(({ function: name }) => name !== undefined && plainFunction(name) === guilty)) return [first];
   // Of a recursion one is enough: how deep it got is no part of the name.
   return [...new Set([first, ...callersOfNote(callers)])];
+}
+
+function isAddress(name: string): boolean {
+  return name.startsWith("0x");
 }
 
 /** The name in the source: .isra, .constprop, .part and .cold are the compiler's. */
