@@ -2,6 +2,7 @@
 import { headline } from "../../diagnosis/class-words.ts";
 import type { Comparison } from "../../diagnosis/compare.ts";
 import type { Diagnosis } from "../../diagnosis/verdict.ts";
+import { oneLine } from "./prose.ts";
 
 export interface NamedDiagnosis {
   readonly file: string;
@@ -16,8 +17,12 @@ const ANSWERS: Readonly<Record<Comparison["relation"], string>> = {
   undecided: "Undecided",
 };
 
-/** The first against another. Lines without line ends. */
+/** The first against another. Lines without line ends, whatever the dumps have in their names. */
 export function* comparisonLines(first: NamedDiagnosis, second: NamedDiagnosis, comparison: Comparison): Iterable<string> {
+  for (const line of linesOf(first, second, comparison)) yield oneLine(line);
+}
+
+function* linesOf(first: NamedDiagnosis, second: NamedDiagnosis, comparison: Comparison): Iterable<string> {
   yield `${ANSWERS[comparison.relation]}: ${comparison.reason}`;
   yield "";
   for (const { file, diagnosis } of [first, second]) {

@@ -2,7 +2,7 @@
 import { hex16, virtual } from "../../bytes/address.ts";
 import { CLASS_WORDS, headline } from "../../diagnosis/class-words.ts";
 import type { Alternative, Check, Diagnosis, Evidence, Participant, VerdictFrame } from "../../diagnosis/verdict.ts";
-import { broken, proseWidth, wrapped } from "./prose.ts";
+import { broken, oneLine, proseWidth, wrapped } from "./prose.ts";
 
 const SHOWN_FRAMES = 10;
 const SHOWN_PARTICIPANTS = 8;
@@ -16,8 +16,12 @@ export interface DiagnosisTextOptions {
   readonly columns?: number | undefined;
 }
 
-/** Lines without line ends. */
-export function* diagnosisLines(diagnosis: Diagnosis, { verbose, columns }: DiagnosisTextOptions): Iterable<string> {
+/** Lines without line ends, whatever the dump has in its names. */
+export function* diagnosisLines(diagnosis: Diagnosis, options: DiagnosisTextOptions): Iterable<string> {
+  for (const line of linesOf(diagnosis, options)) yield oneLine(line);
+}
+
+function* linesOf(diagnosis: Diagnosis, { verbose, columns }: DiagnosisTextOptions): Iterable<string> {
   const { verdict, story, evidence, alternatives, signature, frames, context } = diagnosis;
   const width = proseWidth(columns);
   const first = `${headline(verdict)}    confidence: ${verdict.confidence}`;

@@ -31,3 +31,11 @@ export function broken(text: string, width: number): string[] {
 export function* wrapped(text: string, indent: string, width: number): Iterable<string> {
   for (const line of broken(text, width - indent.length)) yield `${indent}${line}`;
 }
+
+/**
+ * A line that stays one. Names of processes and lines of the log come from whoever caused the crash: a line end in them would let them write
+ * lines of their own into an answer, or, in a command that is pasted, a second command.
+ */
+export function oneLine(line: string): string {
+  return line.replace(/[\n\v\f\r\u0085\u2028\u2029]/g, (end) => `\\x${end.charCodeAt(0).toString(16).padStart(2, "0")}`);
+}

@@ -7,6 +7,7 @@ import { FormatError, UsageError } from "../../bytes/errors.ts";
 import { jsonChunks } from "../../commands/json.ts";
 import { comparisonLines, type NamedDiagnosis } from "../../commands/support/comparison-text.ts";
 import { diagnosisLines } from "../../commands/support/diagnosis-text.ts";
+import { oneLine } from "../../commands/support/prose.ts";
 import { type Comparison, compareDiagnoses, likeness } from "../../diagnosis/compare.ts";
 import { diagnose } from "../../diagnosis/diagnose.ts";
 import { openDump } from "../../dump/open.ts";
@@ -128,7 +129,8 @@ async function diagnosisOf(files: SortedFiles, options: AnalyzeOptions): Promise
   }
 }
 
-function writeJson(dumps: readonly NamedDiagnosis[], comparisons: readonly Comparison[], write: (text: string) => boolean): void {
+/** What programs read. */
+export function writeJson(dumps: readonly NamedDiagnosis[], comparisons: readonly Comparison[], write: (text: string) => boolean): void {
   const [first] = dumps as [NamedDiagnosis];
   const answer =
     dumps.length === 1 ? first.diagnosis : { dumps: dumps.map(({ file, diagnosis }) => ({ file, ...diagnosis })), comparisons };
@@ -136,7 +138,8 @@ function writeJson(dumps: readonly NamedDiagnosis[], comparisons: readonly Compa
   write("\n");
 }
 
-function writeText(
+/** What people read. */
+export function writeText(
   dumps: readonly NamedDiagnosis[],
   comparisons: readonly Comparison[],
   verbose: boolean,
@@ -148,7 +151,7 @@ function writeText(
     lines.push(...comparisonLines(first, others[index] as NamedDiagnosis, comparison), "");
   }
   for (const { file, diagnosis } of dumps) {
-    if (dumps.length > 1) lines.push(`== ${file}`);
+    if (dumps.length > 1) lines.push(oneLine(`== ${file}`));
     lines.push(...diagnosisLines(diagnosis, { verbose, columns: process.stdout.isTTY === true ? process.stdout.columns : undefined }));
     if (dumps.length > 1) lines.push("");
   }

@@ -6,6 +6,7 @@ import { type Disassembler, loadDisassembler } from "../../arch/disassembler.ts"
 import { UnsupportedError, UsageError } from "../../bytes/errors.ts";
 import { jsonChunks } from "../../commands/json.ts";
 import { diagnosisLines } from "../../commands/support/diagnosis-text.ts";
+import { oneLine } from "../../commands/support/prose.ts";
 import { explainReport } from "../../diagnosis/log-report/explain.ts";
 import { codeMachine } from "../../diagnosis/log-report/faulting-instruction.ts";
 import type { LogReport } from "../../diagnosis/log-report/report.ts";
@@ -89,13 +90,13 @@ export async function explain(options: ExplainOptions, write: (text: string) => 
     let inLog = 0;
     for (const report of reports()) {
       inLog++;
-      for (const remark of source?.prepare(report) ?? []) writeAll(2, `inquest: ${remark}\n`);
+      for (const remark of source?.prepare(report) ?? []) writeAll(2, `inquest: ${sanitize(remark)}\n`);
       const diagnosis = explainReport(report, await disassemblerOf(report), source?.kernel);
       const text = options.json ? json(name, report, diagnosis) : shown(report, diagnosis, options.verbose || inLog === 1);
-      const heading = !options.json && logs.length > 1 && inLog === 1 ? `${name}:\n` : "";
+      const heading = !options.json && logs.length > 1 && inLog === 1 ? `${sanitize(oneLine(name))}:\n` : "";
       if (!write(heading + text)) return found + inLog;
     }
-    if (inLog === 0 && !options.json) write(`${name === "-" ? "standard input" : name}: no kernel report in it\n`);
+    if (inLog === 0 && !options.json) write(`${name === "-" ? "standard input" : sanitize(oneLine(name))}: no kernel report in it\n`);
     found += inLog;
   }
   return found;
@@ -132,7 +133,7 @@ function json(file: string, report: LogReport, diagnosis: Diagnosis): string {
 function shown(report: LogReport, diagnosis: Diagnosis, full: boolean): string {
   const { verdict, signature, frames, context, subject } = diagnosis;
   const where = `line ${report.first.number}${subject.time === undefined ? "" : `, at ${subject.time.toFixed(6)} s`}`;
-  if (!full) return sanitize(`also (${where}): ${verdict.title}    confidence: ${verdict.confidence}   ${signature.hash}\n`);
+  if (!full) return `${sanitize(oneLine(`also (${where}): ${verdict.title}    confidence: ${verdict.confidence}   ${signature.hash}`))}\n`;
   const machine = [context.release, context.machine, context.hardware].filter((each) => each !== undefined).join(", ");
   const { taint, ...others } = context;
   const lines = [
@@ -144,7 +145,7 @@ function shown(report: LogReport, diagnosis: Diagnosis, full: boolean): string {
       },
       { verbose: false, columns: process.stdout.isTTY === true ? process.stdout.columns : undefined },
     ),
-    ...(machine === "" ? [] : [`  Machine    ${machine}`]),
+    ...(machine === "" ? [] : [oneLine(`  Machine    ${machine}`)]),
     `  Found      ${where}`,
     "",
   ];

@@ -3,7 +3,7 @@
  * looked at between detectors: work that is ended in its midst would leave behind what answers wrongly later.
  */
 import { InquestError } from "../../bytes/errors.ts";
-import { broken, proseWidth } from "../../commands/support/prose.ts";
+import { broken, oneLine, proseWidth } from "../../commands/support/prose.ts";
 import { headline } from "../../diagnosis/class-words.ts";
 import { diagnose } from "../../diagnosis/diagnose.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
@@ -26,7 +26,7 @@ export function verdictLine(kernel: Kernel, columns: number | undefined, millise
   try {
     if (taskTable(kernel).tasks.length > MANY_TASKS) throw new OutOfTime();
     const { verdict } = diagnose(kernel, look);
-    const line = `${headline(verdict)} (${verdict.confidence}; see "analyze")`;
+    const line = oneLine(`${headline(verdict)} (${verdict.confidence}; see "analyze")`);
     const lines = columns === undefined ? [line] : broken(line, proseWidth(columns) - LABEL.length);
     return `${LABEL}${lines.join(`\n${" ".repeat(LABEL.length)}`)}`;
   } catch (error) {
