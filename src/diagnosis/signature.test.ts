@@ -28,3 +28,8 @@ test("an address that has no name is none", () => {
   expect(namesOf(frames("0x412b412a41294128", "f"), "0x412b412a41294128")).toEqual(["f"]);
   expect(namesOf([], "0x412b412a41294128")).toEqual([]);
 });
+
+test("damage that nothing met is named by the cache it lies in, where that says anything", () => {
+  expect(namesOf([], undefined, "extent_pool")).toEqual(["extent_pool"]);
+  expect(namesOf([], undefined, "kmalloc-64")).toEqual([]);
+});

@@ -44,7 +44,8 @@ export function meaningfulFunctions(frames: readonly VerdictFrame[], guilty: str
  */
 export function namesOf(frames: readonly VerdictFrame[], guilty: string | undefined, cache?: string): readonly string[] {
   const [first, ...callers] = meaningfulFunctions(frames, guilty === undefined || isAddress(guilty) ? undefined : guilty);
-  if (first === undefined) return [];
+  // Damage that nothing met: a cache of its own is a place too, one of a size is none.
+  if (first === undefined) return cache === undefined || /kmalloc-/.test(cache) ? [] : [cache];
   if (isDoor(first) && cache !== undefined) return [first, cache];
   // A place that the verdict names by other signs, who freed the object, say, has no callers on this stack.
   if (guilty !== undefined && !frames.some(({ function: name }) => name !== undefined && plainFunction(name) === guilty)) return [first];
