@@ -17,7 +17,6 @@ import { type IrqAction, irqCountOn, irqDescriptors } from "./irq.ts";
 import { architectureCounts } from "./irq-counts.ts";
 import { runqueue } from "./runqueue.ts";
 import type { Task } from "./task.ts";
-import { lastArrival } from "./task-times.ts";
 
 const IN_PROGRESS = 1 << 18;
 const SPURIOUS_DISABLED = 1 << 1;
@@ -105,7 +104,7 @@ export function stolenTime(kernel: Kernel, task: Task): StolenTime | undefined {
   const struct = kernel.types.tryStruct("task_struct");
   const [sum, before] = [struct?.tryField("se.sum_exec_runtime"), struct?.tryField("se.prev_sum_exec_runtime")];
   const accounts = kernel.types.tryStruct("rq")?.tryField("prev_irq_time") !== undefined;
-  const arrived = lastArrival(kernel, task);
+  const arrived = struct?.tryField("sched_info.last_arrival")?.bigint(task.address);
   if (!accounts || rq === undefined || clock === undefined || sum === undefined || before === undefined) return undefined;
   if (arrived === undefined || arrived === 0n || task.idle) return undefined;
   const all = kernel.memory.u64(clock.address(rq)) - arrived;

@@ -6,6 +6,7 @@
  *
  *   spins for a lock ─► its holder, on another CPU ─► the loop there is the root
  *   walks a list that closes in a circle ─► the list is
+ *   interrupts leave it no time ─► their line, and who serves it (storm.ts)
  *   anything else ─► the function that loops
  */
 
@@ -131,6 +132,7 @@ function findings(context: DiagnosisContext, wanted: VerdictClass): readonly Fin
 const NEEDS = [
   "a CPU that the watchdog reported, or that took no tick or ran no other task for too long",
   "its registers when the machine stopped",
+  "or one line of interrupts that came more often on it than all others together",
 ];
 
 export const softLockup: Detector = {
