@@ -211,8 +211,9 @@ function stateOf(
  * Raw memory has no registers of the CPUs: the way to the stack of a task that was running is a guess. What it led to is proved by the log,
  * which names the same place and the same registers, or, with the log gone, by a handler on that way that gave up, and by pt_regs that lie
  * where the CPU put them: right below where their own stack pointer was (x86-64 aligns it to 16 first; arm64's entry code makes room there).
+ * Exported for its test.
  */
-function proofOfGuess({ handler, at, registers }: Candidate, witnesses: number): StateCheck {
+export function proofOfGuess({ handler, at, registers }: Pick<Candidate, "handler" | "at" | "registers">, witnesses: number): StateCheck {
   if (witnesses >= MANY_REGISTERS) return { what: "the unwind guessed the way to them, and the log proves them", agrees: true };
   const gaveUp = handler.find(({ function: name }) => DYING.test(name ?? ""))?.function;
   const above = at === undefined || registers.sp === undefined ? undefined : (registers.sp & ~15n) - at;
