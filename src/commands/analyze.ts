@@ -19,7 +19,8 @@ export const analyze = defineCommand<Diagnosis>({
       "The confidence is high when every check that could have refuted the verdict was made and none did; likely when one check could not be made; possible when more could not, or when the sign is common in healthy memory too. When nothing is certain enough, the verdict is unknown, with the reason.",
       "A dump that somebody asked for (sysrq, NMI) is looked through for damaged structures and for tasks that wait for each other; when nothing is found, the verdict is that nothing is wrong.",
       "Taint and modules from elsewhere are told and never held against anyone: a module is named only when the fault, the object or the callback is its own.",
-      "The signature names class, innermost functions and member: two dumps of one bug have the same, whatever the addresses.",
+      "The story tells, in order: what the machine was doing, what failed and why, where the bad value came from, the object and who else had it in hand, what the log said before, how it ended, and what is not known.",
+      "The signature names class, function and member, and the callers where the function serves the whole kernel or no member is known: two dumps of one bug have the same, whatever the addresses. inquest analyze A B says whether two dumps are of one bug, inquest analyze --json VMCORE gives all of it as JSON, and inquest explain LOG the same from a log alone.",
     ],
     options: [{ flag: "-v", help: "every hypothesis with what refuted it, and the whole stack" }],
     examples: [
