@@ -42,6 +42,22 @@ describe("the function to name", () => {
     expect(named(stack, struckFrame(stack))).toBe("ring_poll");
   });
 
+  test("of a CPU that waited for another's panic begins behind what had struck it before that", () => {
+    const stack = stackOfNames(
+      "stop_this_cpu",
+      "end_repeat_nmi",
+      "!panic_smp_self_stop",
+      "panic",
+      "watchdog_timer_fn.cold",
+      "asm_sysvec_apic_timer_interrupt",
+      "!flow_write [flowtab]",
+      "vfs_write",
+    );
+    expect(struckFrame(stack)).toBe(6);
+    // Nothing struck it before: it panicked by itself.
+    expect(struckFrame(stackOfNames("stop_this_cpu", "end_repeat_nmi", "!panic_smp_self_stop", "panic", "f [m]"))).toBe(2);
+  });
+
   test("is none where all is machinery", () => {
     expect(guiltyFrame(stackOfNames("__schedule", "schedule"))).toBeUndefined();
   });

@@ -36,9 +36,13 @@ export function guiltyFrame({ frames }: UnwoundStack, from = 0): number | undefi
 
 /** The code that a running task's CPU was in when an interrupt, an NMI or the stop struck it: behind all of their machinery. */
 export function struckFrame({ frames }: UnwoundStack): number {
-  const at = frames.findIndex(({ kind }, index) => index > 0 && kind === "interrupted");
-  return Math.max(at, 0);
+  const struck = frames.flatMap(({ kind }, index) => (index > 0 && kind === "interrupted" ? [index] : []));
+  const at = struck.find((index) => !WAITS_FOR_PANIC.test(frames[index]?.function ?? ""));
+  return at ?? struck[0] ?? 0;
 }
+
+/** A second CPU that came to panic() waits there for the first (kernel/panic.c, panic_smp_self_stop()): what it was struck in lies behind. */
+const WAITS_FOR_PANIC = /^(?:(?:nmi_)?panic(?:_smp)?_self_stop|crash_smp_send_stop|v?panic)(?:\.\w+)*$/;
 
 /** Frames that are told. */
 
