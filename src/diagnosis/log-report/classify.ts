@@ -110,8 +110,8 @@ function oopsClass(report: LogReport, kind: string): VerdictClass {
   // "ret" itself faulted: what it took from the stack is no address (a call's target would stand in another instruction).
   const at = report.code?.bytes[report.code.at];
   if (kind === "protection" && report.machine === "x86_64" && (at === 0xc3 || at === 0xc2)) return "stack-corruption";
-  // The CPU was sent to an address that is none.
-  if (kind === "protection" && pc !== undefined && pc.function === undefined) return "wild-call";
+  // The CPU was sent to an address that is none: no instruction can be read there ("Code: Unable to access opcode bytes").
+  if (kind === "protection" && pc !== undefined && pc.function === undefined && report.code === undefined) return "wild-call";
   if (kind === "die" && /BTI|FPAC|branch target/.test(String(fields.die))) return "wild-call";
   if (kind === "protection" || kind === "stack-segment" || kind === "paging") return "wild-pointer";
   if (kind === "user-access") return "wild-pointer";

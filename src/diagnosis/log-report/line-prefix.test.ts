@@ -39,6 +39,17 @@ test.each([
   expect(pieces).toHaveLength(1);
 });
 
+test("a word in capitals behind a time is the kernel's, unless it is a time zone", () => {
+  const head = "BUG: KFENCE: use-after-free read in widget_poll+0x13/0x40";
+  expect(takePrefix(`2025-04-23T04:38:59Z ${head}`)).toMatchObject([{ text: head }]);
+  expect(takePrefix(`2025-04-23 04:38:59 ${head}`)).toMatchObject([{ text: head }]);
+  expect(takePrefix("2025-04-23T04:38:59Z INFO: task widget:12 blocked")).toMatchObject([{ text: "INFO: task widget:12 blocked" }]);
+  expect(takePrefix("2025-04-23T04:38:59Z NIP [c000000000123456] widget_poll")).toMatchObject([
+    { text: "NIP [c000000000123456] widget_poll" },
+  ]);
+  expect(takePrefix(`2025-04-23 04:38:59 CEST host kernel: ${head}`)).toMatchObject([{ text: head }]);
+});
+
 test.each([
   [`Nov 19 10:00:01 host tool[12]: ${BODY}`, true],
   [`2024-11-19T10:00:01+00:00 host tool[12]: ${BODY}`, true],

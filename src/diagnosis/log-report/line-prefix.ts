@@ -32,7 +32,7 @@ const CLOCK = String.raw`\d\d:\d\d:\d\d(?:[.,]\d+)?`;
 const DAY = String.raw`[A-Z][a-z]{2} [ \d]?\d ${CLOCK}`;
 const ISO = String.raw`\d{4}-\d\d-\d\d[T ]${CLOCK}(?:Z|[+-]\d\d:?\d\d)?`;
 /** Dates of syslog, logread (OpenWrt) and of journalctl's outputs (short, short-precise, short-iso, short-full, short-unix). */
-const DATE = String.raw`(?:[A-Z][a-z]{2} (?=[A-Z\d]))?(?:${DAY}(?: \d{4})?|${ISO}(?: [A-Z]{3,4}\b)?)`;
+const DATE = String.raw`(?:[A-Z][a-z]{2} (?=[A-Z\d]))?(?:${DAY}(?: \d{4})?|${ISO}(?: (?:UTC|MSK|[A-Z]{2,4}T)(?= ))?)`;
 /** In the words of the reader's language, so only before "host kernel:". */
 const FOREIGN_DATE = String.raw`(?:(?:\p{L}{2,6}\.?|\d{1,2}月) {1,2}\d{1,2} ${CLOCK}|\d{10}\.\d{6})`;
 const KERNEL = String.raw`(?:kern\.\w+:? )?(?:kernel|vmunix|klogd)(?:\[\d*-?\])?:`;

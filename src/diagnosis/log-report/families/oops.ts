@@ -102,10 +102,17 @@ export const oopsFields: FieldParser = (lines, lead) => {
   if (other !== undefined) fields.access = other;
   if (fields.access === "execute" && hasReturned(lines)) fields.returned = 1;
   // The line of the fault was lost: arm and arm64 print the address again before the tables (show_pte).
-  const walked = find(lines, /^\[([0-9a-f]{8,16})\] \*?pgd=/)?.[1];
+  const walked = find([...lead, ...lines], /^\[([0-9a-f]{8,16})\] (?:\*?pgd=|address between user and kernel address ranges)/)?.[1];
   if (walked !== undefined && fields.faultAddress === undefined && (fields.kind === undefined || fields.kind === "die")) {
     fields.faultAddress = hex(walked);
     fields.kind = "paging";
+  }
+  // powerpc's first line was lost: what die() says is bad_page_fault()'s, and the registers tell the rest.
+  if ((fields.kind === undefined || fields.kind === "die") && find(lines, /Oops: Kernel access of bad area, sig: 11/) !== undefined) {
+    fields.kind = "paging";
+    const address = find(lines, /\bDAR: ([0-9a-f]{8,16})\b/)?.[1];
+    if (address !== undefined) fields.faultAddress = hex(address);
+    if (find(lines, /^NIP: +0{8,16} /) !== undefined) Object.assign(fields, { access: "execute", faultAddress: 0n });
   }
   // s390 tells the page; the bits of TEID below it are flags (arch/s390/mm/fault.c).
   const failing = find(lines, /Failing address: ([0-9a-f]{8,16})/)?.[1];

@@ -29,7 +29,9 @@ export const warningFields: FieldParser = (lines, lead) => {
   } else if (oldest !== undefined) {
     Object.assign(fields, { file: oldest[1] ?? "", line: Number(oldest[2]), place: oldest[3] ?? "" });
   }
-  const text = warnText(lines, lead);
+  // include/linux/fortify-string.h: WARN_ONCE() says it above its line; "cut here" may be lost.
+  const spanning = find(lead.slice(-1), /\w+: detected field-spanning write \(size .*/);
+  const text = warnText(lines, lead) ?? spanning?.[0];
   if (text !== undefined) fields.text = text;
   const counter = find([...lead, ...lines.slice(0, 12)], /refcount_t: ([^\n.]*)/);
   if (counter !== undefined) fields.refcount = (counter[1] ?? "").trim();
