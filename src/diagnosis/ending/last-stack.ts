@@ -20,6 +20,7 @@ import { flowOf } from "../../type-flow/function-flow.ts";
 import { machineOf } from "../../type-flow/machine.ts";
 import type { DiagnosisContext } from "../context.ts";
 import { plainName } from "../fault/words.ts";
+import { callsPanic, provedByPanic } from "../subject/panic-proof.ts";
 import { stoppedTask } from "../subject/stopped-task.ts";
 import type { Evidence, VerdictFrame } from "../verdict.ts";
 import { verdictStack } from "../verdict-stack.ts";
@@ -28,7 +29,7 @@ export interface LastStack {
   readonly task: Task;
   readonly cpu: number;
   readonly stack: UnwoundStack;
-  /** Place of panic()'s frame in the stack; undefined when it is not there. */
+  /** Place of panic()'s frame in the stack, -1 when only its caller is there; undefined when neither is. */
   readonly panicAt: number | undefined;
   /** Frames outside of panic(), innermost first; all of the stack when panic() is not on it. */
   readonly callers: readonly StackFrame[];
@@ -42,10 +43,12 @@ export function lastStack(kernel: Kernel): LastStack | undefined {
     try {
       const found = stoppedTask(kernel);
       if (found === undefined || found.flag === "ACTIVE") return undefined;
-      const stack = unwindTask(kernel, found.task.address);
+      const stack = provedByPanic(kernel, unwindTask(kernel, found.task.address));
       const names = stack.frames.map(nameOf);
       let panicAt: number | undefined;
       for (const [at, name] of names.entries()) if (PANIC.test(name) && (panicAt === undefined || at - panicAt <= 2)) panicAt = at;
+      const [first] = stack.frames;
+      if (panicAt === undefined && first !== undefined && first.foundBy === "scan" && callsPanic(kernel, first)) panicAt = -1;
       return { task: found.task, cpu: found.cpu, stack, panicAt, callers: stack.frames.slice(panicAt === undefined ? 0 : panicAt + 1) };
     } catch (error) {
       if (error instanceof InquestError) return undefined;
@@ -120,7 +123,7 @@ function panicFormat(kernel: Kernel, { callers, panicAt }: LastStack): PanicText
 /** The stack for people, from panic() outwards, one frame marked. */
 export function lastFrames(kernel: Kernel, { stack, panicAt = 0 }: LastStack, guilty: StackFrame | undefined): readonly VerdictFrame[] {
   const at = guilty === undefined ? -1 : stack.frames.indexOf(guilty);
-  return verdictStack(kernel, stack, at < 0 ? undefined : at, panicAt);
+  return verdictStack(kernel, stack, at < 0 ? undefined : at, Math.max(0, panicAt));
 }
 
 /** Place of a frame: function, module, and line where debug information has one. */

@@ -76,8 +76,8 @@ describe("registers that the unwind guessed its way to", () => {
   const dying = [{ function: "oops_end" }] as never;
 
   it("are proved by the log's", () => {
-    expect(proofOfGuess({ handler: [], at: undefined, registers }, 16)).toMatchObject({ agrees: true });
-    expect(proofOfGuess({ handler: [], at: undefined, registers }, 7)).toMatchObject({ agrees: false });
+    expect(proofOfGuess({ handler: [], registers }, 16)).toMatchObject({ agrees: true });
+    expect(proofOfGuess({ handler: [], registers }, 7)).toMatchObject({ agrees: false });
   });
 
   it("or by a handler that gave up and by where they lie", () => {

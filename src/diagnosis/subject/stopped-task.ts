@@ -17,6 +17,7 @@ import { type PanicTask, panicTask } from "../../linux/panic-task.ts";
 import { activeTasks } from "../../linux/task.ts";
 import { threadSize } from "../../stack/task-stack.ts";
 import { unwindTask } from "../../stack/unwind.ts";
+import { callsPanic, provedByPanic } from "./panic-proof.ts";
 
 /** CPUs whose stacks are unwound. */
 const MAX_CPUS = 1024;
@@ -83,8 +84,10 @@ function stackPointer(kernel: Kernel, task: VirtualAddress): bigint | undefined 
 
 function functionsOn(kernel: Kernel, task: Parameters<typeof unwindTask>[1]): readonly string[] {
   try {
-    const { frames } = unwindTask(kernel, task);
-    return frames.flatMap(({ function: name, certainty }) => (certainty === "exact" && name !== undefined ? [name] : []));
+    const { frames } = provedByPanic(kernel, unwindTask(kernel, task));
+    const [first] = frames;
+    const called = first?.foundBy === "scan" && first.certainty === "exact" && callsPanic(kernel, first) ? ["panic"] : [];
+    return [...called, ...frames.flatMap(({ function: name, certainty }) => (certainty === "exact" && name !== undefined ? [name] : []))];
   } catch (error) {
     if (error instanceof InquestError) return [];
     throw error;
