@@ -37,7 +37,7 @@ const DATE = String.raw`(?:[A-Z][a-z]{2} (?=[A-Z\d]))?(?:${DAY}(?: \d{4})?|${ISO
 const FOREIGN_DATE = String.raw`(?:(?:\p{L}{2,6}\.?|\d{1,2}月) {1,2}\d{1,2} ${CLOCK}|\d{10}\.\d{6})`;
 const KERNEL = String.raw`(?:kern\.\w+:? )?(?:kernel|vmunix|klogd)(?:\[\d*-?\])?:`;
 const SYSLOG = new RegExp(
-  String.raw`^(?:${DATE}(?:(?: (?!kern\.)\S+)? ${KERNEL}| kern\.\w+:| (?:stdout|stderr) [FP](?= )| [\w.-]+(?= \[\s*\d))?|${FOREIGN_DATE} \S+ ${KERNEL})\s?`,
+  String.raw`^(?:${DATE}(?:(?: (?!kern\.)\S+)? ${KERNEL}| kern\.\w+:| (?:stdout|stderr) [FP](?= )| [\w.-]+(?= \[\s*\d))?|${FOREIGN_DATE} \S+ ${KERNEL}|${CLOCK}(?: \S+ ${KERNEL})?(?= ))\s?`,
   "u",
 );
 const SAYS_KERNEL = /(?:kernel|vmunix|klogd)(?:\[\d*-?\])?:\s?$|kern\.\w+:\s?$/;

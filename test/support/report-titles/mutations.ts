@@ -40,6 +40,12 @@ const FORMS: Readonly<Record<string, (piece: PrefixedText, index: number) => str
   compose: (piece) => `guest_1  | ${stamp(piece)}${piece.text}`,
   "foreign date": (piece) => `lis 19 10:00:01 host kernel: ${piece.caller === undefined ? "" : `[${piece.caller}] `}${piece.text}`,
   "container log": (piece) => `2024-11-19T10:00:01.123456789Z ${stamp(piece)}${piece.text}`,
+  "bare time": (piece, index) => `2024-11-19T10:00:${String(index % 60).padStart(2, "0")}Z ${piece.text}`,
+  "bare day and clock": (piece, index) => `2024-11-19 10:00:${String(index % 60).padStart(2, "0")}.123 ${piece.text}`,
+  "bare clock": (piece, index) => `10:00:${String(index % 60).padStart(2, "0")}.123 ${piece.text}`,
+  "day in brackets": (piece, index) => `[2024-11-19 10:00:${String(index % 60).padStart(2, "0")}.123] ${piece.text}`,
+  "a time of its own for each line": (piece, index) =>
+    `2024-11-19T10:00:${String(index % 60).padStart(2, "0")}Z ${stamp(piece)}${piece.text}`,
   "console server": (piece) => `[10:00:01] ${stamp(piece)}${piece.text}`,
   "web page": (piece) => stamp(piece) + piece.text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;"),
   "80 columns": (piece) => `${stamp(piece)}${piece.text}`.replace(/^(.{80})(.+)$/s, "$1\n$2"),
