@@ -109,6 +109,10 @@ export class KnownValues {
       return copy === undefined ? undefined : { address: copy.value, size, perCpu: true };
     }
     if (memory.segment !== undefined) return undefined;
+    // A variable that no symbol names.
+    const absolute = BigInt.asUintN(64, memory.displacement);
+    if (memory.base === undefined && memory.index === undefined)
+      return this.#kernel.arch.isKernelAddress(absolute) ? { address: absolute, size } : undefined;
     // `table(,%rax,8)`: the displacement is the table.
     const table: KnownValue | undefined =
       memory.base === undefined && memory.index !== undefined && this.#kernel.arch.isKernelAddress(BigInt.asUintN(64, memory.displacement))

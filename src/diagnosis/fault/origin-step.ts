@@ -107,7 +107,9 @@ export function loadText({ container, member, offset, base, held, variable, addr
       ? `${variable}${member === undefined ? "" : `${member.startsWith("[") ? "" : "."}${member}`}`
       : container !== undefined && member !== undefined
         ? `(${container} *)${holder}->${member}${offset === undefined ? "" : ` [+0x${BigInt.asUintN(64, offset).toString(16)}]`}`
-        : `*(${holder}${plain})`;
+        : base === undefined && address !== undefined
+          ? "a variable"
+          : `*(${holder}${plain})`;
   const where = address === undefined ? "" : ` at ${hex16(address)}`;
   switch (comparison) {
     case "same":

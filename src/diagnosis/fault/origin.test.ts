@@ -171,4 +171,11 @@ describe("the slice", () => {
     // Nothing lies there: which of them is the index cannot be told.
     expect(slice({ caller: "4889de mov\n4801c6 add\n4889f7 mov", rbx: 5n, value: 9n }).end).toBe("lost");
   });
+
+  it("reads a variable that no symbol names where the instruction says", () => {
+    // mov 0x1000(%rip),%rdi, which is 7 bytes long
+    const found = slice({ caller: "488b3d00100000 mov", rbx: 0n, value: 0n });
+    expect(found.steps.at(-1)?.load).toMatchObject({ address: CALLER + 0x1007n, size: 8 });
+    expect(texts(found).at(-1)).toBe("loaded from a variable at ffffffff81001807, which is not in the dump");
+  });
 });

@@ -32,6 +32,9 @@ export function returnedFrom(kernel: Kernel, sp: bigint): ReturnedFrom | undefin
     const at = virtual(BigInt.asUintN(64, sp - BigInt(below)));
     const word = kernel.memory.tryU64(at);
     if (word === undefined) return undefined;
+    const start = isArm ? kernel.memory.tryU64(virtual(BigInt.asUintN(64, at - 8n))) : BigInt.asUintN(64, at + 8n);
+    // Before its code is looked at: the frame must lie near.
+    if (start === undefined || start >= sp || sp - start > BigInt(REACH)) continue;
     const back = isArm ? kernel.arch.stripPointer(word) : word;
     const symbol = kernel.arch.isKernelAddress(back) ? kernel.symbols.byAddress(virtual(back)) : undefined;
     if (symbol === undefined || !"tTwW".includes(symbol.symbol.type)) continue;
@@ -42,8 +45,7 @@ export function returnedFrom(kernel: Kernel, sp: bigint): ReturnedFrom | undefin
     // Without a frame of its own the function holds nothing that could be written over.
     const own = BigInt(-depth);
     if (own < 16n) continue;
-    const start = isArm ? kernel.memory.tryU64(virtual(BigInt.asUintN(64, at - 8n))) : BigInt.asUintN(64, at + 8n);
-    if (start === undefined || BigInt.asUintN(64, start + own) !== sp) continue;
+    if (BigInt.asUintN(64, start + own) !== sp) continue;
     return { function: symbol.symbol.name, module: symbol.symbol.module, call, at, frame: -depth };
   }
   return undefined;

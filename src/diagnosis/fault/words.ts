@@ -137,6 +137,8 @@ export function openWays({ bad }: FaultCase): Check[] {
   if (last.kind !== "load" || last.load === undefined) return [];
   switch (last.load.comparison) {
     case "address unknown":
+      // A variable is what it is, even where its address is not known (a copy for each CPU).
+      if (last.load.variable !== undefined) return [];
       return open("the memory that the value was loaded from is what the code takes it for");
     case "unreadable":
       return open("the memory that the value was loaded from held it: it is not in the dump");

@@ -27,14 +27,14 @@ export const stackCorruption: FaultDetector = {
     // The instruction itself faulted on x86-64 when the address is not canonical: nothing was taken off the stack yet.
     const isTaken = access.call === undefined;
     const above = sp === undefined ? undefined : BigInt.asUintN(64, isTaken || isArm ? sp : sp + 8n);
-    const from = above === undefined ? undefined : returnedFrom(kernel, above);
+    const entered = !isTaken || above === undefined ? undefined : lastEntered(kernel, above, state.registers);
+    const from = entered !== undefined || above === undefined ? undefined : returnedFrom(kernel, above);
     const slot = above === undefined || isArm ? undefined : BigInt.asUintN(64, above - 8n);
     const run = slot === undefined ? undefined : contentRun(kernel, slot, bad.value);
     const called =
-      !isTaken || from !== undefined || above === undefined
+      !isTaken || from !== undefined || entered !== undefined || above === undefined
         ? undefined
         : calledDownTo(kernel, above, state.registers, subject.cpu, subject.task?.address);
-    const entered = !isTaken || from !== undefined || above === undefined ? undefined : lastEntered(kernel, above, state.registers);
     const known = !isTaken ? { function: fault.guilty.function, module: fault.guilty.module } : (from ?? called ?? entered);
     const name =
       known === undefined ? "a function" : `${plainName(known.function)}${known.module === undefined ? "" : ` [${known.module}]`}`;
