@@ -93,12 +93,12 @@ async function damaged(
       return { what: `a bit flipped in ${chosen.size} pages`, dump: withPages(base, chosen, flip) };
     }
     case "excluded": {
-      const chosen = some(next() ** 3);
+      const chosen = some(next() < 0.7 ? next() * 0.005 : next() ** 3);
       return { what: `${chosen.size} of ${pages.length} pages left out`, dump: withPages(base, chosen, () => ({ reason: "excluded" })) };
     }
     case "cut": {
       const source = openFile(file);
-      const size = Math.floor(source.size * (1 - next() ** 2));
+      const size = Math.floor(source.size * (1 - next() ** 4));
       return { what: `cut to ${size} of ${source.size} bytes`, dump: await openDump([new DamagedSource(source, new Map(), size)]) };
     }
     case "hole": {

@@ -74,7 +74,7 @@ function findingOf(_context: DiagnosisContext, fault: FaultCase, call: FreeCall)
   const blame = blameOf(activations, call.level + 1);
   if (blame === undefined) return undefined;
   const pointer = freedPointer(kernel, object.value, call.cache?.value, /^kv|vfree/.test(name));
-  if (pointer.verdict === "unknown" && fault.access.kind !== "trap") return undefined;
+  if (pointer.verdict === "missing" || (pointer.verdict === "unknown" && fault.access.kind !== "trap")) return undefined;
   const origin = valueOrigin(kernel, activations, values, object.level, object.register, object.value);
   const found: Case = { fault, call, blame, pointer, origin };
   const frames = framesOf({ fault, blame });

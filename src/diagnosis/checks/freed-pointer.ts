@@ -17,8 +17,8 @@ import { slabRole } from "../fault/samples.ts";
 import type { Check } from "../verdict.ts";
 
 export interface FreedPointer {
-  /** "fine": nothing speaks against it. */
-  readonly verdict: "free already" | "no object" | "other cache" | "fine" | "unknown";
+  /** "fine": nothing speaks against it; "missing": what would tell is not in the dump. */
+  readonly verdict: "free already" | "no object" | "other cache" | "fine" | "unknown" | "missing";
   /** What it is: "the object at ffff… of kmalloc-192, free (cpu 0 freelist)". */
   readonly what: string;
   readonly check: Check;
@@ -35,6 +35,9 @@ export function freedPointer(kernel: Kernel, value: bigint, cache: bigint | unde
   if (identity === undefined) return unknown(`what lies at ${hex16(value)} cannot be read`);
   const large = largeAllocation(kernel, identity, value);
   if (large !== undefined) return large;
+  // Who owns a page of the linear mapping its struct page says; where that is not in the dump, nobody does.
+  if (identity.roles.length === 0 && identity.region === "linear map")
+    return { ...unknown(`whose the page at ${hex16(value)} is cannot be told: its struct page is not in the dump`), verdict: "missing" };
   const what = describe(identity);
   return { verdict: "no object", what, check: { what: `${hex16(value)} is no object of the allocator: ${what}`, result: "held" } };
 }
