@@ -5,14 +5,17 @@ import { HEADLESS, type OpenReport } from "./open-report.ts";
 import { isInterruptEntry, isPassedOver, isStackBottom, isWaiting } from "./passed-over.ts";
 import { mainTrace, placeOf } from "./place.ts";
 import type { LogLine, LogReport } from "./report.ts";
-import { machineState } from "./state-lines.ts";
+import { type MachineState, machineState } from "./state-lines.ts";
 import { tracesOf } from "./traces.ts";
+
+const STALLS: ReadonlySet<string> = new Set(["soft-lockup", "hard-lockup", "rcu-stall"]);
 
 /** `cut`: the input ended while the report was still open. */
 export function parseReport(open: OpenReport, cut: boolean): LogReport {
   const { family, head, lines } = open;
   const state = machineState(lines);
-  const traces = tracesOf(lines);
+  const printed = tracesOf(lines);
+  const traces = STALLS.has(family) ? withLink(printed, state) : printed;
   const fields = familyFields(family, lines, open.lead);
   const headFrame =
     family === "warning" || family === "kasan" || family === "kfence" || family === "kmsan"
@@ -71,7 +74,7 @@ export function parseReport(open: OpenReport, cut: boolean): LogReport {
   const first = lines[0];
   const last = lines.at(-1);
   if (first === undefined || last === undefined) throw new RangeError("a report has at least its head");
-  const { speakers: _, pc: __, workqueue, ...shared } = state;
+  const { speakers: _, pc: __, link: ____, workqueue, ...shared } = state;
   const { faultAddress, errorCode, access: ___, ...own } = fields;
   const report: LogReport = {
     family,
@@ -140,4 +143,18 @@ function endsInside(lines: readonly LogLine[]): boolean {
   if (/^\s*(?:Call [Tt]race:|backtrace|<\w+>|stack backtrace:)/.test(last)) return true;
   const frame = frameLine(last).at(-1);
   return frame !== undefined && !isStackBottom(frame.function ?? "");
+}
+
+/**
+ * arm64's unwinder follows frame records. A function without one of its own (a leaf: the slow path of a spinlock) leaves out who called it: the
+ * link register still names the caller, for a call out of the function would have left an address in the function itself. Since 6.14 the
+ * kernel puts it into the trace itself ("(L)"). For stalls, which stop a task anywhere; a fault is named by what its trace shows.
+ */
+function withLink(traces: LogReport["traces"], { pc, link }: Pick<MachineState, "pc" | "link">): LogReport["traces"] {
+  const at = traces.findIndex(({ frames }) => frames.length > 0);
+  const [first, second, ...rest] = traces[at]?.frames ?? [];
+  if (first === undefined || pc?.function === undefined || first.function !== pc.function || first.offset !== pc.offset) return traces;
+  if (link?.function === undefined || link.function === pc.function || link.function === second?.function) return traces;
+  const frames = [first, link, ...(second === undefined ? [] : [second]), ...rest];
+  return traces.map((trace, index) => (index === at ? { ...trace, frames } : trace));
 }
