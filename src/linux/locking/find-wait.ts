@@ -230,10 +230,9 @@ function lockOfWaiter(
   }
   const { first } = layout;
   if (first === undefined) return undefined;
-  const members = new Set<bigint>(ring.waiters);
   const lock = candidates.find(({ value }) => {
     const pointer = kernel.memory.tryU64(first.address(value));
-    return pointer !== undefined && members.has(pointer);
+    return pointer !== undefined && ring.waiters.has(pointer);
   });
   return lock === undefined
     ? undefined

@@ -86,27 +86,36 @@ export function isLinked(kernel: Kernel, node: VirtualAddress): boolean {
 /** The ring that a waiter is linked in. */
 export interface WaiterRing {
   /** Nodes of the ring that are waiters. */
-  readonly waiters: readonly VirtualAddress[];
+  readonly waiters: ReadonlySet<bigint>;
   /** The node that is none: the head in the lock. undefined when all are waiters (7.x), or several are not. */
   readonly head: VirtualAddress | undefined;
 }
 
-/** The ring of a linked waiter; undefined when it cannot be followed round. */
+/**
+ * The ring of a linked waiter; undefined when it cannot be followed round. A ring is the same from each of its waiters: it is walked once,
+ * for thousands that stand in it.
+ */
 export function waiterRing(kernel: Kernel, layout: WaiterLayout, waiter: VirtualAddress): WaiterRing | undefined {
+  const kept = kernel.memo(layout, () => new Map<bigint, WaiterRing | undefined>());
+  if (kept.has(waiter)) return kept.get(waiter);
   const { byAddress } = taskTable(kernel);
   const own = layout.list.address(waiter);
-  const waiters: VirtualAddress[] = [waiter];
+  const waiters = new Set<bigint>([waiter]);
   const heads: VirtualAddress[] = [];
   try {
     for (const node of listNodes(kernel.memory, own, { limit: MAX_WAITERS })) {
       const at = containerOf(node, layout.list);
       const task = kernel.memory.tryU64(layout.task.address(at));
-      if (task !== undefined && byAddress.has(task as VirtualAddress)) waiters.push(at);
+      if (task !== undefined && byAddress.has(task as VirtualAddress)) waiters.add(at);
       else heads.push(node);
     }
   } catch (error) {
-    if (error instanceof CorruptionError || error instanceof FaultError) return undefined;
-    throw error;
+    if (!(error instanceof CorruptionError || error instanceof FaultError)) throw error;
+    // From all that was met the way leads on to the same page; what comes round elsewhere may be whole for those that are in it.
+    if (error instanceof FaultError) for (const each of waiters) kept.set(each, undefined);
+    return undefined;
   }
-  return { waiters, head: heads.length === 1 ? heads[0] : undefined };
+  const ring = { waiters, head: heads.length === 1 ? heads[0] : undefined };
+  for (const each of waiters) kept.set(each, ring);
+  return ring;
 }
