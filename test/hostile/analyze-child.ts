@@ -23,7 +23,7 @@ import { registerDisassemblers } from "../../src/faces/cli/disassemblers.ts";
 import { openKernelOf } from "../../src/kernel/open.ts";
 import { DamagedSource, keepPages, overlay, random, recordPages } from "./mutation.ts";
 
-export const ANALYZE_DAMAGE = ["noise", "bits", "excluded", "cut", "hole"] as const;
+const ANALYZE_DAMAGE = ["noise", "bits", "excluded", "cut", "hole"] as const;
 
 /** What one seed led to. */
 export interface AnalyzeReport {

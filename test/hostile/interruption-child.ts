@@ -68,7 +68,7 @@ export interface InterruptionReport {
 }
 
 /** What an undisturbed process says. */
-export interface InterruptionReference {
+interface InterruptionReference {
   readonly steps: Readonly<Record<string, number>>;
   readonly milliseconds: Readonly<Record<string, number>>;
   readonly answers: Readonly<Record<string, string>>;
