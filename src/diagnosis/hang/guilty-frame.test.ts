@@ -68,3 +68,22 @@ test("a place is without what the compiler added to the name", () => {
   expect(placeOf(stack, 1)).toEqual({ function: "widget_start", module: "widget" });
   expect(functionText(stack.frames[1])).toBe("widget_start [widget]");
 });
+
+test("lies behind a watchdog that lost the race to panic", () => {
+  const stack = stackOfNames(
+    "stop_this_cpu",
+    "asm_exc_nmi",
+    "!panic_smp_self_stop",
+    "panic",
+    "watchdog_timer_fn",
+    "asm_sysvec_apic_timer_interrupt",
+    "!flow_find [flowtab]",
+    "flow_write [flowtab]",
+  );
+  expect(struckFrame(stack)).toBe(6);
+  expect(
+    struckFrame(
+      stackOfNames("stop_this_cpu", "asm_exc_nmi", "!foo_poll [foo]", "call_timer_fn", "asm_sysvec_apic_timer_interrupt", "!do_idle"),
+    ),
+  ).toBe(2);
+});

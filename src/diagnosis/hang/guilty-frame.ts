@@ -34,17 +34,21 @@ export function guiltyFrame({ frames }: UnwoundStack, from = 0): number | undefi
   return at < 0 ? undefined : at;
 }
 
-/** The code that a running task's CPU was in when an interrupt, an NMI or the stop struck it: behind all of their machinery. */
+/** A CPU that panics itself, or that lost the race to: what stops it later strikes it in there. */
+const GIVES_UP = /^(?:v?panic|nmi_panic|panic_smp_self_stop|nmi_panic_self_stop|watchdog_timer_fn|rcu_sched_clock_irq)$/;
+
+/**
+ * The code that a running task's CPU was in when an interrupt, an NMI or the stop struck it: behind all of their machinery, and behind a
+ * watchdog that was giving up when the machine stopped.
+ */
 export function struckFrame({ frames }: UnwoundStack): number {
   const struck = frames.flatMap(({ kind }, index) => (index > 0 && kind === "interrupted" ? [index] : []));
-  const at = struck.find((index) => !WAITS_FOR_PANIC.test(frames[index]?.function ?? ""));
-  return at ?? struck[0] ?? 0;
+  const found = struck.find((at, i) => {
+    const next = struck[i + 1];
+    return next === undefined || !frames.slice(at, next).some(({ function: name }) => GIVES_UP.test(plainName(name ?? "")));
+  });
+  return found ?? 0;
 }
-
-/** A second CPU that came to panic() waits there for the first (kernel/panic.c, panic_smp_self_stop()): what it was struck in lies behind. */
-const WAITS_FOR_PANIC = /^(?:(?:nmi_)?panic(?:_smp)?_self_stop|crash_smp_send_stop|v?panic)(?:\.\w+)*$/;
-
-/** Frames that are told. */
 
 /** Where to look: the guilty frame's function, with its line where debug information tells it. */
 export function placeOf(
