@@ -11,9 +11,10 @@ import type { Kernel } from "../../kernel/kernel.ts";
 import { membersAt, pathsOf } from "../../type-flow/member-path.ts";
 import { containerName, type Origin, originText } from "../../type-flow/origin.ts";
 import type { Activation } from "../fault/activation.ts";
-import { type FaultCase, tryIdentify } from "../fault/fault-case.ts";
+import type { FaultCase } from "../fault/fault-case.ts";
 import { objectType } from "../fault/object-type.ts";
 import { slabRole } from "../fault/samples.ts";
+import { tryIdentify } from "../fault/try-identify.ts";
 import type { Verdict } from "../verdict.ts";
 
 export type Case = Pick<FaultCase, "kernel" | "activations" | "values">;

@@ -12,8 +12,8 @@ import { InquestError } from "../../bytes/errors.ts";
 import { briefText, stateText } from "../../identity/describe.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
 import type { AddressIdentity, AddressRole } from "../../linux/address-identity.ts";
-import { tryIdentify } from "../fault/fault-case.ts";
 import { slabRole } from "../fault/samples.ts";
+import { tryIdentify } from "../fault/try-identify.ts";
 import type { Check } from "../verdict.ts";
 
 export interface FreedPointer {

@@ -9,9 +9,10 @@ import { functionType, INT, pointerTo, SparseMemory, ULONG, VOID } from "../../k
 import type { StackFrame } from "../../stack/frame.ts";
 import { bytesOf, FILE, INODE, kernelWith, named, TEXT } from "../../type-flow/testing/composed-function.ts";
 import type { Subject } from "../subject/subject.ts";
+import { accessText, originText } from "./access-text.ts";
 import type { FaultState } from "./cpu-state.ts";
 import { x86PageFault } from "./error-code.ts";
-import { accessText, faultCaseAt, originText } from "./fault-case.ts";
+import { faultCaseAt } from "./fault-case.ts";
 import { helperOf, isTool } from "./helper-functions.ts";
 import { accessPhrase } from "./words.ts";
 

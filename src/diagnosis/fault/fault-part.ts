@@ -1,6 +1,7 @@
 /** What a fault gives to any verdict on it: place, access, origin, stack, and the sentence that the story begins with. */
 import type { Verdict, VerdictFrame } from "../verdict.ts";
-import { accessText, type FaultCase, originText } from "./fault-case.ts";
+import { accessText, originText } from "./access-text.ts";
+import type { FaultCase } from "./fault-case.ts";
 import { guiltyLine, verdictFrames } from "./verdict-frames.ts";
 import { plainName } from "./words.ts";
 

@@ -6,8 +6,8 @@ import { hex16, type VirtualAddress } from "../../bytes/address.ts";
 import { InquestError } from "../../bytes/errors.ts";
 import { stateText } from "../../identity/describe.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
-import { tryIdentify } from "./fault-case.ts";
 import { type SlabRole, slabRole } from "./samples.ts";
+import { tryIdentify } from "./try-identify.ts";
 
 export interface FreedMemory {
   /** "unknown": a freelist that cannot be read; undefined roles are no memory that is ever given back. */

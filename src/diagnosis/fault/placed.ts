@@ -4,9 +4,9 @@ import type { CType } from "../../debug-info/c-type.ts";
 import { stateText } from "../../identity/describe.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
 import { membersAt, pathsOf } from "../../type-flow/member-path.ts";
-import { tryIdentify } from "./fault-case.ts";
 import { objectType } from "./object-type.ts";
 import { slabRole } from "./samples.ts";
+import { tryIdentify } from "./try-identify.ts";
 
 export interface Placed {
   readonly object: VirtualAddress;

@@ -7,7 +7,8 @@ import type { Kernel } from "../../kernel/kernel.ts";
 import type { AddressIdentity, AddressRole } from "../../linux/address-identity.ts";
 import { Slabs } from "../../linux/slab.ts";
 import type { BaseRate } from "../finding.ts";
-import { type FaultCase, tryIdentify } from "./fault-case.ts";
+import type { FaultCase } from "./fault-case.ts";
+import { tryIdentify } from "./try-identify.ts";
 
 export type SlabRole = Extract<AddressRole, { readonly kind: "slab object" }>;
 

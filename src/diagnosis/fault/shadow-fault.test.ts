@@ -8,8 +8,9 @@ import { functionType, pointerTo, SparseMemory, VOID } from "../../kernel/testin
 import type { StackFrame } from "../../stack/frame.ts";
 import { INODE, kernelWith, named, TEXT } from "../../type-flow/testing/composed-function.ts";
 import type { Subject } from "../subject/subject.ts";
+import { accessText } from "./access-text.ts";
 import type { FaultState } from "./cpu-state.ts";
-import { accessText, faultCaseAt } from "./fault-case.ts";
+import { faultCaseAt } from "./fault-case.ts";
 
 beforeAll(async () => {
   registerDisassemblers();

@@ -11,7 +11,8 @@ import type { Kernel } from "../../kernel/kernel.ts";
 import { poisonOf } from "../../linux/poison.ts";
 import { flowOf } from "../../type-flow/function-flow.ts";
 import { instructionAt } from "./activation.ts";
-import { type FaultCase, sourceOf } from "./fault-case.ts";
+import type { FaultCase } from "./fault-case.ts";
+import { sourceOf } from "./source-of.ts";
 import { plainName } from "./words.ts";
 
 /** Bytes of one module's code. */

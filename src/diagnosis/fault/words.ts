@@ -3,9 +3,12 @@ import { hex16 } from "../../bytes/address.ts";
 import { stateText } from "../../identity/describe.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
 import type { Check, Evidence, Verdict } from "../verdict.ts";
+import { activationText, isIndex } from "./access-text.ts";
 import type { Activation } from "./activation.ts";
-import { activationText, type FaultCase, isIndex, sourceOf, tryIdentify } from "./fault-case.ts";
+import type { FaultCase } from "./fault-case.ts";
 import { slabRole } from "./samples.ts";
+import { sourceOf } from "./source-of.ts";
+import { tryIdentify } from "./try-identify.ts";
 
 /** "lab_slab_visit [lab_slab]", without what the compiler added to the name. */
 export function functionText({ function: name, module }: Activation): string {

@@ -13,7 +13,7 @@ import { slabCaches } from "../../linux/slab-caches.ts";
 import { checkGuards, type GuardDamage, type GuardZone, hasGuards } from "../../linux/slab-guards.ts";
 import type { DiagnosisContext } from "../context.ts";
 import type { Detector } from "../detector.ts";
-import { sourceOf } from "../fault/fault-case.ts";
+import { sourceOf } from "../fault/source-of.ts";
 import { guardFindings } from "./guard-finding.ts";
 import { isQuiet } from "./is-quiet.ts";
 

@@ -3,7 +3,8 @@
  * A link or a pointer that was wrong there is what such a race leaves. What somebody only kept across a sleep takes no part, nor does the
  * kernel's own code, which the whole machine is in all the time.
  */
-import { type FaultCase, sourceOf } from "../fault/fault-case.ts";
+import type { FaultCase } from "../fault/fault-case.ts";
+import { sourceOf } from "../fault/source-of.ts";
 import type { Participant, Sharer, VerdictClass } from "../verdict.ts";
 
 /** Classes that two at once may make; not what a constant, an index or a flipped bit did. */

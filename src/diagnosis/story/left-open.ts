@@ -1,7 +1,7 @@
 /** What the dump does not tell, and what would: said of a verdict only where that is known to be so. */
 import type { Kernel } from "../../kernel/kernel.ts";
 import type { FaultCase } from "../fault/fault-case.ts";
-import { sourceOf } from "../fault/fault-case.ts";
+import { sourceOf } from "../fault/source-of.ts";
 import type { Finding } from "../finding.ts";
 import type { Confidence, Verdict, VerdictClass } from "../verdict.ts";
 

@@ -12,11 +12,13 @@ import type { Kernel } from "../../../kernel/kernel.ts";
 import { poisonOf } from "../../../linux/poison.ts";
 import type { Finding } from "../../finding.ts";
 import type { Check, Evidence } from "../../verdict.ts";
-import { type FaultCase, sourceOf, tryIdentify } from "../fault-case.ts";
+import type { FaultCase } from "../fault-case.ts";
 import { type FaultDetector, has } from "../fault-detector.ts";
 import { objectType } from "../object-type.ts";
 import { pointedTo } from "../origin-step.ts";
 import { slabRole } from "../samples.ts";
+import { sourceOf } from "../source-of.ts";
+import { tryIdentify } from "../try-identify.ts";
 import { accessPhrase, faultEvidence, functionText, pointerName, sourceEvidence, sourceObject, stateChecks } from "../words.ts";
 import { isErrorPointer } from "./error-pointer.ts";
 

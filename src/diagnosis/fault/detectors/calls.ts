@@ -6,9 +6,10 @@ import { briefText } from "../../../identity/describe.ts";
 import type { Kernel } from "../../../kernel/kernel.ts";
 import type { Finding } from "../../finding.ts";
 import type { Check, VerdictClass } from "../../verdict.ts";
-import { type FaultCase, sourceOf } from "../fault-case.ts";
+import type { FaultCase } from "../fault-case.ts";
 import { type FaultDetector, has } from "../fault-detector.ts";
 import { siblingRate } from "../samples.ts";
+import { sourceOf } from "../source-of.ts";
 import { faultEvidence, functionText, isInFirstPage, pointerName, sourceEvidence, sourceObject, stateChecks } from "../words.ts";
 import { isErrorPointer } from "./error-pointer.ts";
 

@@ -6,9 +6,10 @@
 import { errnoName } from "../../../linux/errno.ts";
 import type { Finding } from "../../finding.ts";
 import type { Check } from "../../verdict.ts";
-import { type FaultCase, sourceOf } from "../fault-case.ts";
+import type { FaultCase } from "../fault-case.ts";
 import { type FaultDetector, has } from "../fault-detector.ts";
 import { siblingRate } from "../samples.ts";
+import { sourceOf } from "../source-of.ts";
 import { accessedObject, accessPhrase, faultEvidence, functionText, pointerName, readFrom, sourceEvidence, stateChecks } from "../words.ts";
 
 const MAX_ERRNO = 4095n;

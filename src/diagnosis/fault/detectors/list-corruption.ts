@@ -10,12 +10,14 @@ import { poisonOf } from "../../../linux/poison.ts";
 import { membersAt, pathsOf } from "../../../type-flow/member-path.ts";
 import type { Finding } from "../../finding.ts";
 import type { Check } from "../../verdict.ts";
-import { type FaultCase, sourceOf, tryIdentify } from "../fault-case.ts";
+import type { FaultCase } from "../fault-case.ts";
 import type { FaultDetector } from "../fault-detector.ts";
 import { checkRing, type ListReport, linkAddress, listReport, readLink } from "../list-report.ts";
 import { pointedTo } from "../origin-step.ts";
 import { type Placed, placeOf } from "../placed.ts";
 import { slabRole } from "../samples.ts";
+import { sourceOf } from "../source-of.ts";
+import { tryIdentify } from "../try-identify.ts";
 import { unlinkedBy } from "../unlinkers.ts";
 import {
   accessPhrase,

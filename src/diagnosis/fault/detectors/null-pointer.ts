@@ -5,9 +5,10 @@
 
 import type { Finding } from "../../finding.ts";
 import type { Check } from "../../verdict.ts";
-import { type FaultCase, sourceOf } from "../fault-case.ts";
+import type { FaultCase } from "../fault-case.ts";
 import { type FaultDetector, has } from "../fault-detector.ts";
 import { siblingRate } from "../samples.ts";
+import { sourceOf } from "../source-of.ts";
 import {
   accessedObject,
   accessPhrase,

@@ -15,11 +15,13 @@ import { type VmallocArea, vmallocAreaOf } from "../../../linux/vmalloc.ts";
 import { membersAt, pathsOf } from "../../../type-flow/member-path.ts";
 import type { Finding } from "../../finding.ts";
 import type { Check } from "../../verdict.ts";
-import { type FaultCase, sourceOf, tryIdentify } from "../fault-case.ts";
+import type { FaultCase } from "../fault-case.ts";
 import { type FaultDetector, has } from "../fault-detector.ts";
 import { pointedTo } from "../origin-step.ts";
 import { ownStructures } from "../own-structures.ts";
 import { slabRole } from "../samples.ts";
+import { sourceOf } from "../source-of.ts";
+import { tryIdentify } from "../try-identify.ts";
 import { accessPhrase, faultEvidence, functionText, sourceEvidence, stateChecks } from "../words.ts";
 
 /** What a base leads into: its first byte, and the byte behind its last. */

@@ -11,12 +11,14 @@ import { membersAt } from "../../../type-flow/member-path.ts";
 import type { Finding } from "../../finding.ts";
 import type { Check } from "../../verdict.ts";
 import { contentRun, numbersOver } from "../content-run.ts";
-import { type FaultCase, sourceOf, tryIdentify } from "../fault-case.ts";
+import type { FaultCase } from "../fault-case.ts";
 import { type FaultDetector, has } from "../fault-detector.ts";
 import { objectType } from "../object-type.ts";
 import type { LoadStep } from "../origin-step.ts";
 import { type Placed, placeOf } from "../placed.ts";
 import { siblingRate, slabRole } from "../samples.ts";
+import { sourceOf } from "../source-of.ts";
+import { tryIdentify } from "../try-identify.ts";
 import { accessPhrase, faultEvidence, functionText, pointerName, readFrom, sourceEvidence, sourceObject, stateChecks } from "../words.ts";
 
 export const overwrittenPointer: FaultDetector = {

@@ -15,10 +15,12 @@ import { membersAt } from "../../../type-flow/member-path.ts";
 import { sameType } from "../../../type-flow/shape.ts";
 import type { Finding } from "../../finding.ts";
 import type { Check } from "../../verdict.ts";
-import { type FaultCase, sourceOf, tryIdentify } from "../fault-case.ts";
+import type { FaultCase } from "../fault-case.ts";
 import { type FaultDetector, has } from "../fault-detector.ts";
 import { objectType } from "../object-type.ts";
 import { type SlabRole, slabRole } from "../samples.ts";
+import { sourceOf } from "../source-of.ts";
+import { tryIdentify } from "../try-identify.ts";
 import { isFitted } from "../typed-flow.ts";
 import { accessPhrase, faultEvidence, functionText, sourceEvidence, stateChecks } from "../words.ts";
 

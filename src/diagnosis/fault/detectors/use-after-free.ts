@@ -12,12 +12,14 @@ import { type Poison, poisonOf } from "../../../linux/poison.ts";
 import { tracksCommand, tracksOf } from "../../checks/tracks.ts";
 import type { Finding } from "../../finding.ts";
 import type { Check } from "../../verdict.ts";
-import { type FaultCase, sourceOf, tryIdentify } from "../fault-case.ts";
+import type { FaultCase } from "../fault-case.ts";
 import { type FaultDetector, has } from "../fault-detector.ts";
 import { freedMemory, isTypesafe } from "../freed-memory.ts";
 import { objectOwner } from "../object-owner.ts";
 import { objectType } from "../object-type.ts";
 import { freeOnStack, siblingRate, slabRole } from "../samples.ts";
+import { sourceOf } from "../source-of.ts";
+import { tryIdentify } from "../try-identify.ts";
 import { unlinkedBy } from "../unlinkers.ts";
 import { accessPhrase, faultEvidence, functionText, pointerName, sourceEvidence, sourceObject, stateChecks } from "../words.ts";
 
