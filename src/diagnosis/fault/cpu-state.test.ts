@@ -4,7 +4,7 @@ import type { Kernel } from "../../kernel/kernel.ts";
 import { smallKernel } from "../../kernel/testing/small-kernel.ts";
 import { addressOfCode, type LogFacts } from "../subject/log-facts.ts";
 import type { Subject } from "../subject/subject.ts";
-import { faultState, proofOfGuess } from "./cpu-state.ts";
+import { faultState } from "./cpu-state.ts";
 
 const F = 0xffff_ffff_8100_0100n;
 const CODE = { name: "f", offset: 5, size: 16 } as const;
@@ -69,22 +69,4 @@ it("a place in the code is an address only when one symbol has its name, of the 
   expect(addressOfCode(kernel, 0n)).toBe(0n);
   Object.assign(kernel.symbols, { allByName: () => [{ address: F }, { address: F + 64n }] });
   expect(addressOfCode(kernel, CODE)).toBeUndefined();
-});
-
-describe("registers that the unwind guessed its way to", () => {
-  const registers = { sp: 0xff5c_684b_c001_3cd8n } as never;
-  const dying = [{ function: "oops_end" }] as never;
-
-  it("are proved by the log's", () => {
-    expect(proofOfGuess({ handler: [], registers }, 16)).toMatchObject({ agrees: true });
-    expect(proofOfGuess({ handler: [], registers }, 7)).toMatchObject({ agrees: false });
-  });
-
-  it("or by a handler that gave up and by where they lie", () => {
-    // 168 bytes below where the stack pointer was aligned to.
-    const at = virtual(0xff5c_684b_c001_3c28n);
-    expect(proofOfGuess({ handler: dying, at, registers }, 0)).toMatchObject({ agrees: true });
-    expect(proofOfGuess({ handler: [], at, registers }, 0)).toMatchObject({ agrees: false });
-    expect(proofOfGuess({ handler: dying, at: virtual(at - 0x400n), registers }, 0)).toMatchObject({ agrees: false });
-  });
 });

@@ -11,7 +11,7 @@
  *
  * The error code and the fault address are kept in no place that outlives the handler: pt_regs holds -1 for the error code (the entry code
  * gives it to the handler as an argument), thread.cr2 and thread.fault_code are written for user mode's faults only. They are taken
- * from the log; without it what the handler's frames still hold in recovered registers is taken for a witness by operands.ts.
+ * from the log; without it what the handler's frames still hold in recovered registers is taken for a witness by faulting-access.ts.
  */
 import { ARM64_REGISTERS } from "../../arch/arm64-registers.ts";
 import { type RegisterSet, RegisterSet as Registers } from "../../arch/registers.ts";
@@ -19,15 +19,16 @@ import { X86_64_REGISTERS } from "../../arch/x86-64-registers.ts";
 import { hex16, type VirtualAddress, virtual } from "../../bytes/address.ts";
 import { InquestError } from "../../bytes/errors.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
-import type { StackFrame, UnwoundStack } from "../../stack/frame.ts";
-import { startOfRegisters } from "../../stack/start.ts";
-import { unwindFrom, unwindTask } from "../../stack/unwind.ts";
+import type { UnwoundStack } from "../../stack/frame.ts";
+import { unwindTask } from "../../stack/unwind.ts";
 import { subjectReport } from "../checks/subject-report.ts";
 import type { EventKind } from "../subject/log-events.ts";
 import { addressOfCode, type LogFacts } from "../subject/log-facts.ts";
 import type { Subject } from "../subject/subject.ts";
 import { arm64Syndrome, type ExceptionFacts, x86PageFault } from "./error-code.ts";
+import { goneOn, proofOfGuess } from "./guess-proof.ts";
 import { stackOfLog } from "./log-stack.ts";
+import { type Candidate, choose } from "./stack-registers.ts";
 
 /** One thing that was compared, and how it came out. */
 export interface StateCheck {
@@ -52,54 +53,6 @@ export interface FaultState {
   readonly checks: readonly StateCheck[];
   /** No check came out against it. */
   readonly consistent: boolean;
-}
-
-/** Entries of the exceptions that can be fatal, by all their names (arch/x86/entry/entry_64.S, arch/x86/include/asm/idtentry.h, arch/arm64/kernel/entry.S). */
-const ENTRIES: readonly (readonly [RegExp, EventKind])[] = [
-  [/^(?:asm_exc_|async_)?page_fault$/, "page fault"],
-  [/^(?:asm_exc_)?general_protection$/, "general protection"],
-  [/^(?:asm_exc_)?invalid_op$/, "invalid opcode"],
-  [/^(?:asm_exc_)?divide_error$/, "divide error"],
-  [/^(?:asm_exc_)?stack_segment$/, "stack segment"],
-  [/^(?:asm_exc_)?double_fault$/, "double fault"],
-  [/^(?:asm_exc_)?int3$/, "breakpoint"],
-  [/^asm_exc_(?:control_protection|alignment_check|bounds|invalid_tss|segment_not_present)$/, "other exception"],
-  [/^(?:el1_sync|el1h?_64_sync|el1t_64_sync)$/, "page fault"],
-  [/^__bad_stack$/, "stack overflow"],
-  [/^(?:el1_error|el1h_64_error)(?:_invalid)?$/, "machine check"],
-];
-
-/**
- * arm64's one entry tells all apart in C: what its handler went through does (arch/arm64/kernel/traps.c: do_undefinstr, do_el1_undef since
- * 6.2, 61d64a376ea8). BUG() is no such instruction, it comes as a breakpoint.
- */
-const HANDLERS: readonly (readonly [RegExp, EventKind])[] = [[/^(?:do_undefinstr|do_el1_undef|el1_undef)(?:\.\w+)*$/, "invalid opcode"]];
-
-/** The exception by its entry, where that is one for all by its handler. */
-function kindOnStack(entry: StackFrame, handler: readonly StackFrame[]): EventKind | undefined {
-  const known = ENTRIES.find(([pattern]) => pattern.test(entry.function ?? ""))?.[1];
-  if (known !== "page fault") return known;
-  return HANDLERS.find(([pattern]) => handler.some(({ function: name }) => pattern.test(name ?? "")))?.[1] ?? known;
-}
-
-/** Functions in which a handler has given up. */
-const DYING =
-  /^(?:oops_end|page_fault_oops|no_context|bad_area_nosemaphore|die|__die|__die_body|die_addr|die_kernel_fault|__do_kernel_fault|handle_stack_overflow|panic_bad_stack|handle_bad_stack|bad_mode|panic|crash_kexec|__crash_kexec|arm64_serror_panic|bug_handler|do_undefinstr|exc_double_fault)(?:\.\w+)*$/;
-
-/** Functions that stop the CPU or ask for it: registers there are no fault's. */
-const STOPPING =
-  /^(?:panic|vpanic|crash_kexec|__crash_kexec|crash_save_cpu|machine_kexec|native_machine_crash_shutdown|delay_\w+|__const_udelay|__delay\w*|native_halt|sysrq_handle_crash|nmi_panic)(?:\.\w+)*$/;
-
-const PANICKED = /^(?:v?panic|nmi_panic)(?:\.\w+)*$/;
-
-interface Candidate {
-  readonly frame: number;
-  readonly source: "exception frame" | "crash note";
-  readonly registers: RegisterSet;
-  readonly at?: VirtualAddress;
-  readonly kind: EventKind | undefined;
-  /** Frames of its handler, from the stop to it. */
-  readonly handler: readonly StackFrame[];
 }
 
 /** Why there is none, in words. */
@@ -134,45 +87,6 @@ export function faultState(kernel: Kernel, subject: Subject): FaultState | NoFau
   return stateOfLog(kernel, subject, logged, registers, reason);
 }
 
-function candidates(stack: UnwoundStack): readonly Candidate[] {
-  const found: Candidate[] = [];
-  for (const [frame, { kind, foundBy, registers, function: name }] of stack.frames.entries()) {
-    const entry = stack.frames[frame - 1];
-    const exception = entry?.exception;
-    if (kind === "interrupted" && entry !== undefined && exception !== undefined && !exception.user) {
-      const handler = stack.frames.slice((found.at(-1)?.frame ?? -1) + 1, frame);
-      found.push({
-        frame,
-        source: "exception frame",
-        // A partial frame's other registers were live when it was pushed: the unwind carried them on.
-        registers: exception.partial ? registers : exception.registers,
-        at: exception.address,
-        kind: kindOnStack(entry, handler),
-        handler,
-      });
-    } else if (frame === 0 && kind === "interrupted" && foundBy === "registers" && !STOPPING.test(name ?? "")) {
-      found.push({ frame, source: "crash note", registers, kind: undefined, handler: [] });
-    }
-  }
-  return found;
-}
-
-/** The one that the log names; without the log the outermost exception whose handler gave up, else what the crash note holds. */
-function choose(stack: UnwoundStack, logged: VirtualAddress | undefined, facts: LogFacts | undefined): Candidate | undefined {
-  const all = candidates(stack);
-  if (logged !== undefined) {
-    const sp = facts?.registers.get("rsp") ?? facts?.registers.get("sp");
-    const there = all.filter(({ registers }) => registers.pc === logged);
-    const found = there.find(({ registers }) => sp === undefined || registers.sp === sp) ?? there.at(-1);
-    if (found !== undefined) return found;
-  }
-  const dying = all.filter(({ kind, handler }) => kind !== undefined && handler.some(({ function: name }) => DYING.test(name ?? "")));
-  if (dying.length > 0) return dying.at(-1);
-  // A CPU that went through panic() was stopped there, whatever its registers are now.
-  const stopped = stack.frames.some(({ function: name }) => PANICKED.test(name ?? ""));
-  return stopped ? undefined : all.find(({ source }) => source === "crash note");
-}
-
 function stateOf(
   kernel: Kernel,
   candidate: Candidate,
@@ -205,37 +119,6 @@ function stateOf(
     checks,
     consistent: checks.every(({ agrees }) => agrees),
   };
-}
-
-/**
- * Raw memory has no registers of the CPUs: the way to the stack of a task that was running is a guess. What it led to is proved by the log,
- * which names the same place and the same registers, or, with the log gone, by a handler on that way that gave up, and by pt_regs that lie
- * where the CPU put them: right below where their own stack pointer was (x86-64 aligns it to 16 first; arm64's entry code makes room there).
- * Exported for its test.
- */
-export function proofOfGuess({ handler, at, registers }: Pick<Candidate, "handler" | "at" | "registers">, witnesses: number): StateCheck {
-  if (witnesses >= MANY_REGISTERS) return { what: "the unwind guessed the way to them, and the log proves them", agrees: true };
-  const gaveUp = handler.find(({ function: name }) => DYING.test(name ?? ""))?.function;
-  const above = at === undefined || registers.sp === undefined ? undefined : (registers.sp & ~15n) - at;
-  if (gaveUp !== undefined && above !== undefined && above >= MIN_PT_REGS && above <= MAX_PT_REGS)
-    return {
-      what: `the unwind guessed the way to them; it leads through ${gaveUp}, and they lie right below their stack pointer`,
-      agrees: true,
-    };
-  return { what: "the way to the registers is a guess of the unwind", agrees: false };
-}
-
-/** Registers that the log must have in common with those of a guess. */
-const MANY_REGISTERS = 8;
-/** sizeof(struct pt_regs): 168 on x86-64; 288 to 336 on arm64, which 5.10 to 6.x have, in steps of 16. */
-const MIN_PT_REGS = 168n;
-const MAX_PT_REGS = 352n;
-
-/** The same stack; outwards of registers that are proved nothing is a guess any more. */
-function goneOn(kernel: Kernel, stack: UnwoundStack, { frame, registers }: Candidate, task: VirtualAddress | undefined): UnwoundStack {
-  const way = unwindFrom(kernel, startOfRegisters(registers), task);
-  const inner = stack.frames.slice(0, frame);
-  return { ...way, frames: [...inner, ...way.frames.map((each, i) => ({ ...each, level: frame + i }))] };
 }
 
 function kindOf(told: EventKind | undefined, family: string | undefined, onStack: EventKind | undefined): EventKind {

@@ -13,8 +13,9 @@ import { hex16 } from "../../bytes/address.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
 import { kasanShadowOffsets } from "../../linux/kasan-shadow.ts";
 import type { Activation } from "./activation.ts";
+import type { FaultingAccess } from "./faulting-access.ts";
 import { sameOrigin } from "./known-values.ts";
-import type { FaultingAccess, TouchedMemory } from "./operands.ts";
+import type { TouchedMemory } from "./operands.ts";
 
 /** Instructions behind the check in which the access itself is looked for. */
 const BEHIND = 24;
