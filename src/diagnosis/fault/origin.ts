@@ -10,31 +10,16 @@
 import { hex16 } from "../../bytes/address.ts";
 import type { CType } from "../../debug-info/c-type.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
-import { membersAt, pathsOf } from "../../type-flow/member-path.ts";
-import type { Expression } from "../../type-flow/operation.ts";
 import type { Origin } from "../../type-flow/origin.ts";
-import { registerParameters } from "../../type-flow/parameters.ts";
 import type { Activation, Activations } from "./activation.ts";
-import { anchorOf, isMoved } from "./anchor.ts";
-import type { KnownValue, KnownValues } from "./known-values.ts";
-import { objectType } from "./object-type.ts";
-import {
-  type Comparison,
-  type CountedStep,
-  type LoadStep,
-  loadText,
-  type OriginStep,
-  placeText,
-  pointedTo,
-  type ValueOrigin,
-  valueText,
-} from "./origin-step.ts";
+import { countedStep, type Ground } from "./counted-step.ts";
+import type { KnownValues } from "./known-values.ts";
+import { loadStep } from "./load-step.ts";
+import { loadText, type OriginStep, placeText, type ValueOrigin, valueText } from "./origin-step.ts";
 
 /** Callers that are followed. */
 const MAX_LEVELS = 5;
 const MAX_STEPS = 16;
-/** Bytes that a loop may have moved a pointer on within one object. */
-const MAX_MOVED = 1n << 16n;
 
 /**
  * Follows a register's value back.
@@ -76,31 +61,15 @@ export function loadOrigin(
   return new Slice(kernel, activations, values).followFrom(level, origin, value);
 }
 
-/** Where a load belongs: to what its pointer was counted from. */
-interface Anchored {
-  readonly base: KnownValue;
-  readonly leaf: Origin;
-  readonly offset: bigint;
-  readonly from?: bigint;
-  readonly typed?: Typed;
-}
-
-interface Typed {
-  readonly container: string;
-  readonly member: string;
-  readonly offset: bigint;
-  readonly type: CType | undefined;
-}
-
 class Slice {
-  readonly #kernel: Kernel;
+  readonly #ground: Ground;
   readonly #activations: Activations;
   readonly #values: KnownValues;
   readonly #steps: OriginStep[] = [];
   #type: CType | undefined;
 
   constructor(kernel: Kernel, activations: Activations, values: KnownValues) {
-    this.#kernel = kernel;
+    this.#ground = { kernel, activations, values };
     this.#activations = activations;
     this.#values = values;
   }
@@ -129,8 +98,12 @@ class Slice {
         return this.#argument(level, origin.register, origin.name, value);
       case "entry":
         return this.#argument(level, origin.register, undefined, value);
-      case "load":
-        return this.#load(level, activation, origin, value);
+      case "load": {
+        this.#type ??= origin.type;
+        const { load, type } = loadStep(this.#ground, level, activation, origin, value);
+        this.#type ??= type;
+        return this.#push("load", level, activation, origin.pc, value, loadText(load), { load });
+      }
       case "result": {
         this.#type ??= origin.type;
         const callee = origin.callee ?? "an indirect call";
@@ -180,92 +153,9 @@ class Slice {
     return this.#register(level + 1, register, value);
   }
 
-  #load(level: number, activation: Activation, origin: Extract<Origin, { readonly kind: "load" }>, value: bigint): OriginStep["kind"] {
-    this.#type ??= origin.type;
-    const place = this.#values.place(level, origin);
-    // The index alone is lost: what it was added to is still known.
-    const table = place === undefined ? this.#values.table(level, origin) : undefined;
-    const size = place?.size ?? 8;
-    const now = place === undefined ? undefined : this.#values.read(place.address, size);
-    const comparison: Comparison =
-      place === undefined
-        ? "address unknown"
-        : now === undefined
-          ? "unreadable"
-          : now === BigInt.asUintN(size * 8, value)
-            ? "same"
-            : "changed";
-    const anchor =
-      origin.container === undefined && place !== undefined ? this.#anchored(level, origin.from, place.address, size) : undefined;
-    const base = anchor?.base ?? place?.base ?? table;
-    const sum = origin.from?.kind === "sum" && origin.from.added === undefined ? origin.from : undefined;
-    const counted = sum === undefined || place?.base === undefined ? undefined : this.#counted(level, activation, sum.pc, place.base.value);
-    const typed = anchor?.typed ?? (origin.container === undefined ? this.#byCache(base?.value, place?.address, size) : undefined);
-    const container = origin.container ?? typed?.container;
-    const member = origin.member ?? typed?.member;
-    const isDeclared = container !== undefined && this.#declares(activation, anchor?.leaf ?? origin.from, container);
-    const load: LoadStep = {
-      ...(container === undefined ? {} : { container }),
-      ...(isDeclared ? { declared: true as const } : {}),
-      ...(typed === undefined || anchor?.typed !== undefined ? {} : { containerBy: "slab cache" as const }),
-      ...(member === undefined ? {} : { member }),
-      offset: typed?.offset ?? anchor?.offset ?? origin.offset,
-      ...(anchor?.from === undefined ? {} : { from: anchor.from }),
-      ...(origin.container === undefined && anchor === undefined && isMoved(origin.from) ? { moved: true as const } : {}),
-      ...(base === undefined ? {} : { base: base.value }),
-      ...(base?.held === undefined ? {} : { held: base.held }),
-      ...(place?.index === undefined ? {} : { index: place.index }),
-      ...(counted === undefined ? {} : { counted }),
-      ...(origin.variable === undefined ? {} : { variable: origin.variable }),
-      ...(place === undefined ? {} : { address: place.address }),
-      size,
-      ...(now === undefined ? {} : { now }),
-      comparison,
-      ...(base?.reread === true ? { reread: true as const } : {}),
-    };
-    if (typed?.type !== undefined) this.#type ??= typed.type;
-    return this.#push("load", level, activation, origin.pc, value, loadText(load), { load });
-  }
-
-  #declares({ flow }: Activation, origin: Origin | undefined, container: string): boolean {
-    if (origin?.kind !== "parameter" || flow?.type === undefined) return false;
-    const own = registerParameters(flow.type, this.#activations.machine).find(({ register }) => register === origin.register);
-    return pointedTo(own?.type)?.name === container;
-  }
-
-  /** The load went through a pointer that was moved: what it was counted from is the base, as long as the place may belong to that. */
-  #anchored(level: number, pointer: Origin | undefined, address: bigint, size: number): Anchored | undefined {
-    const anchor = anchorOf(this.#values, level, pointer);
-    if (anchor === undefined || address < anchor.value || address - anchor.value > MAX_MOVED) return undefined;
-    const offset = address - anchor.value;
-    const base = {
-      value: anchor.value,
-      ...(anchor.held === undefined ? {} : { held: anchor.held }),
-      ...(anchor.reread === undefined ? {} : { reread: true as const }),
-    };
-    const from = anchor.first === undefined ? {} : { from: anchor.first };
-    const { type } = anchor;
-    const { leaf } = anchor;
-    if (type === undefined) return { base, leaf, offset, ...from };
-    const [member] = membersAt({ kind: "pointer", target: type.target, offset: Number(offset), stride: 0 }, size);
-    if (member === undefined) return undefined;
-    const typed = { container: type.name, member: pathsOf([member]), offset, type: member.leftover === 0 ? member.type : undefined };
-    return { base, leaf, offset, ...from, typed };
-  }
-
-  #byCache(base: bigint | undefined, address: bigint | undefined, size: number): Typed | undefined {
-    if (base === undefined || address === undefined) return undefined;
-    const object = objectType(this.#kernel, base);
-    if (object === undefined) return undefined;
-    const offset = address - object.address;
-    const [member] = membersAt({ kind: "pointer", target: object.type, offset: Number(offset), stride: 0 }, size);
-    if (member === undefined) return undefined;
-    return { container: object.name, member: pathsOf([member]), offset, type: member.leftover === 0 ? member.type : undefined };
-  }
-
   #sum(level: number, activation: Activation, origin: Extract<Origin, { readonly kind: "sum" }>, value: bigint): OriginStep["kind"] {
     const { from, added } = origin;
-    const counted = added === undefined ? this.#counted(level, activation, origin.pc, value) : undefined;
+    const counted = added === undefined ? countedStep(this.#ground, level, activation, origin.pc, value) : undefined;
     if (counted !== undefined) {
       const { base, index, register } = counted;
       const how = `${hex16(base)} ${index < 0n ? "-" : "+"} 0x${(index < 0n ? -index : index).toString(16)}, the index in ${register}`;
@@ -287,30 +177,6 @@ class Slice {
       this.#push("sum", level, activation, origin.pc, value, `${how}, computed at ${placeText(activation, origin.pc)}`);
     }
     return this.#origin(level, activation, from, before);
-  }
-
-  /** Of the two registers of a sum the one that is an address: the other is the index, by what came out. */
-  #counted(level: number, { flow }: Activation, pc: bigint, value: bigint): CountedStep | undefined {
-    const facts = flow?.at(pc);
-    if (facts === undefined || flow === undefined) return undefined;
-    const { machine } = this.#activations;
-    for (const effect of machine.operation(facts.instruction).effects) {
-      if (effect.kind !== "register" || effect.width !== 8) continue;
-      const parts = partsOf(effect.value).map((name) => ({ name, known: this.#values.register(level, name, pc)?.value }));
-      const [one, other] = parts;
-      if (one === undefined || other === undefined || one.name === other.name) continue;
-      const bases = parts.filter(({ known }) => known !== undefined && this.#isPlace(known));
-      const [base] = bases;
-      if (base?.known === undefined || bases.length > 1) continue;
-      const type = facts.registers.get(base.name)?.type;
-      const index = BigInt.asIntN(64, value - base.known);
-      return { base: base.known, index, register: base === one ? other.name : one.name, ...(type === undefined ? {} : { type }) };
-    }
-    return undefined;
-  }
-
-  #isPlace(value: bigint): boolean {
-    return this.#kernel.arch.isKernelAddress(value) && this.#values.read(value, 1) !== undefined;
   }
 
   #merge(level: number, activation: Activation, origin: Extract<Origin, { readonly kind: "merge" }>, value: bigint): OriginStep["kind"] {
@@ -358,13 +224,6 @@ class Slice {
     });
     return kind;
   }
-}
-
-/** The registers of a sum of two. */
-function partsOf(value: Expression): readonly string[] {
-  if (value.kind === "address") return [value.memory.base, value.memory.index].flatMap((name) => name ?? []);
-  if (value.kind !== "sum") return [];
-  return [value.left, value.right].flatMap((each) => (each.kind === "register" ? each.name : []));
 }
 
 /** Loads of one place in a structure: the head and the end of a loop, one line that the compiler made two of. */
