@@ -12,7 +12,8 @@
  */
 import { Slabs } from "../../linux/slab.ts";
 import type { Damage } from "./damage.ts";
-import type { CountFact, Survey } from "./survey.ts";
+import type { Survey } from "./survey.ts";
+import type { CountFact } from "./survey-facts.ts";
 
 const TOLERATED = 50;
 /** A saturated counter may have been counted on from INT_MIN / 2, both ways. */

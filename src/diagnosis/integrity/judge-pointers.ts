@@ -9,7 +9,8 @@
 import { hex16 } from "../../bytes/address.ts";
 import { type Damage, pointerClass, type Witness } from "./damage.ts";
 import { pointerOf, singleBit } from "./look.ts";
-import type { PointerFact, Survey } from "./survey.ts";
+import type { Survey } from "./survey.ts";
+import type { PointerFact } from "./survey-facts.ts";
 import type { Targets } from "./targets.ts";
 
 /** One in so many may be damaged, and so many at least: one damaged object, reached in several ways. */

@@ -10,44 +10,15 @@ import { add, hex16, type VirtualAddress, virtual } from "../../bytes/address.ts
 import { InquestError } from "../../bytes/errors.ts";
 import type { Field } from "../../kernel/field.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
-import { type BrokenPointer, checkChain, checkNeighbour, checkNode } from "./chain.ts";
+import { checkChain, checkNeighbour, checkNode } from "./chain.ts";
 import { type Damage, pointerClass, type Witness } from "./damage.ts";
+import { linkDamage, pointerDamage } from "./link-damage.ts";
 import { pointerOf, wordAt } from "./look.ts";
-import { type BrokenLink, checkRing } from "./ring.ts";
-import type { TargetKind, Targets } from "./targets.ts";
+import { checkRing } from "./ring.ts";
+import type { CountFact, Head, PointerFact } from "./survey-facts.ts";
+import type { TargetKind } from "./target-kind.ts";
+import type { Targets } from "./targets.ts";
 import { checkTree } from "./tree.ts";
-
-export interface PointerFact {
-  readonly type: string;
-  readonly field: Field;
-  readonly object: VirtualAddress;
-  readonly value: bigint;
-  readonly target: TargetKind;
-  /** What it must be, by where the object was found. */
-  readonly equals?: {
-    readonly value: bigint;
-    readonly what: string;
-    /** Of the other word. */
-    readonly address?: VirtualAddress;
-    /** Only another pointer says so, which may itself be the damaged one. */
-    readonly doubtful?: true;
-  };
-}
-
-export interface CountFact {
-  readonly type: string;
-  readonly field: Field;
-  readonly object: VirtualAddress;
-  /** Sign-extended. */
-  readonly value: bigint;
-  /** "it is open in task 12": why there is a reference. */
-  readonly why: string;
-}
-
-/** Where a list's head lies: in a structure, or in a variable of its own. */
-export type Head =
-  | { readonly address: VirtualAddress; readonly symbol: string }
-  | { readonly type: string; readonly member: string; readonly object: VirtualAddress };
 
 /** Objects of all types that one survey looks at. */
 const MAX_OBJECTS = 60_000;
@@ -162,7 +133,7 @@ export class Survey {
     const { nodes, broken } = checkRing(this.kernel, address, MAX_RING);
     this.rings++;
     this.nodes += nodes.length;
-    for (const each of broken) this.damage.push(this.#linkDamage(structure, head, address, type, link, each));
+    for (const each of broken) this.damage.push(linkDamage(this.kernel, structure, head, address, type, link, each));
     return nodes.map((node) => virtual(add(node, -link.offset)));
   }
 
@@ -174,7 +145,7 @@ export class Survey {
     const { nodes, broken } = checkChain(this.kernel, address, MAX_RING);
     this.rings++;
     this.nodes += nodes.length;
-    for (const each of broken) this.damage.push(this.#pointerDamage(structure, head, type, link, each));
+    for (const each of broken) this.damage.push(pointerDamage(this.kernel, structure, head, type, link, each));
     return nodes.map((node) => virtual(add(node, -link.offset)));
   }
 
@@ -183,7 +154,7 @@ export class Survey {
     const link = this.field(type, member);
     const broken = link === undefined ? undefined : checkNode(this.kernel, link.address(object));
     if (link !== undefined && broken !== undefined)
-      this.damage.push(this.#pointerDamage(structure, { type, member, object }, type, link, broken));
+      this.damage.push(pointerDamage(this.kernel, structure, { type, member, object }, type, link, broken));
   }
 
   /** The objects of a red-black tree, from its root (struct rb_root, rb_root_cached). */
@@ -194,7 +165,7 @@ export class Survey {
     const { nodes, broken } = checkTree(this.kernel, address, MAX_RING);
     this.rings++;
     this.nodes += nodes.length;
-    for (const each of broken) this.damage.push(this.#pointerDamage(structure, head, type, link, each));
+    for (const each of broken) this.damage.push(pointerDamage(this.kernel, structure, head, type, link, each));
     return nodes.map((node) => virtual(add(node, -link.offset)));
   }
 
@@ -266,47 +237,5 @@ export class Survey {
       class: name,
       why,
     });
-  }
-
-  #pointerDamage(structure: string, head: Head, type: string, link: Field, broken: BrokenPointer): Damage {
-    const { node, address, found, expected, witness, member } = broken;
-    const place =
-      node !== undefined
-        ? { type, member: `${link.path}.${member}`, object: virtual(add(node, -link.offset)) }
-        : "symbol" in head
-          ? { member: head.symbol, object: head.address }
-          : { type: head.type, member: head.member, object: head.object };
-    const what = `${hex16(expected ?? 0n)} leads back to it`;
-    return this.#linked({ structure, ...place, address, found }, expected, witness, what);
-  }
-
-  /** Damage of a word that links, with what leads back to it as the witness. */
-  #linked(
-    known: Pick<Damage, "structure" | "type" | "member" | "object" | "address" | "found">,
-    expected: bigint | undefined,
-    witness: VirtualAddress | undefined,
-    what: string,
-  ): Damage {
-    const value = witness === undefined ? undefined : this.kernel.memory.tryU64(witness);
-    return {
-      ...known,
-      size: 8,
-      ...(expected === undefined ? { unproved: true as const } : { expected }),
-      ...(witness === undefined ? {} : { witness: { what, address: witness, ...(value === undefined ? {} : { value }) } }),
-      ...pointerClass(this.kernel, known.address, known.found, expected, true),
-    };
-  }
-
-  #linkDamage(structure: string, head: Head, headAddress: VirtualAddress, type: string, link: Field, broken: BrokenLink): Damage {
-    const { node, link: which, found, expected, witness } = broken;
-    const address = which === "next" ? node : add(node, 8);
-    const place =
-      node !== headAddress
-        ? { type, member: `${link.path}.${which}`, object: virtual(add(node, -link.offset)) }
-        : "symbol" in head
-          ? { member: `${head.symbol}.${which}`, object: node }
-          : { type: head.type, member: `${head.member}.${which}`, object: head.object };
-    const what = `the list leads back to it: the ${which === "next" ? "prev" : "next"} of its neighbour ${hex16(expected ?? 0n)}`;
-    return this.#linked({ structure, ...place, address, found }, expected, witness, what);
   }
 }

@@ -4,81 +4,16 @@
  */
 import { add, distance, type VirtualAddress, virtual } from "../../bytes/address.ts";
 import { InquestError, LookupError } from "../../bytes/errors.ts";
-import { strip } from "../../debug-info/c-type.ts";
 import type { Field } from "../../kernel/field.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
 import { Slabs } from "../../linux/slab.ts";
 import { slabObjectState } from "../../linux/slab-state.ts";
 import { CodeRanges } from "../../stack/code-ranges.ts";
+import { isTable } from "./function-table.ts";
 import { pointerOf, wordAt } from "./look.ts";
-
-/** An object of a type, or "ops": a table of functions of the type that the member points to. */
-export type TargetKind =
-  | "task_struct"
-  | "super_block"
-  | "net"
-  | "inode"
-  | "dentry"
-  | "vfsmount"
-  | "mount"
-  | "address_space"
-  | "file"
-  | "cred"
-  | "files_struct"
-  | "fs_struct"
-  | "signal_struct"
-  | "sighand_struct"
-  | "nsproxy"
-  | "mm_struct"
-  | "pid"
-  | "file_system_type"
-  | "kernfs_node"
-  | "xa_node"
-  | "xarray"
-  | "socket"
-  | "sock"
-  | "user_struct"
-  | "user_namespace"
-  | "group_info"
-  | "cfs_rq"
-  | "worker_pool"
-  | "function"
-  | "ops"
-  | "any";
-
-export type Validity = "yes" | "no" | "unknown";
-
-export type KnownSetName = "tasks" | "superBlocks" | "nets" | "fileSystems";
-
-/** Objects that were found by walking lists that hold all of their kind. */
-export interface KnownSets {
-  /** Sets of which something may be missing, as their list could not be followed: what is not in one of them may be right all the same. */
-  readonly partial: ReadonlySet<KnownSetName>;
-  readonly tasks: ReadonlyMap<bigint, unknown>;
-  readonly superBlocks: ReadonlySet<bigint>;
-  readonly nets: ReadonlySet<bigint>;
-  readonly fileSystems: ReadonlySet<bigint>;
-}
-
-/** The set that a kind is judged by. */
-const BY_SET: Readonly<Partial<Record<TargetKind, KnownSetName>>> = {
-  task_struct: "tasks",
-  super_block: "superBlocks",
-  inode: "superBlocks",
-  dentry: "superBlocks",
-  vfsmount: "superBlocks",
-  mount: "superBlocks",
-  address_space: "superBlocks",
-  file: "superBlocks",
-  fs_struct: "superBlocks",
-  net: "nets",
-  nsproxy: "nets",
-  file_system_type: "fileSystems",
-};
+import { BY_SET, type KnownSets, type TargetKind, type Validity } from "./target-kind.ts";
 
 const RUN_QUEUES = {};
-/** Functions that a table must hold at least, and members that are looked at. */
-const MAX_SLOTS = 160;
 
 export class Targets {
   readonly #kernel: Kernel;
@@ -244,7 +179,7 @@ export class Targets {
       case "kernfs_node":
         return this.#alone(at) ?? yes(this.#mapped(to("kernfs_node", "name")));
       case "ops":
-        return this.#isTable(at, member);
+        return isTable(this.#kernel, this.#code, at, member);
     }
   }
 
@@ -314,41 +249,6 @@ export class Targets {
     const namespace = virtual(add(at, numbers.offset + upid.field("ns").offset));
     const symbol = this.#kernel.tryAddress("init_pid_ns");
     return symbol === undefined ? this.#mapped(this.#kernel.memory.u64(namespace)) : this.#kernel.memory.u64(namespace) === symbol;
-  }
-
-  /** Every pointer to a function in the table is NULL or leads into code, and there is one at least. */
-  #isTable(at: VirtualAddress, member: Field): Validity {
-    const type = strip(member.type);
-    const target = type.kind === "pointer" && type.target !== undefined ? strip(type.target) : undefined;
-    if (target?.kind !== "struct") return "unknown";
-    const slots = this.#slots(target.name ?? "");
-    if (slots.length === 0) return "unknown";
-    let functions = 0;
-    for (const offset of slots) {
-      const word = wordAt(this.#kernel, add(at, offset));
-      if (word === "unknown") return "unknown";
-      if (word === "nowhere") return "no";
-      if (word === 0n) continue;
-      if (!this.#code.isCode(pointerOf(this.#kernel, word))) return "no";
-      functions++;
-    }
-    // A table without any function is allowed (empty_iops), but then only its name says that it is one.
-    return functions > 0 || this.#kernel.symbols.byAddress(at)?.offset === 0 ? "yes" : "unknown";
-  }
-
-  #slots(name: string): readonly number[] {
-    const memo = this.#kernel.memo(Targets, () => new Map<string, readonly number[]>());
-    const known = memo.get(name);
-    if (known !== undefined) return known;
-    const found: number[] = [];
-    const struct = this.#kernel.types.tryStruct(name)?.type;
-    for (const each of struct?.members ?? []) {
-      const type = strip(each.type);
-      const to = type.kind === "pointer" && type.target !== undefined ? strip(type.target) : undefined;
-      if (to?.kind === "function" && each.bitOffset % 64 === 0 && found.length < MAX_SLOTS) found.push(each.bitOffset / 8);
-    }
-    memo.set(name, found);
-    return found;
   }
 
   /** Bytes from the start of the symbol that the address lies in; undefined outside of the kernel's and modules' data. */

@@ -21,7 +21,8 @@ import { surveyReclaimLists } from "./structures/reclaim-lists.ts";
 import { surveyTasks } from "./structures/tasks.ts";
 import { surveyTimers } from "./structures/timers.ts";
 import { Survey } from "./survey.ts";
-import { type KnownSetName, type KnownSets, Targets } from "./targets.ts";
+import type { KnownSetName, KnownSets } from "./target-kind.ts";
+import { Targets } from "./targets.ts";
 
 export interface Surveyed {
   readonly damage: readonly Damage[];

@@ -10,7 +10,8 @@ import type { VirtualAddress } from "../../../bytes/address.ts";
 import { add, virtual } from "../../../bytes/address.ts";
 import { fileDescriptors } from "../../../linux/file.ts";
 import { taskTable } from "../../../linux/task.ts";
-import type { PointerFact, Survey } from "../survey.ts";
+import type { Survey } from "../survey.ts";
+import type { PointerFact } from "../survey-facts.ts";
 import { surveyPageCache } from "./page-cache.ts";
 import { surveySocket } from "./sockets.ts";
 
