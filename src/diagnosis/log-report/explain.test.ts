@@ -1,20 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { Diagnosis } from "../verdict.ts";
-import { explainReport } from "./explain.ts";
-import { reportsIn } from "./find-reports.ts";
-
-function explained(...lines: string[]): Diagnosis {
-  const reports = reportsIn(lines.map((line, index) => `[   10.0000${String(index).padStart(2, "0")}] ${line}`).join("\n"));
-  expect(reports).toHaveLength(1);
-  return explainReport(reports[0] as NonNullable<(typeof reports)[0]>);
-}
-const CPU = "CPU: 1 PID: 2 Comm: feeder Not tainted 6.1.0 #1";
-const TAIL = [
-  " vfs_read+0x9f/0x2f0",
-  " do_syscall_64+0x5b/0xc0",
-  " entry_SYSCALL_64_after_hwframe+0x63/0xcd",
-  "---[ end trace 0000000000000000 ]---",
-];
+import { CPU, explained, TAIL } from "./testing/explained.ts";
 
 describe("faults", () => {
   test("NULL and a member", () => {
