@@ -19,7 +19,7 @@ import type { Finding } from "../finding.ts";
 import { stoppedTask } from "../subject/stopped-task.ts";
 import type { Check, Evidence } from "../verdict.ts";
 import { callerNamed, frameEvidence, type LastStack, lastFrames, lastStack, nameOf, placeOfFrame } from "./last-stack.ts";
-import { lookedThroughCheck } from "./looked-through.ts";
+import { lookedThroughCheck, nobodySpinsCheck } from "./looked-through.ts";
 
 interface Request {
   /** "sysrq c", "an NMI from outside". */
@@ -77,7 +77,7 @@ function asked(context: DiagnosisContext, request: Request, last: LastStack | un
     const failing = callerNamed(last, FAILING_NMI);
     checks.push({ what: "the NMI was not sent for an error of the bus or of memory", result: failing === undefined ? "held" : "refuted" });
   }
-  checks.push(beforeCheck(context), lookedThroughCheck(kernel));
+  checks.push(beforeCheck(context), lookedThroughCheck(kernel), nobodySpinsCheck(kernel));
   const on = (request.settings ?? []).filter((name) => (settingOf(kernel, name) ?? 0) !== 0);
   const task = last?.task ?? subject.task;
   const how = frame === undefined || last === undefined ? undefined : wayOf(last, frame);

@@ -4,7 +4,7 @@ import { openDump } from "../../dump/open.ts";
 import { openKernelOf } from "../../kernel/open.ts";
 import { taskTable } from "../../linux/task.ts";
 import { taskLayout } from "../../linux/task-layout.ts";
-import { lookedThroughCheck } from "./looked-through.ts";
+import { lookedThroughCheck, nobodySpinsCheck } from "./looked-through.ts";
 
 /** A dump whose page `missing` was left out, or whose file was cut. */
 function changed(dump: Dump, missing: number, incomplete = false): Dump {
@@ -27,4 +27,9 @@ it("says that nothing else is wrong only of a whole dump", async () => {
   const running = taskTable(kernel).tasks.find(({ active }) => active);
   const stack = kernel.memory.translate(taskLayout(kernel).stack.pointer(running?.address ?? (0n as never)));
   expect(lookedThroughCheck(openKernelOf(changed(dump, Number(stack >> 12n)))).result).toBe("not possible");
+});
+
+it("asks of every CPU whether it spun for a lock", async () => {
+  const kernel = openKernelOf(await openDump(["samples/x86-64-hung-tasks/vmcore"]));
+  expect(nobodySpinsCheck(kernel)).toEqual({ what: "no CPU was stopped while it spun for a lock", result: "held" });
 });

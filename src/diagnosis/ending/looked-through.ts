@@ -7,8 +7,10 @@
  */
 import { add } from "../../bytes/address.ts";
 import { InquestError } from "../../bytes/errors.ts";
+import { stackReader } from "../../identity/stack-reader.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
-import { type Task, taskState, taskTable } from "../../linux/task.ts";
+import { waitOf } from "../../linux/locking/lock-report.ts";
+import { activeTasks, type Task, taskState, taskTable } from "../../linux/task.ts";
 import { taskLayout } from "../../linux/task-layout.ts";
 import { threadSize } from "../../stack/task-stack.ts";
 import type { Check } from "../verdict.ts";
@@ -23,6 +25,23 @@ export const LOOKED_THROUGH = "tasks and their stacks are all in the dump: what 
 /** The check of a verdict that says nothing else is wrong. */
 export function lookedThroughCheck(kernel: Kernel): Check {
   return { what: LOOKED_THROUGH, result: isWhole(kernel) ? "held" : "not possible" };
+}
+
+/**
+ * A machine that hangs is often asked to die before anything reported it. A CPU that spun for a lock may have begun just then, or long before:
+ * without a clock that tells, nobody knows.
+ */
+export function nobodySpinsCheck(kernel: Kernel): Check {
+  try {
+    const reader = stackReader(kernel);
+    const spinning = activeTasks(kernel).find(({ task }) => waitOf(kernel, task, reader) !== undefined);
+    return spinning === undefined
+      ? { what: "no CPU was stopped while it spun for a lock", result: "held" }
+      : { what: `CPU ${spinning.cpu} spun for a lock when it was stopped: whether for long`, result: "not possible" };
+  } catch (error) {
+    if (error instanceof InquestError) return { what: "whether a CPU spun for a lock", result: "not possible" };
+    throw error;
+  }
 }
 
 function isWhole(kernel: Kernel): boolean {
