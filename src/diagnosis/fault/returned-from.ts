@@ -8,6 +8,7 @@
 import { type VirtualAddress, virtual } from "../../bytes/address.ts";
 import { InquestError } from "../../bytes/errors.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
+import { callBefore as bytesOfCall } from "../../stack/return-address.ts";
 import { flowOf } from "../../type-flow/function-flow.ts";
 import { instructionBefore } from "./activation.ts";
 
@@ -38,6 +39,7 @@ export function returnedFrom(kernel: Kernel, sp: bigint): ReturnedFrom | undefin
     const back = isArm ? kernel.arch.stripPointer(word) : word;
     const symbol = kernel.arch.isKernelAddress(back) ? kernel.symbols.byAddress(virtual(back)) : undefined;
     if (symbol === undefined || !"tTwW".includes(symbol.symbol.type)) continue;
+    if (isOtherFrame(kernel, virtual(back), sp - start)) continue;
     const call = callBefore(kernel, virtual(back));
     if (call === undefined) continue;
     const depth = stackAt(kernel, call);
@@ -51,7 +53,16 @@ export function returnedFrom(kernel: Kernel, sp: bigint): ReturnedFrom | undefin
   return undefined;
 }
 
+/** The unwind table knows another size of the frame: cheaper than the function's code. */
+function isOtherFrame(kernel: Kernel, back: VirtualAddress, size: bigint): boolean {
+  const entry = kernel.orc.find(virtual(back - 1n));
+  if (entry === undefined) return false;
+  return entry.type !== "call" || (entry.spReg === "sp" && BigInt(entry.spOffset) !== size);
+}
+
 function callBefore(kernel: Kernel, back: VirtualAddress): VirtualAddress | undefined {
+  // By its bytes first: what the stack holds is mostly no return address, and following a function's code takes time.
+  if (bytesOfCall(kernel, back) === undefined) return undefined;
   const found = instructionBefore(kernel, back);
   return found?.flow === "call" ? found.address : undefined;
 }

@@ -77,6 +77,29 @@ describe("a ring", () => {
     ]);
   });
 
+  it("tells a link that leads to a member far off, one bit away", () => {
+    ring(9);
+    memory.put(at(2), at(7));
+    expect(checkRing(kernel, at(0), 100).broken).toMatchObject([{ node: at(2), link: "next", found: at(7), expected: at(3) }]);
+    ring(9);
+    memory.put(at(6) + 8n, at(1));
+    expect(checkRing(kernel, at(0), 100).broken).toMatchObject([{ node: at(6), link: "prev", found: at(1), expected: at(5) }]);
+  });
+
+  it("is silent about a member beside it, and about one that several bits tell apart", () => {
+    // As an entry that is being taken away leaves it.
+    for (const [link, value] of [
+      [at(2), at(4)],
+      [at(2), at(2)],
+      [at(2), at(8)],
+      [at(6) + 8n, at(4)],
+    ] as const) {
+      ring(9);
+      memory.put(link, value);
+      expect(checkRing(kernel, at(0), 100).broken).toEqual([]);
+    }
+  });
+
   it("tells a node of which both are damaged, and a list of that one", () => {
     for (const count of [5, 2]) {
       ring(count);

@@ -10,10 +10,14 @@
  * A list that was being changed when the machine stopped looks broken too, but all its pointers lead to members of the list, or past one:
  * include/linux/list.h sets next->prev, new->next, new->prev, prev->next in this order, and __list_del() next->prev before prev->next. Such
  * links are not counted. Lists whose readers need no lock (list_add_rcu) obey the same rule.
+ *
+ * Where entries lie side by side (struct page, 64 bytes each) the damaged pointer of one leads to another member as a rule, too. What adds
+ * and takes away writes both links of a neighbour's neighbour at most, so a pointer that leads to a member farther off, which its own
+ * neighbours agree about, and that is one bit away from what it should be, is damage.
  */
 import { add, type VirtualAddress, virtual } from "../../bytes/address.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
-import { pointerOf, type Word, wordAt } from "./look.ts";
+import { pointerOf, singleBit, type Word, wordAt } from "./look.ts";
 
 export interface BrokenLink {
   /** list_head that holds the damaged pointer. */
@@ -96,7 +100,8 @@ function broken(kernel: Kernel, head: VirtualAddress, forward: Walk, backward: W
     witness: VirtualAddress | undefined,
   ): BrokenLink[] => {
     const found = wordAt(kernel, add(node, which === "next" ? NEXT : PREV));
-    if (typeof found !== "bigint" || members.has(pointerOf(kernel, found))) return [];
+    if (typeof found !== "bigint") return [];
+    if (members.has(pointerOf(kernel, found)) && (expected === undefined || !isFarOff(kernel, found, expected, which))) return [];
     return [{ node, link: which, found, expected, witness }];
   };
   const after = pointerOf(kernel, next);
@@ -111,4 +116,21 @@ function broken(kernel: Kernel, head: VirtualAddress, forward: Walk, backward: W
   // What was left out of the dump may be all right.
   if (wordAt(kernel, after) === "unknown" || wordAt(kernel, before) === "unknown") return [];
   return [...link(n, "next", undefined, undefined), ...link(m, "prev", undefined, undefined)];
+}
+
+/**
+ * A member that no list operation leaves a link to: neither beside what should be there nor itself being moved, and one bit away from it.
+ * list_del() in between leaves n.next at the entry whose own next is the expected one already, or m.prev at the entry before.
+ */
+function isFarOff(kernel: Kernel, found: bigint, expected: bigint, which: "next" | "prev"): boolean {
+  if (singleBit(found, expected) === undefined) return false;
+  const linked = (node: bigint, at: number): bigint | undefined => {
+    const word = wordAt(kernel, add(virtual(node), at));
+    return typeof word === "bigint" ? pointerOf(kernel, word) : undefined;
+  };
+  const member = pointerOf(kernel, found);
+  const [ahead, behind] = [linked(member, NEXT), linked(member, PREV)];
+  if (ahead === undefined || behind === undefined || ahead === expected || behind === expected) return false;
+  if (linked(expected, which === "next" ? NEXT : PREV) === member) return false;
+  return linked(ahead, PREV) === member && linked(behind, NEXT) === member;
 }
