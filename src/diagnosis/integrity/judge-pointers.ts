@@ -8,9 +8,11 @@
  */
 import { hex16 } from "../../bytes/address.ts";
 import { type Damage, pointerClass, type Witness } from "./damage.ts";
-import { pointerOf, singleBit } from "./look.ts";
+import { tableSize } from "./function-table.ts";
+import { pointerOf, singleBit, wordAt } from "./look.ts";
 import type { Survey } from "./survey.ts";
 import type { PointerFact } from "./survey-facts.ts";
+import type { TargetKind } from "./target-kind.ts";
 import type { Targets } from "./targets.ts";
 
 /** One in so many may be damaged, and so many at least: one damaged object, reached in several ways. */
@@ -18,6 +20,22 @@ const TOLERATED = 50;
 const TOLERATED_MIN = 2;
 /** Addresses of the kernel differ from one another below this bit. */
 const TOP_BIT = 63;
+/** So many that use it make a word the address of something, although nothing in it tells (empty_aops). */
+const MANY_USERS = 3;
+
+/**
+ * What is allocated from a slab but for the one that the kernel was built with (root_user, init_user_ns, init_groups, init_nsproxy, init_cred,
+ * init_fs, init_files), which many share.
+ */
+const ONE_OUTSIDE_SLABS: ReadonlySet<TargetKind> = new Set<TargetKind>([
+  "user_struct",
+  "user_namespace",
+  "group_info",
+  "nsproxy",
+  "cred",
+  "fs_struct",
+  "files_struct",
+]);
 
 /** @param known damage that was found otherwise: what leads to a damaged object is right as a rule */
 export function judgePointers(survey: Survey, known: readonly Damage[]): Damage[] {
@@ -83,11 +101,15 @@ function judge(
         ? undefined
         : damageOf(survey, fact, value, witness);
   }
-  if (validity === "unknown" || plain === 0n) return undefined;
-  if (validity === "yes") return fact.target === "ops" ? displaced(survey, targets, fact, users) : undefined;
+  if (plain === 0n) return undefined;
+  if (validity !== "no") {
+    const beside = besideShared(survey, targets, fact, users);
+    if (beside !== undefined || validity === "unknown") return beside;
+    return fact.target === "ops" ? displaced(survey, targets, fact, users) : undefined;
+  }
   // It leads to where such objects stand: then the object is damaged, and its own words tell.
   if (targets.isUsual(fact.target, plain) && !isSound(plain)) return undefined;
-  const near = neighbours(targets, fact);
+  const near = neighbours(survey, targets, fact, users);
   // Of several tables that could be meant, the one that others of its kind use, or that is a variable of its own.
   const used = near.length > 1 ? near.filter((other) => users.has(other)) : near;
   const named = used.length === 0 ? near.filter((other) => targets.offsetInSymbol(other) === 0) : used;
@@ -98,13 +120,44 @@ function judge(
 }
 
 /** Addresses that differ in one bit and lead to an object of the kind. */
-function neighbours(targets: Targets, { value, target, field }: PointerFact): bigint[] {
+function neighbours(
+  { kernel }: Survey,
+  targets: Targets,
+  { value, target, field }: PointerFact,
+  users: ReadonlyMap<bigint, number>,
+): bigint[] {
   const found: bigint[] = [];
   for (let bit = 0n; bit <= BigInt(TOP_BIT); bit++) {
     const other = BigInt.asUintN(64, value ^ (1n << bit));
-    if (targets.valid(target, other, field) === "yes") found.push(other);
+    const validity = targets.valid(target, other, field);
+    const isUsed = validity === "unknown" && (users.get(other) ?? 0) >= MANY_USERS && typeof wordAt(kernel, other) === "bigint";
+    if (validity === "yes" || isUsed) found.push(other);
   }
   return found;
+}
+
+/**
+ * What only this pointer leads to cannot be right beside what others use, one bit away:
+ *
+ *   tables of one type          do not overlap
+ *   objects outside of slabs    are one, which others use, of types that are allocated otherwise
+ */
+function besideShared(survey: Survey, targets: Targets, fact: PointerFact, users: ReadonlyMap<bigint, number>): Damage | undefined {
+  const { value, target, field } = fact;
+  if ((users.get(value) ?? 0) > 1 || (target !== "ops" && !ONE_OUTSIDE_SLABS.has(target))) return undefined;
+  if (target !== "ops" && targets.objectAt(value) !== undefined) return undefined;
+  const size = BigInt(tableSize(field));
+  const shared: bigint[] = [];
+  for (let bit = 0n; bit <= BigInt(TOP_BIT); bit++) {
+    const other = BigInt.asUintN(64, value ^ (1n << bit));
+    if ((users.get(other) ?? 0) < 2 || targets.valid(target, other, field) === "no") continue;
+    const fits = target === "ops" ? 1n << bit < size : targets.objectAt(other) === undefined;
+    if (fits) shared.push(other);
+  }
+  const [only] = shared;
+  if (only === undefined || shared.length !== 1) return undefined;
+  const why = target === "ops" ? "two tables of one type do not overlap" : "the only one that is not in a slab";
+  return damageOf(survey, fact, only, { what: `${hex16(only)}, which others of its kind use, is one bit away: ${why}` });
 }
 
 /**
@@ -114,7 +167,7 @@ function neighbours(targets: Targets, { value, target, field }: PointerFact): bi
 function displaced(survey: Survey, targets: Targets, fact: PointerFact, users: ReadonlyMap<bigint, number>): Damage | undefined {
   const inside = targets.offsetInSymbol(fact.value);
   if (inside === undefined || inside === 0 || (users.get(fact.value) ?? 0) > 1) return undefined;
-  const near = neighbours(targets, fact).filter((other) => targets.offsetInSymbol(other) === 0 && users.has(other));
+  const near = neighbours(survey, targets, fact, users).filter((other) => targets.offsetInSymbol(other) === 0 && users.has(other));
   const [only] = near;
   if (only === undefined || near.length !== 1) return undefined;
   return damageOf(survey, fact, only, {

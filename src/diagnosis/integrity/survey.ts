@@ -31,6 +31,8 @@ export class Survey {
   readonly damage: Damage[] = [];
   readonly pointers: PointerFact[] = [];
   readonly counts: CountFact[] = [];
+  /** Of objects that tasks take a reference of when they are made: by how many they are held. */
+  readonly holders = new Map<bigint, number>();
   /** Lists that were walked, and their nodes: how often the rule was put to the test. */
   rings = 0;
   nodes = 0;
@@ -111,6 +113,11 @@ export class Survey {
     const value = this.follow(type, member, object);
     const address = this.field(type, member)?.address(object);
     return value === undefined || address === undefined ? undefined : { value, what, address, doubtful: true };
+  }
+
+  /** A holder of an object who took a reference of it. */
+  hold(object: VirtualAddress): void {
+    this.holders.set(object, (this.holders.get(object) ?? 0) + 1);
   }
 
   /** Takes a reference counter of an object that is referenced for certain. */

@@ -209,8 +209,11 @@ export class Targets {
 
   /** Its operations are those of user namespaces, and its owner another of them. */
   #isNamespace(at: VirtualAddress): Validity {
-    const ops = this.#kernel.tryAddress("userns_operations");
+    const first = this.#kernel.tryAddress("init_user_ns");
+    if (at === first) return "yes";
     const field = this.#kernel.types.struct("user_namespace").tryField("ns.ops");
+    // The symbol is a static one, and may be missing.
+    const ops = this.#kernel.tryAddress("userns_operations") ?? (first === undefined ? undefined : field?.pointer(first));
     if (ops === undefined || field === undefined) return this.#alone(at) ?? "unknown";
     return this.#alone(at) ?? (field.pointer(at) === ops ? "yes" : "no");
   }

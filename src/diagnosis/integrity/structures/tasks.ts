@@ -76,6 +76,8 @@ function surveyTask(survey: Survey, { address: task, idle, exitState, pid }: Tas
   const files = survey.pointer("task_struct", "files", task, "files_struct");
   if (files !== undefined) survey.count("files_struct", ["count.counter"], files, why);
   const namespaces = survey.pointer("task_struct", "nsproxy", task, "nsproxy");
+  // copy_namespaces() takes a reference for each that is forked; init_task has none of its own.
+  if (namespaces !== undefined && !idle) survey.hold(namespaces);
   if (namespaces !== undefined && survey.visit("nsproxy", namespaces)) {
     survey.count("nsproxy", ["count.refs.counter", "count.counter"], namespaces, why);
     survey.pointer("nsproxy", "net_ns", namespaces, "net");
