@@ -13,6 +13,7 @@ import { judgePointers } from "./judge-pointers.ts";
 import { checkRing } from "./ring.ts";
 import { surveyFileSystems } from "./structures/file-systems.ts";
 import { surveyFiles } from "./structures/files.ts";
+import { isNoIdleTask } from "./structures/idle-tasks.ts";
 import { surveyDevices, surveyKernelLists, surveyKernfs, surveyVmalloc } from "./structures/kernel-lists.ts";
 import { surveyFreePages, surveyMappings, surveyPartialSlabs } from "./structures/memory.ts";
 import { surveyMemoryMaps } from "./structures/memory-maps.ts";
@@ -125,8 +126,12 @@ function knownSets(kernel: Kernel): KnownSets {
     if (broken.length > 0) partial.add("nets");
   });
   quietly("tasks", () => {
-    const { byAddress, incomplete } = taskTable(kernel);
-    tasks = new Map<bigint, unknown>([...byAddress, ...idleTasks(kernel).map((task) => [task, undefined] as const)]);
+    const { tasks: all, incomplete } = taskTable(kernel);
+    const real = all.filter(({ address, idle }) => !idle || !isNoIdleTask(kernel, address));
+    tasks = new Map<bigint, unknown>([
+      ...real.map((task) => [task.address, task] as const),
+      ...idleTasks(kernel).map((task) => [task, undefined] as const),
+    ]);
     if (incomplete !== undefined) partial.add("tasks");
   });
   return { tasks, superBlocks, nets, fileSystems, partial };

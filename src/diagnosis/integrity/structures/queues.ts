@@ -12,6 +12,7 @@ import { isOnCpu, taskCpu } from "../../../stack/task-stack.ts";
 import { pointerClass } from "../damage.ts";
 import { pointerOf, textOver, wordAt } from "../look.ts";
 import type { Survey } from "../survey.ts";
+import { isNoIdleTask, surveyIdle } from "./idle-tasks.ts";
 
 const MAX_TASKS = 8192;
 /** Nodes of the table of pids. */
@@ -173,7 +174,7 @@ export function surveyRunQueues(survey: Survey): void {
   const { kernel } = survey;
   const queues = kernel.tryAddress("runqueues");
   if (queues === undefined) return;
-  const tasks = taskTable(kernel).tasks;
+  const tasks = taskTable(kernel).tasks.filter(({ address, idle }) => !idle || !isNoIdleTask(kernel, address));
   const idleThreads = kernel.tryAddress("idle_threads");
   const stoppers = kernel.tryAddress("cpu_stopper");
   const stopper = kernel.types.tryStruct("cpu_stopper")?.tryField("thread");
@@ -181,9 +182,10 @@ export function surveyRunQueues(survey: Survey): void {
     if (offset === undefined) continue;
     survey.quietly(() => {
       const rq = kernel.perCpuAddress(queues, cpu);
+      const idle = told(survey, idleThreads, cpu, `idle_threads of CPU ${cpu} leads there`);
+      surveyIdle(survey, rq, cpu, idle?.value);
       const running = tasks.filter(({ address }) => isOnCpu(kernel, address) && taskCpu(kernel, address) === cpu);
       const [only] = running;
-      const idle = told(survey, idleThreads, cpu, `idle_threads of CPU ${cpu} leads there`);
       // Where rq.idle is damaged the idle task is not among the tasks that are known.
       if (idle === undefined || survey.follow("rq", "curr", rq) !== idle.value)
         survey.pointer(
@@ -195,7 +197,6 @@ export function surveyRunQueues(survey: Survey): void {
             ? undefined
             : { value: only.address, what: `task ${only.pid} alone says that it runs on CPU ${cpu}`, doubtful: true },
         );
-      survey.pointer("rq", "idle", rq, "task_struct", idle);
       const thread = stoppers === undefined || stopper === undefined ? undefined : add(stoppers, stopper.offset);
       survey.pointer("rq", "stop", rq, "task_struct", told(survey, thread, cpu, `the stopper of CPU ${cpu} is it`));
       if (survey.field("rq", "leaf_cfs_rq_list") !== undefined)

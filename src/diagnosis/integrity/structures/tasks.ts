@@ -9,6 +9,7 @@
 import type { VirtualAddress } from "../../../bytes/address.ts";
 import { type Task, taskTable } from "../../../linux/task.ts";
 import type { Survey } from "../survey.ts";
+import { isNoIdleTask } from "./idle-tasks.ts";
 
 const DEAD = 16 | 32;
 /** Threads of one process, and tasks, whose members are looked at; the lists are walked whole. */
@@ -22,6 +23,8 @@ export function surveyTasks(survey: Survey): void {
 }
 
 function surveyTask(survey: Survey, { address: task, idle, exitState, pid }: Task): void {
+  // Where a damaged run queue leads there is no task at all.
+  if (idle && isNoIdleTask(survey.kernel, task)) return;
   if (!survey.visit("task_struct", task)) return;
   const why = `it is task ${pid}, which is on the kernel's lists`;
   for (const child of survey.ring(
