@@ -31,6 +31,8 @@ const MATRIX: readonly (readonly [scenario: string, capture: CasePlan["capture"]
 
 /** Kernels whose `views` are in the matrix. */
 const VIEWS_IN_MATRIX: readonly string[] = ["5.10-amd64", "6.1-amd64", "6.1-arm64", "6.12-amd64", "6.12-arm64"];
+/** Waits for locks whose graph is known from the lab's module. */
+const WAITS_IN_MATRIX: readonly string[] = ["6.1-arm64-hung", "6.12-amd64-rwsem"];
 
 function plan(kernel: KernelChoice, scenario: Scenario, capture: CasePlan["capture"]): CasePlan {
   const inAll = MATRIX.some(([name, how]) => name === scenario.name && how === capture);
@@ -43,7 +45,8 @@ function plan(kernel: KernelChoice, scenario: Scenario, capture: CasePlan["captu
       ? kernel.inMatrix.includes(scenario.name)
       : scenario.name === "views"
         ? capture === "hypervisor" && VIEWS_IN_MATRIX.includes(kernel.id)
-        : inAll && kernel.suite !== "sid" && kernel.flavour.startsWith("cloud"),
+        : (capture === "hypervisor" && WAITS_IN_MATRIX.includes(`${kernel.id}-${scenario.name}`)) ||
+          (inAll && kernel.suite !== "sid" && kernel.flavour.startsWith("cloud")),
     everyFormat: inAll && !isBuilt(kernel),
   };
 }
