@@ -69,7 +69,7 @@ const LABELS: Readonly<Record<string, FaultLabel>> = {
 };
 
 function labelOf({ id }: CachedCase): FaultLabel | undefined {
-  const [, kernel, name] = /^(.*)-fault-(.*)$/.exec(id) ?? [];
+  const [, kernel, name] = /^(.*)-fault-(.*?)(?:-smp\d+)?$/.exec(id) ?? [];
   const fault = name === undefined ? undefined : plantedFaults().find((each) => each.name === name);
   if (fault !== undefined && kernel !== undefined) {
     const label = labelOn(fault, kernel);
@@ -106,7 +106,10 @@ function isNamed(comm: string, name: string): boolean {
 
 function check({ verdict }: Diagnosis, label: FaultLabel, sure: boolean): void {
   expect(label.class).toContain(verdict.class);
-  if (sure) expect(verdict.confidence).toBe("high");
+  // Whose spinlock it is may be told by what that task does alone: the word of a queued spinlock names nobody.
+  const open = (verdict.checks ?? []).filter(({ result }) => result !== "held").map(({ what }) => what);
+  if (sure && (open.length === 0 || !open.every((what) => what === "the holder of the lock that it spins for is known")))
+    expect(verdict.confidence).toBe("high");
   expect(label.function).toContain(verdict.function);
   expect(verdict.module).toBe(label.module);
   const central = (verdict.participants ?? []).filter((each) => each.central === true).map(({ comm }) => comm ?? "");
@@ -146,7 +149,9 @@ describe.each(hanging)("%s", (_id, made, label) => {
     const found = judge(diagnosisContext(kernel));
     check(found, label, true);
     checkEvidence(kernel, found);
-    expect(found.frames.filter(({ guilty }) => guilty)).toHaveLength(1);
+    // A storm strikes whoever runs: nothing on that stack is to blame.
+    const isOnStack = found.frames.some(({ function: name }) => name === found.verdict.function);
+    expect(found.frames.filter(({ guilty }) => guilty)).toHaveLength(isOnStack ? 1 : 0);
     kernel.dump.close();
   });
 

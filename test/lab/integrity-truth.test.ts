@@ -120,12 +120,19 @@ describe("how it ended", () => {
     "sid-amd64-views": "deliberate",
     "6.1-amd64-ipi": "device-panic",
     "6.12-amd64-kdump-panic": "device-panic",
-    "6.1-amd64-leak": "out-of-memory",
     "6.1-amd64-fault-scratchfs": "out-of-memory",
     "6.1-amd64-fault-capring": "out-of-memory",
     "6.1-amd64-fault-cgcache": "oom-of-container",
     "6.1-amd64-fault-fsmount": "filesystem-panic",
   };
+  test.each(there("6.1-amd64-leak"))("%s: what ran out was lost", async (_id, made) => {
+    const kernel = await openKernel(made.dumps[0]?.files ?? []);
+    const found = judge(kernel);
+    expect(found.verdict).toMatchObject({ class: "memory-leak", confidence: "likely" });
+    checkEvidence(kernel, found);
+    kernel.dump.close();
+  });
+
   test.each(there(Object.keys(ENDS).join(" ")))("%s", async (id, made) => {
     const kernel = await openKernel(made.dumps[0]?.files ?? []);
     const found = judge(kernel);
