@@ -9,6 +9,7 @@ import type { Field } from "../../kernel/field.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
 import type { CodeRanges } from "../../stack/code-ranges.ts";
 import { pointerOf, wordAt } from "./look.ts";
+import { isStrayModule } from "./stray-module.ts";
 import type { Validity } from "./target-kind.ts";
 
 /** Members that are looked at. */
@@ -33,9 +34,10 @@ export function isTable(kernel: Kernel, code: CodeRanges, at: VirtualAddress, me
     if (word === "unknown") return "unknown";
     if (word === "nowhere") return "no";
     if (word === 0n) continue;
-    if (!code.isCode(pointerOf(kernel, word))) return "no";
+    const leads = pointerOf(kernel, word);
+    if (!code.isCode(leads)) return isStrayModule(kernel, leads) ? "unknown" : "no";
     functions++;
-    const fits = fitsSlot(kernel, pointerOf(kernel, word), declared);
+    const fits = fitsSlot(kernel, leads, declared);
     if (fits !== undefined) fitting[fits ? "yes" : "no"]++;
   }
   // A cast is nothing unusual for one of them.

@@ -11,6 +11,7 @@ import { slabObjectState } from "../../linux/slab-state.ts";
 import { CodeRanges } from "../../stack/code-ranges.ts";
 import { isTable } from "./function-table.ts";
 import { pointerOf, wordAt } from "./look.ts";
+import { isStrayModule } from "./stray-module.ts";
 import { BY_SET, type KnownSets, type TargetKind, type Validity } from "./target-kind.ts";
 
 const RUN_QUEUES = {};
@@ -160,7 +161,7 @@ export class Targets {
       case "worker_pool":
         return yes(this.#isRing("worker_pool", "workers", at));
       case "function":
-        return yes(this.#code.isCode(at) && this.offsetInSymbol(at) === 0);
+        return isStrayModule(this.#kernel, at) ? "unknown" : yes(this.#code.isCode(at) && this.offsetInSymbol(at) === 0);
       case "socket":
         return yes(this.#mapped(to("socket", "sk")) && this.#mapped(to("socket", "ops")));
       case "sock":
