@@ -10,7 +10,7 @@ import { add, type VirtualAddress, virtual } from "../../bytes/address.ts";
 import type { Field } from "../../kernel/field.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
 import { poisonOf } from "../../linux/poison.ts";
-import { pointerOf, singleBit, wordAt } from "./look.ts";
+import { pointerOf, singleBit, textOver, wordAt } from "./look.ts";
 
 export interface BrokenPointer {
   /** The damaged word. */
@@ -116,7 +116,9 @@ export function checkNode(kernel: Kernel, node: VirtualAddress): BrokenPointer |
       if (only !== undefined) return undefined;
       only = pointerOf(kernel, other);
     }
-    if (only === undefined) return undefined;
+    // Text over both words leaves nobody who leads back.
+    const isText = only === undefined && named === "nowhere" && textOver(kernel, add(node, PPREV)) !== undefined;
+    if (only === undefined && !isText) return undefined;
     return { address: add(node, PPREV), found: back, expected: only, witness: only, node, member: "pprev" };
   }
   const following = plainNext(kernel, next);

@@ -51,7 +51,7 @@ function fitsSlot(kernel: Kernel, at: VirtualAddress, slot: FunctionType): boole
   const known = kernel.memo(fitsSlot, () => new Map<VirtualAddress, FunctionType | undefined>());
   if (!known.has(at)) known.set(at, prototypeAt(kernel, at));
   const own = known.get(at);
-  if (own === undefined) return undefined;
+  if (own === undefined || own.prototyped === false || slot.prototyped === false) return undefined;
   if (own.parameters.length !== slot.parameters.length) return false;
   return own.parameters.every(({ type }, i) => isAlike(type, slot.parameters[i]?.type));
 }

@@ -172,6 +172,15 @@ describe("a chain", () => {
     expect(checkNode(kernel, at(2))).toMatchObject({ address: at(2) + 8n, expected: at(1) });
   });
 
+  it("tells text over both words of a node, to which nobody leads back", () => {
+    chain(3);
+    memory.text(at(2), "link is down, 12");
+    expect(checkNode(kernel, at(2))).toMatchObject({ address: at(2) + 8n, expected: undefined, member: "pprev" });
+    // Something else that leads nowhere may be a way of the kernel's that is not known here.
+    memory.put(at(2), 1n).put(at(2) + 8n, 0x1234n);
+    expect(checkNode(kernel, at(2))).toBeUndefined();
+  });
+
   it("says nothing of an entry that was just added, nor of one that is not hashed", () => {
     chain(3);
     // hlist_add_head_rcu(): the head leads to the new one, the first still names the head.

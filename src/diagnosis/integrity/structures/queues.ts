@@ -4,13 +4,15 @@
  *   init_pid_ns.idr ─► xa_node.slots[pid] ─► pid.tasks[0] ─► task.pid_links[0] ─pprev─► pid.tasks[0];  task.thread_pid is the pid
  *   runqueues[cpu].curr, idle, stop; leaf_cfs_rq_list ⇄ cfs_rq; task.se.cfs_rq = task.sched_task_group.cfs_rq[cpu]
  *   kswapd_wait, wait_chldexit ⇄ wait_queue_entry { func }
- *   cpu_worker_pools[n].workers ⇄ worker { task, pool }
+ *   cpu_worker_pools[n].workers, those of unbound pools ⇄ worker { task, pool }
  */
 import { add, hex16, type VirtualAddress, virtual } from "../../../bytes/address.ts";
 import { type Task, taskTable } from "../../../linux/task.ts";
 import { isOnCpu, taskCpu } from "../../../stack/task-stack.ts";
 import { pointerClass } from "../damage.ts";
+import { workqueuesHead } from "../heads.ts";
 import { pointerOf, textOver, wordAt } from "../look.ts";
+import { checkRing } from "../ring.ts";
 import type { Survey } from "../survey.ts";
 import { isNoIdleTask, surveyIdle } from "./idle-tasks.ts";
 
@@ -256,22 +258,50 @@ export function surveyWaitLists(survey: Survey): void {
   }
 }
 
-/** Pools of each CPU and their workers. */
+/** Pools and their workers. */
 export function surveyWorkers(survey: Survey): void {
+  for (const pool of workerPools(survey))
+    survey.quietly(() => {
+      for (const worker of survey.ring("workers of a pool", { type: "worker_pool", member: "workers", object: pool }, "worker", "node")) {
+        survey.pointer("worker", "task", worker, "task_struct");
+        const what = `it is on the list of workers of pool ${hex16(pool)}`;
+        survey.pointer("worker", "pool", worker, "worker_pool", { value: pool, what });
+      }
+    });
+}
+
+/**
+ * Pools of each CPU, and those that the workqueues lead to: unbound ones, and all where the kernel's symbol table lacks static variables.
+ *
+ *   workqueues ⇄ workqueue_struct.pwqs ⇄ pool_workqueue.pwqs_node; pool_workqueue.pool ─► worker_pool
+ */
+function workerPools(survey: Survey): ReadonlySet<VirtualAddress> {
   const { kernel } = survey;
+  const found = new Set<VirtualAddress>();
   const pools = kernel.tryAddress("cpu_worker_pools");
   const size = kernel.types.tryStruct("worker_pool")?.size ?? 0;
-  if (pools === undefined || size === 0) return;
-  for (const [cpu, offset] of kernel.perCpuOffsets.entries()) {
-    if (offset === undefined) continue;
-    for (let n = 0; n < POOLS; n++)
-      survey.quietly(() => {
-        const pool = add(kernel.perCpuAddress(pools, cpu), n * size);
-        for (const worker of survey.ring("workers of a pool", { type: "worker_pool", member: "workers", object: pool }, "worker", "node")) {
-          survey.pointer("worker", "task", worker, "task_struct");
-          const what = `it is on the list of workers of pool ${hex16(pool)}`;
-          survey.pointer("worker", "pool", worker, "worker_pool", { value: pool, what });
-        }
-      });
-  }
+  for (const [cpu, offset] of kernel.perCpuOffsets.entries())
+    for (let n = 0; n < POOLS && pools !== undefined && offset !== undefined && size > 0; n++)
+      found.add(add(kernel.perCpuAddress(pools, cpu), n * size));
+  const head = workqueuesHead(kernel);
+  const link = survey.field("workqueue_struct", "list");
+  if (head === undefined || link === undefined) return found;
+  // Its damage is taken down where the list is surveyed.
+  for (const node of checkRing(kernel, head, MAX_LISTED).nodes)
+    survey.quietly(() => {
+      const object = virtual(add(node, -link.offset));
+      for (const each of survey.ring(
+        "pools of a workqueue",
+        { type: "workqueue_struct", member: "pwqs", object },
+        "pool_workqueue",
+        "pwqs_node",
+      )) {
+        const pool = survey.follow("pool_workqueue", "pool", each);
+        const workers = survey.field("worker_pool", "workers");
+        if (pool === undefined || workers === undefined || found.has(pool) || found.size >= MAX_LISTED) continue;
+        // The pointer may be damaged itself.
+        if (survey.targets.valid("worker_pool", pool, workers) === "yes") found.add(pool);
+      }
+    });
+  return found;
 }
