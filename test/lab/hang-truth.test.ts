@@ -149,9 +149,11 @@ describe.each(hanging)("%s", (_id, made, label) => {
     const found = judge(diagnosisContext(kernel));
     check(found, label, true);
     checkEvidence(kernel, found);
-    // A storm strikes whoever runs: nothing on that stack is to blame.
+    // A function that is not on the stack shown (a driver's that took a request, a storm's timer) leaves the mark to who hangs, or to none.
+    const marked = found.frames.filter(({ guilty }) => guilty);
     const isOnStack = found.frames.some(({ function: name }) => name === found.verdict.function);
-    expect(found.frames.filter(({ guilty }) => guilty)).toHaveLength(isOnStack ? 1 : 0);
+    expect(marked.length).toBeLessThanOrEqual(1);
+    if (isOnStack) expect(marked).toHaveLength(1);
     kernel.dump.close();
   });
 

@@ -27,9 +27,9 @@ const cases = [...cachedCases(), ...built.values()]
   .filter((lab) => truthOf(lab).files.read("proc/slabinfo") !== undefined)
   .map((lab) => [lab.id, lab] as const);
 
-/** Caches of what happens between the recording and the death: files written, pages cached, tasks' mappings, disk blocks, work. */
+/** Caches of what happens between the recording and the death: files written, pages cached, tasks that come and go, disk blocks, work. */
 const BUSY =
-  /^(bio-\d+|biovec-\w+|buffer_head|ext4_fc_dentry_update|\w*inode_cache|dentry|filp|kernfs_iattrs_cache|bdev_cache|radix_tree_node|maple_node|lsm_\w+|skbuff_ext_cache|vm_area_struct|vma_lock|vmap_area|anon_vma(_chain)?|iommu_iova_magazine|kmalloc-\S+)$/;
+  /^(bio-\d+|biovec-\w+|buffer_head|ext4_fc_dentry_update|\w*inode_cache|dentry|filp|kernfs_iattrs_cache|bdev_cache|radix_tree_node|maple_node|task_struct|lsm_\w+|skbuff_ext_cache|vm_area_struct|vma_lock|vmap_area|anon_vma(_chain)?|iommu_iova_magazine|kmalloc-\S+)$/;
 /** Caches that were merged with a busy one under another name, on arm64. */
 const MERGED = /^(pool_workqueue|numa_policy|shared_policy_node|pgd_cache)$/;
 /** Kernels that keep no objects on CPUs, or count those that wait there, or give them back every other second (SLAB): all moves show. */
