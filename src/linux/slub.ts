@@ -4,80 +4,23 @@
  *
  *   CPU     kmem_cache_cpu.freelist ─► free objects of kmem_cache_cpu.slab          (the slab itself counts them as in use)
  *           kmem_cache_cpu.partial  ─► slab ─► slab                                 linked by slab.next
- *           sheaves main, spare, rcu_free: arrays of free objects of any slab       6.18; since 7.0 they stand instead of the lines above
+ *           sheaves main, spare, rcu_free (slub-sheaves.ts)                         6.18; since 7.0 they stand instead of the lines above
  *   node    partial ⇄ slab ⇄ slab …    full ⇄ slab … (debugged caches only)         slab.freelist ─► its free objects
  *           barn: full sheaves
  *
  * An object is free when it is in slab.freelist, in its CPU's freelist, or in a sheaf. Everything is read when first asked for.
  */
-import { add, hex16, type VirtualAddress, virtual } from "../bytes/address.ts";
-import { CorruptionError, FaultError, InquestError } from "../bytes/errors.ts";
-import type { Field } from "../kernel/field.ts";
-import { containerOf } from "../kernel/field.ts";
+import { hex16, type VirtualAddress, virtual } from "../bytes/address.ts";
+import { FaultError } from "../bytes/errors.ts";
 import type { Kernel } from "../kernel/kernel.ts";
-import { cpuMasks } from "./cpu.ts";
-import { addNote } from "./gather.ts";
-import { listNodes } from "./list.ts";
+import { addNote, attempt } from "./gather.ts";
 import { type SlabPage, Slabs } from "./slab.ts";
-import { hasSlabFlag, type SlabCache } from "./slab-cache.ts";
+import type { SlabCache } from "./slab-cache.ts";
 import { slabCaches } from "./slab-caches.ts";
-import { cacheNodes, type SheafFields, type SlubLayout, slabLayout } from "./slab-layout.ts";
+import { type SlubLayout, slabLayout } from "./slab-layout.ts";
 import { type FreelistSample, freelistsAreSwabbed, walkFreelist } from "./slub-freelist.ts";
-
-/** What a CPU keeps of a cache. */
-export interface SlubCpu {
-  readonly cpu: number;
-  /** Its kmem_cache_cpu. */
-  readonly address: VirtualAddress;
-  /** First free object that only this CPU takes; 0 for none. */
-  readonly freelist: VirtualAddress;
-  /** struct slab that it allocates from; 0 for none. */
-  readonly slab: VirtualAddress;
-  /** Slabs put aside for it. */
-  readonly partial: readonly VirtualAddress[];
-}
-
-/** An array of free objects. */
-export interface Sheaf {
-  readonly address: VirtualAddress;
-  /** "cpu 0 main sheaf", "cpu 1 rcu_free sheaf", "barn of node 0". */
-  readonly where: string;
-  readonly objects: readonly VirtualAddress[];
-}
-
-/** What a CPU keeps in sheaves. */
-export interface SlubSheaves {
-  readonly cpu: number;
-  /** Its slub_percpu_sheaves. */
-  readonly address: VirtualAddress;
-  readonly main: Sheaf | undefined;
-  readonly spare: Sheaf | undefined;
-  readonly rcuFree: Sheaf | undefined;
-}
-
-/** What a node keeps of a cache. */
-export interface SlubNode {
-  readonly node: number;
-  /** Its kmem_cache_node. */
-  readonly address: VirtualAddress;
-  /** As the kernel counted them; undefined without CONFIG_SLUB_DEBUG. */
-  readonly slabs: number | undefined;
-  readonly objects: number | undefined;
-  /** nr_partial. */
-  readonly partialCount: number;
-  /** struct slab of each partial slab, as far as the list can be walked. */
-  readonly partial: readonly VirtualAddress[];
-  /** Full slabs; undefined where the kernel does not track them. */
-  readonly full: readonly VirtualAddress[] | undefined;
-  readonly barn: SlubBarn | undefined;
-}
-
-export interface SlubBarn {
-  readonly address: VirtualAddress;
-  readonly full: readonly Sheaf[];
-  /** Empty sheaves. */
-  readonly empty: number;
-}
+import { readCpus, readNodes, type SlubCpu, type SlubNode } from "./slub-parts.ts";
+import { readCpuSheaves, type SlubSheaves } from "./slub-sheaves.ts";
 
 /** Which objects of a slab are free. */
 export interface SlabFreeMap {
@@ -88,11 +31,6 @@ export interface SlabFreeMap {
   readonly problems: readonly string[];
 }
 
-/** A list of slabs longer than this is damaged; 2^24 slabs are 64 GiB of them. */
-const MAX_SLABS = 1 << 24;
-/** More than any sheaf holds (kmem_cache.sheaf_capacity is some tens, prefilled ones a little more). */
-const MAX_SHEAF = 1 << 16;
-const MAX_SHEAVES = 1 << 16;
 const SLAB_FREELIST = 1;
 
 /** One cache of SLUB. */
@@ -128,18 +66,21 @@ export class SlubCache {
 
   /** Its CPUs with kmem_cache_cpu; empty since 7.0. */
   get cpus(): readonly SlubCpu[] {
-    this.#cpus ??= [...this.#readCpus()];
+    this.#cpus ??= [...readCpus(this.#kernel, this.#layout, this.cache, this.problems)];
     return this.#cpus;
   }
 
   /** Its CPUs with sheaves (6.18+). */
   get sheaves(): readonly SlubSheaves[] {
-    this.#sheaves ??= [...this.#readSheaves()];
+    if (this.#sheaves === undefined) {
+      const fields = this.#layout.sheaves;
+      this.#sheaves = fields === undefined ? [] : [...readCpuSheaves(this.#kernel, fields, this.cache.address, this.problems)];
+    }
     return this.#sheaves;
   }
 
   get nodes(): readonly SlubNode[] {
-    this.#nodes ??= [...this.#readNodes()];
+    this.#nodes ??= [...readNodes(this.#kernel, this.#layout, this.cache, this.problems)];
     return this.#nodes;
   }
 
@@ -186,7 +127,7 @@ export class SlubCache {
   /** Free objects of a slab by its own counter, without those in its CPU's freelist; 0 where it cannot be read. */
   claimedFree(page: VirtualAddress): number {
     const { objects, inuse } = this.#layout.slab;
-    const free = this.#attempt(`slab ${hex16(page)}`, () => objects.number(page) - inuse.number(page)) ?? 0;
+    const free = attempt(() => objects.number(page) - inuse.number(page), this.problems, `slab ${hex16(page)}`) ?? 0;
     if (free >= 0) return free;
     addNote(this.problems, `slab ${hex16(page)}: ${-free} more objects in use than it holds`);
     return 0;
@@ -263,135 +204,6 @@ export class SlubCache {
     }
     this.#loose = found;
     return found;
-  }
-
-  /** Runs a read; a fault or a broken list becomes a problem. */
-  #attempt<T>(what: string, read: () => T): T | undefined {
-    try {
-      return read();
-    } catch (error) {
-      if (!(error instanceof InquestError)) throw error;
-      addNote(this.problems, `${what}: ${error.message}`);
-      return undefined;
-    }
-  }
-
-  *#readCpus(): Generator<SlubCpu> {
-    const fields = this.#layout.cpu;
-    if (fields === undefined) return;
-    const kernel = this.#kernel;
-    const area = this.#attempt("cpu_slab", () => fields.pointer.pointer(this.cache.address));
-    if (area === undefined || area === 0n) return;
-    for (const cpu of cpuMasks(kernel).possible) {
-      const found = this.#attempt(`cpu ${cpu}`, () => {
-        const address = kernel.perCpuAddress(area, cpu);
-        const partial: VirtualAddress[] = [];
-        if (fields.partial !== undefined && fields.next !== undefined)
-          this.#chain(`cpu ${cpu} partial`, fields.partial.pointer(address), fields.next, partial);
-        return { cpu, address, freelist: fields.freelist.pointer(address), slab: fields.slab.pointer(address), partial };
-      });
-      if (found !== undefined) yield found;
-    }
-  }
-
-  /** Slabs linked by slab.next. */
-  #chain(what: string, first: VirtualAddress, next: Field, found: VirtualAddress[]): void {
-    const seen = new Set<VirtualAddress>();
-    this.#attempt(what, () => {
-      for (let slab = first; slab !== 0n; slab = next.pointer(slab)) {
-        if (seen.has(slab)) throw new CorruptionError("slab", "the list runs in a circle", slab);
-        if (seen.size >= MAX_SLABS) throw new CorruptionError("slab", `more than ${MAX_SLABS} slabs`, slab);
-        if (!this.#isOwn(slab)) throw new CorruptionError("slab", "is no slab of this cache", slab);
-        seen.add(slab);
-        found.push(slab);
-      }
-    });
-  }
-
-  #isOwn(page: VirtualAddress): boolean {
-    return Slabs.of(this.#kernel)?.slabAt(page)?.cache.address === this.cache.address;
-  }
-
-  /** Slabs of a node's list. */
-  #list(what: string, head: VirtualAddress): readonly VirtualAddress[] {
-    const found: VirtualAddress[] = [];
-    this.#attempt(what, () => {
-      for (const node of listNodes(this.#kernel.memory, head, { limit: MAX_SLABS })) {
-        const slab = containerOf(node, this.#layout.slab.list);
-        if (!this.#isOwn(slab)) throw new CorruptionError("slab", "is no slab of this cache", slab);
-        found.push(slab);
-      }
-    });
-    return found;
-  }
-
-  *#readNodes(): Generator<SlubNode> {
-    const { node: fields, sheaves } = this.#layout;
-    const kernel = this.#kernel;
-    for (const { node, address, barn } of this.#attempt("nodes", () => cacheNodes(this.#kernel, this.#layout, this.cache.address)) ?? []) {
-      const read = this.#attempt(`node ${node}`, () => ({
-        node,
-        address,
-        slabs: fields.slabs?.number(address),
-        objects: fields.objects?.number(address),
-        partialCount: fields.partialCount.number(address),
-        partial: this.#list(`node ${node} partial`, fields.partial.address(address)),
-        // The list is kept for caches with SLAB_STORE_USER only; it is empty for all others.
-        full:
-          fields.full === undefined || !hasSlabFlag(kernel, this.cache, "STORE_USER")
-            ? undefined
-            : this.#list(`node ${node} full`, fields.full.address(address)),
-        barn: barn === undefined || sheaves === undefined ? undefined : this.#readBarn(sheaves, node, barn),
-      }));
-      if (read === undefined) continue;
-      if (read.partial.length !== read.partialCount)
-        addNote(this.problems, `node ${node}: nr_partial is ${read.partialCount}, the list holds ${read.partial.length} slabs`);
-      yield read;
-    }
-  }
-
-  #readBarn(fields: SheafFields, node: number, address: VirtualAddress): SlubBarn {
-    const { barn, sheaf } = fields;
-    const full: Sheaf[] = [];
-    this.#attempt(`barn of node ${node}`, () => {
-      for (const link of listNodes(this.#kernel.memory, barn.full.address(address), { limit: MAX_SHEAVES })) {
-        const read = this.#readSheaf(fields, containerOf(link, sheaf.barnList), `barn of node ${node}`);
-        if (read !== undefined) full.push(read);
-      }
-    });
-    return { address, full, empty: this.#attempt(`barn of node ${node}`, () => barn.emptyCount.number(address)) ?? 0 };
-  }
-
-  *#readSheaves(): Generator<SlubSheaves> {
-    const fields = this.#layout.sheaves;
-    if (fields === undefined) return;
-    const area = this.#attempt("cpu_sheaves", () => fields.pointer.pointer(this.cache.address));
-    if (area === undefined || area === 0n) return;
-    for (const cpu of cpuMasks(this.#kernel).possible) {
-      const found = this.#attempt(`cpu ${cpu}`, () => {
-        const address = this.#kernel.perCpuAddress(area, cpu);
-        const sheaf = (field: Field, name: string) => this.#readSheaf(fields, field.pointer(address), `cpu ${cpu} ${name} sheaf`);
-        return {
-          cpu,
-          address,
-          main: sheaf(fields.main, "main"),
-          spare: sheaf(fields.spare, "spare"),
-          rcuFree: sheaf(fields.rcuFree, "rcu_free"),
-        };
-      });
-      if (found !== undefined) yield found;
-    }
-  }
-
-  #readSheaf(fields: SheafFields, address: VirtualAddress, where: string): Sheaf | undefined {
-    if (address === 0n) return undefined;
-    return this.#attempt(where, () => {
-      const size = fields.sheaf.size.number(address);
-      if (size > MAX_SHEAF) throw new CorruptionError("slab_sheaf", `says to hold ${size} objects`, address);
-      const at = fields.sheaf.objects.address(address);
-      const objects = Array.from({ length: size }, (_, i) => virtual(this.#kernel.memory.u64(add(at, i * 8))));
-      return { address, where, objects: objects.map((object) => this.#kernel.arch.stripPointer(object)) };
-    });
   }
 }
 

@@ -12,7 +12,9 @@ import { cpuMasks } from "../../linux/cpu.ts";
 import { Slabs } from "../../linux/slab.ts";
 import { type ArrayCache, SlabAllocatorCache } from "../../linux/slab-allocator.ts";
 import type { SlabCache } from "../../linux/slab-cache.ts";
-import { type Sheaf, SlubCache, type SlubCpu, type SlubNode, type SlubSheaves } from "../../linux/slub.ts";
+import { SlubCache } from "../../linux/slub.ts";
+import type { SlubCpu, SlubNode } from "../../linux/slub-parts.ts";
+import type { Sheaf, SlubSheaves } from "../../linux/slub-sheaves.ts";
 import type { Session } from "../command.ts";
 import { parseCpuList } from "../support/cpu-list.ts";
 import {
