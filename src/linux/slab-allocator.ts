@@ -16,8 +16,9 @@ import { cpuMasks } from "./cpu.ts";
 import { addNote } from "./gather.ts";
 import { listNodes } from "./list.ts";
 import { type SlabPage, Slabs } from "./slab.ts";
+import type { SlabAllocatorLayout } from "./slab-allocator-layout.ts";
 import type { SlabCache } from "./slab-cache.ts";
-import { cacheNodes, nodeCount, type SlabAllocatorLayout, slabLayout } from "./slab-layout.ts";
+import { cacheNodes, nodeCount, slabLayout } from "./slab-layout.ts";
 import type { SlabFreeMap } from "./slub.ts";
 
 /** Objects given back that wait in an array. */

@@ -4,33 +4,18 @@
  *   kmem_cache ─ cpu_slab (per CPU) ─► kmem_cache_cpu: freelist, slab, partial ─► …        SLUB until 6.19
  *              ─ cpu_sheaves (per CPU) ─► slub_percpu_sheaves: main, spare, rcu_free       SLUB since 6.18 (2d517aa09bbc), alone since 7.0
  *              ─ node[n] ─► kmem_cache_node: partial, full                                 7.1: per_node[n].{node, barn} (5ba6bc27b1f9)
- *              ─ cpu_cache (per CPU) ─► array_cache: avail, entry[]                        SLAB
+ *              ─ cpu_cache (per CPU) ─► array_cache                                         SLAB: slab-allocator-layout.ts
  */
 import { add, type VirtualAddress, virtual } from "../bytes/address.ts";
 import { FaultError } from "../bytes/errors.ts";
-import { sizeOf, strip } from "../debug-info/c-type.ts";
+import { strip } from "../debug-info/c-type.ts";
 import type { Field } from "../kernel/field.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import type { Struct } from "../kernel/types.ts";
+import { type SlabAllocatorLayout, slabAllocatorLayout } from "./slab-allocator-layout.ts";
+import { type CacheFields, cacheFields, complete, type SlabFields, slabFields } from "./slab-fields.ts";
 
-/** Fields of kmem_cache that both allocators have. */
-export interface CacheFields {
-  readonly struct: Struct;
-  readonly name: Field;
-  readonly size: Field;
-  readonly objectSize: Field;
-  readonly flags: Field;
-  readonly list: Field;
-}
-
-/** struct slab, or the part of struct page that was it before 5.17. */
-export interface SlabFields {
-  readonly freelist: Field;
-  /** slab_list since 5.2, before lru. */
-  readonly list: Field;
-  readonly cache: Field;
-}
-
+/** Members of SLUB, resolved once per dump. */
 export interface SlubLayout {
   readonly allocator: "SLUB";
   readonly cache: CacheFields & {
@@ -57,6 +42,7 @@ export interface SlubLayout {
   };
 }
 
+/** kmem_cache_cpu; gone since 7.0. */
 export interface SlubCpuFields {
   /** __percpu pointer in kmem_cache. */
   readonly pointer: Field;
@@ -69,6 +55,7 @@ export interface SlubCpuFields {
   readonly next: Field | undefined;
 }
 
+/** Sheaves and barns (6.18+). */
 export interface SheafFields {
   readonly pointer: Field;
   readonly capacity: Field;
@@ -77,35 +64,6 @@ export interface SheafFields {
   readonly rcuFree: Field;
   readonly sheaf: { readonly size: Field; readonly objects: Field; readonly cache: Field; readonly barnList: Field };
   readonly barn: { readonly full: Field; readonly empty: Field; readonly fullCount: Field; readonly emptyCount: Field };
-}
-
-export interface SlabAllocatorLayout {
-  readonly allocator: "SLAB";
-  readonly cache: CacheFields & { readonly perSlab: Field; readonly order: Field | undefined };
-  readonly slab: SlabFields & {
-    /** Objects in use: active since 3.13 (8456a648cf44), before inuse. */
-    readonly active: Field;
-    readonly first: Field;
-  };
-  /** Bytes of a freelist_idx_t (1 or 2; 4 until 3.16); undefined before 3.13, when kmem_bufctl_t chained the free objects. */
-  readonly indexSize: number | undefined;
-  /** Before 3.13: struct slab apart from the page, index of its first free object, and its size: the chain lies behind it. */
-  readonly chained: { readonly free: Field; readonly size: number } | undefined;
-  readonly cpu: {
-    /** __percpu pointer cpu_cache since 3.18 (bf0dea23a9c0), before an array of pointers. */
-    readonly pointer: Field;
-    readonly perCpu: boolean;
-    readonly avail: Field;
-    readonly entries: Field;
-  };
-  readonly node: {
-    readonly lists: readonly (readonly ["partial" | "full" | "free", Field])[];
-    readonly freeObjects: Field | undefined;
-    readonly shared: Field | undefined;
-    readonly alien: Field | undefined;
-    /** Bytes from an alien entry to its array_cache: 0 before 3.17 (c8522a3a5832). */
-    readonly alienOffset: number;
-  };
 }
 
 export type SlabLayout = SlubLayout | SlabAllocatorLayout;
@@ -126,35 +84,6 @@ export function slabLayout(kernel: Kernel): SlabLayout | string {
     if (struct.has("num")) return slabAllocatorLayout(kernel, struct, slab, own) ?? "struct kmem_cache or slab of SLAB lacks known members";
     return "this kernel's allocator keeps no caches (SLOB, removed in 6.4)";
   });
-}
-
-/** All or nothing: an object of defined fields, or undefined. */
-function complete<T extends object>(fields: { [K in keyof T]: T[K] | undefined }, optional: readonly (keyof T)[] = []): T | undefined {
-  for (const key of Object.keys(fields) as (keyof T)[]) if (fields[key] === undefined && !optional.includes(key)) return undefined;
-  return fields as T;
-}
-
-function cacheFields(struct: Struct): CacheFields | undefined {
-  return complete<CacheFields>({
-    struct,
-    name: struct.tryField("name"),
-    size: struct.tryField("size"),
-    objectSize: struct.tryField("object_size"),
-    flags: struct.tryField("flags"),
-    list: struct.tryField("list"),
-  });
-}
-
-function slabFields(slab: Struct, own: Struct | undefined): SlabFields | undefined {
-  return complete<SlabFields>(
-    {
-      freelist: slab.firstField("freelist", "slab_page"),
-      // SLAB before 3.13 linked struct slab, which was apart from the page.
-      list: own?.tryField("list") ?? slab.firstField("slab_list", "lru"),
-      cache: slab.tryField("slab_cache"),
-    },
-    [],
-  );
 }
 
 function slubLayout(kernel: Kernel, struct: Struct, slab: Struct): SlubLayout | undefined {
@@ -232,56 +161,6 @@ function sheafFields(kernel: Kernel, cache: Struct): SheafFields | undefined {
     sheaf: parts,
     barn: store,
   });
-}
-
-function slabAllocatorLayout(kernel: Kernel, struct: Struct, slab: Struct, own: Struct | undefined): SlabAllocatorLayout | undefined {
-  const { types } = kernel;
-  const common = cacheFields(struct);
-  const shared = slabFields(slab, slab.has("s_mem") ? undefined : own);
-  // kmem_cache_node was kmem_list3 before 3.10 (ce8eb6c424c7).
-  const nodeStruct = types.tryStruct("kmem_cache_node") ?? types.tryStruct("kmem_list3");
-  const array = types.tryStruct("array_cache");
-  const old = slab.has("s_mem") ? undefined : own;
-  const parts = slab.has("s_mem") ? slab : own;
-  if (common === undefined || shared === undefined || nodeStruct === undefined || array === undefined) return undefined;
-  const cache = complete<SlabAllocatorLayout["cache"]>({ ...common, perSlab: struct.tryField("num"), order: struct.tryField("gfporder") }, [
-    "order",
-  ]);
-  const slabParts = complete<SlabAllocatorLayout["slab"]>({
-    ...shared,
-    active: parts?.firstField("active", "inuse"),
-    first: parts?.tryField("s_mem"),
-  });
-  const perCpu = struct.has("cpu_cache");
-  const cpu = complete<SlabAllocatorLayout["cpu"]>({
-    pointer: struct.firstField("cpu_cache", "array"),
-    perCpu,
-    avail: array.tryField("avail"),
-    entries: array.tryField("entry"),
-  });
-  const free = old?.tryField("free");
-  const alien = types.tryStruct("alien_cache");
-  if (cache === undefined || slabParts === undefined || cpu === undefined) return undefined;
-  const index = types.find("typedef", "freelist_idx_t", { modules: false });
-  return {
-    allocator: "SLAB",
-    cache,
-    slab: slabParts,
-    // 3.13–3.14 used unsigned int before the type had a name (a41adfaa23df).
-    indexSize: old !== undefined ? undefined : index === undefined ? 4 : sizeOf(index),
-    chained: old === undefined || free === undefined ? undefined : { free, size: old.size },
-    cpu,
-    node: {
-      lists: (["partial", "full", "free"] as const).flatMap((name) => {
-        const field = nodeStruct.tryField(`slabs_${name}`);
-        return field === undefined ? [] : ([[name, field]] as const);
-      }),
-      freeObjects: nodeStruct.tryField("free_objects"),
-      shared: nodeStruct.tryField("shared"),
-      alien: nodeStruct.tryField("alien"),
-      alienOffset: alien?.tryField("ac")?.offset ?? 0,
-    },
-  };
 }
 
 /** Where a cache keeps what belongs to a node. */
