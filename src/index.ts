@@ -57,7 +57,7 @@ export type {
 } from "./commands/support/value-node.ts";
 export type { ClockRow, TimerRow, WheelBase } from "./commands/timer.ts";
 export type { WaitqWaiter } from "./commands/waitq.ts";
-export type { WqDelayed, WqItem, WqPool, WqQueue, WqWorker } from "./commands/wq.ts";
+export type { WqDelayed, WqItem, WqPool, WqQueue, WqWorker } from "./commands/wq/result.ts";
 export type {
   ArrayType,
   CType,
