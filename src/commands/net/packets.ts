@@ -2,7 +2,7 @@
 import { hex16 } from "../../bytes/address.ts";
 import { netDevices } from "../../linux/net/device.ts";
 import { netNamespaces } from "../../linux/net/namespace.ts";
-import type { PacketBlock, PacketFrame, PacketRing, PacketTime } from "../../linux/net/packet-ring.ts";
+import type { PacketBlock, PacketRing } from "../../linux/net/packet-ring.ts";
 import { findPackets } from "../../linux/net/packet-search.ts";
 import type { PacketDetails } from "../../linux/net/packet-sock.ts";
 import { pcapng } from "../../linux/net/pcapng.ts";
@@ -10,6 +10,7 @@ import type { Sock } from "../../linux/net/sock.ts";
 import { AF_PACKET } from "../../linux/net/sock-names.ts";
 import { allSockets } from "../../linux/net/sockets.ts";
 import type { SocketOwner } from "../../linux/net/task-sockets.ts";
+import type { PacketFrame, PacketTime } from "../../linux/net/tpacket-frame.ts";
 import { utsname } from "../../linux/utsname.ts";
 import { type SavedBytes, savedChunks } from "../saved-bytes.ts";
 import { dateText, sizeText } from "../support/date-text.ts";

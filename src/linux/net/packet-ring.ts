@@ -14,64 +14,21 @@
 import { add, type VirtualAddress, virtual } from "../../bytes/address.ts";
 import { CorruptionError, InquestError } from "../../bytes/errors.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
+import {
+  ADDRESS_BYTES,
+  type FrameFormat,
+  HEADER_BYTES,
+  type PacketFrame,
+  type PacketTime,
+  readFrame,
+  statusNames,
+} from "./tpacket-frame.ts";
 
 /** Blocks and frames of one ring: 2^20 frames of 2 KiB are 2 GiB. */
 const MAX_BLOCKS = 1 << 20;
 const MAX_FRAMES = 1 << 20;
-/** sizeof(struct tpacket_hdr), tpacket2_hdr, tpacket3_hdr, multiples of TPACKET_ALIGNMENT; struct sockaddr_ll follows. */
-const HEADER: Readonly<Record<1 | 2 | 3, number>> = { 1: 32, 2: 32, 3: 48 };
-const ADDRESS = 20;
 /** struct tpacket_block_desc. */
 const BLOCK_HEADER = 48;
-
-const RECEIVE_STATUS: readonly (readonly [bit: number, name: string])[] = [
-  [1 << 0, "USER"],
-  [1 << 1, "COPY"],
-  [1 << 2, "LOSING"],
-  [1 << 3, "CSUMNOTREADY"],
-  [1 << 4, "VLAN_VALID"],
-  [1 << 5, "BLK_TMO"],
-  [1 << 6, "VLAN_TPID_VALID"],
-  [1 << 7, "CSUM_VALID"],
-  [1 << 8, "GSO_TCP"],
-  [1 << 29, "TS_SOFTWARE"],
-  [1 << 30, "TS_SYS_HARDWARE"],
-  [2 ** 31, "TS_RAW_HARDWARE"],
-];
-const SEND_STATUS: readonly (readonly [bit: number, name: string])[] = [
-  [1 << 0, "SEND_REQUEST"],
-  [1 << 1, "SENDING"],
-  [1 << 2, "WRONG_FORMAT"],
-];
-
-/** Time since 1970. */
-export interface PacketTime {
-  readonly seconds: number;
-  readonly nanoseconds: number;
-}
-
-/** One packet of a ring. */
-export interface PacketFrame {
-  /** Number in the ring (V1, V2) or in its block (V3). */
-  readonly index: number;
-  readonly address: VirtualAddress;
-  readonly owner: "kernel" | "user";
-  readonly status: number;
-  readonly statusNames: readonly string[];
-  /** Length of the packet, and how much of it is here. */
-  readonly length: number;
-  readonly captured: number;
-  /** Offsets in the frame of the link layer's header and of the network's. */
-  readonly mac: number;
-  readonly net: number;
-  /** Where the captured bytes begin. */
-  readonly data: VirtualAddress;
-  /** When it was captured; absent in a frame to be sent. */
-  readonly timestamp?: PacketTime;
-  readonly vlan?: { readonly protocol: number; readonly tci: number };
-  /** Of struct sockaddr_ll: index and ARPHRD_ type of the device, EtherType, PACKET_ type. Absent in frames to be sent. */
-  readonly from?: { readonly device: number; readonly hardwareType: number; readonly protocol: number; readonly packetType: number };
-}
 
 /** A block of a packet ring. */
 export interface PacketBlock {
@@ -174,10 +131,8 @@ function requestOfV3(kernel: Kernel, address: VirtualAddress): Pick<PacketRingRe
   };
 }
 
-interface RingLayout {
+interface RingLayout extends FrameFormat {
   readonly kernel: Kernel;
-  readonly kind: PacketRing["kind"];
-  readonly version: PacketRing["version"];
   readonly blockSize: number;
   readonly frameSize: number;
   readonly perBlock: number;
@@ -203,12 +158,12 @@ function framesOf(
 ): Pick<PacketBlock, "frames" | "problem"> {
   const { kernel, perBlock, frameSize, blockSize } = layout;
   const frames: PacketFrame[] = [];
-  if (perBlock * frameSize > blockSize || frameSize < HEADER[layout.version])
+  if (perBlock * frameSize > blockSize || frameSize < HEADER_BYTES[layout.version])
     return { frames, problem: `${perBlock} frames of ${frameSize} bytes do not fit into a block of ${blockSize}` };
   let problem: string | undefined;
   for (let i = 0; i < perBlock && budget.frames > 0; i++) {
     const at = add(address, i * frameSize);
-    const frame = kernel.memory.tryBytes(at, HEADER[layout.version] + ADDRESS);
+    const frame = kernel.memory.tryBytes(at, HEADER_BYTES[layout.version] + ADDRESS_BYTES);
     if (frame === undefined) {
       problem ??= `frames from ${i} on cannot be read`;
       break;
@@ -239,13 +194,13 @@ function readBlockOfV3(
   let problem: string | undefined;
   let offset = u32(16);
   for (let i = 0; i < packets && budget.frames > 0; i++) {
-    if (offset < BLOCK_HEADER || offset + HEADER[3] + ADDRESS > blockSize) {
+    if (offset < BLOCK_HEADER || offset + HEADER_BYTES[3] + ADDRESS_BYTES > blockSize) {
       problem = `packet ${i} of ${packets} would begin at byte ${offset} of ${blockSize}`;
       break;
     }
     budget.frames--;
     const at = add(address, offset);
-    const header = new DataView(kernel.memory.bytes(at, HEADER[3] + ADDRESS).buffer);
+    const header = new DataView(kernel.memory.bytes(at, HEADER_BYTES[3] + ADDRESS_BYTES).buffer);
     const read = readFrame(layout, header, at, i, blockSize - offset, status);
     if (typeof read === "string") problem ??= `packet ${i}: ${read}`;
     else if (read !== undefined) frames.push(read);
@@ -272,115 +227,4 @@ function readBlockOfV3(
     frames,
     ...(problem === undefined ? {} : { problem }),
   };
-}
-
-/**
- * One frame; undefined when it holds no packet; a text when it makes no sense.
- * @param room bytes up to the end of the frame or block
- * @param blockStatus V3: the block's status, which tells the owner
- */
-function readFrame(
-  { kind, version }: RingLayout,
-  view: DataView,
-  address: VirtualAddress,
-  index: number,
-  room: number,
-  blockStatus?: number,
-): PacketFrame | string | undefined {
-  const fields = frameFields(view, version);
-  const { status, length, mac, net } = fields;
-  if (kind === "tx") {
-    if (status === 0 || length === 0) return undefined;
-    // Where sockaddr_ll lies in a received frame; PACKET_TX_HAS_OFF, which nearly nobody uses, lets the process choose another place.
-    const data = HEADER[version];
-    if (data + length > room) return `frame ${index}: a packet of ${length} bytes in a frame of ${room}`;
-    const owner = (status & 3) !== 0 ? "kernel" : "user";
-    return {
-      index,
-      address,
-      owner,
-      status,
-      statusNames: statusNames(kind, status),
-      length,
-      captured: length,
-      mac: data,
-      net: data,
-      data: add(address, data),
-    };
-  }
-  if (length === 0 && mac === 0) return undefined;
-  const captured = fields.captured;
-  if (mac < HEADER[version] || mac + captured > room || captured > length)
-    return `frame ${index}: ${captured} of ${length} bytes from byte ${mac} on in ${room}`;
-  const from = HEADER[version];
-  return {
-    index,
-    address,
-    owner: ((blockStatus ?? status) & 1) !== 0 ? "user" : "kernel",
-    status,
-    statusNames: statusNames(kind, status),
-    length,
-    captured,
-    mac,
-    net,
-    data: add(address, mac),
-    timestamp: fields.timestamp,
-    ...((status & 0x10) === 0 ? {} : { vlan: { protocol: (status & 0x40) === 0 ? 0x8100 : fields.vlanProtocol, tci: fields.vlanTci } }),
-    from: {
-      device: view.getInt32(from + 4, true),
-      hardwareType: view.getUint16(from + 8, true),
-      protocol: view.getUint16(from + 2, false),
-      packetType: view.getUint8(from + 10),
-    },
-  };
-}
-
-interface FrameFields {
-  readonly status: number;
-  readonly length: number;
-  readonly captured: number;
-  readonly mac: number;
-  readonly net: number;
-  readonly timestamp: PacketTime;
-  readonly vlanTci: number;
-  readonly vlanProtocol: number;
-}
-
-function frameFields(view: DataView, version: 1 | 2 | 3): FrameFields {
-  const u16 = (at: number) => view.getUint16(at, true);
-  const u32 = (at: number) => view.getUint32(at, true);
-  const time = (seconds: number, nanoseconds: number): PacketTime => ({ seconds, nanoseconds });
-  if (version === 1) {
-    const timestamp = time(u32(20), u32(24) * 1000);
-    return { status: u32(0), length: u32(8), captured: u32(12), mac: u16(16), net: u16(18), timestamp, vlanTci: 0, vlanProtocol: 0 };
-  }
-  if (version === 2) {
-    const timestamp = time(u32(16), u32(20));
-    return {
-      status: u32(0),
-      length: u32(4),
-      captured: u32(8),
-      mac: u16(12),
-      net: u16(14),
-      timestamp,
-      vlanTci: u16(24),
-      vlanProtocol: u16(26),
-    };
-  }
-  const timestamp = time(u32(4), u32(8));
-  return {
-    status: u32(20),
-    length: u32(16),
-    captured: u32(12),
-    mac: u16(24),
-    net: u16(26),
-    timestamp,
-    vlanTci: u32(32) & 0xffff,
-    vlanProtocol: u16(36),
-  };
-}
-
-function statusNames(kind: PacketRing["kind"], status: number): readonly string[] {
-  if (status === 0) return [kind === "rx" ? "KERNEL" : "AVAILABLE"];
-  return (kind === "rx" ? RECEIVE_STATUS : SEND_STATUS).filter(([bit]) => Math.floor(status / bit) % 2 === 1).map(([, name]) => name);
 }

@@ -5,34 +5,26 @@
  *   socket   sk_receive_queue, sk_error_queue, sk_write_queue, sk_backlog; of TCP tcp_rtx_queue and out_of_order_queue; of UDP reader_queue
  *   CPU      softnet_data: input_pkt_queue, process_queue (received, not looked at), completion_queue (sent, to be freed)
  */
-import { add, hex16, type VirtualAddress, virtual } from "../../bytes/address.ts";
+import { hex16, type VirtualAddress, virtual } from "../../bytes/address.ts";
 import { InquestError } from "../../bytes/errors.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
 import { cpuMasks } from "../cpu.ts";
-import { machineTime } from "../timekeeping.ts";
-import { swap16 } from "./address-text.ts";
 import { type NetDevice, netDevices } from "./device.ts";
 import { guardedWalk, tell } from "./guarded.ts";
-import { tcpPacket } from "./made-headers.ts";
 import { netNamespaces } from "./namespace.ts";
 import { neighbours } from "./neighbour.ts";
-import { type Framed, framedPacket } from "./packet-frame.ts";
-import type { PacketFrame, PacketRing } from "./packet-ring.ts";
-import { LINKTYPE, type PcapngPacket } from "./pcapng.ts";
+import { PacketCapture } from "./packet-capture.ts";
+import { framedPacket } from "./packet-frame.ts";
+import type { PacketRing } from "./packet-ring.ts";
+import type { PcapngPacket } from "./pcapng.ts";
 import { deviceQdiscs, qdiscPackets } from "./qdisc.ts";
-import { MAX_PACKET, readSkBuff, skBuffBytes } from "./sk-buff.ts";
 import { skbChain, skbList, skbTree } from "./sk-buff-queue.ts";
-import { AF_INET6, AF_NETLINK, AF_PACKET, AF_UNIX, TCP_LISTEN } from "./sock-names.ts";
+import { TCP_LISTEN } from "./sock-names.ts";
 import type { TableProgress } from "./socket-tables.ts";
 import { allSockets, isTcp, type SocketEntry } from "./sockets.ts";
 
 /** A packet for a capture, and whether memory held it as such. */
 export type FoundPacket = PcapngPacket & { readonly place: string };
-
-/** ARPHRD_ of links whose frames begin with an Ethernet header: Ethernet itself, and the loopback device. */
-const ETHERNET_LIKE = [1, 772];
-const ARPHRD_NETLINK = 824;
-const TEN_YEARS = 10n * 365n * 86_400n * 1_000_000_000n;
 
 /** All packets. What is damaged is told in `notes`. */
 export function* findPackets(kernel: Kernel, notes: string[] = [], progress?: TableProgress): Generator<FoundPacket, void, undefined> {
@@ -47,15 +39,15 @@ class PacketSearch {
   readonly #progress: TableProgress | undefined;
   readonly #devices = new Map<bigint, NetDevice>();
   readonly #seen = new Map<bigint, string>();
-  readonly #now: bigint;
+  readonly #capture: PacketCapture;
 
   constructor(kernel: Kernel, notes: string[], progress: TableProgress | undefined) {
     this.#kernel = kernel;
     this.#notes = notes;
     this.#progress = progress;
-    this.#now = machineTime(kernel).realtime ?? 0n;
     for (const { address } of netNamespaces(kernel, notes))
       for (const device of netDevices(kernel, address, notes)) this.#devices.set(device.address, device);
+    this.#capture = new PacketCapture(kernel, this.#devices);
   }
 
   *ringsAndSockets(): Generator<FoundPacket, void, undefined> {
@@ -72,7 +64,7 @@ class PacketSearch {
       for (const frame of block.frames) {
         const v3 = block.status !== undefined;
         const place = `${name}, ${ring.kind} ring V${ring.version}, ${v3 ? `block ${block.index}, packet ${frame.index}` : `frame ${frame.index}`}`;
-        const packet = this.#attempt(place, () => this.#ringPacket(frame, sock.namespace, sock.type === "DGRAM", ring.kind));
+        const packet = this.#attempt(place, () => this.#capture.ringPacket(frame, sock.namespace, sock.type === "DGRAM", ring.kind));
         if (packet === undefined) continue;
         const state = [
           frame.owner === "user" ? "in the hands of the process" : "in the hands of the kernel",
@@ -83,19 +75,6 @@ class PacketSearch {
         yield { ...packet, place, comment: `${place}: ${state}` };
       }
     }
-  }
-
-  #ringPacket(frame: PacketFrame, namespace: VirtualAddress, cooked: boolean, kind: PacketRing["kind"]): Omit<FoundPacket, "place"> {
-    const device = this.#deviceOf(namespace, frame.from?.device);
-    const ethernet = frame.from === undefined || ETHERNET_LIKE.includes(frame.from.hardwareType);
-    const linkType = cooked || !ethernet ? LINKTYPE.raw : LINKTYPE.ethernet;
-    return {
-      interface: this.#interface(device, linkType, kind === "tx" ? "to be sent" : "unknown device"),
-      timestamp:
-        frame.timestamp === undefined ? this.#now : BigInt(frame.timestamp.seconds) * 1_000_000_000n + BigInt(frame.timestamp.nanoseconds),
-      bytes: this.#kernel.memory.bytes(frame.data, frame.captured),
-      originalLength: frame.length,
-    };
   }
 
   *#socketQueues(entry: SocketEntry, name: string): Generator<FoundPacket, void, undefined> {
@@ -131,125 +110,20 @@ class PacketSearch {
     let index = 0;
     for (const skb of guardedWalk(this.#notes, place, queue)) {
       const here = `${place}, packet ${index++}`;
-      const packet = this.#attempt(here, () => (sending ? this.#segment(entry, skb) : this.#socketPacket(entry, skb)));
+      const packet = this.#attempt(here, () => (sending ? this.#capture.segment(entry, skb) : this.#capture.socketPacket(entry, skb)));
       // A UNIX listener queues empty ones: each stands for a connection.
       if (packet !== undefined && packet.bytes.length > 0) yield this.#placed(packet, skb, here);
     }
   }
 
   /** One sk_buff in two queues is damage that is told where the second is found. */
-  #placed(packet: Omit<FoundPacket, "place">, skb: VirtualAddress, place: string): FoundPacket {
+  #placed(packet: PcapngPacket, skb: VirtualAddress, place: string): FoundPacket {
     const before = this.#seen.get(skb);
     this.#seen.set(skb, place);
     const more = [packet.comment, before === undefined ? undefined : `the same sk_buff is in ${before}`].filter(
       (each) => each !== undefined,
     );
     return { ...packet, place, comment: [`${place}: sk_buff ${hex16(skb)}`, ...more].join("; ") };
-  }
-
-  #socketPacket({ sock }: SocketEntry, address: VirtualAddress): Omit<FoundPacket, "place"> {
-    const framed = framedPacket(this.#kernel, address);
-    if (sock.family === AF_UNIX) return this.#made(framed, framed.bytes, LINKTYPE.user0, "AF_UNIX");
-    if (sock.family === AF_NETLINK) return this.#made(framed, netlinkFrame(framed.bytes, sock.protocol ?? 0), LINKTYPE.netlink, "netlink");
-    return sock.family === AF_PACKET ? this.#captured(framed, sock.namespace) : this.#framed(framed, sock.namespace);
-  }
-
-  /**
-   * A packet that AF_PACKET has queued names its device in its control block, and its length before a filter cut it:
-   * struct packet_skb_cb, an int and what of struct sockaddr_ll follows at byte 4 (sll_ifindex).
-   */
-  #captured(framed: Framed, namespace: VirtualAddress): Omit<FoundPacket, "place"> {
-    const cb = this.#kernel.types.struct("sk_buff").field("cb").address(framed.skb.address);
-    const index = this.#kernel.memory.u32(add(cb, 4));
-    const length = this.#kernel.memory.u32(cb);
-    const device = this.#deviceOf(namespace, index);
-    if (device === undefined) return this.#framed(framed, namespace);
-    return this.#stamped(framed, {
-      interface: this.#interface(device, framed.linkType, "unknown device"),
-      bytes: framed.bytes,
-      originalLength: length <= MAX_PACKET ? Math.max(length, framed.bytes.length) : framed.bytes.length,
-    });
-  }
-
-  #deviceOf(namespace: VirtualAddress | undefined, index: number | undefined): NetDevice | undefined {
-    return [...this.#devices.values()].find(
-      (device) => device.index === index && (namespace === undefined || device.namespace === namespace),
-    );
-  }
-
-  #made(framed: Framed, bytes: Uint8Array, linkType: number, name: string): Omit<FoundPacket, "place"> {
-    return this.#stamped(framed, { interface: { name, linkType }, bytes, originalLength: Math.max(bytes.length, framed.skb.length) });
-  }
-
-  /** A packet of a queue that knows no socket, or of a socket of the network. */
-  #framed(framed: Framed, namespace?: VirtualAddress): Omit<FoundPacket, "place"> {
-    const { skb, bytes, linkType } = framed;
-    const device =
-      this.#devices.get(skb.device) ??
-      [...this.#devices.values()].find(
-        (each) => each.index === skb.inputDevice && (namespace === undefined || each.namespace === namespace),
-      );
-    const missing = framed.missing === undefined ? 0 : Math.max(0, skb.length - bytes.length);
-    return this.#stamped(framed, {
-      interface: this.#interface(device, linkType, "unknown device"),
-      bytes,
-      originalLength: bytes.length + missing,
-    });
-  }
-
-  #stamped({ skb, missing }: Framed, packet: Pick<FoundPacket, "interface" | "bytes" | "originalLength">): Omit<FoundPacket, "place"> {
-    const stamp = this.#wallClock(skb.timestamp);
-    const remarks = [
-      ...(stamp === undefined ? ["its time is not known: that of the dump is shown"] : []),
-      ...(skb.vlan === undefined ? [] : [`VLAN ${skb.vlan.tci & 0xfff}`]),
-      ...(missing === undefined ? [] : [missing]),
-    ];
-    return { ...packet, timestamp: stamp ?? this.#now, ...(remarks.length === 0 ? {} : { comment: remarks.join("; ") }) };
-  }
-
-  /** Received packets carry wall-clock time, TCP's own CLOCK_MONOTONIC. */
-  #wallClock(stamp: bigint): bigint | undefined {
-    const { monotonic } = machineTime(this.#kernel);
-    if (stamp <= 0n) return undefined;
-    if (stamp > this.#now - TEN_YEARS && stamp < this.#now + TEN_YEARS) return stamp;
-    return monotonic !== undefined && stamp <= monotonic + 86_400_000_000_000n ? this.#now - monotonic + stamp : undefined;
-  }
-
-  #interface(device: NetDevice | undefined, linkType: number, otherwise: string): FoundPacket["interface"] {
-    if (device === undefined) return { name: otherwise, linkType };
-    const namespace = netNamespaces(this.#kernel).find(({ address }) => address === device.namespace);
-    const description = namespace === undefined || namespace.initial ? undefined : `network namespace ${namespace.inode ?? "?"}`;
-    return { name: device.name, linkType, ...(description === undefined ? {} : { description }) };
-  }
-
-  /** Data in TCP's queues for sending has no headers yet: they are made. */
-  #segment({ sock, tcp }: SocketEntry, address: VirtualAddress): Omit<FoundPacket, "place"> {
-    const kernel = this.#kernel;
-    const skb = readSkBuff(kernel, address);
-    const framed: Framed = { skb, linkType: LINKTYPE.raw, ...skBuffBytes(kernel, skb) };
-    const common = kernel.types.struct("sock_common");
-    const control = kernel.types.struct("tcp_skb_cb");
-    const cb = kernel.types.struct("sk_buff").field("cb").address(address);
-    const six = sock.family === AF_INET6;
-    const end = (v4: string, v6: string) => kernel.memory.bytes(common.field(six ? v6 : v4).address(sock.address), six ? 16 : 4);
-    const packet = tcpPacket({
-      version: six ? 6 : 4,
-      source: end("skc_rcv_saddr", "skc_v6_rcv_saddr"),
-      destination: end("skc_daddr", "skc_v6_daddr"),
-      sourcePort: common.field("skc_num").number(sock.address),
-      destinationPort: swap16(common.field("skc_dport").number(sock.address)),
-      sequence: control.field("seq").number(cb),
-      acknowledgement: tcp?.receiveNext ?? 0,
-      flags: control.field("tcp_flags").number(cb) | 0x10,
-      window: tcp?.receiveWindow ?? 0,
-      data: framed.bytes,
-    });
-    const made = this.#made(framed, packet, LINKTYPE.raw, "to be sent");
-    return {
-      ...made,
-      originalLength: packet.length,
-      comment: ["its headers are made from the socket", made.comment].filter(Boolean).join("; "),
-    };
   }
 
   *neighbourQueues(): Generator<FoundPacket, void, undefined> {
@@ -261,7 +135,7 @@ class PacketSearch {
     let index = 0;
     for (const skb of guardedWalk(this.#notes, place, queue)) {
       const here = `${place}, packet ${index++}`;
-      const packet = this.#attempt(here, () => this.#framed(framedPacket(this.#kernel, skb)));
+      const packet = this.#attempt(here, () => this.#capture.framed(framedPacket(this.#kernel, skb)));
       if (packet !== undefined) yield this.#placed(packet, skb, here);
     }
   }
@@ -272,7 +146,7 @@ class PacketSearch {
         let index = 0;
         for (const { skb, place } of qdiscPackets(this.#kernel, qdisc, this.#notes)) {
           const here = `qdisc ${qdisc.kind} ${qdisc.handle} of ${device.name}, ${place}, packet ${index++}`;
-          const packet = this.#attempt(here, () => this.#framed(framedPacket(this.#kernel, skb)));
+          const packet = this.#attempt(here, () => this.#capture.framed(framedPacket(this.#kernel, skb)));
           if (packet !== undefined) yield this.#placed(packet, skb, here);
         }
       }
@@ -317,14 +191,4 @@ function socketName({ sock, owners, unix }: SocketEntry): string {
   const [owner] = owners;
   const holder = owner === undefined ? "" : ` of ${owner.comm} (${owner.pid}) fd ${owner.fd}`;
   return `socket ${hex16(sock.address)} ${sock.protocolName ?? sock.familyName}${ends}${path}${holder}`;
-}
-
-/** LINKTYPE_NETLINK: a cooked header of 16 bytes with the netlink protocol at its end. */
-function netlinkFrame(message: Uint8Array, protocol: number): Uint8Array {
-  const frame = new Uint8Array(16 + message.length);
-  const view = new DataView(frame.buffer);
-  view.setUint16(2, ARPHRD_NETLINK);
-  view.setUint16(14, protocol);
-  frame.set(message, 16);
-  return frame;
 }
