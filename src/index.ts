@@ -118,11 +118,12 @@ export { type IndexedValue, Value } from "./library/value.ts";
 export type { AddressIdentity, AddressRegion, AddressRole, ObjectState } from "./linux/address-identity.ts";
 export type { AllocationTrack } from "./linux/allocation-track.ts";
 export type { RequestIssuer } from "./linux/block-issuer.ts";
-export type { BlockQueue, BlockRequest, HardwareQueue, RequestState } from "./linux/block-request.ts";
+export type { BlockQueue, BlockRequest, RequestState } from "./linux/block-request.ts";
 export type { BpfMap, BpfProgram } from "./linux/bpf/objects.ts";
 export type { CgroupMemory, CgroupUsage } from "./linux/cgroup-usage.ts";
 export type { Disk, Partition } from "./linux/disk.ts";
 export type { FileType, OpenFile, ShownPath, SocketOfFile } from "./linux/file.ts";
+export type { HardwareQueue } from "./linux/hardware-queue.ts";
 export type { IpcNamespace, IpcObject, MessageQueue, SemaphoreSet, SharedMemory } from "./linux/ipc.ts";
 export type { ArchitectureCount } from "./linux/irq-counts.ts";
 export type {

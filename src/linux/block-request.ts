@@ -4,23 +4,16 @@
  *   request_queue ─► blk_mq_hw_ctx[] ─► blk_mq_tags { bitmap_tags, rqs[tag] ─► request }         given to the driver: tag
  *                                   └─► sched_tags { …, rqs[tag] ─► request }                    in the scheduler: internal_tag, no tag yet
  *
- * The hardware queues are an array (queue_hw_ctx; again since 7.x) or an xarray (hctx_table, 5.18+). bitmap_tags is a pointer from 5.10 to
- * 5.15, part of blk_mq_tags otherwise. Tags may be shared by queues: a request counts for the queue it names.
+ * Tags may be shared by queues: a request counts for the queue it names.
  */
-import { add, hex16, type VirtualAddress, virtual } from "../bytes/address.ts";
+import { hex16, type VirtualAddress, virtual } from "../bytes/address.ts";
 import { InquestError } from "../bytes/errors.ts";
 import type { Field } from "../kernel/field.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import type { Struct } from "../kernel/types.ts";
-import { readSbitmap, sbitmapCounts, usedBits } from "./bitmap.ts";
-import { listNodes } from "./list.ts";
+import { type HardwareQueue, hardwareContexts, hardwareQueue, listLength, taggedRequests } from "./hardware-queue.ts";
 import { tickRate } from "./tick-rate.ts";
 import { machineTime } from "./timekeeping.ts";
-import { xarrayEntries, xarrayLayout } from "./xarray.ts";
-
-const MAX_HW_QUEUES = 1 << 14;
-const MAX_TAGS = 1 << 20;
-const MAX_LISTED = 1 << 20;
 
 /** enum mq_rq_state (4.18+). */
 export type RequestState = "idle" | "in flight" | "complete" | "unknown";
@@ -49,23 +42,6 @@ export interface BlockRequest {
   readonly timeoutSeconds: number | undefined;
   /** Seconds until the timeout; negative when it is past. Only for requests in flight. */
   readonly timeoutInSeconds: number | undefined;
-}
-
-/** A hardware queue of a disk (struct blk_mq_hw_ctx). */
-export interface HardwareQueue {
-  readonly address: VirtualAddress;
-  readonly number: number;
-  /** The sbitmap_queue of its ordinary tags: sbitmapq shows it. */
-  readonly tagBitmap: VirtualAddress | undefined;
-  /** Tags in use and all there are, those reserved too. */
-  readonly tagsUsed: number | undefined;
-  readonly tagDepth: number | undefined;
-  readonly schedulerTagsUsed: number | undefined;
-  readonly schedulerTagDepth: number | undefined;
-  /** Requests that the driver refused, waiting to be given again. */
-  readonly dispatchList: number | undefined;
-  /** "STOPPED", "SCHED_RESTART" … as bits of its state word where the types do not name them. */
-  readonly state: bigint;
 }
 
 /** A disk's request queue. */
@@ -151,7 +127,7 @@ export function readBlockQueue(kernel: Kernel, queue: VirtualAddress): BlockQueu
       attempt(
         `the tags at ${hex16(tags)}`,
         () => {
-          for (const request of tagged(kernel, tags, scheduler)) {
+          for (const request of taggedRequests(kernel, tags, scheduler)) {
             if (requests.has(request)) continue;
             const found = attempt(
               `the request at ${hex16(request)}`,
@@ -189,76 +165,6 @@ function schedulerName(kernel: Kernel, struct: Struct, queue: VirtualAddress): s
   if (type === undefined || name === undefined) return undefined;
   // An array until 5.19, a pointer to text where the constant is meant.
   return name.size === 8 ? kernel.memory.cString(name.pointer(type), 32) : name.string(type);
-}
-
-function hardwareContexts(kernel: Kernel, struct: Struct, queue: VirtualAddress): readonly VirtualAddress[] {
-  const array = struct.tryField("queue_hw_ctx");
-  if (array !== undefined) {
-    const count = Math.min(struct.field("nr_hw_queues").number(queue), MAX_HW_QUEUES);
-    const base = array.pointer(queue);
-    return Array.from({ length: count }, (_, index) => virtual(kernel.memory.u64(add(base, index * 8)))).filter((each) => each !== 0n);
-  }
-  const head = struct.field("hctx_table.xa_head").pointer(queue);
-  const layout = xarrayLayout(kernel.types);
-  if (layout === undefined || head === 0n) return [];
-  return Array.from(xarrayEntries(kernel.memory, layout, head, MAX_HW_QUEUES), ({ entry }) => virtual(entry));
-}
-
-function hardwareQueue(kernel: Kernel, address: VirtualAddress) {
-  const struct = kernel.types.struct("blk_mq_hw_ctx");
-  const [tags, sched] = [struct.field("tags").pointer(address), struct.tryField("sched_tags")?.pointer(address) ?? (0n as VirtualAddress)];
-  const used = tags === 0n ? undefined : tagCounts(kernel, tags);
-  const waiting = sched === 0n ? undefined : tagCounts(kernel, sched);
-  const queue: HardwareQueue = {
-    address,
-    number: struct.field("queue_num").number(address),
-    tagBitmap: tags === 0n ? undefined : bitmaps(kernel, tags)[0]?.address,
-    tagsUsed: used?.used,
-    tagDepth: used?.depth,
-    schedulerTagsUsed: waiting?.used,
-    schedulerTagDepth: waiting?.depth,
-    dispatchList: listLength(kernel, struct.tryField("dispatch")?.address(address)),
-    state: struct.tryField("state")?.bigint(address) ?? 0n,
-  };
-  const both = [...(tags === 0n ? [] : [{ tags, scheduler: false }]), ...(sched === 0n ? [] : [{ tags: virtual(sched), scheduler: true }])];
-  return { queue, tags: both };
-}
-
-/** The two bitmaps of a set of tags: ordinary ones, whose numbers begin behind the reserved ones. */
-function bitmaps(kernel: Kernel, tags: VirtualAddress) {
-  const struct = kernel.types.struct("blk_mq_tags");
-  const reserved = struct.field("nr_reserved_tags").number(tags);
-  const at = (name: string): VirtualAddress => {
-    const field = struct.field(name);
-    return field.type.kind === "pointer" ? field.pointer(tags) : field.address(tags);
-  };
-  return [{ address: at("bitmap_tags"), first: reserved }, ...(reserved === 0 ? [] : [{ address: at("breserved_tags"), first: 0 }])];
-}
-
-function tagCounts(kernel: Kernel, tags: VirtualAddress): { readonly used: number; readonly depth: number } {
-  let [used, depth] = [0, 0];
-  for (const { address } of bitmaps(kernel, tags)) {
-    const map = readSbitmap(kernel, address);
-    const { set, cleared } = sbitmapCounts(map);
-    used += set - cleared;
-    depth += map.depth;
-  }
-  return { used, depth };
-}
-
-/** Requests of the tags in use. */
-function* tagged(kernel: Kernel, tags: VirtualAddress, scheduler: boolean): Iterable<VirtualAddress> {
-  const struct = kernel.types.struct("blk_mq_tags");
-  const count = Math.min(struct.field("nr_tags").number(tags), MAX_TAGS);
-  const field = struct.field(scheduler ? "static_rqs" : "rqs");
-  const table = field.pointer(tags);
-  for (const { address, first } of bitmaps(kernel, tags)) {
-    for (const bit of usedBits(readSbitmap(kernel, address))) {
-      if (bit + first >= count) continue;
-      const request = kernel.memory.u64(add(table, (bit + first) * 8));
-      if (request !== 0n) yield virtual(request);
-    }
-  }
 }
 
 /** undefined for a request of another queue that shares the tags. */
@@ -326,7 +232,7 @@ function operationOf(kernel: Kernel, flags: bigint): { readonly operation: strin
   };
 }
 
-/** Does it carry data to the device? Operations with an odd number do. */
+/** Does it change the device? A flush, too, which op_is_write() of the kernel (odd numbers) leaves out: it waits for what was written. */
 export function isWrite({ operation }: BlockRequest): boolean {
   return operation !== "READ" && /^(WRITE|FLUSH|DISCARD|SECURE|ZONE|DRV_OUT|SCSI_OUT)/.test(operation);
 }
@@ -346,11 +252,4 @@ function clockOf(kernel: Kernel): Clock {
       rate: tickRate(kernel),
     };
   });
-}
-
-function listLength(kernel: Kernel, head: VirtualAddress | undefined): number | undefined {
-  if (head === undefined) return undefined;
-  let count = 0;
-  for (const _ of listNodes(kernel.memory, head, { limit: MAX_LISTED })) count++;
-  return count;
 }
