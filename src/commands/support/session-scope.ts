@@ -1,6 +1,7 @@
 /** What the names of an expression mean in a session: the kernel's, those of the current frame, earlier results, `$name` variables. */
 import type { Memory } from "../../kernel/address-space.ts";
-import { evaluateExpression, type Scope } from "../../kernel/expression/evaluate.ts";
+import { evaluateExpression } from "../../kernel/expression/evaluate.ts";
+import type { Scope } from "../../kernel/expression/scope.ts";
 import { kernelScope } from "../../kernel/expression/scope.ts";
 import type { Value } from "../../kernel/value.ts";
 import type { Session } from "../command.ts";

@@ -4,67 +4,31 @@
  *
  *   text ──lexer──► tokens ──parser──► tree ──evaluate──► Value
  */
-import { add, type VirtualAddress, virtual } from "../../bytes/address.ts";
-import type { LookupError, UsageError } from "../../bytes/errors.ts";
+import { virtual } from "../../bytes/address.ts";
 import { declare } from "../../debug-info/c-format-type.ts";
-import { type CType, findMember, type PointerType, sizeOf, strip } from "../../debug-info/c-type.ts";
-import type { Memory } from "../address-space.ts";
+import { type CType, findMember, sizeOf, strip } from "../../debug-info/c-type.ts";
 import { Value } from "../value.ts";
-import { arithmetic, truth } from "./arithmetic.ts";
+import { truth } from "./arithmetic.ts";
 import { errorAt } from "./lexer.ts";
 import { missingMember } from "./missing-member.ts";
-import { type Expression, type PathStep, parseExpression, type TypeName } from "./parser.ts";
+import { Operands } from "./operands.ts";
+import { parseExpression } from "./parser.ts";
+import type { Scope } from "./scope.ts";
+import type { Expression, PathStep, TypeName } from "./syntax-tree.ts";
 import {
   asFloat,
   asPointer,
   CHAR,
   constantType,
   convert,
-  DOUBLE,
-  FLOAT,
-  floatBits,
-  INT,
   LONG,
   pointerTo,
   promote,
   type Scalar,
-  stride,
   toNumber,
   UNSIGNED_LONG,
   VOID,
-  wrap,
 } from "./values.ts";
-
-/** What names mean; scope.ts makes one of a kernel. */
-export interface Scope {
-  readonly memory: Memory;
-  /**
-   * A variable, function or enum constant; `void` where a symbol has no known type. undefined when the name means nothing.
-   * @param template per-CPU variables are wanted too, at their template's address; without it they are refused
-   */
-  variable(name: string, template?: boolean): Value | undefined;
-  /** A static variable of a source file or a function. Throws LookupError. */
-  staticVariable(within: { readonly file: string } | { readonly function: string }, name: string): Value;
-  /** The error for a name that means nothing. */
-  unknown(name: string): LookupError;
-  isTypeName(name: string): boolean;
-  /** The error for a structure or enum that is named and not defined. */
-  undefinedType(of: "struct" | "union" | "enum", name: string): LookupError;
-  /** A type by C's spelling; throws. */
-  type(spelling: string): CType;
-  /** `$`, `$3`, `$$2`; undefined when there is no such value. */
-  history(text: string): Value | undefined;
-  /** `$rip`, `$foo`: a register of the chosen frame, or a convenience variable; undefined when it was never set. */
-  dollar(name: string): Value | undefined;
-  /** `$foo = …`. */
-  assign(name: string, value: Value): void;
-  /** False for a variable that is no per-CPU one; undefined where that is not known. */
-  isPerCpu(name: string): boolean | undefined;
-  /** One CPU's copy of what lies at a per-CPU address. */
-  perCpu(address: VirtualAddress, cpu: bigint): VirtualAddress;
-}
-
-const MAX_ELEMENTS = 1n << 32n;
 
 /** Value of an expression. Throws UsageError (with the column), LookupError or FaultError. */
 export function evaluateExpression(text: string, scope: Scope): Value {
@@ -72,40 +36,30 @@ export function evaluateExpression(text: string, scope: Scope): Value {
   return new Evaluator(text, scope).value(tree);
 }
 
-class Evaluator {
-  readonly #text: string;
-  readonly #scope: Scope;
-  /** Inside sizeof and typeof, which look at types only: sizeof(((struct task_struct *)0)->mm->pgd). */
-  #typesOnly = 0;
-
-  constructor(text: string, scope: Scope) {
-    this.#text = text;
-    this.#scope = scope;
-  }
-
+class Evaluator extends Operands {
   /** @param template only type and place of the value matter: a per-CPU name may stand for its template */
   value(node: Expression, template = false): Value {
     switch (node.kind) {
       case "number":
-        return this.#immediate(constantType(node.value, node), node.value);
+        return this.immediate(constantType(node.value, node), node.value);
       case "float":
-        return this.#double(node.value, node.single);
+        return this.double(node.value, node.single);
       case "character":
-        return this.#immediate(CHAR, node.value);
+        return this.immediate(CHAR, node.value);
       case "string":
-        return this.#string(node.content);
+        return this.string(node.content);
       case "name":
         return node.name.startsWith("$") ? this.#dollar(node.name) : this.#name(node.name, template);
       case "static":
-        return this.#scope.staticVariable(node.within, node.name);
+        return this.scope.staticVariable(node.within, node.name);
       case "history": {
-        const found = this.#scope.history(node.text);
-        if (found === undefined) throw errorAt(this.#text, node.at, `there is no value ${node.text} yet`);
+        const found = this.scope.history(node.text);
+        if (found === undefined) throw errorAt(this.text, node.at, `there is no value ${node.text} yet`);
         return found;
       }
       case "assign": {
         const value = this.value(node.value);
-        this.#scope.assign(node.name, value);
+        this.scope.assign(node.name, value);
         return value;
       }
       case "unary":
@@ -123,114 +77,55 @@ class Evaluator {
       case "cast":
         return this.#cast(node, this.#type(node.type));
       case "sizeofType":
-        return this.#sizeOf(node, this.#type(node.type));
+        return this.sizeOf(node, this.#type(node.type));
       case "sizeof":
-        return this.#sizeOf(node, this.#typeOf(node.operand));
+        return this.sizeOf(node, this.#typeOf(node.operand));
       case "offsetof":
-        return this.#immediate(UNSIGNED_LONG, this.#offset(node.type, node.path));
+        return this.immediate(UNSIGNED_LONG, this.#offset(node.type, node.path));
       case "containerOf": {
         const pointer = this.#scalar(node.pointer);
         const type = this.#type(node.type);
-        return this.#immediate(pointerTo(type), pointer.value - this.#offset(node.type, node.path));
+        return this.immediate(pointerTo(type), pointer.value - this.#offset(node.type, node.path));
       }
       case "perCpu":
         return this.#perCpu(node);
     }
   }
 
-  #immediate(type: CType, value: bigint): Value {
-    return new Value(this.#scope.memory, type, { immediate: wrap(value, type) });
-  }
-
-  #scalarValue({ type, value }: Scalar): Value {
-    return new Value(this.#scope.memory, type, { immediate: value });
-  }
-
-  #double(value: number, single = false): Value {
-    const type = single ? FLOAT : DOUBLE;
-    return new Value(this.#scope.memory, type, { immediate: floatBits(value, type) });
-  }
-
-  /** A string has bytes of its own and no address in the dead kernel. */
-  #string(content: string): Value {
-    const bytes = Uint8Array.from(`${content}\0`, (char) => char.charCodeAt(0) & 0xff);
-    return new Value(this.#scope.memory, { kind: "array", element: CHAR, length: bytes.length }, { bytes });
-  }
-
-  #error(node: { readonly at: number }, what: string): UsageError {
-    return errorAt(this.#text, node.at, what);
-  }
-
   #name(name: string, template: boolean): Value {
-    const found = this.#scope.variable(name, template);
+    const found = this.scope.variable(name, template);
     if (found !== undefined) return found;
     // An address pasted without 0x.
-    if (/^[0-9a-f]{9,16}$/i.test(name)) return this.#immediate(UNSIGNED_LONG, BigInt(`0x${name}`));
-    throw this.#scope.unknown(name);
+    if (/^[0-9a-f]{9,16}$/i.test(name)) return this.immediate(UNSIGNED_LONG, BigInt(`0x${name}`));
+    throw this.scope.unknown(name);
   }
 
   /** gdb's convenience variables are void until they are set. */
   #dollar(name: string): Value {
-    return this.#scope.dollar(name) ?? new Value(this.#scope.memory, VOID, { immediate: 0n });
+    return this.scope.dollar(name) ?? new Value(this.scope.memory, VOID, { immediate: 0n });
   }
 
   #type(name: TypeName): CType {
-    if (name.of === undefined) return this.#scope.type(name.text);
+    if (name.of === undefined) return this.scope.type(name.text);
     const type = this.#typeOf(name.of);
     return [...name.text.replace(/\s|const|volatile/g, "")].reduce<CType>((target, mark) => {
-      if (mark !== "*") throw this.#error(name, `only "*" may follow typeof, not "${name.text}"`);
+      if (mark !== "*") throw this.error(name, `only "*" may follow typeof, not "${name.text}"`);
       return pointerTo(target);
     }, type);
   }
 
   /** Type of an expression of which nothing is read. */
   #typeOf(node: Expression): CType {
-    this.#typesOnly++;
+    this.typesOnly++;
     try {
       return this.value(node, true).type;
     } finally {
-      this.#typesOnly--;
+      this.typesOnly--;
     }
   }
 
-  /** A scalar's bits; 0 where only its type matters. */
-  #bits(value: Value): bigint {
-    return this.#typesOnly > 0 && value.place !== undefined ? 0n : value.bigint();
-  }
-
-  #sizeOf(node: Expression, type: CType): Value {
-    const plain = strip(type);
-    if (plain.kind === "void" || plain.kind === "forward" || plain.kind === "function")
-      throw this.#error(node, `the size of ${declare(type)} is not known`);
-    return this.#immediate(UNSIGNED_LONG, BigInt(sizeOf(type)));
-  }
-
-  /** Reads an operand: arrays and functions become pointers, structures are refused. */
   #scalar(node: Expression, template = false): Scalar {
-    return this.#scalarOf(node, this.value(node, template));
-  }
-
-  #scalarOf(node: Expression, value: Value): Scalar {
-    const plain = strip(value.type);
-    switch (plain.kind) {
-      case "int":
-        // A bitfield narrower than int is an int in arithmetic, whatever its declared type: flag - 1 may be negative.
-        if (value.bits !== undefined && value.bits.size < 32) return { type: INT, value: this.#bits(value) };
-        return { type: value.type, value: plain.size > 8 ? wide(value, plain.signed) : this.#bits(value) };
-      case "enum":
-      case "pointer":
-      case "float":
-        return { type: value.type, value: this.#bits(value) };
-      case "array":
-        return { type: pointerTo(plain.element), value: this.#addressOf(node, value) };
-      case "function":
-        return { type: pointerTo(value.type), value: this.#addressOf(node, value) };
-      case "void":
-        if (node.kind === "name" && node.name.startsWith("$")) throw this.#error(node, `${node.name} is not set`);
-        throw this.#error(node, "its type is not known without a vmlinux; say it with a cast: *(TYPE *)&NAME");
-      default:
-        throw this.#error(node, `${declare(value.type)} is no number or pointer`);
-    }
+    return this.scalarOf(node, this.value(node, template));
   }
 
   #truth(node: Expression): boolean {
@@ -238,42 +133,36 @@ class Evaluator {
     return asFloat(scalar.type) === undefined ? scalar.value !== 0n : toNumber(scalar) !== 0;
   }
 
-  #addressOf(node: Expression, value: Value): VirtualAddress {
-    if (value.address === undefined || value.bits !== undefined)
-      throw this.#error(node, "a value without an address (a constant, a register, a bitfield, a result)");
-    return value.address;
-  }
-
   #unary(node: Expression & { kind: "unary" }): Value {
     const { operator, operand } = node;
     if (operator === "&") {
       const value = this.value(operand, true);
-      return this.#immediate(pointerTo(value.type), this.#addressOf(operand, value));
+      return this.immediate(pointerTo(value.type), this.addressOf(operand, value));
     }
-    if (operator === "!") return this.#scalarValue(truth(!this.#truth(operand)));
+    if (operator === "!") return this.scalarValue(truth(!this.#truth(operand)));
     if (operator === "*") return this.#pointedTo(node);
     const scalar = this.#scalar(operand);
     const pointer = asPointer(scalar.type);
-    if (pointer !== undefined) throw this.#error(node, `"${operator}" does not take a pointer`);
+    if (pointer !== undefined) throw this.error(node, `"${operator}" does not take a pointer`);
     const float = asFloat(scalar.type);
     if (float !== undefined) {
-      if (operator === "~") throw this.#error(node, '"~" takes an integer');
-      return this.#double(operator === "-" ? -toNumber(scalar) : toNumber(scalar), float.size === 4);
+      if (operator === "~") throw this.error(node, '"~" takes an integer');
+      return this.double(operator === "-" ? -toNumber(scalar) : toNumber(scalar), float.size === 4);
     }
     const promoted = promote(scalar);
     const value = operator === "-" ? -promoted.value : operator === "~" ? ~promoted.value : promoted.value;
-    return this.#immediate(promoted.type, value);
+    return this.immediate(promoted.type, value);
   }
 
   #pointedTo(node: Expression & { kind: "unary" }): Value {
     const value = this.value(node.operand);
     if (value.pointee !== undefined) return value.pointee;
-    const scalar = this.#scalarOf(node.operand, value);
+    const scalar = this.scalarOf(node.operand, value);
     // gdb takes a plain number for the address of a word.
     const target = asPointer(scalar.type)?.target ?? LONG;
-    this.#refuseUndefined(target);
-    if (strip(target).kind === "void") throw this.#error(node, "a void pointer cannot be dereferenced; cast it: *(TYPE *)");
-    return new Value(this.#scope.memory, target, virtual(scalar.value));
+    this.refuseUndefined(target);
+    if (strip(target).kind === "void") throw this.error(node, "a void pointer cannot be dereferenced; cast it: *(TYPE *)");
+    return new Value(this.scope.memory, target, virtual(scalar.value));
   }
 
   #index(node: Expression & { kind: "index" }, template: boolean): Value {
@@ -283,10 +172,10 @@ class Evaluator {
     // An array in registers, a string: its elements have no addresses.
     if (plain.kind === "array" && base.address === undefined && base.place !== undefined) {
       const at = promote(index).value;
-      if (at < 0n || at >= BigInt(plain.length)) throw this.#error(node.index, `it has ${plain.length} elements, 0 to ${plain.length - 1}`);
+      if (at < 0n || at >= BigInt(plain.length)) throw this.error(node.index, `it has ${plain.length} elements, 0 to ${plain.length - 1}`);
       return base.index(Number(at));
     }
-    return this.#sum(node, this.#scalarOf(node.base, base), index, 1n, true);
+    return this.sum(node, this.scalarOf(node.base, base), index, 1n, true);
   }
 
   #member(node: Expression & { kind: "member" }, template: boolean): Value {
@@ -294,39 +183,24 @@ class Evaluator {
     if (symbol !== undefined) return symbol;
     const base = this.value(node.base, template);
     const pointer = asPointer(base.type);
-    const object = pointer === undefined ? base : this.#dereference(base, pointer.target);
+    const object = pointer === undefined ? base : this.dereference(base, pointer.target);
     const type = strip(object.type);
-    this.#refuseUndefined(type);
+    this.refuseUndefined(type);
     if ((type.kind !== "struct" && type.kind !== "union") || object.place === undefined) {
       const untyped = strip(base.type).kind === "void" && base.address !== undefined;
       const what = untyped ? "its type is not known without a vmlinux" : `${declare(base.type)} is no structure`;
-      throw this.#error(node.base, `${what}: it has no member "${node.name}"`);
+      throw this.error(node.base, `${what}: it has no member "${node.name}"`);
     }
     if (findMember(type, node.name) === undefined) throw missingMember(type, node.name);
     return object.member(node.name);
-  }
-
-  #dereference(pointer: Value, target: CType): Value {
-    return pointer.pointee ?? new Value(this.#scope.memory, target, virtual(this.#bits(pointer)));
-  }
-
-  #stride(pointer: PointerType): bigint {
-    this.#refuseUndefined(pointer.target);
-    return stride(pointer);
-  }
-
-  /** A structure that is only named: its definition may be in a module without type information, or nowhere. */
-  #refuseUndefined(type: CType): void {
-    const plain = strip(type);
-    if (plain.kind === "forward") throw this.#scope.undefinedType(plain.of, plain.name);
   }
 
   /** `__already_done.16`, `do_one.isra.0`: the compiler's names hold dots. */
   #dottedSymbol(node: Expression): Value | undefined {
     const path = dottedName(node);
     if (path === undefined || path.startsWith("$")) return undefined;
-    if (this.#scope.variable(path.slice(0, path.indexOf(".")), true) !== undefined) return undefined;
-    return this.#scope.variable(path);
+    if (this.scope.variable(path.slice(0, path.indexOf(".")), true) !== undefined) return undefined;
+    return this.scope.variable(path);
   }
 
   /** Bytes from the start of a structure to a member along a path; an index must be a number that is known here. */
@@ -335,16 +209,16 @@ class Evaluator {
     let offset = 0n;
     for (const step of path) {
       const plain = strip(here);
-      this.#refuseUndefined(plain);
+      this.refuseUndefined(plain);
       if ("member" in step) {
-        if (plain.kind !== "struct" && plain.kind !== "union") throw this.#error(step, `${declare(here)} has no members`);
+        if (plain.kind !== "struct" && plain.kind !== "union") throw this.error(step, `${declare(here)} has no members`);
         const found = findMember(plain, step.member);
         if (found === undefined) throw missingMember(plain, step.member);
-        if (found.member.bitSize !== undefined) throw this.#error(step, `${step.member} is a bitfield: it has no offset in bytes`);
+        if (found.member.bitSize !== undefined) throw this.error(step, `${step.member} is a bitfield: it has no offset in bytes`);
         offset += BigInt(found.bitOffset / 8);
         here = found.member.type;
       } else {
-        if (plain.kind !== "array") throw this.#error(step, `${declare(here)} is no array`);
+        if (plain.kind !== "array") throw this.error(step, `${declare(here)} is no array`);
         offset += promote(this.#scalar(step.index)).value * BigInt(sizeOf(plain.element));
         here = plain.element;
       }
@@ -356,14 +230,14 @@ class Evaluator {
     const cpu = promote(this.#scalar(node.cpu)).value;
     if (node.accessor === "per_cpu_ptr") {
       const pointer = this.#scalar(node.variable, true);
-      return this.#immediate(pointer.type, this.#scope.perCpu(virtual(pointer.value), cpu));
+      return this.immediate(pointer.type, this.scope.perCpu(virtual(pointer.value), cpu));
     }
     // The same sum over any other address would end somewhere in memory.
     const name = node.variable.kind === "name" ? node.variable.name : undefined;
-    if (name !== undefined && this.#scope.isPerCpu(name) === false)
-      throw this.#error(node.variable, `${name} is no per-CPU variable; per_cpu_ptr(pointer, cpu) takes a pointer`);
+    if (name !== undefined && this.scope.isPerCpu(name) === false)
+      throw this.error(node.variable, `${name} is no per-CPU variable; per_cpu_ptr(pointer, cpu) takes a pointer`);
     const variable = this.value(node.variable, true);
-    return new Value(variable.memory, variable.type, this.#scope.perCpu(this.#addressOf(node.variable, variable), cpu));
+    return new Value(variable.memory, variable.type, this.scope.perCpu(this.addressOf(node.variable, variable), cpu));
   }
 
   #cast(node: Expression & { kind: "cast" }, type: CType): Value {
@@ -371,12 +245,12 @@ class Evaluator {
     if (plain.kind === "struct" || plain.kind === "union" || plain.kind === "array") {
       // gdb lets an object in memory be seen as another type.
       const value = this.value(node.operand);
-      return new Value(value.memory, type, this.#addressOf(node.operand, value));
+      return new Value(value.memory, type, this.addressOf(node.operand, value));
     }
-    if (plain.kind === "void") return new Value(this.#scope.memory, type, { immediate: 0n });
+    if (plain.kind === "void") return new Value(this.scope.memory, type, { immediate: 0n });
     if (plain.kind !== "int" && plain.kind !== "enum" && plain.kind !== "pointer" && plain.kind !== "float")
-      throw this.#error(node, `a value cannot become ${declare(type)}`);
-    return new Value(this.#scope.memory, type, { immediate: convert(this.#scalar(node.operand), type) });
+      throw this.error(node, `a value cannot become ${declare(type)}`);
+    return new Value(this.scope.memory, type, { immediate: convert(this.#scalar(node.operand), type) });
   }
 
   #binary(node: Expression & { kind: "binary" }): Value {
@@ -385,72 +259,28 @@ class Evaluator {
         this.value(node.left);
         return this.value(node.right);
       case "&&":
-        return this.#scalarValue(truth(this.#truth(node.left) && this.#truth(node.right)));
+        return this.scalarValue(truth(this.#truth(node.left) && this.#truth(node.right)));
       case "||":
-        return this.#scalarValue(truth(this.#truth(node.left) || this.#truth(node.right)));
+        return this.scalarValue(truth(this.#truth(node.left) || this.#truth(node.right)));
       case "@":
-        return this.#repeat(node.left, this.value(node.left), this.#scalar(node.right).value, node.right);
+        return this.repeat(node.left, this.value(node.left), this.#scalar(node.right).value, node.right);
       default:
     }
     const left = this.#scalar(node.left);
     const right = this.#scalar(node.right);
-    if (node.operator === "+") return this.#sum(node, left, right, 1n, false);
-    if (node.operator === "-") return this.#difference(node, left, right);
-    return this.#combined(node, node.operator, left, right);
-  }
-
-  #combined(node: Expression, operator: string, left: Scalar, right: Scalar): Value {
-    const result = arithmetic(operator, left, right);
-    if (typeof result === "string") throw this.#error(node, result);
-    return this.#scalarValue(result);
-  }
-
-  #repeat(node: Expression, first: Value, count: bigint, counted: Expression): Value {
-    if (count < 1n || count > MAX_ELEMENTS) throw this.#error(counted, `${count} is no number of elements`);
-    const type: CType = { kind: "array", element: first.type, length: Number(count) };
-    return new Value(first.memory, type, this.#addressOf(node, first));
+    if (node.operator === "+") return this.sum(node, left, right, 1n, false);
+    if (node.operator === "-") return this.difference(node, left, right);
+    return this.combined(node, node.operator, left, right);
   }
 
   /** `a[2..5]`: the elements 2 to 5. */
   #slice(node: Expression & { kind: "slice" }): Value {
     const first = promote(this.#scalar(node.first)).value;
     const last = promote(this.#scalar(node.last)).value;
-    if (last < first) throw this.#error(node.last, `${last} is below ${first}: a slice is [first..last]`);
-    const element = this.#sum(node, this.#scalar(node.base), { type: LONG, value: first }, 1n, true);
-    return this.#repeat(node, element, last - first + 1n, node.last);
+    if (last < first) throw this.error(node.last, `${last} is below ${first}: a slice is [first..last]`);
+    const element = this.sum(node, this.#scalar(node.base), { type: LONG, value: first }, 1n, true);
+    return this.repeat(node, element, last - first + 1n, node.last);
   }
-
-  /** Sum of two numbers, or of a pointer and a number; with `dereference` what lies there. */
-  #sum(node: Expression, left: Scalar, right: Scalar, sign: bigint, dereference: boolean): Value {
-    const [pointer, base, index] =
-      asPointer(left.type) === undefined ? [asPointer(right.type), right, left] : [asPointer(left.type), left, right];
-    if (pointer === undefined) {
-      if (dereference) throw this.#error(node, "only arrays and pointers can be indexed");
-      return this.#combined(node, sign < 0n ? "-" : "+", left, right);
-    }
-    if (asPointer(index.type) !== undefined) throw this.#error(node, "two pointers cannot be added");
-    if (asFloat(index.type) !== undefined) throw this.#error(node, "a pointer moves by an integer");
-    const address = virtual(base.value + sign * promote(index).value * this.#stride(pointer));
-    if (dereference && strip(pointer.target).kind === "void") throw this.#error(node, "a void pointer has no elements; cast it first");
-    return dereference ? new Value(this.#scope.memory, pointer.target, address) : this.#immediate(base.type, address);
-  }
-
-  #difference(node: Expression, left: Scalar, right: Scalar): Value {
-    const pointer = asPointer(left.type);
-    if (pointer === undefined || asPointer(right.type) === undefined) {
-      if (asPointer(right.type) !== undefined) throw this.#error(node, "a pointer cannot be taken from a number");
-      return this.#sum(node, left, right, -1n, false);
-    }
-    return this.#immediate(LONG, BigInt.asIntN(64, left.value - right.value) / this.#stride(pointer));
-  }
-}
-
-/** An __int128: two words, the higher one behind the lower. */
-function wide(value: Value, signed: boolean): bigint {
-  if (value.place === undefined) return value.bigint();
-  const { memory, address } = value.place;
-  const bits = (memory.u64(add(address, 8)) << 64n) | memory.u64(address);
-  return signed ? BigInt.asIntN(128, bits) : bits;
 }
 
 function dottedName(node: Expression): string | undefined {

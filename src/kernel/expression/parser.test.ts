@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { type Expression, type PathStep, parseExpression, type TypeName } from "./parser.ts";
+import { parseExpression } from "./parser.ts";
+import type { Expression, PathStep, TypeName } from "./syntax-tree.ts";
 
 const types = new Set(["u8", "pid_t"]);
 const parse = (text: string) => parseExpression(text, { isTypeName: (name) => types.has(name) });

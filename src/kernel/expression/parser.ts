@@ -9,45 +9,9 @@
  * refused: the kernel is dead.
  */
 import { BASE_WORDS } from "../../debug-info/c-base-types.ts";
-import { errorAt, type Token, tokenize } from "./lexer.ts";
-
-export type Expression = { readonly at: number } & (
-  | { readonly kind: "number"; readonly value: bigint; readonly decimal: boolean; readonly unsigned: boolean; readonly long: boolean }
-  | { readonly kind: "float"; readonly value: number; readonly single: boolean }
-  | { readonly kind: "character"; readonly value: bigint }
-  | { readonly kind: "string"; readonly content: string }
-  | { readonly kind: "name"; readonly name: string }
-  /** A static variable of a source file (its path's tail) or of a function. */
-  | { readonly kind: "static"; readonly within: { readonly file: string } | { readonly function: string }; readonly name: string }
-  | { readonly kind: "history"; readonly text: string }
-  | { readonly kind: "assign"; readonly name: string; readonly value: Expression }
-  | { readonly kind: "unary"; readonly operator: UnaryOperator; readonly operand: Expression }
-  | { readonly kind: "binary"; readonly operator: string; readonly left: Expression; readonly right: Expression }
-  | { readonly kind: "conditional"; readonly test: Expression; readonly yes: Expression; readonly no: Expression }
-  | { readonly kind: "member"; readonly base: Expression; readonly name: string }
-  | { readonly kind: "index"; readonly base: Expression; readonly index: Expression }
-  | { readonly kind: "slice"; readonly base: Expression; readonly first: Expression; readonly last: Expression }
-  | { readonly kind: "cast"; readonly type: TypeName; readonly operand: Expression }
-  | { readonly kind: "sizeofType"; readonly type: TypeName }
-  | { readonly kind: "sizeof"; readonly operand: Expression }
-  | { readonly kind: "offsetof"; readonly type: TypeName; readonly path: readonly PathStep[] }
-  | { readonly kind: "containerOf"; readonly pointer: Expression; readonly type: TypeName; readonly path: readonly PathStep[] }
-  | { readonly kind: "perCpu"; readonly accessor: PerCpuAccessor; readonly variable: Expression; readonly cpu: Expression }
-);
-
-export type UnaryOperator = "-" | "+" | "!" | "~" | "*" | "&";
-/** per_cpu(variable, cpu) is the variable, per_cpu_ptr(pointer, cpu) a pointer. */
-export type PerCpuAccessor = "per_cpu" | "per_cpu_ptr";
-
-/** A type by its spelling, or the type of an expression with what follows it: `typeof(init_task) *`. */
-export interface TypeName {
-  readonly text: string;
-  readonly of?: Expression;
-  readonly at: number;
-}
-
-/** A step of `a.b[2]` in offsetof. */
-export type PathStep = { readonly at: number } & ({ readonly member: string } | { readonly index: Expression });
+import type { Token } from "./lexer.ts";
+import type { Expression, PathStep, PerCpuAccessor, TypeName } from "./syntax-tree.ts";
+import { TokenCursor } from "./token-cursor.ts";
 
 /** What the parser must ask about names to tell a cast from parentheses. */
 export interface NameClasses {
@@ -95,62 +59,30 @@ export function parseExpression(text: string, names: NameClasses): Expression {
   return new Parser(text, names).whole();
 }
 
-class Parser {
-  readonly #text: string;
+class Parser extends TokenCursor {
   readonly #names: NameClasses;
-  readonly #tokens: readonly Token[];
-  #next = 0;
   #depth = 0;
   #operators = 0;
 
   constructor(text: string, names: NameClasses) {
-    this.#text = text;
+    super(text);
     this.#names = names;
-    this.#tokens = tokenize(text);
   }
 
   whole(): Expression {
-    if (this.#peek().kind === "end") throw this.#error("an expression is missing");
+    if (this.peek().kind === "end") throw this.error("an expression is missing");
     const expression = this.#expression(0);
-    if (this.#peek().kind !== "end") throw this.#error(`"${this.#peek().text}" is not expected here`);
+    if (this.peek().kind !== "end") throw this.error(`"${this.peek().text}" is not expected here`);
     return expression;
   }
 
-  #peek(): Token {
-    return this.#tokens[this.#next] as Token;
-  }
-
-  #take(): Token {
-    const token = this.#peek();
-    if (token.kind !== "end") this.#next++;
-    return token;
-  }
-
-  #is(text: string): boolean {
-    return this.#peek().kind === "operator" && this.#peek().text === text;
-  }
-
-  #accept(text: string): boolean {
-    if (!this.#is(text)) return false;
-    this.#next++;
-    return true;
-  }
-
-  #expect(text: string): void {
-    if (!this.#accept(text)) throw this.#error(`"${text}" is expected`);
-  }
-
-  #error(what: string): Error {
-    return errorAt(this.#text, this.#peek().at, this.#peek().kind === "end" ? `${what}, and the expression ends` : what);
-  }
-
   #expression(power: number): Expression {
-    if (++this.#depth > MAX_DEPTH) throw this.#error("nested too deeply");
+    if (++this.#depth > MAX_DEPTH) throw this.error("nested too deeply");
     let left = this.#prefix();
     for (;;) {
-      const token = this.#peek();
+      const token = this.peek();
       if (token.kind !== "operator") break;
-      if (++this.#operators > MAX_OPERATORS) throw this.#error(`more than ${MAX_OPERATORS} operators`);
+      if (++this.#operators > MAX_OPERATORS) throw this.error(`more than ${MAX_OPERATORS} operators`);
       const postfix = this.#postfix(left, token, power);
       if (postfix !== undefined) {
         left = postfix;
@@ -161,15 +93,15 @@ class Parser {
         continue;
       }
       if (token.text === "?" && CONDITIONAL >= power) {
-        this.#next++;
+        this.next++;
         const yes = this.#expression(0);
-        this.#expect(":");
+        this.expect(":");
         left = { kind: "conditional", at: token.at, test: left, yes, no: this.#expression(CONDITIONAL) };
         continue;
       }
       const strength = BINARY[token.text];
       if (strength === undefined || strength < power) break;
-      this.#next++;
+      this.next++;
       left = { kind: "binary", at: token.at, operator: token.text, left, right: this.#expression(strength + 1) };
     }
     this.#depth--;
@@ -179,8 +111,8 @@ class Parser {
   /** `$name = value`; the dead kernel's own variables stay as they are. */
   #assignment(left: Expression, token: Token): Expression {
     if (left.kind !== "name" || !left.name.startsWith("$"))
-      throw this.#error("a dump cannot be changed: only a convenience variable ($name) can be set");
-    this.#next++;
+      throw this.error("a dump cannot be changed: only a convenience variable ($name) can be set");
+    this.next++;
     return { kind: "assign", at: token.at, name: left.name, value: this.#expression(ASSIGNMENT) };
   }
 
@@ -189,44 +121,38 @@ class Parser {
     switch (token.text) {
       case ".":
       case "->": {
-        this.#next++;
-        const name = this.#take();
+        this.next++;
+        const name = this.take();
         // Digits after a dot belong to a compiler-made symbol: __already_done.16
         if (name.kind !== "name" && !(name.kind === "number" && token.text === "."))
-          throw errorAt(this.#text, name.at, "a member's name is expected");
+          throw this.errorAt(name.at, "a member's name is expected");
         return { kind: "member", at: name.at, base, name: name.text };
       }
       case "[": {
-        this.#next++;
+        this.next++;
         const index = this.#expression(0);
-        if (this.#accept("..")) {
+        if (this.accept("..")) {
           const last = this.#expression(0);
-          this.#expect("]");
+          this.expect("]");
           return { kind: "slice", at: token.at, base, first: index, last };
         }
-        this.#expect("]");
+        this.expect("]");
         return { kind: "index", at: token.at, base, index };
       }
       case "::": {
-        if (base.kind !== "name") throw this.#error("a function's name or a 'file' is expected before \"::\"");
-        this.#next++;
-        return { kind: "static", at: base.at, within: { function: base.name }, name: this.#name("a variable's name") };
+        if (base.kind !== "name") throw this.error("a function's name or a 'file' is expected before \"::\"");
+        this.next++;
+        return { kind: "static", at: base.at, within: { function: base.name }, name: this.name("a variable's name") };
       }
       case "(":
-        throw this.#error("functions of a dead kernel cannot be called");
+        throw this.error("functions of a dead kernel cannot be called");
       default:
         return undefined;
     }
   }
 
-  #name(what: string): string {
-    const token = this.#take();
-    if (token.kind !== "name") throw errorAt(this.#text, token.at, `${what} is expected`);
-    return token.text;
-  }
-
   #prefix(): Expression {
-    const token = this.#take();
+    const token = this.take();
     const { at } = token;
     switch (token.kind) {
       case "number":
@@ -238,8 +164,8 @@ class Parser {
       case "string":
         return { kind: "string", at, content: token.content };
       case "file":
-        this.#expect("::");
-        return { kind: "static", at, within: { file: token.content }, name: this.#name("a variable's name") };
+        this.expect("::");
+        return { kind: "static", at, within: { file: token.content }, name: this.name("a variable's name") };
       case "history":
         return { kind: "history", at, text: token.text };
       case "name":
@@ -247,53 +173,55 @@ class Parser {
       case "operator":
         return this.#prefixOperator(token.text, at);
       default:
-        throw this.#error("a value is expected");
+        throw this.error("a value is expected");
     }
   }
 
   #named(name: string, at: number): Expression {
     if (name === "sizeof") return this.#sizeof(at);
-    if (TYPE_WORDS.has(name)) throw errorAt(this.#text, at, "a type is no value; whatis and ptype show types");
-    if (!this.#is("(")) return { kind: "name", at, name };
+    if (TYPE_WORDS.has(name)) throw this.errorAt(at, "a type is no value; whatis and ptype show types");
+    if (!this.is("(")) return { kind: "name", at, name };
     const accessor = Object.hasOwn(ACCESSORS, name) ? ACCESSORS[name] : undefined;
     if (name === "offsetof" || name === "__builtin_offsetof") {
-      this.#next++;
-      const type = this.#typeName(",");
-      const path = this.#path();
-      this.#expect(")");
-      return { kind: "offsetof", at, type, path };
+      this.next++;
+      return { kind: "offsetof", at, ...this.#typeAndPath() };
     }
     if (name === "container_of" || name === "list_entry" || name === "rb_entry") {
-      this.#next++;
+      this.next++;
       const pointer = this.#expression(ASSIGNMENT);
-      this.#expect(",");
-      const type = this.#typeName(",");
-      const path = this.#path();
-      this.#expect(")");
-      return { kind: "containerOf", at, pointer, type, path };
+      this.expect(",");
+      return { kind: "containerOf", at, pointer, ...this.#typeAndPath() };
     }
     if (accessor !== undefined) {
-      this.#next++;
+      this.next++;
       const variable = this.#expression(ASSIGNMENT);
-      this.#expect(",");
+      this.expect(",");
       const cpu = this.#expression(ASSIGNMENT);
-      this.#expect(")");
+      this.expect(")");
       return { kind: "perCpu", at, accessor, variable, cpu };
     }
     return { kind: "name", at, name };
   }
 
+  /** `struct task_struct, se.avg)`: what offsetof and container_of end with. */
+  #typeAndPath(): { readonly type: TypeName; readonly path: readonly PathStep[] } {
+    const type = this.#typeName(",");
+    const path = this.#path();
+    this.expect(")");
+    return { type, path };
+  }
+
   /** `a.b[2].c` of offsetof. */
   #path(): readonly PathStep[] {
-    const start = this.#peek().at;
-    const path: PathStep[] = [{ at: start, member: this.#name("a member's name") }];
+    const start = this.peek().at;
+    const path: PathStep[] = [{ at: start, member: this.name("a member's name") }];
     for (;;) {
-      const { at } = this.#peek();
-      if (path.length > MAX_DEPTH) throw this.#error("too many members");
-      if (this.#accept(".")) path.push({ at: this.#peek().at, member: this.#name("a member's name") });
-      else if (this.#accept("[")) {
+      const { at } = this.peek();
+      if (path.length > MAX_DEPTH) throw this.error("too many members");
+      if (this.accept(".")) path.push({ at: this.peek().at, member: this.name("a member's name") });
+      else if (this.accept("[")) {
         path.push({ at, index: this.#expression(0) });
-        this.#expect("]");
+        this.expect("]");
       } else return path;
     }
   }
@@ -313,7 +241,7 @@ class Parser {
           return { kind: "cast", at, type, operand: this.#expression(UNARY) };
         }
         const inner = this.#expression(0);
-        this.#expect(")");
+        this.expect(")");
         return inner;
       }
       case "{": {
@@ -323,57 +251,41 @@ class Parser {
         return { kind: "unary", at, operator: "*", operand: address };
       }
       default:
-        throw errorAt(this.#text, at, `"${operator}" is not expected here`);
+        throw this.errorAt(at, `"${operator}" is not expected here`);
     }
   }
 
   #sizeof(at: number): Expression {
-    if (this.#is("(")) {
-      this.#next++;
+    if (this.is("(")) {
+      this.next++;
       if (this.#startsType()) return { kind: "sizeofType", at, type: this.#typeName(")") };
-      this.#next--;
+      this.next--;
     }
     return { kind: "sizeof", at, operand: this.#expression(UNARY) };
   }
 
   /** True when the words from here on spell a type: a type keyword, or a typedef followed by `*`, `)` or `[`. */
   #startsType(): boolean {
-    const token = this.#peek();
+    const token = this.peek();
     if (token.kind !== "name") return false;
     if (TYPE_WORDS.has(token.text)) return true;
-    const after = this.#tokens[this.#next + 1];
+    const after = this.tokens[this.next + 1];
     return after?.kind === "operator" && "*)[}(".includes(after.text) && this.#names.isTypeName(token.text);
   }
 
   /** A type up to the closing bracket that matches the one already taken, or up to a comma. */
   #typeName(close: ")" | "}" | ","): TypeName {
-    const { at, text, kind } = this.#peek();
-    if (kind !== "name" || !TYPEOF.has(text)) return { at, text: this.#typeText(close) };
-    this.#next++;
-    this.#expect("(");
+    const { at, text, kind } = this.peek();
+    if (kind !== "name" || !TYPEOF.has(text)) return { at, text: this.textUpTo(close) };
+    this.next++;
+    this.expect("(");
     if (this.#startsType()) {
       const inner = this.#typeName(")");
-      const rest = this.#typeText(close);
+      const rest = this.textUpTo(close);
       return { ...inner, text: `${inner.text} ${rest}`.trim() };
     }
     const of = this.#expression(0);
-    this.#expect(")");
-    return { at, of, text: this.#typeText(close) };
-  }
-
-  /** Source text up to the closing bracket that matches the one already taken. */
-  #typeText(close: ")" | "}" | ","): string {
-    const start = this.#peek().at;
-    for (let depth = 0; ; this.#next++) {
-      const token = this.#peek();
-      if (token.kind === "end") throw this.#error(`"${close}" is expected after the type`);
-      if (token.kind !== "operator") continue;
-      if (token.text === close && depth === 0) {
-        this.#next++;
-        return this.#text.slice(start, token.at).trim();
-      }
-      if ("([{".includes(token.text)) depth++;
-      else if (")]}".includes(token.text)) depth--;
-    }
+    this.expect(")");
+    return { at, of, text: this.textUpTo(close) };
   }
 }

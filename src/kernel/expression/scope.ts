@@ -17,8 +17,36 @@ import type { Memory } from "../address-space.ts";
 import type { BoundDebugInfo } from "../debug-info.ts";
 import type { Kernel } from "../kernel.ts";
 import { Value } from "../value.ts";
-import type { Scope } from "./evaluate.ts";
 import { UNKNOWN_FUNCTION, VOID } from "./values.ts";
+
+/** What names mean. */
+export interface Scope {
+  readonly memory: Memory;
+  /**
+   * A variable, function or enum constant; `void` where a symbol has no known type. undefined when the name means nothing.
+   * @param template per-CPU variables are wanted too, at their template's address; without it they are refused
+   */
+  variable(name: string, template?: boolean): Value | undefined;
+  /** A static variable of a source file or a function. Throws LookupError. */
+  staticVariable(within: { readonly file: string } | { readonly function: string }, name: string): Value;
+  /** The error for a name that means nothing. */
+  unknown(name: string): LookupError;
+  isTypeName(name: string): boolean;
+  /** The error for a structure or enum that is named and not defined. */
+  undefinedType(of: "struct" | "union" | "enum", name: string): LookupError;
+  /** A type by C's spelling; throws. */
+  type(spelling: string): CType;
+  /** `$`, `$3`, `$$2`; undefined when there is no such value. */
+  history(text: string): Value | undefined;
+  /** `$rip`, `$foo`: a register of the chosen frame, or a convenience variable; undefined when it was never set. */
+  dollar(name: string): Value | undefined;
+  /** `$foo = …`. */
+  assign(name: string, value: Value): void;
+  /** False for a variable that is no per-CPU one; undefined where that is not known. */
+  isPerCpu(name: string): boolean | undefined;
+  /** One CPU's copy of what lies at a per-CPU address. */
+  perCpu(address: VirtualAddress, cpu: bigint): VirtualAddress;
+}
 
 export interface ScopeOptions {
   /** Memory that pointers lead into: the kernel's unless told (`p -u`). */
