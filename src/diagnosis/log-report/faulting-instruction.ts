@@ -33,7 +33,8 @@ export function codeMachine(report: LogReport): "x86_64" | "aarch64" | undefined
 
 export function faultingInstruction(report: LogReport, disassembler: Disassembler): FaultingInstruction | undefined {
   const { code } = report;
-  if (code === undefined || codeMachine(report) !== disassembler.machine) return undefined;
+  // What could not be fetched was not executed: the caller's instruction is not among the bytes.
+  if (code === undefined || report.fields.access === "execute" || codeMachine(report) !== disassembler.machine) return undefined;
   const bytes = code.bytes.subarray(code.at);
   const here = virtual(report.registers.get("rip") ?? report.registers.get("pc") ?? 0n);
   const shown = disassembler.instruction(bytes, here);

@@ -132,7 +132,11 @@ usercopy: Kernel memory overwrite attempt detected to SLUB object 'kmalloc-64' (
   "machine-check": `
 mce: [Hardware Error]: CPU 0: Machine Check Exception: 4 Bank 0: f200000000000402
 {1}[Hardware Error]: event severity: fatal
-mce: [Hardware Error]: CPU 1: Machine Check Exception: 5 Bank 4: be00000000800400`,
+mce: [Hardware Error]: CPU 1: Machine Check Exception: 5 Bank 4: be00000000800400
+mce: [Hardware Error]: CPU 1: Machine Check: 0 Bank 4: be00000000800400
+EDAC MC0: 1 UE memory read error on CPU_SrcID#0_MC#0_Chan#1_DIMM#0
+pcieport 0000:00:03.0: PCIe Bus Error: severity=Uncorrectable (Fatal), type=Transaction Layer, (Requester ID)
+pcieport 0000:00:03.0: AER: Uncorrected (Fatal) error received: 0000:00:03.0`,
   panic: `
 Kernel panic - not syncing: Fatal exception
 Kernel panic - not syncing (cpu 1): x
@@ -208,6 +212,10 @@ UBSAN
 slub: BUG
 mce: [Hardware Error]: Machine check events logged
 EDAC MC0: 1 CE memory read error
+EDAC MC0: 0 UE memory read error
+mce: [Hardware Error]: CPU 3: Machine Check: 0 Bank 7: 8c00004000010091
+pcieport 0000:00:1c.0: AER: Uncorrectable (Non-Fatal) error message received from 0000:00:1c.0
+pcieport 0000:00:1c.0: PCIe Bus Error: severity=Uncorrectable (Non-Fatal), type=Transaction Layer, (Receiver ID)
 EDAC MC: UE overwritten
 PCIe Bus Error: severity=Corrected`;
 

@@ -107,7 +107,9 @@ export const HEADS: readonly Head[] = [
   { family: "rcu-stall", pattern: /rcu_\w+ kthread (?:starved for|timer wakeup didn't happen for) \d+ jiffies/, within: ["rcu-stall", "hung-task", "soft-lockup"] },
   { family: "workqueue-lockup", pattern: /BUG: workqueue lockup - pool/ },
   // mm/oom_kill.c, mm/kmemleak.c, mm/page_alloc.c, mm/memory.c, kernel/fork.c
-  { family: "oom", pattern: /\S invoked oom-killer: / },
+  { family: "oom", pattern: /\S invoked oom-killer: |^oom-killer: gfp_mask=/ },
+  // What is left of it in many collectors: its last line.
+  { family: "oom", pattern: /^(?:Memory cgroup out|Out) of memory(?: \([\w ]+\))?: Kill(?:ed)? process \d+/i, within: ["oom"] },
   { family: "kmemleak", pattern: /BUG: memory leak$/ },
   { family: "kmemleak", pattern: /unreferenced object (?:\(percpu\) )?0x[0-9a-f]+ \(size \d+\):/, follows: ["kmemleak"] },
   { family: "page-state", pattern: /BUG: Bad (?:page state|page map|page cache|rss-counter|swap file|pagetable)|BUG: non-zero (?:nr_\w+|pgtables_bytes|mm_counter)/i },
@@ -117,7 +119,12 @@ export const HEADS: readonly Head[] = [
   { family: "other", pattern: /usercopy: Kernel memory (?:exposure|overwrite) attempt detected/i },
   { family: "other", pattern: /ODEBUG: (?:free|activate|init|assert_init|deactivate|destroy)\b.{0,20} (?:active|not available|is on stack|free|destroyed|init|initialized|uninitialized|deleted)/ },
   { family: "other", pattern: /(?:^|\s)rust_kernel: panicked at |^trusty: panic\b/ },
-  { family: "machine-check", pattern: /\[Hardware Error\]: (?:CPU \d+: Machine Check|event severity: (?:fatal|recoverable)|Machine check: )|Uncorrected (?:hardware memory )?error|synchronous external abort: /i, follows: ["machine-check"] },
+  // Polled, not raised: bit 61 (UC) of the status tells what could not be corrected.
+  { family: "machine-check", pattern: /\[Hardware Error\]: (?:CPU \d+: Machine Check(?: Exception: |: [0-9a-f]+ Bank \d+: [2367abef][0-9a-f]{15}$)|event severity: (?:fatal|recoverable)|Machine check: )|Uncorrected (?:hardware memory )?error|synchronous external abort: /i, follows: ["machine-check"] },
+  // drivers/edac/edac_mc.c; one that was corrected (CE) is none.
+  { family: "machine-check", pattern: /EDAC [A-Za-z]+\d+: [1-9]\d* UE /, follows: ["machine-check"] },
+  // drivers/pci/pcie/{aer,err}.c: the link or the device is lost; corrected and non-fatal errors are not.
+  { family: "machine-check", pattern: /(?:AER: (?:Multiple )?Uncorrect(?:ed|able) \(Fatal\) error|PCIe Bus Error: severity=Uncorrect(?:ed|able) \(Fatal\))/, follows: ANY },
   // A subsystem's own words: BUG() without the machine's part, "BUG: please report to …".
   { family: "other", pattern: /^BUG: \S/, follows: ANY, stamped: true },
   // kernel/panic.c
@@ -129,7 +136,7 @@ export const HEADS: readonly Head[] = [
 export const ANCHORS: readonly string[] = [
   "BUG: ", " BUG ", "\nBUG ", "Unabl", "Unhan", "Align", "Bad m", "SErro", "Unexp", "CFI f", " [#1]", " [#2]", " [#3]", " [#4]", " [#5]",
   " [#6]", " [#7]", " [#8]", " [#9]", "[#1]:", "[#2]:", "[#3]:", "[#4]:", "[#5]:", "[#6]:", "[#7]:", "[#8]:", "[#9]:", " kthr", "Oops:", "Oops[", "PANIC", "Insuf", "k ove", "s bad", "overr", "WARNI", "refco", "list_", "UBSAN",
-  "INFO:", "DEBUG", "LOCKU", "oom-k", "unref", "VFS: ", "unreg", "userc", "rust_", "trust", "dware", "ncorr", "ous e", "panic", "by ta",
+  "INFO:", "DEBUG", "LOCKU", "oom-k", "unref", "VFS: ", "unreg", "userc", "rust_", "trust", "dware", "ncorr", "ous e", "panic", "by ta", "kille", " of m", " of M", "(Fata", "EDAC ",
 ];
 
 /** Lines that quote: a program's own log, the kernel telling what it was given, what was typed at a terminal (drivers/char/ttyprintk.c). */

@@ -2,7 +2,7 @@
 import { familyFields } from "./families/index.ts";
 import { decodedIn, frameLine, symbolIn } from "./frame-line.ts";
 import { HEADLESS, type OpenReport } from "./open-report.ts";
-import { isInterruptEntry, isPassedOver, isStackBottom, isWaiting } from "./passed-over.ts";
+import { isIdle, isInterruptEntry, isPassedOver, isStackBottom, isWaiting } from "./passed-over.ts";
 import { mainTrace, placeOf } from "./place.ts";
 import type { LogLine, LogReport } from "./report.ts";
 import { type MachineState, machineState } from "./state-lines.ts";
@@ -15,13 +15,18 @@ export function parseReport(open: OpenReport, cut: boolean): LogReport {
   const { family, head, lines } = open;
   const state = machineState(lines);
   const printed = tracesOf(lines);
-  const traces = STALLS.has(family) ? withLink(printed, state) : printed;
   const fields = familyFields(family, lines, open.lead);
+  const jumped = (family === "oops" || family === "stack") && fields.access === "execute" && fields.returned !== 1;
+  const traces = jumped
+    ? fromCaller(printed, state)
+    : STALLS.has(family) && (state.machine ?? "arm64") === "arm64"
+      ? withLink(printed, state)
+      : printed;
   const headFrame =
     family === "warning" || family === "kasan" || family === "kfence" || family === "kmsan"
       ? (symbolIn(head) ?? decodedIn(head))
       : undefined;
-  const pc = headFrame ?? state.pc;
+  const pc = headFrame ?? (jumped && traces.some(({ frames }) => frames.length > 0) ? {} : state.pc);
   const damage = new Set(open.damage);
   const frames = traces.flatMap((trace) => trace.frames);
   if (state.speakers > 1 && !["rcu-stall", "soft-lockup", "hard-lockup", "workqueue-lockup", "panic", "hung-task"].includes(family)) {
@@ -116,6 +121,20 @@ export function parseReport(open: OpenReport, cut: boolean): LogReport {
   return { ...report, damage: [...damage, "cut off in the call trace"] };
 }
 
+/**
+ * What was to be executed is no code, whatever symbol lies before it ("__kprobes_text_end+0x1ba0", the name of a structure): it is taken
+ * off the trace. Where a call leaves its return address in the link register, the caller has no frame record yet that names it: it is put
+ * on top.
+ */
+function fromCaller(traces: LogReport["traces"], { pc, link }: Pick<MachineState, "pc" | "link">): LogReport["traces"] {
+  const at = traces.findIndex(({ frames }) => frames.length > 0);
+  const frames = traces[at]?.frames ?? [];
+  const [first] = frames;
+  const rest = first !== undefined && pc?.function !== undefined && first.function === pc.function && first.offset === pc.offset ? frames.slice(1) : frames;
+  const called = link?.function !== undefined && link.function !== rest[0]?.function ? [link, ...rest] : rest;
+  return traces.map((trace, index) => (index === at ? { ...trace, frames: called } : trace));
+}
+
 /** These print their trace by dump_stack(), which stands in it with its callers. */
 const PRINTED: ReadonlySet<LogReport["family"]> = new Set(["kasan", "ubsan", "lockdep", "context"]);
 /** At most so many frames of dump_stack() itself, on any machine. */
@@ -130,9 +149,13 @@ function lostTop(report: LogReport, named: string | undefined): string | undefin
     !frames.slice(0, TOP).some(({ function: name }) => name !== undefined && isPassedOver(name, ["reporting", "locking"]))
   )
     return "the top of the call trace is missing";
+  if (named === undefined && report.family === "rcu-stall" && isIdle(report.pc?.function ?? "")) return IDLE;
   const tool = named !== undefined && report.pc?.function === named && report.pc.module === undefined && isPassedOver(named);
   return tool || (named === undefined && PLACED.has(report.family)) ? "the call trace does not show the code that failed" : undefined;
 }
+
+/** Woken by an interrupt to print its own trace: nobody is to be named. */
+const IDLE = "the CPU was idle when it was asked: nothing that ran is shown";
 
 /** Of these a trace that names no function is no whole one. */
 const PLACED: ReadonlySet<LogReport["family"]> = new Set(["rcu-stall", "soft-lockup", "context", "oops", "warning", "kasan"]);

@@ -63,7 +63,7 @@ const MEMORY = words(
   "get_freepointer\\w*", "free_debug_processing", "alloc_debug_processing", "alloc_consistency_checks", "free_consistency_checks",
   "alloc_pages\\w*", "__alloc_pages\\w*", "__get_free_pages", "get_zeroed_page", "get_page_from_freelist", "free_pages\\w*",
   "__free_pages\\w*", "free_page\\w*", "prep_new_page", "post_alloc_hook", "prepare_alloc_pages", "slab_pre_alloc_hook", "slab_post_alloc_hook", "alloc_debug_processing", "rmqueue\\w*", "free_pcp\\w*", "free_unref_\\w+",
-  "__folio_put\\w*", "folio_alloc\\w*", "alloc_percpu\\w*", "pcpu_\\w+", "free_percpu", "mempool_\\w+", "dma_alloc_\\w+", "devm_k\\w+",
+  "__folio_put\\w*", "_*folio_alloc\\w*", "alloc_percpu\\w*", "pcpu_\\w+", "free_percpu", "mempool_\\w+", "dma_alloc_\\w+", "devm_k\\w+",
   "kmemdup\\w*", "_*memdup_user\\w*", "vmemdup_user", "strndup_user", "kstrdup\\w*", "kasprintf", "kvasprintf\\w*", "__krealloc",
 );
 /** Locks, atomics, references, wait queues. */
@@ -115,9 +115,9 @@ const HELPERS = words(
 // biome-ignore format: a table
 const ENTRY = words(
   "perf_trace_\\w+", "perf_syscall_\\w+", "entry_\\w+", "do_syscall_\\w+", "do_(?:fast_|int80_)?syscall\\w*", "__do_fast_syscall_32",
-  "do_SYSENTER_32", "syscall_\\w+", "arch_exit_to_user_mode\\w*", "do_notify_resume\\w*", "do_work_pending", "work_pending\\w*", "prepare_exit_to_usermode",
+  "do_SYSENTER_32", "syscall_\\w+", "arch_exit_to_user_mode\\w*", "do_notify_resume\\w*", "do_work_pending", "work_pending\\w*", "work_(?:notifysig|resched)", "prepare_exit_to_usermode",
   "do_int80_\\w+", "do_el0_svc\\w*", "handle_sys(?:call)?", "__do_syscall", "ret_from_\\w+", "ret_to_user", "ret_fast_syscall", "el0_svc\\w*", "el0t?_64_\\w+", "invoke_syscall",
-  "x64_sys_call", "ia32_sys_call", "asm_\\w+", "apic_timer_interrupt", "smp_apic_timer_interrupt", "system_call\\w*", "sysenter_\\w+",
+  "x64_sys_call", "ia32_sys_call", "kernel_thread_helper", "kernel_thread_starter", "child_rip", "asm_\\w+", "apic_timer_interrupt", "smp_apic_timer_interrupt", "system_call\\w*", "sysenter_\\w+",
   "tracesys\\w*", "kthread", "return_to_handler", "ftrace_\\w+", "trace_event_\\w+", "__traceiter_\\w+", "0x0",
 );
 /** The memory of an object on the network is dropped here for anyone. */
@@ -263,7 +263,7 @@ export function isIdle(name: string): boolean {
 
 /** Where a whole trace ends: entry code, the first function of a thread or of a CPU. */
 const STACK_BOTTOM =
-  /^(?:entry_|ret_from_|ret_fast_|ret_to_|el0|system_call|syscall_common|do_syscall|__do_syscall|secondary_startup|start_secondary|x86_64_start|start_kernel|sysenter_|tracesys|asm_exc_|handle_exception|ret_slow|cpu_startup|common_startup|kthread$|do_trap_ecall|interrupt_return)/;
+  /^(?:entry_|ret_from_|ret_fast_|ret_to_|el0|system_call|syscall_common|do_syscall|__do_syscall|secondary_startup|start_secondary|x86_64_start|start_kernel|sysenter_|tracesys|asm_exc_|handle_exception|ret_slow|cpu_startup|common_startup|kthread$|do_trap_ecall|interrupt_return|kernel_thread_(?:helper|starter)|child_rip)/;
 export function isStackBottom(name: string): boolean {
   return STACK_BOTTOM.test(name);
 }

@@ -246,8 +246,11 @@ function hungPlace(report: LogReport): Place {
   const frames = from?.frames ?? [];
   const shared = frames.findIndex((frame) => physical(frame) && isSharedWait(frame.function ?? ""));
   if (shared >= 0) return at(frames, shared);
+  // What stands above is the action it calls to wait: sync_buffer, sleep_on_page, inode_wait, nfs_wait_bit_killable …
+  const bit = frames.findIndex((frame) => physical(frame) && /^(?:out_of_line_)?_*wait_on_bit/.test(frame.function ?? ""));
   const index = frames.findIndex(
-    (frame) =>
+    (frame, at) =>
+      at > bit &&
       physical(frame) &&
       !isWaiting(frame.function ?? "") &&
       !isPassedOver(frame.function ?? "", ["reporting", "locking", "entry", "memory"]),

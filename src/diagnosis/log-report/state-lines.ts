@@ -17,7 +17,7 @@ export interface MachineState {
   readonly taint?: string;
   readonly workqueue?: string;
   readonly modules: readonly string[];
-  /** arm64: where the function that was running, or the last one that it called, returns to. */
+  /** The link register, on machines that have one: where the function that was running, or the last one that it called, returns to. */
   readonly link?: VerdictFrame;
   readonly registers: ReadonlyMap<string, bigint>;
   readonly pc?: VerdictFrame;
@@ -42,7 +42,9 @@ const PC_LINES: readonly RegExp[] = [
   /^\s*(?:epc|era)\s*(?::|=)\s*(?:[0-9a-f]{8,16} )(\S.*)$/,
   /^\s*Krnl PSW : [0-9a-f]+ [0-9a-f]+ \((.*)\)$/,
 ];
-const LINK = /^\s*lr : (?!\[<)(\S.*)$/;
+/** Behind the pc: arm64, arm, riscv, mips, powerpc. Loongarch prints it before. */
+const LINK = /^\s*(?:lr : (?!\[<)|LR is at |ra : (?=[A-Za-z_])|ra {4}: [0-9a-f]{8,16} |LR \[[0-9a-f]+\] )(\S.*)$/;
+const EARLY_LINK = /^\s*ra: [0-9a-f]{16} (\S.*)$/;
 const REGISTER =
   /\b(R[ABCDSI][XPI]|R\d\d|E[A-DS][XPI]|EBP|CR[0-4]|EFLAGS|ORIG_RAX|FS|GS|x\d{1,2}|sp|lr|pstate|psr|r\d{1,2}|fp|ip|ra|gp|tp|[ast]\d{1,2}|badaddr|cause|status|GPR\d\d|LR|CTR|XER|DAR|DSISR|FAR_EL1)\s*(?:: |:|=)\s*(?:\d{4}:)?([0-9a-f]{8,16})\b/g;
 
@@ -91,7 +93,7 @@ export function machineState(lines: readonly LogLine[]): MachineState {
     }
     if (/^\s*(?:RIP|NIP|pc ).*(?:0033:|0023:)/.test(text)) userMode = true;
     if (!userMode) {
-      const link = state.link === undefined && state.pc !== undefined ? LINK.exec(text)?.[1] : undefined;
+      const link = state.link === undefined ? (EARLY_LINK.exec(text) ?? (state.pc === undefined ? null : LINK.exec(text)))?.[1] : undefined;
       if (link !== undefined) state.link = symbolIn(link) ?? {};
       if (state.pc === undefined) {
         for (const pattern of PC_LINES) {

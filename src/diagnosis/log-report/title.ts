@@ -24,6 +24,12 @@ export function titleOf(report: LogReport, verdict: VerdictClass, place: Place, 
   const who = comm === undefined ? "a task" : `${comm} (${pid ?? "?"})`;
   if (report.family === "hung-task")
     return `${who} waits${name === undefined ? "" : ` in ${name}`} for more than ${String(fields.seconds ?? "?")} s`;
+  if (report.family === "rcu-stall" && name === undefined)
+    return `${words}: ${
+      typeof fields.starved === "number"
+        ? `the grace-period thread did not run for ${fields.starved} jiffies`
+        : "nothing that ran too long is shown"
+    }`;
   if (report.family === "soft-lockup" || report.family === "hard-lockup" || report.family === "rcu-stall")
     return `${words}: ${name ?? "the kernel"} runs too long${fields.cpu === undefined ? "" : ` on CPU ${String(fields.cpu)}`}`;
   if (report.family === "kcsan")
@@ -34,6 +40,8 @@ export function titleOf(report: LogReport, verdict: VerdictClass, place: Place, 
     return `${words} in ${name ?? "an unknown function"}${typeof fields.file === "string" ? ` (${fields.file}:${String(fields.line)})` : ""}${what}`;
   }
   if (report.family === "panic") return `panic${name === undefined ? "" : ` by ${name}`}: ${String(fields.text ?? "")}`;
+  if (access?.kind === "execute" && name !== undefined)
+    return `${words} in ${name}${faultAddress === undefined || faultAddress < 4096n ? "" : `: ${hex(faultAddress)}`}`;
   if (access !== undefined && access.kind !== "free" && name !== undefined) {
     const size = access.size === undefined ? "" : ` ${access.size} byte${access.size === 1 ? "" : "s"}`;
     const at = faultAddress === undefined ? "" : ` at ${hex(faultAddress)}`;

@@ -65,18 +65,33 @@ export function tracesOf(lines: readonly LogLine[]): Trace[] {
       // "stack backtrace:", then the line of the CPU, then "Call Trace:": one trace.
       if (named.name === "Call Trace" && last?.name === "stack backtrace" && last.frames.length === 0) continue;
       if (traces.length >= TRACES) break;
+      // On arm the modules come before the registers and the trace, which no line names.
+      if (named.name === "after" && !traces.some(({ frames }) => frames.length > 0)) continue;
       const pid = /by task (\d+)/.exec(text)?.[1] ?? / pid=(\d+)/.exec(text)?.[1];
       traces.push({ name: named.name, frames: [], first: index, ...(pid === undefined ? {} : { pid: Number(pid) }) });
       continue;
     }
     const trace = traces.at(-1);
     if (trace === undefined || trace.frames.length >= FRAMES) continue;
-    const frames = interruptedAt(text, trace.frames.length) ?? frameLine(text);
+    const interrupted = interruptedAt(text, trace.frames.length);
+    const frames = interrupted ?? frameLine(text);
+    if (interrupted === undefined && trace.frames.length > 0 && !PRINTED_PC.test(text)) mistrustStarts(frames);
     // On arm a line tells the caller too, and the next line begins with it.
     if (frames.length === 2 && trace.frames.at(-1)?.function === frames[0]?.function) frames.shift();
     trace.frames.push(...frames);
   }
   return traces.filter(({ frames, name }) => frames.length > 0 || name !== "").map(({ first: _, ...trace }) => trace);
+}
+
+/** Since 6.14 arm64 says which frames are the pc of registers. */
+const PRINTED_PC = /\(P[A-Z]*\)\s*$/;
+
+/**
+ * A return address at the first byte of a function belongs to the function before it, whose last instruction is a call that never returns
+ * (panic(), do_exit()). arm64 and others print it as it stands; x86 looks up the byte before (%pB).
+ */
+function mistrustStarts(frames: VerdictFrame[]): void {
+  for (const [index, frame] of frames.entries()) if (frame.offset === 0 && frame.size !== 0) frames[index] = { ...frame, doubtful: true };
 }
 
 /** Registers inside a trace: the code below was interrupted there ("RIP: 0010:func+0x…"; user mode has another selector). */

@@ -58,13 +58,17 @@ export const pageFields: FieldParser = (lines) => {
 
 export const oomFields: FieldParser = (lines) => {
   const fields: Fields = {};
-  const head = find(lines, /(\S+) invoked oom-killer: gfp_mask=(0x[0-9a-f]+)(?:\(([^)]*)\))?.*?order=(-?\d+)/);
-  if (head !== undefined) Object.assign(fields, { comm: head[1] ?? "", gfp: head[3] ?? head[2] ?? "", order: Number(head[4]) });
+  const head = find(lines, /^(?:(.{1,16}) invoked )?oom-killer: gfp_mask=(0x[0-9a-f]+)(?:\(([^)]*)\))?.*?order=(-?\d+)/);
+  if (head !== undefined) Object.assign(fields, {
+      ...(head[1] === undefined ? {} : { comm: head[1] }),
+      gfp: head[3] ?? head[2] ?? "",
+      order: Number(head[4]),
+    });
   const constraint = find(lines, /oom-kill:constraint=(CONSTRAINT_\w+)/);
   if (constraint !== undefined) fields.constraint = constraint[1] ?? "";
   if (find(lines, /Memory cgroup out of memory|memory: usage .* limit|Task in \/\S+ killed as a result of limit/) !== undefined)
     fields.constraint ??= "CONSTRAINT_MEMCG";
-  const killed = find(lines, /[Kk]ill(?:ed)? process (\d+) \(([^)]*)\)/);
+  const killed = find(lines, /[Kk]ill(?:ed)? process (\d+)(?:,? UID \d+,)? \((.{1,64}?)\)(?=,? |\.|$)/);
   if (killed !== undefined) Object.assign(fields, { victim: killed[2] ?? "", victimPid: Number(killed[1]) });
   const rss = find(lines, /anon-rss:(\d+)kB/);
   if (rss !== undefined) fields.victimAnonKiB = Number(rss[1]);

@@ -44,6 +44,8 @@ export const rcuFields: FieldParser = (lines) => {
   if (time !== undefined) fields.jiffies = Number(time[1]);
   const starved = find(lines, /(rcu\w*) kthread (?:timer wakeup didn't happen|starved) for (\d+) jiffies/);
   if (starved !== undefined) fields.starved = Number(starved[2]);
+  const idle = find(lines, /NMI backtrace for cpu (\d+) skipped: idling at/);
+  if (idle !== undefined) fields.idleCpu = Number(idle[1]);
   return fields;
 };
 
