@@ -130,7 +130,10 @@ function fromCaller(traces: LogReport["traces"], { pc, link }: Pick<MachineState
   const at = traces.findIndex(({ frames }) => frames.length > 0);
   const frames = traces[at]?.frames ?? [];
   const [first] = frames;
-  const rest = first !== undefined && pc?.function !== undefined && first.function === pc.function && first.offset === pc.offset ? frames.slice(1) : frames;
+  const rest =
+    first !== undefined && pc?.function !== undefined && first.function === pc.function && first.offset === pc.offset
+      ? frames.slice(1)
+      : frames;
   const called = link?.function !== undefined && link.function !== rest[0]?.function ? [link, ...rest] : rest;
   return traces.map((trace, index) => (index === at ? { ...trace, frames: called } : trace));
 }

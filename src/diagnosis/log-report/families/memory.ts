@@ -59,7 +59,8 @@ export const pageFields: FieldParser = (lines) => {
 export const oomFields: FieldParser = (lines) => {
   const fields: Fields = {};
   const head = find(lines, /^(?:(.{1,16}) invoked )?oom-killer: gfp_mask=(0x[0-9a-f]+)(?:\(([^)]*)\))?.*?order=(-?\d+)/);
-  if (head !== undefined) Object.assign(fields, {
+  if (head !== undefined)
+    Object.assign(fields, {
       ...(head[1] === undefined ? {} : { comm: head[1] }),
       gfp: head[3] ?? head[2] ?? "",
       order: Number(head[4]),
