@@ -14,7 +14,7 @@ import { classOf } from "./classify.ts";
 import { codeOrigin } from "./code-origin.ts";
 import { evidenceOf } from "./evidence.ts";
 import { type FaultingInstruction, faultingInstruction } from "./faulting-instruction.ts";
-import { isPassedOver } from "./passed-over.ts";
+import { isPassedOver, TRACE_TOOLS } from "./passed-over.ts";
 import { mainTrace, type Place, placeOf } from "./place.ts";
 import type { LogReport } from "./report.ts";
 import { storyOf } from "./story.ts";
@@ -181,7 +181,7 @@ const CHECKED: ReadonlySet<VerdictClass> = new Set([
 function confidenceOf(report: LogReport, verdict: VerdictClass, place: Place): Confidence {
   if (verdict === "unknown") return "unknown";
   // A tool is named only when nothing else is left of the trace.
-  if (report.damage.length > 0) return place.function === undefined || isPassedOver(place.function) ? "possible" : "likely";
+  if (report.damage.length > 0) return place.function === undefined || isPassedOver(place.function, TRACE_TOOLS) ? "possible" : "likely";
   if (
     place.function === undefined &&
     !["out-of-memory", "oom-of-container", "hardware-error", "init-killed", "deliberate"].includes(verdict)

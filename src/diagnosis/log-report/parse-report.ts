@@ -2,7 +2,7 @@
 import { familyFields } from "./families/index.ts";
 import { decodedIn, frameLine, symbolIn } from "./frame-line.ts";
 import { HEADLESS, type OpenReport } from "./open-report.ts";
-import { isIdle, isInterruptEntry, isPassedOver, isStackBottom, isWaiting } from "./passed-over.ts";
+import { isIdle, isInterruptEntry, isPassedOver, isStackBottom, isWaiting, TRACE_TOOLS } from "./passed-over.ts";
 import { mainTrace, placeOf } from "./place.ts";
 import type { LogLine, LogReport } from "./report.ts";
 import { type MachineState, machineState } from "./state-lines.ts";
@@ -116,7 +116,7 @@ export function parseReport(open: OpenReport, cut: boolean): LogReport {
   const missing =
     named === undefined
       ? !open.damage.has(HEADLESS) && (inside || needsTrace)
-      : inside && (isPassedOver(named) || (frames.length < 3 && report.pc?.function !== named));
+      : inside && (isPassedOver(named, TRACE_TOOLS) || (frames.length < 3 && report.pc?.function !== named));
   if (!missing) return report;
   return { ...report, damage: [...damage, "cut off in the call trace"] };
 }
@@ -153,7 +153,7 @@ function lostTop(report: LogReport, named: string | undefined): string | undefin
   )
     return "the top of the call trace is missing";
   if (named === undefined && report.family === "rcu-stall" && isIdle(report.pc?.function ?? "")) return IDLE;
-  const tool = named !== undefined && report.pc?.function === named && report.pc.module === undefined && isPassedOver(named);
+  const tool = named !== undefined && report.pc?.function === named && report.pc.module === undefined && isPassedOver(named, TRACE_TOOLS);
   return tool || (named === undefined && PLACED.has(report.family)) ? "the call trace does not show the code that failed" : undefined;
 }
 

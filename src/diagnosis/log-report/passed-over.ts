@@ -17,11 +17,11 @@ const REPORTING = words(
   "__rustc::rust_begin_unwind", ".*rust_begin_unwind", "dev_vprintk_\\w+", "\\w*vprintk\\w*", "va_format", "\\w+_printk_\\w+",
   "__this_cpu_preempt_check", "check_preemption_disabled", "debug_smp_processor_id", "kmemleak_\\w+", "_*create_object", "\\w*_panic",
   "create_object", "__create_object", "_?_?dump_stack\\w*", "show_stack\\w*", "show_regs\\w*", "dump_backtrace\\w*", "unwind_backtrace",
-  "show_trace\\w*", "walk_stackframe", "arch_stack_walk\\w*", "unwind_\\w*stack\\w*", "prepare_frametrace", "print_\\w+", "__print_\\w+", "_+dump_page", "_*k[am]san_\\w+", "__asan_\\w+", "__hwasan_\\w+",
+  "show_trace\\w*", "walk_stackframe", "arch_stack_walk\\w*", "unwind_\\w*stack\\w*", "prepare_frametrace", "_*print_(?:address|report|\\w*bug|bad_irq|bad_pte|kernel_ident|trailer|track|page_info|tags|object|hex|memory_metadata|lock|held|error_desc|other_cpu|cpu_stall|worker_info|modules|irqtrace|stop_info|oops_end|taint|section|slab_info|depot|stack_trace|ip_sym|collision|chain|symbol|shadow|decoded|context_stack|fatal|invalid|vma|circular|usage)\\w*", "_+dump_page", "_*k[am]san_\\w+", "__asan_\\w+", "__hwasan_\\w+",
   "__msan_\\w+", "__tsan_\\w+", "kcsan_\\w+", "__kcsan\\w*", "kfence_\\w+", "__kfence\\w*", "check_memory_region\\w*", "__ubsan\\w*",
-  "ubsan_\\w+", "val_to_string", "object_err", "slab_err", "slab_bug", "check_\\w*object", "check_bytes_and_report", "end_report",
+  "ubsan_\\w+", "val_to_string", "object_err", "slab_err", "slab_bug", "check_(?:heap_|stack_|bogus_|poison_|slab_)?object", "check_bytes_and_report", "end_report",
   "start_report", "save_stack\\w*", "set_track\\w*", "stack_trace_\\w+", "__sanitizer_\\w+", "handle_overflow", "object_err\\w*",
-  "describe_\\w+", "instrument_\\w+", "_*stack_depot_\\w+", "depot_\\w+", "__dynamic_\\w+", "_dev_(?:emerg|alert|crit)", "__?drm_(?:err|printk|dev_printk|dev_dbg|dbg)", "drm_printf", "panic", "nmi_panic", "vpanic", "__warn\\w*", "warn_\\w+", "report_bug\\w*", "__report_bug",
+  "describe_(?:object|heap|addr|stack)\\w*", "instrument_\\w+", "_*stack_depot_\\w+", "depot_\\w+", "__dynamic_\\w+", "_dev_(?:emerg|alert|crit)", "__?drm_(?:err|printk|dev_printk|dev_dbg|dbg)", "drm_printf", "panic", "nmi_panic", "vpanic", "__warn\\w*", "warn_(?:alloc|slowpath)\\w*", "report_bug\\w*", "__report_bug",
   "handle_bug", "fixup_bug", "bug_handler", "brk_handler", "call_break_hook", "call_el1_break_hook", "v?printk\\w*", "_printk",
   "vprintk_\\w+", "console_unlock", "__dev_\\w*printk\\w*", "_?dev_(?:err|warn|info|notice|printk)\\w*",
   "_?netdev_(?:err|warn|info|printk)", "rust_helper_\\w+", "_R\\w*(?:rust_begin_unwind|panicking)\\w*", "core::panicking::.*",
@@ -30,7 +30,7 @@ const REPORTING = words(
 /** Raises or delivers an exception. */
 // biome-ignore format: a table
 const EXCEPTION = words(
-  "__x86_\\w*thunk\\w*", "__x86_return_\\w+", "die\\w*", "__die\\w*", "oops_\\w+", "do_error_trap", "do_invalid_op", "do_trap\\w*",
+  "__x86_\\w*thunk\\w*", "__x86_return_\\w+", "die(?:_\\w+)?", "__die\\w*", "oops_\\w+", "do_error_trap", "do_invalid_op", "do_trap\\w*",
   "do_general_protection", "do_divide_error", "do_int3", "invalid_op", "general_protection", "divide_error", "page_fault\\w*",
   "a?sync_page_fault", "do_page_fault", "__do_page_fault", "do_async_page_fault", "exc_\\w+", "asm_exc_\\w+", "asm_sysvec_\\w+",
   "sysvec_\\w+", "error_entry", "no_context", "__bad_area\\w*", "bad_area\\w*", "mm_fault_error", "page_fault_oops",
@@ -53,9 +53,9 @@ const EXCEPTION = words(
 // biome-ignore format: a table
 const MEMORY = words(
   "kzfree", "kfree_sensitive", "kstrndup", "v[zc]alloc\\w*", "_*alloc_frozen_pages\\w*", "free_frozen_pages\\w*", "_*ksize", "page_frag_\\w+", "kmem_\\w+_noprof", "slab_destroy\\w*",
-  "free_to_partial_list", "free_large_kmalloc", "free_nonslab_page", "cache_from_obj", "set_freepointer", "bad_page\\w*", "free_page_is_bad\\w*", "check_(?:new|free)_pages?\\w*",  "__alloc_percpu\\w*", "alloc_inode(?:_sb)?", "\\w+_alloc_inode", "filemap_alloc_folio\\w*", "__filemap_get_folio\\w*",
-  "pagecache_get_page", "find_or_create_page", "grab_cache_page\\w*", "do_read_cache_\\w+", "__page_cache_alloc", "k[mzc]alloc\\w*",
-  "_*kmalloc\\w*", "__do_kmalloc\\w*", "kvm[az]l?l?oc\\w*", "__kvmalloc\\w*", "kvzalloc\\w*", "krealloc\\w*", "__do_krealloc", "k?free",
+  "free_to_partial_list", "free_large_kmalloc", "free_nonslab_page", "cache_from_obj", "set_freepointer", "bad_page\\w*", "free_page_is_bad\\w*", "check_(?:new|free)_pages?\\w*",  "__alloc_percpu\\w*", 
+  "k[mzc]alloc\\w*",
+  "_*kmalloc\\w*", "__do_kmalloc\\w*", "kv(?:m|z|c)alloc\\w*", "v?kv?realloc\\w*", "vrealloc\\w*", "kvmalloc\\w*", "kmemleak_alloc\\w*", "memcg_alloc_\\w+", "__kvmalloc\\w*", "kvzalloc\\w*", "krealloc\\w*", "__do_krealloc", "k?free",
   "kfree\\w*", "__kfree", "kvfree\\w*", "vfree\\w*", "__vfree", "vm?alloc\\w*", "__vmalloc\\w*", "__get_vm_area\\w*", "kmem_cache_\\w+",
   "__kmem_cache_\\w+", "_?_?_?slab_\\w+", "___slab_\\w+", "cache_(?:alloc|free|grow|flusharray)\\w*", "___cache_free", "__cache_\\w+",
   "do_slab_free", "alloc_slab_page", "allocate_slab", "new_slab\\w*", "fallback_alloc", "deactivate_slab", "unfreeze_partials",
@@ -70,29 +70,29 @@ const MEMORY = words(
 // biome-ignore format: a table
 const LOCKING = words(
   "_*pv_queued\\w*", "rtmutex_\\w+", "rcu_lock_(?:acquire|release)",
-  "lockref_\\w+", "bit_spin_\\w+", "_*atomic\\w*", "_?_?lock_(?:acquire|release|acquired|contended|is_held\\w*|downgrade|set_class)\\w*",
-  "__lock_\\w+", "lockdep_\\w+", "check_(?:noncircular|prev_add|prevs_add|wait_context|unmap|irq_usage|usage\\w*|flags)\\w*",
-  "validate_chain\\w*", "mark_\\w*(?:lock|usage|held|irqflags)\\w*", "valid_state", "register_lock_class", "assign_lock_key",
-  "debug_check_no_locks_\\w+", "print_\\w+", "_raw_\\w+", "__raw_\\w+", "do_raw_\\w+", "spin_(?:un)?lock\\w*", "__spin_\\w+",
-  "read_lock\\w*", "write_lock\\w*", "queued_\\w+", "native_queued_\\w+", "pv_\\w+", "kvm_wait", "mutex_\\w+", "__mutex_\\w+",
+  "bit_spin_\\w+", "_*(?:raw_|arch_)*atomic(?!_open|_remove|_notifier)\\w*", "_?_?lock_(?:acquire|release|acquired|contended|is_held\\w*|downgrade|set_class)\\w*",
+  "lockdep_\\w+", "check_(?:noncircular|prev_add|prevs_add|wait_context|unmap|irq_usage|usage\\w*|flags)\\w*",
+  "validate_chain\\w*", "mark_(?:lock|usage|held_lock|irqflags)\\w*", "valid_state", "register_lock_class", "assign_lock_key",
+  "debug_check_no_locks_\\w+", "look_up_lock_class", "reacquire_held_locks", "owner_on_cpu", "_raw_\\w+", "__raw_\\w+", "do_raw_\\w+", "spin_(?:un)?lock\\w*", "__spin_\\w+",
+  "read_lock\\w*", "write_lock\\w*", "queued_(?:spin|read|write)\\w*", "native_queued_\\w+", "pv_(?:wait|kick|queued|hash|unhash|native)\\w*", "kvm_wait", "mutex_\\w+", "__mutex_\\w+",
   "ww_mutex_\\w+", "rt_mutex_\\w+", "__rt_mutex_\\w+", "rt_spin_\\w+", "rtlock_\\w+",
-  "down(?:_read|_write|_interruptible|_killable|_timeout|_trylock)?\\w*", "up(?:_read|_write)?", "__down\\w*", "__up\\w*", "rwsem_\\w+",
-  "__rwsem_\\w+", "call_rwsem_\\w+", "percpu_(?:down|up|rwsem)\\w*", "__percpu_(?:down|up|rwsem)\\w*", "osq_lock", "seqcount\\w*",
-  "__might_(?:sleep|fault|resched)\\w*", "___might_sleep\\w*", "might_\\w+", "arch_local_\\w+", "trace_hardirqs_\\w+", "_*local_\\w*",
-  "preempt_\\w+", "_*srcu_read_\\w+", "percpu_ref_(?:get|put|tryget)\\w*", "_*(?:dynamic_)?(?:cond|might)_resched\\w*", "rcu_read_\\w+", "__rcu_read_\\w+", "rcu_lockdep_\\w+",
+  "_*down(?:_(?:read|write|interruptible|killable|timeout|trylock|common)\\w*)?", "_*up(?:_(?:read|write)\\w*)?", "__down_\\w+", "rwsem_\\w+",
+  "__rwsem_\\w+", "call_rwsem_\\w+", "percpu_(?:down|up|rwsem)\\w*", "__percpu_(?:down|up|rwsem)\\w*", "osq_(?:un)?lock\\w*", "seqcount\\w*",
+  "__might_(?:sleep|fault|resched)\\w*", "___might_sleep\\w*", "might_\\w+", "arch_local_\\w+", "trace_hardirqs_\\w+", "_*local_(?:bh|irq|lock|unlock|trylock|daif|softirq|inc|dec|add|sub|read|set)\\w*",
+  "preempt_(?:count|schedule|enable|disable|latency)\\w*", "_*srcu_read_\\w+", "_*(?:dynamic_)?(?:cond|might)_resched\\w*", "rcu_read_\\w+", "__rcu_read_\\w+", "rcu_lockdep_\\w+",
   "refcount_\\w+", "__refcount_\\w+", "kref_\\w+",
-  "kobject_(?:get|put|del|add\\w*|init\\w*|cleanup|release|uevent\\w*|namespace|get_path|set_name\\w*)", "__kobject_del", "get_device",
-  "put_device", "arch_atomic\\w*", "atomic\\w*", "raw_atomic\\w*", "__fetch_\\w+", "cmpxchg\\w*",
+  "kobject_(?:get|put|del|add\\w*|init\\w*|cleanup|release|uevent\\w*|namespace|get_path|set_name\\w*)", "__kobject_del", 
+  "__fetch_\\w+", "cmpxchg\\w*",
   "__init_waitqueue_head", "init_wait_\\w+",
 );
 /** Copies, strings, containers, bits: they do to their arguments what the caller said. */
 // biome-ignore format: a table
 const HELPERS = words(
-  "_*copyout\\w*", "_*copyin\\w*", "copy_folio_\\w+", "csum_and_copy_\\w+", "_*timer_(?:delete|shutdown)\\w*", "__kthread_create\\w*", "crc_(?:ccitt|itu_t|t10dif)\\w*", "memcpy_\\w+", "simple_copy_\\w+",
-  "cpumask_\\w+", "__phys_addr\\w*", "memory_is_\\w+", "check_region_inline", "_*strn?str", "crc\\d+\\w*", "\\w*copy_(?:to|from)_user\\w*",
-  "unregister_netdev\\w*", "rollback_registered\\w*", "tty_unregister_device", "hwrng_unregister", "(?:hex|string_nocheck|widen|symbol|resource|mac_address|ip[46]_addr|ip[46]?_sockaddr|uuid|escaped|bitmap_list|bitmap|address_val|fwnode|device_node|flags|format_flags|clock|bdev_name|dentry_name|error|kobject)_?(?:string)?(?:_\\w+)?", "(?:default|restricted)_pointer", "check_pointer\\w*", "special_hex_number", "ptr_to_id", "simple_strto\\w+", "_?kstrto\\w+", "iput", "dput",
+  "_*copyout\\w*", "_*copyin\\w*", "copy_folio_\\w+", "csum_and_copy_\\w+", "__kthread_create\\w*", "crc_(?:ccitt|itu_t|t10dif)\\w*", "memcpy_\\w+", "simple_copy_\\w+",
+  "cpumask_\\w+", "memory_is_\\w+", "check_region_inline", "_*strn?str", "crc\\d+\\w*", "\\w*copy_(?:to|from)_user\\w*",
+  "unregister_netdev(?:ice(?:_many\\w*|_queue)?)?", "rollback_registered\\w*", "tty_unregister_device", "hwrng_unregister", "(?:hex|widen|symbol|resource|mac_address|ip[46]?_?(?:compressed|addr|sockaddr)|uuid|escaped|bitmap_list|bitmap|fwnode(?:_full_name)?|device_node|flags|fourcc|error|kobject|pointer)_string\\w*", "string_nocheck", "address_val", "(?:file_)?dentry_name", "bdev_name", "format_(?:page_)?flags", "netdev_bits", "(?:time|date|rtc|time64)_str", "time_and_date", "clock", "(?:default|restricted)_pointer", "check_pointer\\w*", "special_hex_number", "ptr_to_id", "simple_strto\\w+", "_?kstrto\\w+", "iput", "dput",
   "fput", "_?_?mem(?:cpy|set|move|cmp|chr|scan|zero)\\w*", "_*p?i?_?mem(?:cpy|set|move)\\w*",
-  "_*str(?:n?len|n?cpy|lcpy|scpy|n?cmp|n?casecmp|n?cat|lcat|r?chr|str|sep|spn|pbrk|dup|im)\\w*", "sized_str\\w+", "fortify_\\w+",
+  "_*str(?:n?len|n?cpy|lcpy|scpy|n?cmp|n?casecmp|n?cat|r?chr|chrnul|str|sep|spn|pbrk|dup|im)\\w*", "sized_str\\w+", "fortify_\\w+",
   "__fortify_\\w+", "v?s?c?n?printf", "vsnprintf", "string(?:_nocheck)?", "number", "pointer", "format_decode", "bin2hex",
   "hex_dump_to_buffer", "crc32\\w*", "__crc32\\w*", "crc_ccitt\\w*", "csum_partial\\w*", "do_csum",
   "_?_?_?(?:raw_)?copy_(?:to|from|in)_?(?:user|kernel)?\\w*", "copy_user_\\w+", "__arch_copy_\\w+", "__copy_\\w+",
@@ -100,16 +100,35 @@ const HELPERS = words(
   "__clear_user", "copy_iovec\\w*", "check_heap_object", "__check_(?:heap_)?object\\w*", "check_(?:stack_object|copy_size)",
   "usercopy_\\w+", "seq_(?:v?printf|puts|putc|write|put_\\w+|escape\\w*)", "v?sscanf", "simple_(?:read_from|write_to)_buffer", "__kfifo_\\w+",
   "io(?:read|write)(?:8|16|32|64)\\w*", "iov_iter_\\w+", "copy_(?:page_)?(?:to|from)_iter\\w*", "copy_to_user_\\w+", "strncpy_from_user", "strnlen_user",
-  "probe_kernel_\\w+", "_*list_(?:add|del|move|splice|replace|swap|cut|rotate|bulk)\\w*", "klist_\\w+", "__hlist_\\w+", "hlist_\\w+", "llist_\\w+", "plist_\\w+", "rb_(?:erase|insert|first|last|next|prev|replace|link)\\w*",
-  "__rb_\\w+", "____rb_\\w+", "timerqueue_\\w+", "xas?_\\w+", "__xas?_\\w+", "__bitmap_\\w+", "_?find_(?:first|next|last)_\\w*bit\\w*", "_?test_and_\\w+", "(?:set|clear|test|change)_bit\\w*",
-  "bitmap_\\w+", "generic_test_\\w+", "jhash\\w*", "full_name_hash", "sort\\w*", "read_(?:word|once)\\w*", "__read_once_\\w+",
-  "__write_once_\\w+", "READ_ONCE\\w*", "debug_\\w+", "__debug_\\w+", "timer_(?:debug|fixup|is_static)\\w*",
-  "work_(?:fixup|is_static)\\w*", "lookup_object\\w*", "get_unaligned\\w*", "put_unaligned\\w*", "arch_static_\\w+", "del_timer\\w*",
-  "timer_delete\\w*", "try_to_del_timer_sync", "mod_timer\\w*", "__mod_timer", "add_timer\\w*",
-  "hrtimer_(?:cancel|try_to_cancel|start\\w*|setup)", "__hrtimer_\\w+", "init_timer_key", "timer_init_key", "(?:__)?queue_(?:delayed_)?work\\w*", "__queue_work", "insert_work", "mod_delayed_work\\w*", "__init_work", "flush_workqueue\\w*", "__flush_workqueue", "drain_workqueue", "destroy_workqueue", "flush_(?:delayed_)?work\\w*",
-  "(?:__)?cancel_(?:delayed_)?work\\w*", "kthread_(?:stop|queue_\\w+|insert_\\w+|park|create\\w*)",
+  "probe_kernel_\\w+", "_*list_(?:add|del|move|splice|replace|swap|cut|rotate|bulk)\\w*", "__hlist_\\w+", "hlist_\\w+", "llist_\\w+", "plist_\\w+", "rb_(?:erase|insert|first|last|next|prev|replace|link)\\w*",
+  "__rb_\\w+", "____rb_\\w+", "timerqueue_\\w+", "xas?_(?!create)\\w+", "__xas?_\\w+", "__bitmap_\\w+", "_?find_(?:first|next|last)_\\w*bit\\w*", "_?test_and_\\w+", "(?:set|clear|test|change)_bits?(?:_\\w+)?",
+  "bitmap_(?:set|clear|zero|fill|copy|and|or|xor|equal|empty|full|weight|intersects|subset|find|parse|print|shift|cut|replace|from|to|release|alloc|free|gather|scatter|read|write|zalloc)\\w*", "generic_test_\\w+", "jhash\\w*", "full_name_hash", "sort(?:_r)?", "read_(?:word|once)\\w*", "__read_once_\\w+",
+  "__write_once_\\w+", "READ_ONCE\\w*", "debug_(?!check_no_obj)\\w+", "__debug_\\w+", "timer_(?:debug|fixup|is_static)\\w*",
+  "work_(?:fixup|is_static)\\w*", "lookup_object\\w*", "get_unaligned\\w*", "put_unaligned\\w*", "arch_static_\\w+", 
+  
+  "init_timer_key", "timer_init_key", "__queue_work", "queue_(?:delayed_|rcu_)?work\\w*", "insert_work", "mod_delayed_work\\w*", "__init_work", 
+  
   "call_rcu\\w*", "__call_rcu\\w*", "kfree_call_rcu", "kvfree_call_rcu", "device_(?:del|unregister|destroy)",
   "usb_(?:submit_urb|control_msg\\w*|bulk_msg|interrupt_msg|start_wait_urb|internal_control_msg|kill_urb|hcd_submit_urb)",
+);
+/** Waits for or calls off what was put off: the caller owns it. */
+// biome-ignore format: a table
+const FLUSHING = words(
+  "del_timer\\w*", "try_to_del_timer_sync", "try_to_grab_pending", "work_grab_pending", "flush_workqueue\\w*", "drain_workqueue", "destroy_workqueue",
+  "__?flush_work", "flush_(?:delayed_|rcu_)?work\\w*", "start_flush_work", "(?:__)?cancel_(?:delayed_)?work\\w*", "kthread_(?:stop|insert_\\w+|create\\w*)",
+);
+/**
+ * Parts of the kernel with state of their own that do what any caller asks: timers, iterators, references per CPU, makers of buffers and of
+ * cached pages. A fault in one, or its own warning, is named by it; who leaks or holds what it made is the caller.
+ */
+// biome-ignore format: a table
+const SERVICES = words(
+  "_*timer_(?:delete|shutdown)\\w*", "mod_timer\\w*", "__mod_timer", "add_timer\\w*", "hrtimer_(?:cancel|try_to_cancel|start\\w*|setup)", "__hrtimer_\\w+",
+  "klist_\\w+", "xas_create\\w*", "lockref_\\w+", "__lock_\\w+", "percpu_ref_(?:get|put|tryget)\\w*", "get_device", "put_device", "__phys_addr\\w*",
+  "kthread_(?:queue_\\w+|park)", "__queue_delayed_work", "__flush_workqueue", "debug_check_no_obj\\w*",
+  "alloc_inode(?:_sb)?", "\\w+_alloc_inode", "filemap_alloc_folio\\w*", "__filemap_get_folio\\w*", "pagecache_get_page", "find_or_create_page",
+  "grab_cache_page\\w*", "do_read_cache_\\w+", "__page_cache_alloc",
+  "__alloc_skb", "_*build_skb\\w*", "__netdev_alloc_frag\\w*", "__alloc_page_frag\\w*", "alloc_skb\\w*", "__napi_alloc_skb", "__netdev_alloc_skb", "napi_\\w*alloc\\w*",
 );
 /** Entry code that only frames a call from user space or an interrupt. */
 // biome-ignore format: a table
@@ -118,14 +137,14 @@ const ENTRY = words(
   "do_SYSENTER_32", "syscall_\\w+", "arch_exit_to_user_mode\\w*", "do_notify_resume\\w*", "do_work_pending", "work_pending\\w*", "work_(?:notifysig|resched)", "prepare_exit_to_usermode",
   "do_int80_\\w+", "do_el0_svc\\w*", "handle_sys(?:call)?", "__do_syscall", "ret_from_\\w+", "ret_to_user", "ret_fast_syscall", "el0_svc\\w*", "el0t?_64_\\w+", "invoke_syscall",
   "x64_sys_call", "ia32_sys_call", "kernel_thread_helper", "kernel_thread_starter", "child_rip", "asm_\\w+", "apic_timer_interrupt", "smp_apic_timer_interrupt", "system_call\\w*", "sysenter_\\w+",
-  "tracesys\\w*", "kthread", "return_to_handler", "ftrace_\\w+", "trace_event_\\w+", "__traceiter_\\w+", "0x0",
+  "tracesys\\w*", "kthread", "return_to_handler", "ftrace_(?:\\w*call\\w*|stub\\w*|ops_\\w+|trace_function\\w*|return\\w*)", "trace_event_(?:raw|buffer|get_offsets|ignore)\\w*", "__traceiter_\\w+", "0x0",
 );
 /** The memory of an object on the network is dropped here for anyone. */
 // biome-ignore format: a table
 const BUFFERS = words(
   "kfree_skb\\w*", "__kfree_skb", "consume_skb", "sk_skb_reason_drop",
-  "skb_(?:put|push|over_panic|under_panic|panic)", "__alloc_skb", "_*build_skb\\w*", "__netdev_alloc_frag\\w*", "__alloc_page_frag\\w*",
-  "alloc_skb\\w*", "__napi_alloc_skb", "__netdev_alloc_skb", "napi_\\w*alloc\\w*",
+  "skb_(?:put|push|over_panic|under_panic|panic)", 
+  
 );
 
 /** Makes an object for its caller, or a node of a container: who leaks it is the caller. Drivers have allocators of their own names too. */
@@ -144,6 +163,11 @@ const CIPHERS = words(
 /** Makes an entry of /proc for its caller, who gave a name that is taken. */
 const REGISTRATION = words("proc_(?:register|create\\w*|mkdir\\w*|net_\\w+|symlink)", "_proc_mkdir", "__proc_create");
 
+/** Where lib/debugobjects.c, lib/kobject.c and lockdep check what they were given by others. */
+const OBJECT_DEBUGGING = words("debug_check_no_obj\\w*");
+const DEVICES = words("device_(?:add|register|create\\w*|initialize)", "kobject_\\w+", "get_device_parent");
+const SOCKET_LOCKS = words("lock_sock\\w*", "release_sock", "__lock_sock");
+
 /** Which tools a report passes over. */
 export type PassedOver =
   | "ciphers"
@@ -155,6 +179,11 @@ export type PassedOver =
   | "locking"
   | "helpers"
   | "entry"
+  | "flushing"
+  | "object-debugging"
+  | "devices"
+  | "socket-locks"
+  | "services"
   | "buffers";
 const GROUPS: Readonly<Record<PassedOver, RegExp>> = {
   ciphers: CIPHERS,
@@ -166,9 +195,26 @@ const GROUPS: Readonly<Record<PassedOver, RegExp>> = {
   locking: LOCKING,
   helpers: HELPERS,
   entry: ENTRY,
+  flushing: FLUSHING,
+  "object-debugging": OBJECT_DEBUGGING,
+  devices: DEVICES,
+  "socket-locks": SOCKET_LOCKS,
+  services: SERVICES,
   buffers: BUFFERS,
 };
-export const ALL_TOOLS: readonly PassedOver[] = ["reporting", "exception", "memory", "locking", "helpers", "entry", "buffers"];
+/** What a report's trace passes over before it names a function. */
+export const TRACE_TOOLS: readonly PassedOver[] = [
+  "reporting",
+  "exception",
+  "memory",
+  "locking",
+  "helpers",
+  "flushing",
+  "entry",
+  "buffers",
+];
+/** Whatever is not the code that made the mistake. */
+export const ALL_TOOLS: readonly PassedOver[] = [...TRACE_TOOLS, "services"];
 
 export function isPassedOver(name: string, groups: readonly PassedOver[] = ALL_TOOLS): boolean {
   return groups.some((group) => GROUPS[group].test(name));
@@ -210,7 +256,7 @@ const LOOP_ANCHORS = words(
   "_*vfs_(?:read|write|ioctl|fsync|fallocate|readv|writev|iter_\\w+|statfs|getxattr|setxattr|open|mkdir|unlink)\\w*", "do_vfs_ioctl",
   "ksys_(?:read|write|ioctl)", "do_iter_(?:read|write)\\w*", "do_loop_readv_writev", "new_sync_\\w+", "call_(?:read|write)_iter",
   "(?:compat_)?blkdev_ioctl", "blkdev_driver_ioctl", "__blkdev_driver_ioctl", "sock_(?:sendmsg|recvmsg|ioctl|setsockopt)\\w*",
-  "rtnetlink_rcv_msg", "netlink_rcv_skb", "nfnetlink_rcv_\\w+", "genl_\\w*rcv_msg", "genl_family_rcv_msg\\w*", "genl_rcv",
+  "rtnetlink_rcv_msg", "nfnetlink_rcv_\\w+",
   "_*netif_receive_skb\\w*", "deliver_skb", "process_backlog", "_*napi_poll", "net_rx_action", "mount_fs", "vfs_get_tree",
   "rcu_do_batch", "rcu_core", "generic_smp_call_function_\\w+", "__flush_smp_call_function_queue", "flush_smp_call_function_queue",
   "tasklet_action\\w*", "do_one_initcall", "kernel_init", "worker_thread", "cleanup_net", "ops_exit_list", "seq_read\\w*",

@@ -16,6 +16,7 @@ import {
   isSharedWait,
   isWaiting,
   type PassedOver,
+  TRACE_TOOLS,
   tellsOfStall,
 } from "./passed-over.ts";
 import type { LogReport } from "./report.ts";
@@ -32,7 +33,9 @@ export interface Place {
 
 type Trace = LogReport["traces"][number];
 const NOWHERE: Place = { frames: [], index: -1 };
-const WITHOUT_EXCEPTIONS: readonly PassedOver[] = ["reporting", "helpers", "locking", "memory", "entry", "buffers"];
+const WITHOUT_EXCEPTIONS: readonly PassedOver[] = ["reporting", "helpers", "flushing", "locking", "memory", "entry", "buffers"];
+/** Who leaks is the caller of whatever makes objects; counting and naming them is no making. */
+const MAKERS: readonly PassedOver[] = ["reporting", "memory", "buffers", "services", "constructors"];
 
 export function placeOf(report: LogReport): Place {
   if (report.fields.headless === 1) {
@@ -60,10 +63,10 @@ export function placeOf(report: LogReport): Place {
     case "kcsan":
       return typeof report.fields.first === "string" ? named(report, report.fields.first) : tracePlace(mainTrace(report));
     case "kmemleak":
-      return tracePlace(trace(report, "Allocated") ?? mainTrace(report), [...ALL_TOOLS, "constructors"]);
+      return tracePlace(trace(report, "Allocated") ?? mainTrace(report), MAKERS);
     case "page-state": {
       const owner = report.traces.find(({ name, frames }) => name.startsWith("page last allocated") && frames.length > 0);
-      return tracePlace(owner ?? mainTrace(report));
+      return tracePlace(owner ?? mainTrace(report), ALL_TOOLS);
     }
     case "panic":
       return report.fields.kind === "stack-protector"
@@ -78,7 +81,7 @@ export function placeOf(report: LogReport): Place {
               : tracePlace(mainTrace(report))
             : NOWHERE;
     case "kmsan":
-      return sanitizerPlace(report, [...ALL_TOOLS, "ciphers"]);
+      return sanitizerPlace(report, [...TRACE_TOOLS, "ciphers"]);
     case "kasan":
     case "slub":
       return slubPlace(report);
@@ -124,7 +127,7 @@ function at(frames: readonly VerdictFrame[], index: number): Place {
   };
 }
 
-function tracePlace(from: Trace | undefined, groups: readonly PassedOver[] = ALL_TOOLS, start = 0): Place {
+function tracePlace(from: Trace | undefined, groups: readonly PassedOver[] = TRACE_TOOLS, start = 0): Place {
   const frames = from?.frames ?? [];
   return at(
     frames,
@@ -138,7 +141,7 @@ function faultPlace(report: LogReport): Place {
   const from = mainTrace(report);
   const frames = from?.frames ?? [];
   const { pc } = report;
-  const groups: readonly PassedOver[] = pc?.function === "proc_register" ? [...ALL_TOOLS, "registration"] : ALL_TOOLS;
+  const groups: readonly PassedOver[] = [...TRACE_TOOLS, ...ownTools(report)];
   if (pc?.function !== undefined && !isPassedOver(pc.function, groups)) {
     // The pc's own frame may be in the trace, below the frames that print the report.
     const index = frames.findIndex((frame) => physical(frame) && frame.function === pc.function);
@@ -167,7 +170,17 @@ function faultPlace(report: LogReport): Place {
   return { ...at(frames, -1), function: pc.function };
 }
 
-function sanitizerPlace(report: LogReport, groups: readonly PassedOver[] = ALL_TOOLS): Place {
+/** What a check of one kind has between itself and the code it speaks of. */
+function ownTools({ family, fields, pc }: LogReport): readonly PassedOver[] {
+  if (family !== "warning" && fields.odebug === undefined) return [];
+  if (pc?.function === "proc_register") return ["registration"];
+  const file = String(fields.file ?? "");
+  if (/lib\/debugobjects\.c$/.test(file) || fields.odebug !== undefined) return ["object-debugging"];
+  if (/lib\/kobject\.c$/.test(file)) return ["devices"];
+  return /kernel\/locking\/lockdep\.c$/.test(file) ? ["socket-locks"] : [];
+}
+
+function sanitizerPlace(report: LogReport, groups: readonly PassedOver[] = TRACE_TOOLS): Place {
   const place = tracePlace(mainTrace(report), groups);
   if (place.function !== undefined) return place;
   const { pc } = report;
@@ -223,7 +236,7 @@ function sleeperPlace(report: LogReport): Place {
 
 function lockPlace(report: LogReport): Place {
   const { place, kind } = report.fields;
-  const groups: readonly PassedOver[] = ["reporting", "locking", "entry", "helpers", "memory", "exception"];
+  const groups: readonly PassedOver[] = ["reporting", "locking", "entry", "helpers", "flushing", "memory", "exception"];
   if (kind === "spinlock" || kind === "unregistered-key" || kind === "rcu-usage") {
     const from = trace(report, "stack backtrace") ?? trace(report, "Call Trace") ?? mainTrace(report);
     const found = tracePlace(from, groups);
@@ -231,7 +244,7 @@ function lockPlace(report: LogReport): Place {
   }
   // Taken in a helper: where the other lock is held is the code that has them both.
   const known = [place, report.fields.heldPlace].find(
-    (each) => typeof each === "string" && !isPassedOver(each, ["locking", "reporting", "helpers"]),
+    (each) => typeof each === "string" && !isPassedOver(each, ["locking", "reporting", "flushing"]),
   );
   if (typeof known === "string") {
     const from = trace(report, "stack backtrace") ?? trace(report, "Call Trace") ?? mainTrace(report);
@@ -240,6 +253,9 @@ function lockPlace(report: LogReport): Place {
   }
   return tracePlace(trace(report, "stack backtrace") ?? trace(report, "Call Trace") ?? mainTrace(report), groups);
 }
+
+/** Not a lock but what it guards: the mount point, both directories. */
+const TAKES_SEVERAL = /^_*lock_(?:mount\w*|two_\w+|rename\w*|super\w*|system_sleep)$/;
 
 function hungPlace(report: LogReport): Place {
   const from = mainTrace(report);
@@ -252,11 +268,14 @@ function hungPlace(report: LogReport): Place {
     (frame, at) =>
       at > bit &&
       physical(frame) &&
-      !isWaiting(frame.function ?? "") &&
-      !isPassedOver(frame.function ?? "", ["reporting", "locking", "entry", "memory"]),
+      (!isWaiting(frame.function ?? "") || TAKES_SEVERAL.test(frame.function ?? "")) &&
+      !isPassedOver(frame.function ?? "", ["reporting", "locking", "entry", "memory", "services"]),
   );
   return at(frames, index);
 }
+
+/** kernel/smp.c: waits until other CPUs have done what was asked of them. */
+const CALLS_OTHER_CPUS = /^_*smp_call_function\w*$/;
 
 function stallPlace(report: LogReport): Place {
   let candidates = report.traces.filter(({ frames, name }) => frames.some(physical) && name !== "after");
@@ -280,10 +299,11 @@ function stallPlace(report: LogReport): Place {
       frames.slice(entry).some((frame) => physical(frame) && isIdle(frame.function ?? ""));
     const start = ran ? 0 : entry + 1;
     let below = -1;
-    const call = frames.findIndex(
-      (frame, index) => index >= start && physical(frame) && /^_*smp_call_function\w*$/.test(frame.function ?? ""),
-    );
-    if (call >= 0 && report.family !== "rcu-stall") return at(frames, call);
+    const call = frames.findIndex((frame, index) => index >= start && physical(frame) && CALLS_OTHER_CPUS.test(frame.function ?? ""));
+    if (report.family !== "rcu-stall") {
+      if (call >= 0) return at(frames, call);
+      if (start === 0 && CALLS_OTHER_CPUS.test(report.pc?.function ?? "")) return named(report, report.pc?.function ?? "");
+    }
     for (let index = start; index < frames.length; index++) {
       const frame = frames[index];
       if (frame === undefined || !physical(frame)) continue;
