@@ -76,7 +76,9 @@ export async function openApt(suite: string, arch: string, security = true): Pro
     if (existsSync(stamp) && Date.now() - statSync(stamp).mtimeMs < LISTS_LAST_MS) return;
     const mirrors = await debianMirrors();
     const lines = [`deb ${keyring()}${mirrors.main} ${suite} main`];
-    if (security && mirrors.security !== undefined && suite !== "sid") {
+    // Experimental holds little of its own and builds on sid.
+    if (suite === "experimental") lines.push(`deb ${keyring()}${mirrors.main} sid main`);
+    if (security && mirrors.security !== undefined && suite !== "sid" && suite !== "experimental") {
       lines.push(`deb ${keyring()}${mirrors.security} ${suite}-security main`);
     }
     writeFileSync(join(dir, "sources.list"), `${lines.join("\n")}\n`);

@@ -2,7 +2,7 @@
 import { BUILT_KERNELS, isBuilt } from "./built-kernels.ts";
 import { faultPlans } from "./fault-plans.ts";
 import type { PlantedFault } from "./faults/planted-fault.ts";
-import { KERNELS, type KernelChoice } from "./kernels.ts";
+import { isRolling, KERNELS, type KernelChoice } from "./kernels.ts";
 import { SCENARIOS, type Scenario } from "./scenarios.ts";
 
 export interface CasePlan {
@@ -46,7 +46,7 @@ function plan(kernel: KernelChoice, scenario: Scenario, capture: CasePlan["captu
       : scenario.name === "views"
         ? capture === "hypervisor" && VIEWS_IN_MATRIX.includes(kernel.id)
         : (capture === "hypervisor" && WAITS_IN_MATRIX.includes(`${kernel.id}-${scenario.name}`)) ||
-          (inAll && kernel.suite !== "sid" && kernel.flavour.startsWith("cloud")),
+          (inAll && !isRolling(kernel) && kernel.flavour.startsWith("cloud")),
     everyFormat: inAll && !isBuilt(kernel),
   };
 }
@@ -93,6 +93,6 @@ export function selectCases(filter: { readonly suite?: string; readonly arch?: s
       return patterns.some(({ id, pattern }) => named.test(id) && pattern.test(candidate.id));
     }
     if (filter.suite === "built") return isBuilt(candidate.kernel) && candidate.kernel.scenarios.includes(candidate.scenario.name);
-    return candidate.inMatrix || (filter.suite === "sid" && candidate.everyFormat);
+    return candidate.inMatrix || (filter.suite !== undefined && isRolling(candidate.kernel) && candidate.everyFormat);
   });
 }

@@ -1,7 +1,7 @@
 /** The cases of planted faults (lab/faults): one death each, by the hypervisor, with one small dump. */
 import type { CasePlan } from "./cases.ts";
 import { type PlantedFault, plantedFaults } from "./faults/planted-fault.ts";
-import { KERNELS, type KernelChoice } from "./kernels.ts";
+import { isRolling, KERNELS, type KernelChoice } from "./kernels.ts";
 import type { Scenario } from "./scenarios.ts";
 
 /** What CI makes of them: each kernel twice, and faults of different kinds. */
@@ -59,10 +59,10 @@ export function faultPlans(): CasePlan[] {
     return FAULT_KERNELS.filter((kernel) => fits(kernel, fault)).flatMap((kernel): CasePlan[] => {
       const id = `${kernel.id}-fault-${fault.name}`;
       const plan = { id, kernel, scenario, fault, capture: "hypervisor", inMatrix: IN_MATRIX.includes(id), everyFormat: false } as const;
-      const askedFor = kernel.suite === "sid";
+      const askedFor = isRolling(kernel);
       return [
-        { ...plan, ...(askedFor && { onlyByName: "sid" }) },
-        { ...plan, id: `${id}-smp${MANY_CPUS}`, cpus: MANY_CPUS, inMatrix: false, onlyByName: askedFor ? "sid.*smp" : "smp" },
+        { ...plan, ...(askedFor && { onlyByName: kernel.suite }) },
+        { ...plan, id: `${id}-smp${MANY_CPUS}`, cpus: MANY_CPUS, inMatrix: false, onlyByName: askedFor ? `${kernel.suite}.*smp` : "smp" },
       ];
     });
   });

@@ -17,6 +17,8 @@ describe("kernel packages", () => {
     ];
     expect(versionsAmong(names, bookworm)).toEqual(["6.1.0-56", "6.1.0-9"]);
     expect(versionsAmong(["linux-binary-7.2.13+deb14-cloud-arm64"], sid)).toEqual(["7.2.13+deb14"]);
+    const candidate = KERNELS.find((kernel) => kernel.id === "experimental-amd64")!;
+    expect(versionsAmong(["linux-binary-7.3-cloud-amd64", "linux-binary-7.2.13+deb14-cloud-amd64"], candidate)).toEqual(["7.3"]);
   });
 
   it("compare by number, not by letter", () => {

@@ -11,7 +11,12 @@ import { cacheDir } from "./paths.ts";
 import { ProcessError, run } from "./process.ts";
 
 export type Arch = "amd64" | "arm64";
-export type Suite = "bullseye" | "bookworm" | "trixie" | "sid";
+export type Suite = "bullseye" | "bookworm" | "trixie" | "sid" | "experimental";
+
+/** Suites whose kernel changes from week to week: their cases are made only when they are asked for. */
+export function isRolling({ suite }: { readonly suite: Suite }): boolean {
+  return suite === "sid" || suite === "experimental";
+}
 
 export interface KernelChoice {
   /** The word for it in case ids: `6.1-amd64`, `sid-arm64`, `6.12-arm64-16k`. */
@@ -29,6 +34,8 @@ const SERIES: readonly { readonly name: string; readonly suite: Suite; readonly 
   { name: "6.1", suite: "bookworm", version: /^6\.1\.0-\d+$/ },
   { name: "6.12", suite: "trixie", version: /^6\.12\.\d+\+deb13$/ },
   { name: "sid", suite: "sid", version: /^\d+\.\d+(\.\d+)?\+deb\d+$/ },
+  // The release candidate or release that sid does not have yet; now and then there is none.
+  { name: "experimental", suite: "experimental", version: /^\d+\.\d+$/ },
 ];
 
 /** Every kernel the lab knows. */

@@ -1,7 +1,7 @@
 /**
  * The file systems that the kernel knows, and the modules they came in (fs/filesystems.c).
  *
- *   file_systems ─► file_system_type { name, fs_flags, owner, next } ─► … ─► NULL
+ *   file_systems ─► file_system_type { name, fs_flags, owner } ─► … ─► NULL        (linux/file-system-types.ts)
  *                   ▲ super_block.s_type
  *
  * file_systems is static: a kernel whose symbol table lists functions only does not tell it. Then the list is entered at the types of what
@@ -10,6 +10,7 @@
 import { add, type VirtualAddress, virtual } from "../../bytes/address.ts";
 import { InquestError } from "../../bytes/errors.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
+import { type FileSystemChain, fileSystemChain } from "../../linux/file-system-types.ts";
 import { superBlocksHead } from "../integrity/heads.ts";
 
 export interface FileSystemOwner {
@@ -33,10 +34,15 @@ export function fileSystemOwners(kernel: Kernel): readonly FileSystemOwner[] {
     if (struct === undefined) return found;
     try {
       const modules = new Map<VirtualAddress, string>(kernel.modules.map(({ address, name }) => [address, name]));
-      const [name, flags, owner, next] = [struct.field("name"), struct.field("fs_flags"), struct.field("owner"), struct.field("next")];
+      const [name, flags, owner] = [struct.field("name"), struct.field("fs_flags"), struct.field("owner")];
+      const chain = fileSystemChain(kernel);
       const seen = new Set<VirtualAddress>();
-      for (let type of entries(kernel)) {
-        for (; type !== 0n && !seen.has(type) && seen.size < MAX_TYPES; type = next.pointer(type)) {
+      for (const entry of entries(kernel, chain)) {
+        for (
+          let type: VirtualAddress | undefined = entry;
+          type !== undefined && !seen.has(type) && seen.size < MAX_TYPES;
+          type = chain.next(type)
+        ) {
           seen.add(type);
           const module = modules.get(owner.pointer(type));
           found.push({
@@ -54,9 +60,9 @@ export function fileSystemOwners(kernel: Kernel): readonly FileSystemOwner[] {
 }
 
 /** Types at which the list is entered. */
-function entries(kernel: Kernel): readonly VirtualAddress[] {
-  const first = kernel.tryAddress("file_systems");
-  if (first !== undefined) return [virtual(kernel.memory.u64(first))];
+function entries(kernel: Kernel, chain: FileSystemChain): readonly VirtualAddress[] {
+  const first = chain.first();
+  if (first !== undefined) return [first];
   const head = superBlocksHead(kernel);
   const struct = kernel.types.tryStruct("super_block");
   if (head === undefined || struct === undefined) return [];

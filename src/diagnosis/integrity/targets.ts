@@ -6,6 +6,7 @@ import { add, distance, type VirtualAddress, virtual } from "../../bytes/address
 import { InquestError, LookupError } from "../../bytes/errors.ts";
 import type { Field } from "../../kernel/field.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
+import { fileSystemChain } from "../../linux/file-system-types.ts";
 import { Slabs } from "../../linux/slab.ts";
 import { slabObjectState } from "../../linux/slab-state.ts";
 import { CodeRanges } from "../../stack/code-ranges.ts";
@@ -109,10 +110,11 @@ export class Targets {
         return yes(nets.has(at));
       case "file_system_type": {
         // The newest one is led to by the list's head alone, which may have no symbol.
-        const next = to("file_system_type", "next");
+        const { link, typeAt } = fileSystemChain(this.#kernel);
+        const next = typeAt(to("file_system_type", link.path));
         return yes(
           fileSystems.has(at) ||
-            ((next === 0n || fileSystems.has(next)) && /^[\w.-]{2,32}$/.test(this.#text(to("file_system_type", "name")))),
+            ((next === undefined || fileSystems.has(next)) && /^[\w.-]{2,32}$/.test(this.#text(to("file_system_type", "name")))),
         );
       }
       case "inode":

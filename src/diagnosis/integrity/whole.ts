@@ -3,6 +3,7 @@ import type { VirtualAddress } from "../../bytes/address.ts";
 import { add, virtual } from "../../bytes/address.ts";
 import { InquestError } from "../../bytes/errors.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
+import { fileSystemChain } from "../../linux/file-system-types.ts";
 import { netNamespaces } from "../../linux/net/namespace.ts";
 import { taskTable } from "../../linux/task.ts";
 import type { Damage } from "./damage.ts";
@@ -103,18 +104,17 @@ function knownSets(kernel: Kernel): KnownSets {
     if (ring?.whole !== true) partial.add("superBlocks");
   });
   quietly("fileSystems", () => {
-    const { types, memory } = kernel;
-    const next = types.struct("file_system_type").field("next");
-    const first = kernel.tryAddress("file_systems");
-    const used = types.struct("super_block").field("s_type");
+    const chain = fileSystemChain(kernel);
+    const first = chain.first();
+    const used = kernel.types.struct("super_block").field("s_type");
     // Where the list has no symbol it is entered through the file systems that are in use.
-    const starts = first !== undefined ? [virtual(memory.u64(first))] : [...superBlocks].map((block) => used.pointer(virtual(block)));
+    const starts = first !== undefined ? [first] : [...superBlocks].map((block) => used.pointer(virtual(block)));
     for (const start of starts) {
       quietly("fileSystems", () => {
         for (
-          let type: VirtualAddress = start;
-          type !== 0n && !fileSystems.has(type) && fileSystems.size < MAX_FILE_SYSTEMS;
-          type = next.pointer(type)
+          let type: VirtualAddress | undefined = start;
+          type !== undefined && !fileSystems.has(type) && fileSystems.size < MAX_FILE_SYSTEMS;
+          type = chain.next(type)
         )
           if (first !== undefined || type !== start) fileSystems.add(type);
       });
