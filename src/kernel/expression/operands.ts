@@ -32,10 +32,10 @@ const MAX_ELEMENTS = 1n << 32n;
 
 /** The part of an evaluator that does arithmetic in a scope. */
 export class Operands {
-  readonly text: string;
-  readonly scope: Scope;
+  protected readonly text: string;
+  protected readonly scope: Scope;
   /** Inside sizeof and typeof, which look at types only: sizeof(((struct task_struct *)0)->mm->pgd). */
-  typesOnly = 0;
+  protected typesOnly = 0;
 
   constructor(text: string, scope: Scope) {
     this.text = text;
@@ -43,36 +43,36 @@ export class Operands {
   }
 
   /** A value of its own, cut to the width of its type. */
-  immediate(type: CType, value: bigint): Value {
+  protected immediate(type: CType, value: bigint): Value {
     return new Value(this.scope.memory, type, { immediate: wrap(value, type) });
   }
 
-  scalarValue({ type, value }: Scalar): Value {
+  protected scalarValue({ type, value }: Scalar): Value {
     return new Value(this.scope.memory, type, { immediate: value });
   }
 
-  double(value: number, single = false): Value {
+  protected double(value: number, single = false): Value {
     const type = single ? FLOAT : DOUBLE;
     return new Value(this.scope.memory, type, { immediate: floatBits(value, type) });
   }
 
   /** A string has bytes of its own and no address in the dead kernel. */
-  string(content: string): Value {
+  protected string(content: string): Value {
     const bytes = Uint8Array.from(`${content}\0`, (char) => char.charCodeAt(0) & 0xff);
     return new Value(this.scope.memory, { kind: "array", element: CHAR, length: bytes.length }, { bytes });
   }
 
-  error(node: { readonly at: number }, what: string): UsageError {
+  protected error(node: { readonly at: number }, what: string): UsageError {
     return errorAt(this.text, node.at, what);
   }
 
   /** A scalar's bits; 0 where only its type matters. */
-  bits(value: Value): bigint {
+  protected bits(value: Value): bigint {
     return this.typesOnly > 0 && value.place !== undefined ? 0n : value.bigint();
   }
 
   /** sizeof: an error where the type has no size. */
-  sizeOf(node: Expression, type: CType): Value {
+  protected sizeOf(node: Expression, type: CType): Value {
     const plain = strip(type);
     if (plain.kind === "void" || plain.kind === "forward" || plain.kind === "function")
       throw this.error(node, `the size of ${declare(type)} is not known`);
@@ -80,7 +80,7 @@ export class Operands {
   }
 
   /** Reads an operand: arrays and functions become pointers, structures are refused. */
-  scalarOf(node: Expression, value: Value): Scalar {
+  protected scalarOf(node: Expression, value: Value): Scalar {
     const plain = strip(value.type);
     switch (plain.kind) {
       case "int":
@@ -104,45 +104,45 @@ export class Operands {
   }
 
   /** Where the value lies; an error for one that lies nowhere. */
-  addressOf(node: Expression, value: Value): VirtualAddress {
+  protected addressOf(node: Expression, value: Value): VirtualAddress {
     if (value.address === undefined || value.bits !== undefined)
       throw this.error(node, "a value without an address (a constant, a register, a bitfield, a result)");
     return value.address;
   }
 
   /** The object that a pointer leads to, read later. */
-  dereference(pointer: Value, target: CType): Value {
+  protected dereference(pointer: Value, target: CType): Value {
     return pointer.pointee ?? new Value(this.scope.memory, target, virtual(this.bits(pointer)));
   }
 
   /** Bytes from one element to the next. */
-  stride(pointer: PointerType): bigint {
+  protected stride(pointer: PointerType): bigint {
     this.refuseUndefined(pointer.target);
     return stride(pointer);
   }
 
   /** A structure that is only named: its definition may be in a module without type information, or nowhere. */
-  refuseUndefined(type: CType): void {
+  protected refuseUndefined(type: CType): void {
     const plain = strip(type);
     if (plain.kind === "forward") throw this.scope.undefinedType(plain.of, plain.name);
   }
 
   /** Two numbers under an operator. */
-  combined(node: Expression, operator: string, left: Scalar, right: Scalar): Value {
+  protected combined(node: Expression, operator: string, left: Scalar, right: Scalar): Value {
     const result = arithmetic(operator, left, right);
     if (typeof result === "string") throw this.error(node, result);
     return this.scalarValue(result);
   }
 
   /** `first@count`: an array from the first element on. */
-  repeat(node: Expression, first: Value, count: bigint, counted: Expression): Value {
+  protected repeat(node: Expression, first: Value, count: bigint, counted: Expression): Value {
     if (count < 1n || count > MAX_ELEMENTS) throw this.error(counted, `${count} is no number of elements`);
     const type: CType = { kind: "array", element: first.type, length: Number(count) };
     return new Value(first.memory, type, this.addressOf(node, first));
   }
 
   /** Sum of two numbers, or of a pointer and a number; with `dereference` what lies there. */
-  sum(node: Expression, left: Scalar, right: Scalar, sign: bigint, dereference: boolean): Value {
+  protected sum(node: Expression, left: Scalar, right: Scalar, sign: bigint, dereference: boolean): Value {
     const [pointer, base, index] =
       asPointer(left.type) === undefined ? [asPointer(right.type), right, left] : [asPointer(left.type), left, right];
     if (pointer === undefined) {
@@ -157,7 +157,7 @@ export class Operands {
   }
 
   /** Of two pointers the elements between them, else of two numbers or a pointer moved back. */
-  difference(node: Expression, left: Scalar, right: Scalar): Value {
+  protected difference(node: Expression, left: Scalar, right: Scalar): Value {
     const pointer = asPointer(left.type);
     if (pointer === undefined || asPointer(right.type) === undefined) {
       if (asPointer(right.type) !== undefined) throw this.error(node, "a pointer cannot be taken from a number");

@@ -3,10 +3,10 @@ import { errorAt, type Token, tokenize } from "./lexer.ts";
 
 /** Stands before a token; what a parser is built on. */
 export class TokenCursor {
-  readonly text: string;
-  readonly tokens: readonly Token[];
+  protected readonly text: string;
+  protected readonly tokens: readonly Token[];
   /** Number of the next token. */
-  next = 0;
+  protected next = 0;
 
   constructor(text: string) {
     this.text = text;
@@ -14,51 +14,51 @@ export class TokenCursor {
   }
 
   /** The next token, which stays; the last one is of kind "end". */
-  peek(): Token {
+  protected peek(): Token {
     return this.tokens[this.next] as Token;
   }
 
   /** The next token; the end is never passed. */
-  take(): Token {
+  protected take(): Token {
     const token = this.peek();
     if (token.kind !== "end") this.next++;
     return token;
   }
 
   /** Is the next token this operator? */
-  is(text: string): boolean {
+  protected is(text: string): boolean {
     return this.peek().kind === "operator" && this.peek().text === text;
   }
 
   /** Takes this operator when it is next. */
-  accept(text: string): boolean {
+  protected accept(text: string): boolean {
     if (!this.is(text)) return false;
     this.next++;
     return true;
   }
 
-  expect(text: string): void {
+  protected expect(text: string): void {
     if (!this.accept(text)) throw this.error(`"${text}" is expected`);
   }
 
   /** An error at the next token. */
-  error(what: string): Error {
+  protected error(what: string): Error {
     return this.errorAt(this.peek().at, this.peek().kind === "end" ? `${what}, and the expression ends` : what);
   }
 
-  errorAt(at: number, what: string): Error {
+  protected errorAt(at: number, what: string): Error {
     return errorAt(this.text, at, what);
   }
 
   /** Takes a name. @param what what the error says is expected */
-  name(what: string): string {
+  protected name(what: string): string {
     const token = this.take();
     if (token.kind !== "name") throw this.errorAt(token.at, `${what} is expected`);
     return token.text;
   }
 
   /** Source text up to the closing bracket that matches the one already taken. */
-  textUpTo(close: ")" | "}" | ","): string {
+  protected textUpTo(close: ")" | "}" | ","): string {
     const start = this.peek().at;
     for (let depth = 0; ; this.next++) {
       const token = this.peek();
