@@ -7,7 +7,8 @@
 import { createInterface, type Interface } from "node:readline";
 import type { ReadStream } from "node:tty";
 import type { History } from "./history.ts";
-import { isComment, prompt, type Runner } from "./runner.ts";
+import { isComment, prompt } from "./input-lines.ts";
+import type { Runner } from "./runner.ts";
 
 export interface PromptOptions {
   readonly input: NodeJS.ReadableStream;

@@ -27,3 +27,8 @@ export function rcFiles(environment: NodeJS.ProcessEnv, working = process.cwd())
   }
   return found;
 }
+
+/** crash's own start-up files load its extensions, which are shared objects. */
+export function loadsSharedObject(line: string): boolean {
+  return /^extend\b.*\.so\b/.test(line.trim());
+}

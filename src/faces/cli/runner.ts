@@ -4,30 +4,30 @@
  *   line ─► alias ─► redirection ─► resolve ─► run ─► lines ──slices──► sanitize ─► sink
  *                                                  └► JSON line ───────────────────►
  */
-import { spawnSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+
 import { InquestError, UsageError } from "../../bytes/errors.ts";
 import { prepareZstd } from "../../bytes/zstd.ts";
 import type { CommandOutcome, Session } from "../../commands/command.ts";
 import { errorJson, outcomeJson } from "../../commands/json.ts";
 import { expandAlias, needsDisassembler, type ResolvedLine, resolveLine, runResolved } from "../../commands/run-line.ts";
 import { ExtensibleRegistry, prepareExtensions } from "./extend.ts";
+import { isComment, prompt, readLines } from "./input-lines.ts";
 import { Interrupted, interruptible } from "./interrupt.ts";
 import { javascript } from "./js.ts";
 import { libraryUrl } from "./library-url.ts";
 import { PagerSink } from "./pager-sink.ts";
 import type { ProgressLine } from "./progress.ts";
-import type { RcFile } from "./rc-files.ts";
+import { loadsSharedObject, type RcFile } from "./rc-files.ts";
 import { splitRedirection } from "./redirection.ts";
 import { errorText } from "./report-error.ts";
 import { sanitize } from "./sanitize.ts";
 import { savedBytes, writeSaved } from "./save-bytes.ts";
-import { DescriptorSink, FileError, FileSink, ShellSink, type Sink } from "./sink.ts";
+import { shell, shellCommand } from "./shell-command.ts";
+import { DescriptorSink, FileSink, nowhere, ShellSink, type Sink, writeLine } from "./sink.ts";
+import { TextSlices } from "./text-slices.ts";
+import { UnsaidNotes } from "./unsaid-notes.ts";
 import { writeAll } from "./write-all.ts";
 
-/** A slice of output ends at this many characters or after this time, whichever comes first. */
-const SLICE_CHARACTERS = 1 << 16;
-const SLICE_MS = 50;
 const MAX_FILE_DEPTH = 10;
 
 export interface RunnerOptions {
@@ -54,8 +54,7 @@ export class Runner {
   #fileDepth = 0;
   /** False while a start-up file of the working directory runs: it may not use the shell or write files. */
   #trusted = true;
-  /** So many of the kernel's notes were shown. */
-  #notesShown: number;
+  readonly #notes: UnsaidNotes;
   /** Output is dropped: start-up files while JSON is wanted. */
   #muted = false;
   /** Set by Ctrl-C while no JavaScript runs. */
@@ -70,8 +69,7 @@ export class Runner {
     const output = options.output ?? (() => standard);
     this.#output = () => (this.#muted ? nowhere : output());
     this.#errors = options.errors ?? ((text) => void writeAll(2, text));
-    // Those of the opening are the banner's to show.
-    this.#notesShown = session.kernel.notes.length;
+    this.#notes = new UnsaidNotes(session.kernel);
   }
 
   /** Ctrl-C arrived between slices. */
@@ -129,13 +127,9 @@ export class Runner {
     this.#muted = this.#options.json;
     try {
       for (const text of readLines(path)) {
-        // crash's own start-up files load shared objects.
-        if (/^extend\b.*\.so\b/.test(text.trim())) {
-          if (!this.session.settings.silent)
-            this.#errors(`${sanitize(path)}: "${sanitize(text.trim())}" is left out: crash's extensions cannot be loaded\n`);
-        } else {
-          await this.line(text);
-        }
+        if (!loadsSharedObject(text)) await this.line(text);
+        else if (!this.session.settings.silent)
+          this.#errors(`${sanitize(path)}: "${sanitize(text.trim())}" is left out: crash's extensions cannot be loaded\n`);
         if (this.session.finished) break;
       }
     } catch (error) {
@@ -150,14 +144,9 @@ export class Runner {
     }
   }
 
-  /**
-   * What the last command found incomplete on first use (tasks that cannot be read, a broken list of modules), each once: its answer is
-   * then short of something, which must not stay unsaid, not even with -s.
-   */
+  /** Shows what the last command found incomplete, not even -s keeps it back. */
   showNotes(): void {
-    const { notes } = this.session.kernel;
-    for (; this.#notesShown < notes.length; this.#notesShown++)
-      this.#errors(`inquest: note: ${sanitize(notes[this.#notesShown] as string)}\n`);
+    for (const note of this.#notes.take()) this.#errors(`inquest: note: ${sanitize(note)}\n`);
   }
 
   #requireTrust(what: string): void {
@@ -237,32 +226,15 @@ export class Runner {
 
   async #json(outcome: CommandOutcome, sink: Sink): Promise<void> {
     const chunks = this.#guard(() => outcomeJson(outcome.command.spec.name, outcome.args, outcome.result));
-    for (const chunk of chunks) await sink.write(chunk);
-    await sink.write("\n");
+    await writeLine(sink, chunks);
   }
 
   async #text(outcome: CommandOutcome, sink: Sink): Promise<void> {
-    let lines: Iterator<string> | undefined;
-    let slice = "";
-    let done = false;
-    const pull = () => {
-      // Behind a redirection or a pipe nobody knows who reads.
-      const columns = sink instanceof PagerSink || sink instanceof DescriptorSink ? this.#options.columns?.() : undefined;
-      lines ??= outcome.text({ radix: this.session.settings.radix, columns })[Symbol.iterator]();
-      const until = Date.now() + SLICE_MS;
-      while (slice.length < SLICE_CHARACTERS) {
-        const next = lines.next();
-        if (next.done === true) {
-          done = true;
-          return;
-        }
-        slice += `${next.value}\n`;
-        if (Date.now() >= until) return;
-      }
-    };
+    // Behind a redirection or a pipe nobody knows who reads.
+    const columns = () => (sink instanceof PagerSink || sink instanceof DescriptorSink ? this.#options.columns?.() : undefined);
+    const slices = new TextSlices(() => outcome.text({ radix: this.session.settings.radix, columns: columns() }));
     const put = () => {
-      const text = slice;
-      slice = "";
+      const text = slices.take();
       this.#options.progress?.clear();
       return sink.write(sanitize(text));
     };
@@ -271,21 +243,21 @@ export class Runner {
       try {
         // In one piece where writing takes no waiting: between two pieces Node loses a Ctrl-C that came as the first one ended.
         this.#guard(() => {
-          pull();
-          while (sink.direct === true && !done && !sink.closed) {
+          slices.pull();
+          while (sink.direct === true && !slices.done && !sink.closed) {
             void put();
-            pull();
+            slices.pull();
           }
         });
       } catch (error) {
         failure = error;
       }
       // What was known before the failure is shown in any case.
-      if (slice !== "") await put();
+      if (slices.waiting) await put();
       if (failure !== undefined) throw failure;
       await this.#turn();
       if (this.#interrupted) throw new Interrupted();
-      if (done || sink.closed) return;
+      if (slices.done || sink.closed) return;
     }
   }
 
@@ -311,9 +283,7 @@ export class Runner {
     this.#options.progress?.clear();
     if (this.#options.json) {
       const target = sink ?? this.#output();
-      for (const chunk of errorJson(name, args, error instanceof Interrupted ? new UsageError("interrupted") : error))
-        await target.write(chunk);
-      await target.write("\n");
+      await writeLine(target, errorJson(name, args, error instanceof Interrupted ? new UsageError("interrupted") : error));
       if (error instanceof InquestError || error instanceof Interrupted) return false;
     }
     this.#errors(`${errorText(name, error)}\n`);
@@ -326,42 +296,4 @@ export class Runner {
     await sink.finish();
     if (sink.closed) this.outputClosed = true;
   }
-}
-
-export const prompt = "inquest> ";
-
-/** A line that says something to people only. */
-export function isComment(line: string): boolean {
-  return line.startsWith("#") || line.startsWith("//");
-}
-
-function readLines(path: string): string[] {
-  try {
-    return readFileSync(path, "utf8").split(/\r?\n/);
-  } catch (error) {
-    throw new FileError(path, error);
-  }
-}
-
-/** Output that nobody wants. */
-const nowhere: Sink = { closed: false, write: () => {}, finish: () => true };
-
-/** Programs of the system that crash runs without the `!`. */
-const EXTERNAL = new Set(["vi", "pwd", "grep", "cat", "more", "less", "echo", "ls", "clear"]);
-
-/** The shell command that a line asks for ("" for a shell); undefined when it asks for none. */
-function shellCommand(session: Session, line: string): string | undefined {
-  if (line.startsWith("!")) return line.slice(1).trim();
-  const first = /^\S+/.exec(line)?.[0] ?? "";
-  return EXTERNAL.has(first) && !session.aliases.has(first) && session.registry.find(first) === undefined ? line : undefined;
-}
-
-/** `!command`, or a shell of one's own for `!` alone. */
-function shell(command: string): boolean {
-  const result =
-    command === ""
-      ? spawnSync(process.env.SHELL || "/bin/sh", [], { stdio: "inherit" })
-      : spawnSync("/bin/sh", ["-c", command], { stdio: "inherit" });
-  if (result.error !== undefined) throw new FileError("the shell", result.error);
-  return command === "" || result.status === 0;
 }

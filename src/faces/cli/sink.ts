@@ -27,6 +27,15 @@ export interface Sink {
   finish(): Promise<boolean> | boolean;
 }
 
+/** Output that nobody wants. */
+export const nowhere: Sink = { closed: false, write: () => {}, finish: () => true };
+
+/** Writes a line that comes in pieces. */
+export async function writeLine(sink: Sink, pieces: Iterable<string>): Promise<void> {
+  for (const piece of pieces) await sink.write(piece);
+  await sink.write("\n");
+}
+
 /** A file descriptor that stays open. */
 export class DescriptorSink implements Sink {
   closed = false;
