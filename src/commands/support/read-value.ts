@@ -5,21 +5,14 @@
 import { add, type VirtualAddress } from "../../bytes/address.ts";
 import { FaultError, InquestError } from "../../bytes/errors.ts";
 import { declare } from "../../debug-info/c-format-type.ts";
-import {
-  type ArrayType,
-  type CType,
-  type EnumType,
-  type IntType,
-  type PointerType,
-  type StructType,
-  sizeOf,
-  strip,
-} from "../../debug-info/c-type.ts";
+import { type ArrayType, type CType, type PointerType, type StructType, sizeOf, strip } from "../../debug-info/c-type.ts";
 import type { Memory } from "../../kernel/address-space.ts";
 import { Field } from "../../kernel/field.ts";
 import type { Value } from "../../kernel/value.ts";
+import { enumNode, exactNumber } from "./enum-node.ts";
+import { latin1, readPrefix, readString, textOf } from "./read-characters.ts";
 import { type FormatLetter, floatOf, formatScalar } from "./value-format.ts";
-import type { EnumNode, MemberNode, PointerNode, SymbolLabel, UnreadableNode, ValueNode } from "./value-node.ts";
+import type { MemberNode, PointerNode, SymbolLabel, UnreadableNode, ValueNode } from "./value-node.ts";
 
 const MAX_DEPTH = 20;
 /** Steps in which an unreadable range is probed; every page size is a multiple of it. */
@@ -161,7 +154,7 @@ export class ValueReader {
         return {
           kind: "integer",
           type: name,
-          value: exact(value, plain),
+          value: exactNumber(value, plain.size),
           size: plain.size,
           signed: plain.signed,
           ...(bits === undefined ? {} : { bits }),
@@ -178,7 +171,7 @@ export class ValueReader {
     const label = (address: bigint) => this.#label(address, false);
     const scalar = { value, size: plain.size, signed, isFloat: plain.kind === "float", label };
     const text = formatScalar(this.#format, scalar);
-    return text === undefined ? undefined : { kind: "formatted", type: name, value: number(value, plain.size), text };
+    return text === undefined ? undefined : { kind: "formatted", type: name, value: exactNumber(value, plain.size), text };
   }
 
   #struct(type: CType, plain: StructType, address: VirtualAddress, depth: number): ValueNode {
@@ -282,78 +275,4 @@ export function isCharacter(type: CType): boolean {
 export function reasonOf(error: FaultError): string {
   const colon = error.message.indexOf(": ");
   return colon < 0 ? error.message : error.message.slice(colon + 2);
-}
-
-/** Name or names of an enum's value, by gdb's rule: flags when every constant is a single bit or zero. */
-export function enumNode(type: string, plain: EnumType, value: bigint): EnumNode {
-  const shown = number(value, plain.size);
-  const found = plain.enumerators.find((each) => each.value === value);
-  if (found !== undefined) return { kind: "enum", type, value: shown, names: [found.name] };
-  const flags =
-    plain.enumerators.length > 0 && plain.enumerators.every((each) => each.value >= 0n && (each.value & (each.value - 1n)) === 0n);
-  if (!flags) return { kind: "enum", type, value: shown, names: [] };
-  let rest = BigInt.asUintN(plain.size * 8, value);
-  const names: string[] = [];
-  for (const each of plain.enumerators) {
-    if (each.value === 0n || (rest & each.value) === 0n) continue;
-    names.push(each.name);
-    rest &= ~each.value;
-  }
-  return { kind: "enum", type, value: shown, names, flags: true, ...(rest === 0n ? {} : { unknown: number(rest, plain.size) }) };
-}
-
-function exact(value: bigint, type: IntType): number | bigint {
-  return number(value, type.size);
-}
-
-function number(value: bigint, size: number): number | bigint {
-  const double = Number(value);
-  return Number.isSafeInteger(double) ? double : BigInt.asUintN(size * 8, value);
-}
-
-function latin1(bytes: Uint8Array): string {
-  let text = "";
-  for (const byte of bytes) text += String.fromCharCode(byte);
-  return text;
-}
-
-const utf8 = new TextDecoder();
-
-function textOf(bytes: Uint8Array): string {
-  const end = bytes.indexOf(0);
-  return utf8.decode(end < 0 ? bytes : bytes.subarray(0, end));
-}
-
-/** As many of the bytes as can be read from the start on; the fault when it is none. */
-function readPrefix(memory: Memory, address: VirtualAddress, length: number): Uint8Array | FaultError {
-  const bytes = new Uint8Array(length);
-  for (let i = 0; i < length; i++) {
-    try {
-      bytes[i] = memory.u8(add(address, i));
-    } catch (error) {
-      if (!(error instanceof FaultError)) throw error;
-      return i === 0 ? error : bytes.subarray(0, i);
-    }
-  }
-  return bytes;
-}
-
-function readString(
-  memory: Memory,
-  address: VirtualAddress,
-  max: number,
-): { readonly bytes: Uint8Array; readonly ended: boolean } | FaultError {
-  const bytes: number[] = [];
-  for (let i = 0; i < max; i++) {
-    try {
-      const byte = memory.u8(add(address, i));
-      if (byte === 0) return { bytes: Uint8Array.from(bytes), ended: true };
-      bytes.push(byte);
-    } catch (error) {
-      if (!(error instanceof FaultError)) throw error;
-      if (i === 0) return error;
-      break;
-    }
-  }
-  return { bytes: Uint8Array.from(bytes), ended: false };
 }
