@@ -9,7 +9,7 @@
 import type { ByteSource } from "../bytes/byte-source.ts";
 import { FormatError, InquestError, UnsupportedError } from "../bytes/errors.ts";
 import { readExactly } from "../bytes/read-bytes.ts";
-import { hex } from "./debug-links.ts";
+import { buildIdOf } from "./build-id.ts";
 import { COMPRESSION_HEADER, readCompression, unpackSection } from "./elf-compression.ts";
 
 export const EM_X86_64 = 62;
@@ -26,14 +26,12 @@ const SHT_NOBITS = 8;
 const SHF_ALLOC = 2;
 const SHF_EXECINSTR = 4;
 const SHF_COMPRESSED = 0x800;
-const NT_GNU_BUILD_ID = 3;
 
 const EHDR = 64;
 const PHDR = 56;
 const SHDR = 64;
 /** Real files have below 100 sections; kernel modules built with -ffunction-sections some 60,000. */
 const MAX_HEADERS = 1 << 20;
-const MAX_NOTES = 1 << 20;
 
 const utf8 = new TextDecoder("utf-8", { fatal: false });
 
@@ -58,12 +56,6 @@ export interface ElfSegment {
   readonly physical: bigint;
   readonly fileSize: number;
   readonly memorySize: number;
-}
-
-export interface ElfNote {
-  readonly name: string;
-  readonly type: number;
-  readonly description: Uint8Array;
 }
 
 /** One open ELF file. */
@@ -176,22 +168,16 @@ export class Elf {
     return undefined;
   }
 
-  /** All notes, from note sections or, in a file without sections, note segments. */
-  *notes(): Iterable<ElfNote> {
+  /** Build id in hex, which names the debug file that belongs to a kernel: from note sections or, in a file without sections, note segments. */
+  buildId(): string | undefined {
     const places: readonly { offset: number; size: number }[] =
       this.sections.length > 0
         ? this.sections.filter((section) => section.type === SHT_NOTE)
         : this.segments.filter((segment) => segment.type === PT_NOTE).map(({ offset, fileSize }) => ({ offset, size: fileSize }));
     for (const { offset, size } of places) {
       if (size === 0 || offset + size > this.source.size) continue;
-      yield* parseNotes(viewOf(this.#range(offset, size, "notes")));
-    }
-  }
-
-  /** Build id in hex, which names the debug file that belongs to a kernel. */
-  buildId(): string | undefined {
-    for (const { name, type, description } of this.notes()) {
-      if (name === "GNU" && type === NT_GNU_BUILD_ID && description.length > 0) return hex(description);
+      const found = buildIdOf(this.#range(offset, size, "notes"));
+      if (found !== undefined) return found;
     }
     return undefined;
   }
@@ -280,31 +266,8 @@ export class Elf {
   }
 }
 
-/** Parses a block of notes; stops at the first that does not fit. */
-export function* parseNotes(view: DataView): Iterable<ElfNote> {
-  let at = 0;
-  for (let count = 0; count < MAX_NOTES && at + 12 <= view.byteLength; count++) {
-    const nameSize = view.getUint32(at, true);
-    const size = view.getUint32(at + 4, true);
-    const type = view.getUint32(at + 8, true);
-    const name = at + 12;
-    const description = name + align4(nameSize);
-    if (description + size > view.byteLength) return;
-    yield {
-      name: utf8.decode(new Uint8Array(view.buffer, view.byteOffset + name, Math.max(0, nameSize - 1))),
-      type,
-      description: new Uint8Array(view.buffer, view.byteOffset + description, size).slice(),
-    };
-    at = description + align4(size);
-  }
-}
-
 function viewOf(bytes: Uint8Array): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-}
-
-function align4(size: number): number {
-  return Math.ceil(size / 4) * 4;
 }
 
 /** A NUL-terminated string; empty when the offset is outside. */

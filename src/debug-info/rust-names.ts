@@ -1,12 +1,13 @@
 /**
- * Names of Rust symbols in readable form. Two manglings exist: v0 (RFC 2603, what the kernel is built with) and the legacy one.
+ * Names of Rust symbols in readable form. Two manglings exist: v0 (RFC 2603, what the kernel is built with) and the legacy one
+ * (rust-legacy-names.ts).
  *
  *   _RNvNtCs1234_6kernel5print4call       kernel::print::call
- *   _ZN4core9panicking5panic17h0123456789abcdefE      core::panicking::panic
  *
  * v0 is a prefix grammar: a path is C crate, N namespace path name, M and X impl blocks, Y trait methods, I generic arguments, B a
  * reference back to an earlier byte. Hashes and disambiguators are left out. What is no such name is undefined; nothing is guessed.
  */
+import { demangleLegacy } from "./rust-legacy-names.ts";
 
 const MAX_DEPTH = 128;
 const MAX_OUTPUT = 4096;
@@ -45,7 +46,7 @@ export function demangleRust(symbol: string): string | undefined {
       throw error;
     }
   }
-  return symbol.startsWith("_ZN") ? legacy(symbol) : undefined;
+  return symbol.startsWith("_ZN") ? demangleLegacy(symbol) : undefined;
 }
 
 /** Replaces every mangled name in a text. */
@@ -291,33 +292,4 @@ class Reader {
       return `${sign}${value}`;
     });
   }
-}
-
-const LEGACY_ESCAPES: Readonly<Record<string, string>> = { SP: "@", BP: "*", RF: "&", LT: "<", GT: ">", LP: "(", RP: ")", C: "," };
-
-function legacy(symbol: string): string | undefined {
-  const parts: string[] = [];
-  let at = 3;
-  while (symbol[at] !== "E") {
-    const digits = /^[1-9]\d{0,4}/.exec(symbol.slice(at, at + 5))?.[0];
-    if (digits === undefined) return undefined;
-    at += digits.length;
-    const part = symbol.slice(at, at + Number(digits));
-    if (part.length !== Number(digits)) return undefined;
-    parts.push(part);
-    at += part.length;
-  }
-  // C++ mangles alike; only Rust ends with a hash.
-  if (at + 1 !== symbol.length || parts.length < 2 || !/^h[0-9a-f]{16}$/.test(parts.pop() as string)) return undefined;
-  return parts.map(legacyPart).join("::");
-}
-
-function legacyPart(part: string): string {
-  return part
-    .replace(/^_\$/, "$")
-    .replace(/\$(?:u([0-9a-f]{1,6})|([A-Z]+))\$/g, (all, code: string | undefined, name: string | undefined) => {
-      if (code !== undefined) return Number.parseInt(code, 16) <= 0x10ffff ? String.fromCodePoint(Number.parseInt(code, 16)) : all;
-      return (name !== undefined && Object.hasOwn(LEGACY_ESCAPES, name) ? LEGACY_ESCAPES[name] : undefined) ?? all;
-    })
-    .replace(/\.\./g, "::");
 }

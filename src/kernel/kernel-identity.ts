@@ -9,14 +9,13 @@
  */
 import { add, distance, type VirtualAddress } from "../bytes/address.ts";
 import { InquestError, UsageError } from "../bytes/errors.ts";
+import { buildIdOf, NT_GNU_BUILD_ID } from "../debug-info/build-id.ts";
 import { hex } from "../debug-info/debug-links.ts";
-import { parseNotes } from "../debug-info/elf.ts";
 import type { VmcoreInfo } from "../dump/vmcoreinfo.ts";
 import type { VmlinuxFile } from "./debug-info.ts";
 import type { Kernel } from "./kernel.ts";
 import { imageChunks } from "./kernel-image.ts";
 
-const NT_GNU_BUILD_ID = 3;
 /** Notes of a kernel are some hundred bytes. */
 const MAX_NOTES = 1 << 16;
 const MAX_BANNER = 1024;
@@ -94,11 +93,7 @@ function buildIdInMemory(kernel: Kernel): string | undefined {
   if (start === undefined || stop === undefined || start.module !== undefined) return undefined;
   const size = distance(stop.address, start.address);
   const bytes = size > 0 && size <= MAX_NOTES ? kernel.memory.tryBytes(start.address, size) : undefined;
-  if (bytes === undefined) return undefined;
-  for (const { name, type, description } of parseNotes(new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength))) {
-    if (name === "GNU" && type === NT_GNU_BUILD_ID && description.length > 0) return hex(description);
-  }
-  return undefined;
+  return bytes === undefined ? undefined : buildIdOf(bytes);
 }
 
 function bannerAt(kernel: Kernel, address: VirtualAddress): string | undefined {

@@ -6,13 +6,12 @@
  */
 import { add, type VirtualAddress } from "../bytes/address.ts";
 import { InquestError } from "../bytes/errors.ts";
+import { buildIdOf } from "../debug-info/build-id.ts";
 import { hex } from "../debug-info/debug-links.ts";
-import { parseNotes } from "../debug-info/elf.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import type { KernelModule } from "../kernel/modules.ts";
 import { type ModuleSection, moduleSections } from "./module-sections.ts";
 
-const NT_GNU_BUILD_ID = 3;
 /** Header, "GNU", and the longest id there is. */
 const NOTE_HEADER = 16;
 const MAX_ID = 64;
@@ -36,10 +35,8 @@ export function moduleBuildId(kernel: Kernel, module: KernelModule): string | un
   if (note !== undefined) {
     const size = kernel.memory.tryU32(add(note.address, 4)) ?? 0;
     const bytes = size > 0 && size <= MAX_ID ? kernel.memory.tryBytes(note.address, NOTE_HEADER + Math.ceil(size / 4) * 4) : undefined;
-    if (bytes !== undefined) {
-      for (const each of parseNotes(new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)))
-        if (each.name === "GNU" && each.type === NT_GNU_BUILD_ID) return hex(each.description);
-    }
+    const found = bytes === undefined ? undefined : buildIdOf(bytes);
+    if (found !== undefined) return found;
   }
   const copy = kernel.types.tryStruct("module")?.tryField("build_id");
   const bytes = copy === undefined ? undefined : kernel.memory.tryBytes(add(module.address, copy.offset), Math.min(copy.size, MAX_ID));

@@ -20,7 +20,8 @@ import { flowWorld } from "./flow-world.ts";
 import { type FunctionRange, mainPart } from "./function-extent.ts";
 import { machineOf } from "./machine.ts";
 import { membersAt, pathsOf, typeRead } from "./member-path.ts";
-import { containerName, type Origin, Origins, originText } from "./origin.ts";
+import { containerName, type Origin, originText } from "./origin.ts";
+import { Origins } from "./origins.ts";
 import { isNoAddress, type PointerShape, sameType } from "./shape.ts";
 
 /** What a memory operand touches. Absent members are not known. */
