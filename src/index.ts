@@ -26,7 +26,7 @@ export type { BlkDisk, BlkLower, BlkRequest } from "./commands/blk.ts";
 export type { CgroupRow } from "./commands/cgroup.ts";
 export type { OptionSpec } from "./commands/command.ts";
 export type { CpuPlace, CpuRow } from "./commands/cpu.ts";
-export type { DisLine, LabelledAddress } from "./commands/dis.ts";
+export type { DisLine, LabelledAddress } from "./commands/dis/lines.ts";
 export type { IrqRow } from "./commands/irq.ts";
 export type { AreaRow } from "./commands/kmem/vmalloc.ts";
 export type { MachineFacts, StackList } from "./commands/mach.ts";

@@ -6,7 +6,7 @@ import { type BpfMap, type BpfProgram, bpfMaps, bpfPrograms, programBytes, progr
 import { bpfApi } from "./api/views.ts";
 import type { ParsedArguments } from "./arguments.ts";
 import { type Command, defineCommand, type Session } from "./command.ts";
-import { codeLines, type DisLine, disLine } from "./dis.ts";
+import { codeLines, type DisLine, disLine } from "./dis/lines.ts";
 import { dateText } from "./support/date-text.ts";
 import { parseNumber } from "./support/evaluate.ts";
 import { chosenRadix } from "./support/radix.ts";

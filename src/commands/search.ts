@@ -1,32 +1,20 @@
 /** `search`: values, symbols and texts in memory, all in one pass. */
-import { add, hex16, type VirtualAddress, virtual } from "../bytes/address.ts";
+import { virtual } from "../bytes/address.ts";
 import { type FaultReason, InquestError, UnsupportedError, UsageError } from "../bytes/errors.ts";
-import { readWord, type SearchPattern } from "../bytes/search-pattern.ts";
-import type { Memory } from "../kernel/address-space.ts";
+import type { SearchPattern } from "../bytes/search-pattern.ts";
 import { memorySearch, type Unread } from "../linux/memory-search.ts";
 import { clipped, kernelRanges, physicalRanges, type SearchRange, userRanges } from "../linux/search-ranges.ts";
 import { activeTasks, taskAt, taskTable } from "../linux/task.ts";
 import { taskStack } from "../stack/task-stack.ts";
 import type { ParsedArguments } from "./arguments.ts";
 import { defineCommand, type Session } from "./command.ts";
+import { dressed, hitLines, type SearchHit, type Wanted } from "./search/hit.ts";
 import { lazy } from "./support/lazy.ts";
-import { layOutRow, type MemoryGap, type MemoryRow, memoryRows, printable } from "./support/memory-rows.ts";
 import { parseAddress, parseCount, parseHex } from "./support/numbers.ts";
 import { contextUserSpace, physicalSpace } from "./support/spaces.ts";
 import { type TaskHeader, taskHeader } from "./support/task-header.ts";
 
-export interface SearchHit {
-  readonly address: bigint;
-  /** The word found there: with -m it may differ from the one that was searched. */
-  readonly value?: bigint;
-  /** The symbol or expression that was searched. */
-  readonly name?: string;
-  /** -c: what stands there, to the end of the page. */
-  readonly text?: string;
-  /** -x: the words before it, a row of its own, the words behind. */
-  readonly context?: readonly (MemoryRow | MemoryGap)[];
-}
-
+/** What `search` answers; hits are found while they are walked. */
 export interface SearchResult {
   readonly space: "kernel" | "user" | "physical" | "stacks";
   readonly bits: 16 | 32 | 64;
@@ -40,8 +28,6 @@ export interface SearchResult {
   readonly remarks: readonly string[];
 }
 
-/** Lines of text that crash shows of a hit. */
-const TEXT_COLUMNS = 56;
 const MAX_CONTEXT = 512;
 const MAX_VALUES = 1000;
 const PAGE = 4096n;
@@ -103,12 +89,6 @@ export const search = defineCommand<SearchResult>({
     for (const note of notes) yield `search: ${note}`;
   },
 });
-
-interface Wanted {
-  readonly pattern: SearchPattern;
-  /** For words: what each was called where it was no number. */
-  readonly names: readonly (string | undefined)[];
-}
 
 function runSearch(session: Session, args: ParsedArguments): SearchResult {
   const { kernel } = session;
@@ -252,34 +232,6 @@ function* stackHits(
   }
 }
 
-/** What stands at a hit; it was read a moment ago. */
-function dressed(memory: Memory, at: bigint, { pattern, names }: Wanted, bits: 16 | 32 | 64, context: number): SearchHit {
-  const address = virtual(at);
-  if (pattern.kind === "texts") return { address, text: textAt(memory, address, pattern.texts) };
-  const value = readWord(new DataView(memory.bytes(address, bits / 8).buffer), 0, bits);
-  const index = pattern.values.findIndex((each) => ((each ^ value) & ~pattern.mask) === 0n);
-  const name = names[index];
-  const hit = name === undefined ? { address, value } : { address, value, name: name.replace(/^\((.*)\)$/, "$1") };
-  if (context === 0) return hit;
-  const size = bits / 8;
-  const rows = (offset: number, count: number) => [...memoryRows(memory, add(address, offset * size), bits, count)];
-  return { ...hit, context: [...rows(-context, context), ...rows(0, 1), ...rows(1, context)] };
-}
-
-/** 56 characters, no further than the page unless the text itself goes on behind it. */
-function textAt(memory: Memory, address: VirtualAddress, texts: readonly Uint8Array[]): string {
-  const toPageEnd = Number(PAGE - (address % PAGE));
-  const bytes = memory.tryBytes(address, TEXT_COLUMNS);
-  const ends = bytes === undefined || texts.some((text) => text.length <= toPageEnd && startsWith(bytes, text));
-  const shown = bytes === undefined || ends ? memory.bytes(address, Math.min(TEXT_COLUMNS, toPageEnd)) : bytes;
-  return printable(shown);
-}
-
-/** True when the bytes begin with the text, as far as they go. */
-function startsWith(bytes: Uint8Array, text: Uint8Array): boolean {
-  return text.every((byte, i) => i >= bytes.length || bytes[i] === byte);
-}
-
 const REASONS: Partial<Record<FaultReason, string>> = {
   excluded: "were left out of the dump",
   truncated: "lie behind the end of the dump file",
@@ -297,17 +249,5 @@ function* unreadNotes({ kernel }: Session, unread: Unread): Iterable<string> {
   for (const [reason, count] of bytes) {
     const what = REASONS[reason];
     if (what !== undefined) yield `${(count / 1024).toLocaleString("en")} KiB ${what} and were not searched`;
-  }
-}
-
-function* hitLines({ address, value, name, text, context }: SearchHit, bits: 16 | 32 | 64): Iterable<string> {
-  if (text !== undefined) yield `${address.toString(16)}: ${text}`;
-  else if (context === undefined) yield `${address.toString(16)}: ${(value ?? 0n).toString(16)}${name === undefined ? "" : ` (${name})`}`;
-  else {
-    for (const row of context) {
-      if (row.address !== address) yield layOutRow(row, { bits, format: "hexadecimal", ascii: true });
-      else yield `${hex16(address)}:  ${(value ?? 0n).toString(16)}${name === undefined ? "" : ` (${name})`}`;
-    }
-    yield "";
   }
 }

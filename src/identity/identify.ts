@@ -14,7 +14,6 @@ import type { AddressIdentity, AddressRegion, AddressRole } from "../linux/addre
 import { AddressRegions } from "../linux/address-regions.ts";
 import { AddressTable } from "../linux/address-table.ts";
 import { errnoName } from "../linux/errno.ts";
-import { moduleSections } from "../linux/module-sections.ts";
 import { PageMap } from "../linux/page.ts";
 import { PageUses } from "../linux/page-use.ts";
 import { PerCpuAreas } from "../linux/per-cpu-areas.ts";
@@ -23,6 +22,7 @@ import { Slabs } from "../linux/slab.ts";
 import { symbolPlaces } from "../linux/symbol-place.ts";
 import type { Task } from "../linux/task.ts";
 import { vmallocAreaOf } from "../linux/vmalloc.ts";
+import { type ModulePiece, modulePieces } from "./module-pieces.ts";
 import { objectState } from "./object-state.ts";
 import { stackTable, taskStructTable } from "./stacks.ts";
 import { userPlace } from "./user-mapping.ts";
@@ -41,12 +41,6 @@ export function identifyAddress(kernel: Kernel, address: bigint, options: Identi
 
 /** Brief answers that are remembered: words repeat on stacks. */
 const MEMO = 1 << 14;
-
-interface ModulePiece {
-  readonly module: string;
-  readonly section: string;
-  readonly start: VirtualAddress;
-}
 
 class Identifier {
   readonly #kernel: Kernel;
@@ -288,30 +282,4 @@ function brief({ address, pid, comm }: Task): { address: VirtualAddress; pid: nu
 /** The first chunk lies in the linear map: that it is per-CPU memory says more. */
 function inPerCpu({ region }: Pick<AddressIdentity, "region">, role: AddressRole): { region?: "per-CPU" } {
   return role.kind === "per-CPU variable" && region === "linear map" ? { region: "per-CPU" } : {};
-}
-
-/** Sections of the modules where the kernel kept them, else their regions ("text", "data", "core"). */
-function* modulePieces(kernel: Kernel) {
-  for (const { name, address, regions } of kernel.modules) {
-    for (const { kind, start, size } of regions) {
-      yield { start, end: add(start, size), value: { module: name, section: kind, start } };
-    }
-    let sections: { readonly name: string; readonly address: VirtualAddress }[] = [];
-    try {
-      sections = [...moduleSections(kernel, address)].sort((a, b) => (a.address < b.address ? -1 : 1));
-    } catch (error) {
-      if (!(error instanceof InquestError)) throw error;
-    }
-    for (const [i, section] of sections.entries()) {
-      const region = regions.find(({ start, size }) => section.address >= start && section.address < add(start, size));
-      if (region === undefined) continue;
-      const next = sections.slice(i + 1).find((each) => each.address > section.address)?.address;
-      const last = add(region.start, region.size);
-      yield {
-        start: section.address,
-        end: next !== undefined && next < last ? next : last,
-        value: { module: name, section: section.name, start: section.address },
-      };
-    }
-  }
 }
