@@ -105,8 +105,8 @@ export { type FindOptions, findVmlinux, type OpenedVmlinux, openVmlinux, type Vm
 export { defineExtension, type Extension } from "./library/extension.ts";
 export type { Found } from "./library/found.ts";
 export { type Interactive, interactive } from "./library/interactive.ts";
-export type { SlabCacheCount } from "./library/kernel.ts";
 export { Kernel } from "./library/kernel.ts";
+export type { KernelSlabs, SlabCacheCount } from "./library/kernel-slabs.ts";
 export type { CgroupTree, DeferredWork, HighResolutionTimers, InterruptCounts, KernelViews } from "./library/kernel-views.ts";
 export type { ScriptMemory } from "./library/memory.ts";
 export { type DebugInfoServer, type LibraryOpenOptions, openDump } from "./library/open-dump.ts";
@@ -114,7 +114,8 @@ export { Search, type SearchHit, type SearchOptions } from "./library/search.ts"
 export type { Frame, FrameVariable, Stack, StackOptions } from "./library/stack.ts";
 export { Task } from "./library/task.ts";
 export type { Mapping, Signals } from "./library/task-views.ts";
-export { type IndexedValue, Value } from "./library/value.ts";
+export { Value } from "./library/value.ts";
+export type { Containers, IndexedValue } from "./library/value-containers.ts";
 export type { AddressIdentity, AddressRegion, AddressRole, ObjectState } from "./linux/address-identity.ts";
 export type { AllocationTrack } from "./linux/allocation-track.ts";
 export type { RequestIssuer } from "./linux/block-issuer.ts";

@@ -15,7 +15,6 @@ import type { DisResult } from "../commands/dis.ts";
 import { type MachineFacts, machineFacts } from "../commands/mach.ts";
 import { runLine } from "../commands/run-line.ts";
 import { createSession } from "../commands/session.ts";
-import type { ListedObject, ObjectList } from "../commands/slab/objects.ts";
 import { physicalSpace } from "../commands/support/spaces.ts";
 import { type StructDefinition, structDefinition } from "../commands/support/struct-definition.ts";
 import { resolveStruct } from "../commands/support/struct-name.ts";
@@ -28,43 +27,22 @@ import { kernelScope } from "../kernel/expression/scope.ts";
 import type { Kernel as Engine } from "../kernel/kernel.ts";
 import type { KernelModule } from "../kernel/modules.ts";
 import { Value as EngineValue } from "../kernel/value.ts";
-import type { ObjectState } from "../linux/address-identity.ts";
 import type { LogRecord } from "../linux/log-record.ts";
 import { type PhysicalMap, physicalMap } from "../linux/memory-map.ts";
 import { panicTask } from "../linux/panic-task.ts";
 import { readLog } from "../linux/printk.ts";
-import { type SlabObject, slabCacheName } from "../linux/slab.ts";
-import { slabCaches } from "../linux/slab-caches.ts";
-import { type ObjectTracks, objectTracks } from "../linux/slab-owners.ts";
-import { slabObjectState } from "../linux/slab-state.ts";
-import { slabNumbers } from "../linux/slab-statistics.ts";
 import { taintLetters } from "../linux/taint.ts";
 import { readTask, taskAt, tasksWithPid, taskTable } from "../linux/task.ts";
 import { type Interactive, interactiveRoot } from "./interactive.ts";
-import { KernelViews } from "./kernel-views.ts";
+import { KernelSlabs } from "./kernel-slabs.ts";
 import type { ScriptMemory } from "./memory.ts";
 import { Search, type SearchOptions } from "./search.ts";
 import type { Stack, StackOptions } from "./stack.ts";
 import { Task } from "./task.ts";
 import { Value } from "./value.ts";
 
-/** A slab cache and its numbers of objects. */
-export interface SlabCacheCount {
-  /** Its kmem_cache. */
-  readonly address: bigint;
-  readonly name: string;
-  readonly objectSize: number;
-  /** Bytes from one object to the next. */
-  readonly stride: number;
-  /** Objects in use; active_objs of /proc/slabinfo; all objects. */
-  readonly allocated: number;
-  readonly active: number;
-  readonly total: number;
-  readonly slabs: number;
-}
-
 /** The kernel in a dump: `openDump()` gives one. */
-export class Kernel extends KernelViews {
+export class Kernel extends KernelSlabs {
   /** The engine below, for what the library does not wrap. */
   readonly engine: Engine;
   #session: Session | undefined;
@@ -253,35 +231,6 @@ export class Kernel extends KernelViews {
    */
   search(pattern: bigint | number | string | Uint8Array, options: SearchOptions = {}): Search {
     return new Search(this.engine, pattern, options);
-  }
-
-  /** Every slab cache with its numbers, as `kmem -s` counts them. */
-  slabCaches(): readonly SlabCacheCount[] {
-    return slabCaches(this.engine).caches.map((cache) => {
-      const { address, name, objectSize, stride } = cache;
-      const { allocated, active, total, slabs } = slabNumbers(this.engine, cache) ?? { allocated: 0, active: 0, total: 0, slabs: 0 };
-      return { address, name, objectSize, stride, allocated, active, total, slabs };
-    });
-  }
-
-  /** Every object of a slab cache with its state, found as they are pulled. @param only the state that is wanted */
-  slabObjects(cache: string, only?: "allocated" | "free"): Iterable<ListedObject> {
-    return (this.run(`slab objects ${only === undefined ? "" : only === "free" ? "-f " : "-a "}${cache}`) as ObjectList).objects;
-  }
-
-  /** Whether the slab object that an address lies in is in use, and where a free one waits; undefined outside slabs. */
-  slabObjectState(address: bigint): ObjectState | undefined {
-    return slabObjectState(this.engine, address);
-  }
-
-  /** Who allocated and who freed the slab object that an address lies in; undefined outside slabs. */
-  objectTracks(address: bigint): ObjectTracks | undefined {
-    return objectTracks(this.engine, address);
-  }
-
-  /** The slab object that an address lies in: its cache, its first byte; undefined outside slabs. Throws FaultError. */
-  slabObject(address: bigint): SlabObject | undefined {
-    return slabCacheName(this.engine, address);
   }
 
   /** The walk through the kernel's page tables for an address: its steps, and what they lead to. */

@@ -8,7 +8,7 @@
  *   init.$.comm                                     plain property access (interactive.ts)
  */
 import { add, type VirtualAddress, virtual } from "../bytes/address.ts";
-import { LookupError, UnsupportedError } from "../bytes/errors.ts";
+import { UnsupportedError } from "../bytes/errors.ts";
 import { printTopLevel } from "../commands/support/print-value.ts";
 import { ValueReader } from "../commands/support/read-value.ts";
 import { symbolLabeller } from "../commands/support/symbol-label.ts";
@@ -17,33 +17,22 @@ import { declare } from "../debug-info/c-format-type.ts";
 import { type CType, findMember, sizeOf, strip } from "../debug-info/c-type.ts";
 import type { Kernel as Engine } from "../kernel/kernel.ts";
 import { Value as EngineValue } from "../kernel/value.ts";
-import { hlistNodes, listNodes, llistNodes } from "../linux/list.ts";
-import { mapleEntries, mapleLayout } from "../linux/maple-tree.ts";
-import { rbtreeNodes } from "../linux/rbtree.ts";
-import { xarrayEntries, xarrayLayout } from "../linux/xarray.ts";
 import { type Interactive, interactive } from "./interactive.ts";
 import { plain } from "./plain.ts";
+import { Containers } from "./value-containers.ts";
 
 /** Most elements that iterating an array yields: an array's length comes from debug information that may be damaged. */
 const MAX_ELEMENTS = 1 << 24;
 
-/** An entry of an xarray, radix tree or maple tree. */
-export interface IndexedValue {
-  /** Index in the array; first index of the range for a maple tree. */
-  readonly index: bigint;
-  /** Last index of the range (inclusive); equal to `index` but for maple trees. */
-  readonly last: bigint;
-  readonly value: Value;
-}
-
 /** A value of the dead kernel: a type, and where its bits are. */
-export class Value implements Iterable<Value> {
+export class Value extends Containers implements Iterable<Value> {
   readonly #engine: Engine;
   /** The engine's value. */
   readonly inner: EngineValue;
 
   /** Scripts get values from a Kernel; they do not make them. */
   constructor(engine: Engine, inner: EngineValue) {
+    super();
     this.#engine = engine;
     this.inner = inner;
   }
@@ -77,7 +66,7 @@ export class Value implements Iterable<Value> {
    * A member by name, through anonymous members; a pointer to a structure is followed.
    * Throws LookupError when there is no such member, FaultError when a pointer on the way cannot be read.
    */
-  member(name: string): Value {
+  override member(name: string): Value {
     return this.#wrap(this.inner.member(name));
   }
 
@@ -92,7 +81,7 @@ export class Value implements Iterable<Value> {
   }
 
   /** True when the structure (or what the pointer points to) has such a member. Reads nothing. */
-  has(name: string): boolean {
+  override has(name: string): boolean {
     const own = strip(this.type);
     const struct = own.kind === "pointer" ? strip(own.target) : own;
     return (struct.kind === "struct" || struct.kind === "union") && findMember(struct, name) !== undefined;
@@ -152,7 +141,7 @@ export class Value implements Iterable<Value> {
   containerOf(type: string, member: string): Value {
     const own = strip(this.type);
     const at = own.kind === "pointer" ? this.inner.pointer() : this.#place();
-    return this.#containing(type, member)(at);
+    return this.containing(type, member)(at);
   }
 
   /** Integer, enum, pointer or bitfield as a bigint; sign-extended when its type is signed. Throws FaultError. */
@@ -213,56 +202,6 @@ export class Value implements Iterable<Value> {
   }
 
   /**
-   * Structures of a list_head list, this value being the head (or a pointer to it). Throws CorruptionError at the node where the list
-   * breaks; what came before was yielded. Mirrors list_for_each_entry (include/linux/list.h).
-   */
-  *list(type: string, member: string): Generator<Value, void, undefined> {
-    const entry = this.#containing(type, member);
-    for (const node of listNodes(this.#engine.memory, this.#head())) yield entry(node);
-  }
-
-  /** Structures of an hlist, this value being the hlist_head. Mirrors hlist_for_each_entry. */
-  *hlist(type: string, member: string): Generator<Value, void, undefined> {
-    const entry = this.#containing(type, member);
-    for (const node of hlistNodes(this.#engine.memory, this.#head())) yield entry(node);
-  }
-
-  /** Structures of a lock-less list, newest first, this value being the llist_head. Mirrors llist_for_each_entry. */
-  *llist(type: string, member: string): Generator<Value, void, undefined> {
-    const entry = this.#containing(type, member);
-    for (const node of llistNodes(this.#engine.memory, this.#head())) yield entry(node);
-  }
-
-  /** Structures of a red-black tree in order, this value being the rb_root or rb_root_cached. Mirrors rbtree_postorder_for_each_entry. */
-  *rbtree(type: string, member: string): Generator<Value, void, undefined> {
-    const entry = this.#containing(type, member);
-    for (const node of rbtreeNodes(this.#engine.memory, this.#head())) yield entry(node);
-  }
-
-  /** Entries of an xarray (or an IDR, or a radix tree), this value being the root; `type` is what the entries point to. Mirrors xa_for_each. */
-  *xarray(type?: string): Generator<IndexedValue, void, undefined> {
-    const layout = xarrayLayout(this.#engine.types);
-    if (layout === undefined) throw new LookupError("this dump knows neither xa_node nor radix_tree_node");
-    const root = this.has("idr_rt") ? this.member("idr_rt") : this;
-    const head = root.has("xa_head") ? root.member("xa_head") : root.member("rnode");
-    for (const { index, entry } of xarrayEntries(this.#engine.memory, layout, head.pointer()))
-      yield { index: BigInt(index), last: BigInt(index), value: this.#entry(type, entry) };
-  }
-
-  /** Entries of a radix tree, this value being the radix_tree_root: since 4.20 an xarray by another name. Mirrors radix_tree_for_each_slot. */
-  radixTree(type?: string): Generator<IndexedValue, void, undefined> {
-    return this.xarray(type);
-  }
-
-  /** Entries of a maple tree (6.1 on), this value being the maple_tree; `type` is what the entries point to. Mirrors mt_for_each. */
-  *mapleTree(type?: string): Generator<IndexedValue, void, undefined> {
-    const layout = mapleLayout(this.#engine.types);
-    if (layout === undefined) throw new LookupError("this dump knows no maple_node: its kernel is older than 6.1, or has no types");
-    for (const { first, last, entry } of mapleEntries(this.#engine.memory, layout, this.member("ma_root").pointer()))
-      yield { index: first, last, value: this.#entry(type, entry) };
-  }
-
-  /**
    * The value read whole as a tree of nodes: kind, type, members with their offsets, symbols behind pointers. It is what `p` answers as
    * data; what cannot be read is a node that says why.
    */
@@ -271,7 +210,7 @@ export class Value implements Iterable<Value> {
   }
 
   /** As gdb and crash print it. @param radix of numbers */
-  toString(radix: 10 | 16 = 10): string {
+  override toString(radix: 10 | 16 = 10): string {
     return printTopLevel(this.node(), radix);
   }
 
@@ -307,17 +246,21 @@ export class Value implements Iterable<Value> {
     return this.address;
   }
 
-  #head(): VirtualAddress {
+  protected override get engine(): Engine {
+    return this.#engine;
+  }
+
+  protected override head(): VirtualAddress {
     return strip(this.type).kind === "pointer" ? this.inner.pointer() : this.#place();
   }
 
-  #containing(type: string, member: string): (node: VirtualAddress) => Value {
+  protected override containing(type: string, member: string): (node: VirtualAddress) => Value {
     const struct = this.#engine.types.struct(type.replace(/^(struct|union)\s+/, ""));
     const offset = struct.field(member).offset;
     return (node) => this.#at(struct.type, add(node, -offset));
   }
 
-  #entry(type: string | undefined, entry: bigint): Value {
+  protected override entry(type: string | undefined, entry: bigint): Value {
     const target: CType = type === undefined ? { kind: "void" } : this.#engine.types.type(type);
     return this.#immediate({ kind: "pointer", size: 8, target }, entry);
   }

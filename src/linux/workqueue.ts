@@ -16,6 +16,7 @@ import { containerOf } from "../kernel/field.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import { cpuMasks } from "./cpu.ts";
 import { addNote, attempt, gather } from "./gather.ts";
+import { kthreadData } from "./kthread.ts";
 import { listNodes } from "./list.ts";
 import { taskTable } from "./task.ts";
 import { workFunction, workQueueOf } from "./work-item.ts";
@@ -189,20 +190,6 @@ function* taskWorkers(kernel: Kernel, notes: string[]): Generator<{ readonly poo
     // What does not name its own task is no worker.
     if (worker?.task === task.address) yield { pool: attempt(() => pool.pointer(address), notes, where) ?? 0n, worker };
   }
-}
-
-/**
- * What a kernel thread was started with: kthread.data. The task points at its struct kthread through worker_private (5.17+, e32cf5dfbe22),
- * set_child_tid (4.10+, 1da5c46fa965), before through vfork_done, which is inside.
- */
-function kthreadData(kernel: Kernel, task: VirtualAddress): VirtualAddress | undefined {
-  const struct = kernel.types.tryStruct("kthread");
-  const data = struct?.tryField("data");
-  if (struct === undefined || data === undefined) return undefined;
-  const own = kernel.types.struct("task_struct").firstField("worker_private", "set_child_tid", "vfork_done")?.pointer(task) ?? 0n;
-  if (own === 0n) return undefined;
-  const value = data.pointer(virtual(own));
-  return value === 0n ? undefined : virtual(value);
 }
 
 /** @throws FaultError */
