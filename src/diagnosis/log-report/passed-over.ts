@@ -166,6 +166,8 @@ const REGISTRATION = words("proc_(?:register|create\\w*|mkdir\\w*|net_\\w+|symli
 /** Where lib/debugobjects.c, lib/kobject.c and lockdep check what they were given by others. */
 const OBJECT_DEBUGGING = words("debug_check_no_obj\\w*");
 const DEVICES = words("device_(?:add|register|create\\w*|initialize)", "kobject_\\w+", "get_device_parent");
+/** RCU's own checks of where it was called (RCU_LOCKDEP_WARN in kernel/rcu). */
+const RCU_CHECKS = words("rcu_(?:softirq_qs\\w*|note_context_switch|sleep_check|momentary\\w*|qs|all_qs)");
 const SOCKET_LOCKS = words("lock_sock\\w*", "release_sock", "__lock_sock");
 
 /** Which tools a report passes over. */
@@ -183,6 +185,7 @@ export type PassedOver =
   | "object-debugging"
   | "devices"
   | "socket-locks"
+  | "rcu-checks"
   | "services"
   | "buffers";
 const GROUPS: Readonly<Record<PassedOver, RegExp>> = {
@@ -199,6 +202,7 @@ const GROUPS: Readonly<Record<PassedOver, RegExp>> = {
   "object-debugging": OBJECT_DEBUGGING,
   devices: DEVICES,
   "socket-locks": SOCKET_LOCKS,
+  "rcu-checks": RCU_CHECKS,
   services: SERVICES,
   buffers: BUFFERS,
 };

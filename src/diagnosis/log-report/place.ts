@@ -239,7 +239,7 @@ function lockPlace(report: LogReport): Place {
   const groups: readonly PassedOver[] = ["reporting", "locking", "entry", "helpers", "flushing", "memory", "exception"];
   if (kind === "spinlock" || kind === "unregistered-key" || kind === "rcu-usage") {
     const from = trace(report, "stack backtrace") ?? trace(report, "Call Trace") ?? mainTrace(report);
-    const found = tracePlace(from, groups);
+    const found = tracePlace(from, kind === "rcu-usage" ? [...groups, "rcu-checks"] : groups);
     return found.function === undefined && typeof place === "string" ? { ...found, function: place } : found;
   }
   // Taken in a helper: where the other lock is held is the code that has them both.
@@ -256,6 +256,8 @@ function lockPlace(report: LogReport): Place {
 
 /** Not a lock but what it guards: the mount point, both directories. */
 const TAKES_SEVERAL = /^_*lock_(?:mount\w*|two_\w+|rename\w*|super\w*|system_sleep)$/;
+/** Shuts down, and so waits for others, by its name; scheduling of whatever kind. */
+const WAITS_BY_NAME = /down|sched|_lock|_slowlock|rwsem|completion|kthread|wait|synchronize|rcu_barrier/;
 
 function hungPlace(report: LogReport): Place {
   const from = mainTrace(report);
@@ -268,7 +270,7 @@ function hungPlace(report: LogReport): Place {
     (frame, at) =>
       at > bit &&
       physical(frame) &&
-      (!isWaiting(frame.function ?? "") || TAKES_SEVERAL.test(frame.function ?? "")) &&
+      (!(isWaiting(frame.function ?? "") || WAITS_BY_NAME.test(frame.function ?? "")) || TAKES_SEVERAL.test(frame.function ?? "")) &&
       !isPassedOver(frame.function ?? "", ["reporting", "locking", "entry", "memory", "services"]),
   );
   return at(frames, index);
@@ -322,7 +324,17 @@ function stallPlace(report: LogReport): Place {
       if (!isPassedOver(name) && !isWaiting(name)) below = index;
     }
   }
-  return at(candidates[0]?.frames ?? [], -1);
+  const frames = candidates[0]?.frames ?? [];
+  return report.family === "stack" ? at(frames, recursion(frames)) : at(frames, -1);
+}
+
+/** The first frame of the circle that a stack overflow is made of: it comes again and again; -1 when none does. */
+function recursion(frames: readonly VerdictFrame[]): number {
+  const times = new Map<string, number>();
+  for (const frame of frames) if (physical(frame)) times.set(frame.function ?? "", (times.get(frame.function ?? "") ?? 0) + 1);
+  return frames.findIndex(
+    (frame) => physical(frame) && (times.get(frame.function ?? "") ?? 0) >= 3 && !isPassedOver(frame.function ?? "", TRACE_TOOLS),
+  );
 }
 
 /** Only the first run of interrupt entries counts: below it the loop may have been interrupted by nothing else. */

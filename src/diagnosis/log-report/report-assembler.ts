@@ -106,8 +106,12 @@ export class ReportAssembler {
       return true;
     }
     // The same task faults while it prints: what it says then tells where it was.
-    if (head.family === "oops" && current.context !== "" && current.frames === 0 && current.family !== "panic" && !current.ended)
-      return true;
+    if (head.family === "oops" && current.frames === 0 && current.family !== "panic" && !current.ended) {
+      // A lock's checker that dies of the lock it prints has said one line (kernel/locking/spinlock_debug.c).
+      const checker = current.family === "lockdep" && / on CPU#\d+/.test(current.head);
+      const first = current.lines.slice(1, 3).some(({ text }) => headOf(text)?.family === "oops");
+      if (current.context !== "" || (checker && (current.lines.length < 3 || first))) return true;
+    }
     if (head.follows === undefined || !head.follows.includes(current.family)) return false;
     const previous = current.lines.at(-1);
     const near = previous?.time === undefined || line.time === undefined || line.time - previous.time < 5;

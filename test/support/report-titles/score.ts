@@ -45,6 +45,11 @@ function functionOf(title: string): string | undefined {
     ?.replace(/\/usb_submit_urb$/, "");
 }
 
+/** A system call's function has many names, and which of them the compiler left is chance: __x64_sys_x, __se_sys_x, __do_sys_x, SyS_x. */
+function bare(name: string): string {
+  return name.replace(/^(?:__(?:x64|ia32|arm64|s390x?|riscv|se|do)_)?(?:compat_)?(?:__)?(?:sys|SyS)_/, "");
+}
+
 /** The labels know no report of these families: killing a process for memory, and the hardware, are no bugs of the kernel there. */
 const isLabelled = ({ family }: LogReport): boolean => family !== "oom" && family !== "machine-check";
 
@@ -89,7 +94,7 @@ for (const name of readdirSync(directory)
       ours !== undefined &&
       (functions.length === 0
         ? ours.function === undefined || ours.corrupted
-        : functions.includes(ours.function ?? "") || (expected === "corrupted" && ours.corrupted)),
+        : functions.map(bare).includes(bare(ours.function ?? "")) || (expected === "corrupted" && ours.corrupted)),
     title: ours !== undefined && [label.title, ...label.alternatives].includes(ours.title),
   };
   for (const key of ["type", "function", "title"] as const) if (right[key]) score.titled[key]++;
