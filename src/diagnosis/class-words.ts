@@ -31,7 +31,7 @@ export const CLASS_WORDS: Readonly<Record<VerdictClass, string>> = {
   "locking-rule": "broken locking rule",
   "atomic-sleep": "sleep in atomic context",
   deadlock: "deadlock",
-  "self-deadlock": "lock taken twice",
+  "self-deadlock": "deadlock with itself",
   "lock-held-by-sleeper": "lock held by a sleeping task",
   "hung-task": "task hung",
   "soft-lockup": "soft lockup",

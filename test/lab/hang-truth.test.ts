@@ -104,11 +104,18 @@ function isNamed(comm: string, name: string): boolean {
   return name.endsWith("*") ? comm.startsWith(name.slice(0, -1)) : comm === name;
 }
 
+const UNNAMED = [
+  /^the holder of the lock that it spins for is known$/,
+  /^each lock names its holder/,
+  /^each of them is held up by the next/,
+  /^all have waited for longer than a lock in use/,
+];
+
 function check({ verdict }: Diagnosis, label: FaultLabel, sure: boolean): void {
   expect(label.class).toContain(verdict.class);
-  // Whose spinlock it is may be told by what that task does alone: the word of a queued spinlock names nobody.
+  // What no memory says leaves a verdict likely: who holds a spinlock or reads under a per-CPU semaphore, who would wake a wait queue.
   const open = (verdict.checks ?? []).filter(({ result }) => result !== "held").map(({ what }) => what);
-  if (sure && (open.length === 0 || !open.every((what) => what === "the holder of the lock that it spins for is known")))
+  if (sure && (open.length === 0 || !open.every((what) => UNNAMED.some((each) => each.test(what)))))
     expect(verdict.confidence).toBe("high");
   expect(label.function).toContain(verdict.function);
   expect(verdict.module).toBe(label.module);

@@ -11,11 +11,11 @@ import { verdictStack } from "../verdict-stack.ts";
 import { type Circle, chainFrom, type HangEdge, hangEdges } from "./edges.ts";
 import { functionText, guiltyFrame, placeOf, struckFrame } from "./guilty-frame.ts";
 import { type HeldSection, heldSection } from "./held-section.ts";
-import { isSpin, lockName, lockObject, lockText } from "./lock-object.ts";
+import { containerAround, isSpin, lockName, lockObject, lockText } from "./lock-object.ts";
 import type { ReportedStall } from "./reported.ts";
 import type { Standstill } from "./standstill.ts";
 import { stoppedCpus } from "./stopped-cpu.ts";
-import { ageText, awaited, forText, ownerEvidence, someOf, waiter, waiterEvidence, who } from "./who.ts";
+import { actor, ageText, awaited, forText, ownerEvidence, someOf, waiter, waiterEvidence, who } from "./who.ts";
 
 /** Evidence that is told of one circle. */
 const MAX_EVIDENCE = 12;
@@ -131,21 +131,22 @@ export function circleFinding(still: Standstill, { edges, behind }: Circle, repo
     const section = alone || isSpin(edge.lock?.state.kind) ? sectionOf(still, edge) : undefined;
     if (section !== undefined)
       evidence.push({
-        claim: `${who(edge.to)} took it in ${functionText(section)}: ${section.by}()`,
+        claim: `${actor(still, edge.to)} took it in ${functionText(section)}: ${section.by}()`,
         command: `dis ${section.at.toString(16)} 1`,
         values: [],
       });
   }
   const lock = told.lock ?? edges.find((each) => each.lock !== undefined)?.lock;
+  const object = lock === undefined ? itemObject(still, told, shown) : lockObject(still, lock);
   const longest = Math.max(0, ...edges.map(({ seconds }) => seconds ?? 0));
   return {
     class: alone ? "self-deadlock" : "deadlock",
     title: alone
       ? selfTitle(still, told, shown)
-      : `${edges.map(({ from }) => who(from)).join(", ")} wait for each other in a circle${longest >= 1 ? forText(longest) : ""}${behind.length === 0 ? "" : `; ${behind.length} more ${behind.length === 1 ? "waits" : "wait"} behind them`}`,
+      : `${edges.map(({ from }) => actor(still, from)).join(", ")} wait for each other in a circle${longest >= 1 ? forText(longest) : ""}${behind.length === 0 ? "" : `; ${behind.length} more ${behind.length === 1 ? "waits" : "wait"} behind them`}`,
     depth: "cause",
     checks: circleChecks(still, edges),
-    ...(lock === undefined ? {} : { object: lockObject(still, lock) }),
+    ...(object === undefined ? {} : { object }),
     ...(shown === undefined ? {} : { place: shown.place, frames: shown.frames }),
     ...(alone ? {} : { namedBy: circleName(still, edges) }),
     story: story(still, edges, behind, shown),
@@ -162,6 +163,17 @@ export function circleFinding(still: Standstill, { edges, behind }: Circle, repo
   };
 }
 
+/** The work item that is waited for, with the structure around it. */
+function itemObject(still: Standstill, { item }: HangEdge, shown: Stack | undefined): Finding["object"] {
+  if (item === undefined) return undefined;
+  const container = containerAround(still, item, "work_struct", shown?.place.module === undefined ? [] : [shown.place.module]);
+  return {
+    type: container?.type ?? "struct work_struct",
+    ...(container === undefined ? {} : { member: container.member }),
+    address: item,
+  };
+}
+
 /** The same from wherever one begins to tell: who reported first, and who was struck first, is chance. */
 function circleName(still: Standstill, edges: readonly HangEdge[]): NonNullable<Finding["namedBy"]> {
   const functions = edges.flatMap(({ from }) => stackOf(still, from.address)?.place.function ?? []);
@@ -172,9 +184,11 @@ function circleName(still: Standstill, edges: readonly HangEdge[]): NonNullable<
 }
 
 function selfTitle(still: Standstill, edge: HangEdge, shown: Stack | undefined): string {
+  if (edge.via !== "lock")
+    return `${actor(still, edge.from)} waits for ${awaited(still, edge)}${shown === undefined ? "" : `, in ${shown.text}`}`;
   const mode = still.waitOf(edge.from.address)?.mode;
   const how = edge.lock?.state.held === "read" && mode === "write" ? " for writing, which it holds for reading" : ", which it holds itself";
-  return `${who(edge.from)} waits for ${awaited(still, edge)}${how}${shown === undefined ? "" : `, in ${shown.text}`}`;
+  return `${actor(still, edge.from)} waits for ${awaited(still, edge)}${how}${shown === undefined ? "" : `, in ${shown.text}`}`;
 }
 
 function story(still: Standstill, edges: readonly HangEdge[], behind: readonly HangEdge[], shown: Stack | undefined): string[] {
@@ -184,7 +198,7 @@ function story(still: Standstill, edges: readonly HangEdge[], behind: readonly H
     const place = own === undefined ? "" : ` in ${own.text}`;
     const closes = edges.length > 1 && index === edges.length - 1 ? ", which closes the circle" : "";
     const since = edge.seconds === undefined ? "" : ` (blocked for ${ageText(edge.seconds)})`;
-    return `${who(edge.from)}${held.length === 0 ? "" : ` holds ${held.map(lockText).join(", ")} and`} waits${place} for ${awaited(still, edge)}${since}${closes}.`;
+    return `${actor(still, edge.from)}${held.length === 0 ? "" : ` holds ${held.map(lockText).join(", ")} and`} waits${place} for ${awaited(still, edge)}${since}${closes}.`;
   });
   const [first] = edges;
   const section = edges.length === 1 && first !== undefined ? sectionOf(still, first) : undefined;
@@ -194,7 +208,9 @@ function story(still: Standstill, edges: readonly HangEdge[], behind: readonly H
     );
   lines.push(
     edges.length === 1
-      ? "Nobody else can release it: it will wait for ever."
+      ? first?.via === "lock"
+        ? "Nobody else can release it: it will wait for ever."
+        : "Only it could bring that about: it will wait for ever."
       : "None of them can go on before another does: this never ends.",
   );
   if (behind.length > 0) lines.push(`Others wait behind, without any part in it: ${someOf(behind.map(({ from }) => who(from)))}.`);

@@ -52,19 +52,20 @@ interface Awaited {
 
 /** Only of tasks that wait for longer than the kernel lets them: others may complete or wake it too, and then it is done soon. */
 export function completionEdges(still: Standstill): HangEdge[] {
-  // Who waits, directly or not, for each task: only these close a circle.
+  // Who waits, directly or not, for each task: these close a circle.
   const next = new Map<VirtualAddress, VirtualAddress>();
   for (const [task, { owner }] of lockEdges(still.report.locks)) next.set(task, owner.task.address);
   for (const { from, to } of [...workEdges(still), ...threadEdges(still)]) if (!next.has(from.address)) next.set(from.address, to.address);
   if (next.size === 0) return [];
   const limit = hungTaskTimeout(still.kernel) ?? DEFAULT_TIMEOUT;
   const long = [...awaitedCompletions(still), ...awaitedEvents(still, next)].filter(({ seconds }) => (seconds ?? limit) >= limit);
+  // Those in a circle never come to complete anything: who waits for that stands behind them.
+  const circled = [...next.keys()].filter((task) => comesBack(next, task));
   let asked = 0;
   return long.slice(0, MAX_COMPLETIONS).flatMap((awaited): HangEdge[] => {
-    const candidates = differentCode(
-      still,
-      [...next.keys()].filter((task) => leadsTo(next, task, awaited.task.address)),
-    );
+    if (next.has(awaited.task.address)) return [];
+    const closing = [...next.keys()].filter((task) => leadsTo(next, task, awaited.task.address));
+    const candidates = differentCode(still, closing.length > 0 ? closing : circled);
     for (const task of candidates) {
       if (asked++ >= MAX_ASKED) return [];
       const call = guarded(() => endingCall(still, task, awaited));
@@ -150,6 +151,16 @@ function leadsTo(next: ReadonlyMap<VirtualAddress, VirtualAddress>, from: Virtua
   for (let at: VirtualAddress | undefined = from; at !== undefined && !seen.has(at); at = next.get(at)) {
     seen.add(at);
     if (at === to && at !== from) return true;
+  }
+  return false;
+}
+
+/** A circle that is closed without any completion. */
+function comesBack(next: ReadonlyMap<VirtualAddress, VirtualAddress>, task: VirtualAddress): boolean {
+  const seen = new Set<VirtualAddress>();
+  for (let at = next.get(task); at !== undefined && !seen.has(at); at = next.get(at)) {
+    if (at === task) return true;
+    seen.add(at);
   }
   return false;
 }

@@ -7,6 +7,7 @@
  *   thread      task in kthread_stop() ─► the thread that is to end
  *   completion  task ─► a task that waits itself, and whose code goes on to complete() this very completion
  *   readers     task in synchronize_srcu(), synchronize_rcu() ─► a reader that waits itself
+ *   timer       task in timer_delete_sync() ─► the task over which the timer's function runs
  *
  * A task waits for one thing at a time. Of several tasks that it may wait for, the one that the edge names is the surest.
  */
@@ -19,15 +20,18 @@ import { readerEdges } from "./reader-edges.ts";
 import { spinEdges } from "./spin-edges.ts";
 import type { Standstill } from "./standstill.ts";
 import { threadEdges } from "./thread-edges.ts";
+import { timerEdges } from "./timer-edges.ts";
 import { workEdges } from "./work-edges.ts";
 
 export interface HangEdge {
   readonly from: LockTask;
   readonly to: LockTask;
-  readonly via: "lock" | "work" | "queue" | "thread" | "completion" | "readers";
+  readonly via: "lock" | "work" | "queue" | "thread" | "completion" | "readers" | "timer";
   readonly certainty: LockCertainty;
   /** Of an edge through a lock, and of a completion. */
   readonly lock?: ContendedLock;
+  /** Of an edge through a work item: struct work_struct of what is waited for. */
+  readonly item?: VirtualAddress;
   /** What it waits for, to stand behind "waits for": "work item widget_reset to end". */
   readonly what: string;
   /** Seconds since it last ran. */
@@ -41,7 +45,8 @@ export interface HangEdge {
 export function hangEdges(still: Standstill): ReadonlyMap<VirtualAddress, HangEdge> {
   return still.kernel.memo(hangEdges, () => {
     const edges = new Map<VirtualAddress, HangEdge>();
-    for (const edge of [...ownerEdges(still), ...workEdges(still), ...threadEdges(still), ...spinEdges(still), ...readerEdges(still)]) {
+    const kinds = [ownerEdges, workEdges, threadEdges, spinEdges, readerEdges, timerEdges];
+    for (const edge of kinds.flatMap((edgesOf) => edgesOf(still))) {
       const known = edges.get(edge.from.address);
       if (known === undefined || (known.certainty !== "exact" && edge.certainty === "exact")) edges.set(edge.from.address, edge);
     }

@@ -7,11 +7,14 @@ import type { HangEdge } from "./edges.ts";
 import { functionText, isMachinery } from "./guilty-frame.ts";
 import { isSpin, lockName, lockObject, lockText } from "./lock-object.ts";
 import type { Lockup, LoopRoot } from "./lockups.ts";
-import { loopObject } from "./loop-object.ts";
+import { isSequence, loopObject } from "./loop-object.ts";
 import { listObject, loopStack } from "./loop-stack.ts";
 import { timerEvidence, timerLine, timerObject } from "./running-timer.ts";
 import type { Standstill } from "./standstill.ts";
 import { ageText, awaited, ownerEvidence, someOf, waiter, who } from "./who.ts";
+
+const SEQUENCE_LINE =
+  "It reads a sequence counter until it is even, and it stays odd: a writer began and did not end, or left without ending.";
 
 export function lockupFinding(
   still: Standstill,
@@ -54,6 +57,7 @@ export function lockupFinding(
     frames: shown.frames,
     story: [
       ...story(still, lockup, root, shown.text),
+      ...(isSequence(object?.type, object?.member) && object?.state !== undefined ? [SEQUENCE_LINE] : []),
       ...(timer === undefined ? [] : [timerLine(timer)]),
       ...behindLines(still, chain, behind),
     ],

@@ -4,9 +4,11 @@
  *   1:  mov 0x8(%rbx),%rax       ring->tail            ◄ read
  *       cmp %rax,%rdx            compared
  *       jne 1b                   the loop
+ *
+ * A sequence counter is odd while a writer is at work (include/linux/seqlock.h): its readers go round until it is even.
  */
 
-import type { VirtualAddress } from "../../bytes/address.ts";
+import { type VirtualAddress, virtual } from "../../bytes/address.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
 import { type FunctionFlow, flowOf, type OperandFact } from "../../type-flow/function-flow.ts";
 import { Activations } from "../fault/activation.ts";
@@ -48,7 +50,7 @@ export function loopObject(kernel: Kernel, { stack, struck, guilty, cpu, task }:
     });
     // Nearest to where the loop is closed.
     const last = found.at(-1);
-    return last === undefined ? undefined : objectOf(last, frame.registers.record());
+    return last === undefined ? undefined : objectOf(kernel, last, frame.registers.record());
   });
 }
 
@@ -80,14 +82,25 @@ function readOf(flow: FunctionFlow, at: bigint): OperandFact | undefined {
 }
 
 function objectOf(
+  { memory: dump }: Kernel,
   { container, member, memory, offset }: OperandFact,
   registers: Readonly<Record<string, bigint | undefined>>,
 ): Finding["object"] {
   const base = memory.base === undefined ? undefined : registers[memory.base];
   const start = base === undefined || offset === undefined ? undefined : BigInt.asUintN(64, base + memory.displacement - BigInt(offset));
+  const value = start === undefined || offset === undefined ? undefined : dump.tryU32(virtual(start + BigInt(offset)));
+  const odd = value !== undefined && value % 2 === 1 && isSequence(container, member);
   return {
     ...(container === undefined ? {} : { type: container }),
     ...(member === undefined ? {} : { member }),
     ...(start === undefined ? {} : { address: start }),
+    ...(odd ? { state: `${value}: odd, as while a writer is at work` } : {}),
   };
+}
+
+/** seqcount_t.sequence, also inside seqlock_t and seqcount_spinlock_t and their kin. */
+export function isSequence(type: string | undefined, member: string | undefined): boolean {
+  return (
+    member !== undefined && (/(?:^|\.)seqcount\.sequence$/.test(member) || (member === "sequence" && /^struct seqcount\b/.test(type ?? "")))
+  );
 }

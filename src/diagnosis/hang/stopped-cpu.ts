@@ -133,15 +133,21 @@ function stuckInInterrupt({ frames }: UnwoundStack, noTick: number | undefined):
   return at > 0 && noTick !== undefined && noTick >= 1 && !frames.slice(0, at).some(({ function: name }) => STOPS.test(name ?? ""));
 }
 
+const SOFTIRQS = /^(?:_*do_softirq|handle_softirqs|call_timer_fn|net_rx_action|__napi_poll|tasklet_action\w*)$/;
+const INTERRUPTS = /^(?:handle_irq_event\w*|__hrtimer_run_queues|irq_work_run\w*)$/;
+
 /** An idle CPU that serves an interrupt or softirq is busy all the same. */
 function inInterrupt({ frames }: UnwoundStack, struck: number): boolean {
-  return frames
-    .slice(struck)
-    .some(({ function: name }) =>
-      /^(?:_*do_softirq|handle_softirqs|call_timer_fn|net_rx_action|__napi_poll|tasklet_action\w*|handle_irq_event\w*|__hrtimer_run_queues)$/.test(
-        name ?? "",
-      ),
-    );
+  return frames.slice(struck).some(({ function: name }) => SOFTIRQS.test(name ?? "") || INTERRUPTS.test(name ?? ""));
+}
+
+/** What a CPU does in the name of the task that it struck: "a softirq", "an interrupt"; undefined when the task's own code runs. */
+export function servedOver({ stack: { frames }, struck, task }: Pick<StoppedCpu, "stack" | "struck" | "task">): string | undefined {
+  // ksoftirqd serves softirqs by trade.
+  if (/^ksoftirqd\//.test(task.comm)) return undefined;
+  const served = frames.slice(struck).map(({ function: name }) => name ?? "");
+  if (served.some((name) => INTERRUPTS.test(name))) return "an interrupt";
+  return served.some((name) => SOFTIRQS.test(name)) ? "a softirq" : undefined;
 }
 
 /** All of it is machinery: the outermost of it that is no entry. */

@@ -6,10 +6,18 @@ import type { Evidence, LockName, Participant } from "../verdict.ts";
 import type { HangEdge } from "./edges.ts";
 import { lockName, lockText } from "./lock-object.ts";
 import type { Standstill } from "./standstill.ts";
+import { servedOver, stoppedCpus } from "./stopped-cpu.ts";
 
 /** "lab-ab (127)". A task may call itself anything. */
 export function who({ comm, pid }: Pick<LockTask, "comm" | "pid">): string {
   return `${comm.replace(/[^\x20-\x7e]/g, "?")} (${pid})`;
+}
+
+/** The same, but of a CPU that an interrupt or softirq keeps: "CPU 1 in a softirq over swapper/1 (0)". The task has no part in it. */
+export function actor(still: Standstill, task: Pick<LockTask, "comm" | "pid" | "address">): string {
+  const cpu = stoppedCpus(still).find((each) => each.task.address === task.address);
+  const over = cpu === undefined ? undefined : servedOver(cpu);
+  return over === undefined ? who(task) : `CPU ${cpu?.cpu} in ${over} over ${who(task)}`;
 }
 
 /** "122 s", "2 h 5 min". */

@@ -53,10 +53,12 @@ export function workEdges(still: Standstill): HangEdge[] {
   for (const queue of queues) {
     const running = busy.filter((worker) => worker.queue === queue.address);
     for (const share of queue.shares) {
-      for (const item of share.inactive) {
+      for (const [index, item] of share.inactive.entries()) {
         const [only] = running;
         if (item.flusher === undefined || only === undefined) continue;
-        const edge = flushEdge(still, item, only, running.length === 1 ? "exact" : "likely");
+        // Several may wait for one item: the barriers of all stand behind it.
+        const wanted = share.inactive.slice(0, index).findLast(({ flusher }) => flusher === undefined);
+        const edge = flushEdge(still, item, only, running.length === 1 ? "exact" : "likely", { item: wanted, queue });
         if (edge !== undefined) found.push(edge);
       }
     }
@@ -66,31 +68,50 @@ export function workEdges(still: Standstill): HangEdge[] {
   return found;
 }
 
-function flushEdge(still: Standstill, item: WorkItem, worker: Worker, certainty: HangEdge["certainty"]): HangEdge | undefined {
+/** An item that has not begun: its queue runs no more of them at once. */
+interface NotBegun {
+  readonly item: WorkItem | undefined;
+  readonly queue: WorkQueue;
+}
+
+function flushEdge(
+  still: Standstill,
+  item: WorkItem,
+  worker: Worker,
+  certainty: HangEdge["certainty"],
+  behind?: NotBegun,
+): HangEdge | undefined {
   const [from, to] = [still.task(item.flusher ?? 0n), still.task(worker.task)];
   if (from === undefined || to === undefined) return undefined;
+  const running = workName(worker);
+  const wanted = behind?.item === undefined ? undefined : workName(behind.item);
+  const awaited = behind === undefined ? worker.work : behind.item?.address;
   return {
     from: lockTask(from),
     to: lockTask(to),
     via: "work",
     certainty,
-    what: `the work item ${workName(worker)} to end`,
+    ...(awaited === undefined ? {} : { item: awaited }),
+    what:
+      behind === undefined
+        ? `the work item ${running} to end`
+        : `the work item ${wanted ?? "behind it"}, which workqueue ${behind.queue.name} does not begin before ${running} has ended`,
     seconds: still.waitOf(from.address)?.seconds,
     known:
-      certainty === "exact"
+      behind === undefined
         ? `its barrier is linked behind the item that ${to.comm} runs`
         : `its barrier waits in the queue in which ${to.comm} runs an item`,
-    evidence: [barrierEvidence(still.kernel, item, from.pid, worker), workerEvidence(still.kernel, worker, to.pid)].flat(),
+    evidence: [barrierEvidence(still.kernel, item, from.pid, wanted ?? running), workerEvidence(still.kernel, worker, to.pid)].flat(),
   };
 }
 
-function barrierEvidence(kernel: Kernel, { address, flusher }: WorkItem, pid: number, worker: Worker): Evidence[] {
+function barrierEvidence(kernel: Kernel, { address, flusher }: WorkItem, pid: number, name: string): Evidence[] {
   const field = kernel.types.tryStruct("wq_barrier")?.tryField("task");
   if (field === undefined || flusher === undefined) return [];
   const at = field.address(address);
   return [
     {
-      claim: `the barrier at ${address.toString(16)} behind ${workName(worker)} belongs to task ${pid}`,
+      claim: `the barrier at ${address.toString(16)} behind ${name} belongs to task ${pid}`,
       command: `rd ${at.toString(16)}`,
       values: [{ address: at, value: flusher }],
     },

@@ -68,7 +68,8 @@ export function lockReport(kernel: Kernel, reader: StackReader, progress?: LockP
 
 /** What one task waits for or spins on. */
 export function waitOf(kernel: Kernel, task: Task, reader: StackReader): LockWait | undefined {
-  if (task.idle) return undefined;
+  // An idle CPU waits for nothing of its own; an interrupt or softirq that it serves may spin.
+  if (task.idle && !task.active) return undefined;
   const stack = reader.unwind(task);
   return task.active ? spinWait(kernel, task, stack) : findWait(kernel, task, stack);
 }
