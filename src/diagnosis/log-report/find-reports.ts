@@ -170,6 +170,8 @@ export class ReportFinder {
 /** Without line ends of terminals, colours, what web pages make of "<", and the JSON of container runtimes and journals. */
 function cleaned(line: string): string {
   let text = line.endsWith("\r") ? line.slice(0, -1) : line;
+  // `cat -v` shows what a terminal would not.
+  if (text.includes("^")) text = text.replace(/\^M$/, "").replace(/\^\[\[[\d;]*[A-Za-z]/g, "");
   if (text.startsWith("{") && text.endsWith("}")) text = messageOf(text) ?? text;
   if (text.includes("\x1b")) text = text.replace(/\x1b\[[\d;]*[A-Za-z]/g, "");
   if (text.includes("&"))

@@ -13,6 +13,8 @@ export interface Head {
   readonly within?: readonly ReportFamily[];
   /** In the middle of a report: when none is open, the head was not logged. */
   readonly headless?: true;
+  /** A device was lost and the machine goes on: told of a text, but it is not what a dump was made for. */
+  readonly device?: true;
   /** Words that programs print too: a head only behind a time of the kernel, and what follows it tells its family. */
   readonly stamped?: true;
 }
@@ -124,7 +126,7 @@ export const HEADS: readonly Head[] = [
   // drivers/edac/edac_mc.c; one that was corrected (CE) is none.
   { family: "machine-check", pattern: /EDAC [A-Za-z]+\d+: [1-9]\d* UE /, follows: ["machine-check"] },
   // drivers/pci/pcie/{aer,err}.c: the link or the device is lost; corrected and non-fatal errors are not.
-  { family: "machine-check", pattern: /(?:AER: (?:Multiple )?Uncorrect(?:ed|able) \(Fatal\) error|PCIe Bus Error: severity=Uncorrect(?:ed|able) \(Fatal\))/, follows: ANY },
+  { family: "machine-check", pattern: /(?:AER: (?:Multiple )?Uncorrect(?:ed|able) \(Fatal\) error|PCIe Bus Error: severity=Uncorrect(?:ed|able) \(Fatal\))/, follows: ANY, device: true },
   // A subsystem's own words: BUG() without the machine's part, "BUG: please report to …".
   { family: "other", pattern: /^BUG: \S/, follows: ANY, stamped: true },
   // kernel/panic.c

@@ -21,6 +21,8 @@ test.each([
   [`[   16.761978] c0    123 ${BODY}`, { time: 16.761978 }],
   [`[42476.915570]-(0)[848:ndroid.systemui]${BODY}`, { time: 42476.91557 }],
   [`[42476.915570] (10)[12:sh] ${BODY}`, { time: 42476.91557 }],
+  [` kernel:${BODY}`, {}],
+  [` kernel:[   12.345678] ${BODY}`, { time: 12.345678 }],
   [`** 2977 printk messages dropped ** [   12.345678] ${BODY}`, { time: 12.345678 }],
   [`Nov 19 10:00:01.123456 host kernel: ${BODY}`, {}],
   [`Thu 2024-11-21 10:00:01 UTC host kernel: ${BODY}`, {}],

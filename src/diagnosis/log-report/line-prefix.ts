@@ -43,6 +43,9 @@ const SYSLOG = new RegExp(
 const SAYS_KERNEL = /(?:kernel|vmunix|klogd)(?:\[\d*-?\])?:\s?$|kern\.\w+:\s?$/;
 /** What a program wrote into the same log. */
 const PROGRAM = new RegExp(String.raw`^${DATE} [\w.-]+ (?!(?:kernel|vmunix|klogd)\b)[\w./@()-]{1,64}\[\d+\]: `);
+/** What rsyslog writes to every terminal (omusrmsg): a line of its own, then " kernel:text". */
+const TO_ALL = /^ ?kernel:/;
+const TO_ALL_FROM = /^Message from syslogd@\S+ at .{10,30}\.\.\.$/;
 /** Tools that read the memory of a phone that died: "  1276.715086:   <1> (01-28 07:22:33.314355613) text". */
 const RAM_DUMP = /^\s*(\d{1,10}\.\d{6}): +<(\d)> (?:\(\d\d-\d\d \d\d:\d\d:\d\d\.\d+\) )?/;
 const JOURNAL_MONOTONIC = /^\[\s*\d+\.\d{6}\] \S+ kernel: /;
@@ -125,6 +128,12 @@ function plain(line: string): PrefixedText {
       stamped ||= SAYS_KERNEL.test(syslog[0]);
       text = text.slice(syslog[0].length);
     }
+    const told = TO_ALL.exec(text);
+    if (told !== null) {
+      stamped = true;
+      text = text.slice(told[0].length);
+    }
+    program ||= TO_ALL_FROM.test(text);
     const ram = RAM_DUMP.exec(text);
     if (ram !== null) {
       time = Number(ram[1]);

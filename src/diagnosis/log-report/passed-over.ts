@@ -255,6 +255,7 @@ const LOOP_ANCHORS = words(
   "\\w+_compat_ioctl", "do_filp_open", "__do_fault", "cpu_startup_entry", "do_mmap",
   "mmap_region", "do_syscall_\\w+", "entry_\\w+", "invoke_syscall", "el0_svc\\w*", "x64_sys_call", "ia32_sys_call",
   "do_fast_syscall_\\w+", "do_int80_\\w+", "ret_fast_syscall", "process_one_work", "_*do_softirq\\w*", "handle_softirqs",
+  "irq_thread", "irq_(?:forced_)?thread_fn", "smpboot_thread_fn", "kthread_worker_fn", "cpuhp_thread_fun",
   "run_ksoftirqd", "call_timer_fn", "__run_timers", "run_timer_\\w+", "__hrtimer_run_queues", "__run_hrtimer", "task_work_run", "__fput",
   "kthread", "ret_from_fork\\w*", "irq_exit\\w*",
   "_*vfs_(?:read|write|ioctl|fsync|fallocate|readv|writev|iter_\\w+|statfs|getxattr|setxattr|open|mkdir|unlink)\\w*", "do_vfs_ioctl",

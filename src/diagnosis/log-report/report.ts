@@ -54,7 +54,7 @@ export interface LogReport {
   readonly last: LogLine;
   /** All its lines, of its own context only. */
   readonly lines: readonly LogLine[];
-  readonly machine?: "x86_64" | "i386" | "arm64" | "arm" | "riscv" | "s390x" | "ppc64" | "mips" | "loongarch64";
+  readonly machine?: "x86_64" | "i386" | "arm64" | "arm" | "riscv" | "s390x" | "ppc64" | "mips" | "loongarch64" | "sparc64";
   readonly cpu?: number;
   readonly pid?: number;
   readonly comm?: string;

@@ -38,6 +38,7 @@ const PC_LINES: readonly RegExp[] = [
   /^\s*pc : (.*?)(?: lr : .*)?$/,
   /^\s*PC is at (.*)$/,
   /^\s*NIP \[[0-9a-f]+\] (.*)$/,
+  /^\s*TPC: <(.*)>$/,
   /^\s*epc\s*: (?:[0-9a-f]{8,16} )?(.*)$/,
   /^\s*(?:epc|era)\s*(?::|=)\s*(?:[0-9a-f]{8,16} )(\S.*)$/,
   /^\s*Krnl PSW : [0-9a-f]+ [0-9a-f]+ \((.*)\)$/,
@@ -157,6 +158,7 @@ function machineOf(lines: readonly LogLine[], registers: ReadonlyMap<string, big
     if (/^\s*RIP: 0010:|entry_SYSCALL_64|x64_sys_|#PF: /.test(text)) return "x86_64";
     if (/ESR = 0x|\bel[01]_|el0t_64/.test(text)) return "arm64";
     if (/Krnl PSW/.test(text)) return "s390x";
+    if (/^\s*TSTATE: [0-9a-f]{16} TPC: /.test(text)) return "sparc64";
     if (/, epc == [0-9a-f]+, ra == |^epc {3}: /.test(text)) return "mips";
     if (/, era == [0-9a-f]+, ra == |^ +ERA: /.test(text)) return "loongarch64";
     if (/^NIP |\[c0000000[0-9a-f]{8}\]/.test(text)) return "ppc64";

@@ -73,6 +73,11 @@ export function tracesOf(lines: readonly LogLine[]): Trace[] {
     }
     const trace = traces.at(-1);
     if (trace === undefined || trace.frames.length >= FRAMES) continue;
+    // On arm no line names the trace that follows "Preemption disabled at:" and its one frame.
+    if (trace.name === "Preemption disabled at" && /\((?:unwind|dump)_backtrace/.test(text)) {
+      traces.push({ name: "Call Trace", frames: frameLine(text), first: index });
+      continue;
+    }
     const interrupted = interruptedAt(text, trace.frames.length);
     const frames = interrupted ?? frameLine(text);
     if (interrupted === undefined && trace.frames.length > 0 && !PRINTED_PC.test(text)) mistrustStarts(frames);

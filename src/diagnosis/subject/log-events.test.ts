@@ -186,6 +186,11 @@ describe("facts of a report", () => {
     expect(logEvents(written)).toEqual([]);
   });
 
+  it("does not take a device that was lost for what the kernel died of", () => {
+    const lost = "11 | pcieport 0000:00:03.0: PCIe Bus Error: severity=Uncorrected (Fatal), type=Transaction Layer, (Requester ID)";
+    expect(logEvents(records(lost))).toEqual([]);
+  });
+
   it("takes the first of stalls that are reported one after the other", () => {
     const hung = (time: number, pid: number) => `${time} | INFO: task lab:${pid} blocked for more than 3 seconds.`;
     const chosen = subject(

@@ -254,8 +254,8 @@ function matched(line: string): { readonly match?: RegExpExecArray; readonly by?
     const match = by.pattern.exec(line);
     if (match !== null) return { match, by };
   }
-  const family = headOf(line, true)?.family;
-  const by = family === undefined ? undefined : BY_FAMILY[family];
+  const report = headOf(line, true);
+  const by = report === undefined || report.device === true ? undefined : BY_FAMILY[report.family];
   const match = by?.pattern.exec(line);
   return by === undefined || match === null || match === undefined ? {} : { match, by };
 }
