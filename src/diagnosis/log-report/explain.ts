@@ -184,7 +184,7 @@ function confidenceOf(report: LogReport, verdict: VerdictClass, place: Place): C
   if (report.damage.length > 0) return place.function === undefined || isPassedOver(place.function, TRACE_TOOLS) ? "possible" : "likely";
   if (
     place.function === undefined &&
-    !["out-of-memory", "oom-of-container", "hardware-error", "init-killed", "deliberate"].includes(verdict)
+    !["out-of-memory", "oom-of-container", "hardware-error", "init-killed", "filesystem-panic", "deliberate"].includes(verdict)
   )
     return "possible";
   // The place where a loop was interrupted, and who leaks, are chosen, not observed.

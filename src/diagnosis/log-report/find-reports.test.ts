@@ -226,3 +226,20 @@ test("a file without line ends costs neither time nor memory", () => {
   expect(reportsIn(new Uint8Array(3_000_000).fill(0x42))).toEqual([]);
   expect(reportsIn(`${"x".repeat(100_000)}BUG: KASAN: ${"y".repeat(100_000)}`).length).toBeLessThan(3);
 });
+
+test("each line twice, of two consoles, is one line", () => {
+  const lines = [
+    "INFO: task feeder:77 blocked for more than 120 seconds.",
+    "      Not tainted 6.1.0 #1",
+    "task:feeder state:D stack:0 pid:77 ppid:2 flags:0x00004000",
+    "Call Trace:",
+    " schedule+0x46/0xb0",
+    " widget_wait+0x1/0x20 [widget]",
+    " widget_wait+0x1/0x20 [widget]",
+    " ret_from_fork+0x22/0x30",
+  ].map((text) => `[   12.345678] ${text}`);
+  const twice = reportsIn(lines.flatMap((line) => [line, line]).join("\n"));
+  expect(twice.length).toBe(1);
+  expect(twice[0]?.traces[0]?.frames.map((frame) => frame.function)).toEqual(["schedule", "widget_wait", "ret_from_fork"]);
+  expect(reportsIn(lines.join("\n"))[0]?.traces[0]?.frames.length).toBe(4);
+});

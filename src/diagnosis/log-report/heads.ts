@@ -126,7 +126,7 @@ export const HEADS: readonly Head[] = [
   // drivers/edac/edac_mc.c; one that was corrected (CE) is none.
   { family: "machine-check", pattern: /EDAC [A-Za-z]+\d+: [1-9]\d* UE /, follows: ["machine-check"] },
   // drivers/pci/pcie/{aer,err}.c: the link or the device is lost; corrected and non-fatal errors are not.
-  { family: "machine-check", pattern: /(?:AER: (?:Multiple )?Uncorrect(?:ed|able) \(Fatal\) error|PCIe Bus Error: severity=Uncorrect(?:ed|able) \(Fatal\))/, follows: ANY, device: true },
+  { family: "machine-check", pattern: /\S+ [0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]: (?:AER: (?:Multiple )?Uncorrect(?:ed|able) \(Fatal\) error|PCIe Bus Error: severity=Uncorrect(?:ed|able) \(Fatal\))/, follows: ANY, device: true },
   // A subsystem's own words: BUG() without the machine's part, "BUG: please report to …".
   { family: "other", pattern: /^BUG: \S/, follows: ANY, stamped: true },
   // kernel/panic.c

@@ -18,6 +18,8 @@ export interface OpenReport {
   readonly stamped: boolean;
   frames: number;
   idle: number;
+  /** Its head came twice: each line stands in the log once for each of two consoles. */
+  doubled: boolean;
   ended: boolean;
   panicked: boolean;
   allCpus: boolean;

@@ -115,7 +115,7 @@ export function parseReport(open: OpenReport, cut: boolean): LogReport {
   const inside = endsInside(lines);
   const missing =
     named === undefined
-      ? !open.damage.has(HEADLESS) && (inside || needsTrace)
+      ? !open.damage.has(HEADLESS) && (inside || (needsTrace && !isStackBottom(mainTrace(report)?.frames.at(-1)?.function ?? "")))
       : inside && (isPassedOver(named, TRACE_TOOLS) || (frames.length < 3 && report.pc?.function !== named));
   if (!missing) return report;
   return { ...report, damage: [...damage, "cut off in the call trace"] };

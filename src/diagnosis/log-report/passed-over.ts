@@ -47,7 +47,7 @@ const EXCEPTION = words(
   "do_no_context", "handle_fault_error\\w*", "monitor_event_exception", "illegal_op", "___do_page_fault", "hash__do_page_fault", "_exception\\w*", "exception_common\\w*",
   "instruction_access_\\w+", "spurious_kernel_fault", "xen_(?:general_protection|page_fault|divide_error)", "ex_handler_\\w+", "handle_stack_overflow", "bad_page_fault", "__bad_page_fault", "do_dat_exception",
   "do_protection_exception", "stack_segment", "double_fault", "do_double_fault", "asm_common_interrupt", "nmi\\w*", "asm_nmi",
-  "default_do_nmi", "do_nmi", "unknown_nmi_error", "pci_serr_error", "io_check_error",
+  "mce_panic", "\\w*do_machine_check", "\\w*machine_check_poll", "default_do_nmi", "do_nmi", "unknown_nmi_error", "pci_serr_error", "io_check_error",
 );
 /** Memory for anyone. */
 // biome-ignore format: a table

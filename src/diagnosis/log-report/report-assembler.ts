@@ -73,7 +73,10 @@ export class ReportAssembler {
     const head = headOf(line.text, line.stamped);
     const context = line.caller ?? (line.stamped || this.#last === undefined ? "" : this.#last.context);
     const current = this.#open.get(context);
-    if (head !== undefined && !this.#continues(head, current, line)) {
+    const [only, second] = current?.lines ?? [];
+    const again =
+      only !== undefined && second === undefined && only.time !== undefined && only.time === line.time && only.text === line.text;
+    if (head !== undefined && !again && !this.#continues(head, current, line)) {
       // A panic is told by the task that is dying; its report may be open in another context (IRQ against task).
       if (current !== undefined) this.#close(current, isWhole(current) ? undefined : "interrupted");
       else if (this.#open.size >= OPEN_LIMIT) for (const open of [...this.#open.values()]) this.#close(open, undefined);
@@ -141,6 +144,7 @@ export class ReportAssembler {
       stamped: line.time !== undefined,
       frames: 0,
       idle: 0,
+      doubled: false,
       ended: false,
       panicked: head.family === "panic",
       allCpus: false,
@@ -153,6 +157,11 @@ export class ReportAssembler {
 
   #add(report: OpenReport, line: LogLine & { readonly stamped?: boolean }): void {
     const previous = report.lines.at(-1);
+    if (previous?.time !== undefined && previous.time === line.time && previous.text === line.text) {
+      report.doubled ||= report.lines.length === 1;
+      // A caller that comes twice at the same microsecond is a recursion, unless all lines do.
+      if (report.doubled) return;
+    }
     if (previous?.time !== undefined && line.time !== undefined && line.time - previous.time > SILENCE_SECONDS) {
       this.#close(report, undefined);
       return;

@@ -28,9 +28,12 @@ export interface MachineState {
 
 /** The release is the first word behind the taint letters, and behind the dashes that RHEL keeps places with: "G  OE  ------------   3.10.0-327". */
 const CPU_LINE =
-  /CPU:? (\d+) (?:UID: \d+ )?PID: (\d+) Comm: (.*?) (?:\[?Kdump: loaded\]? )?(Not tainted|Tainted:(?: +[A-Z]{1,20}(?![\w.-]))*) +(?:-[- ]* )?(\S+)/;
+  /CPU:? (\d+) (?:UID: \d+ )?PID: (\d+) Comm: (.*?) (?:\[?Kdump: loaded\]? )?(Not tainted|Tainted:(?: +[A-Z]{1,20}(?![\w.-]))*) +(?:-[- ]* (?:[A-Z]{1,20} +)*)?(\S+)/;
 const CPU_LINE_LOOSE = /CPU:? (\d+) (?:UID: \d+ )?PID: (\d+) Comm: (\S+)/;
 const OLD_PID_LINE = /^Pid: (\d+), comm: (.{1,20}?) +(Not tainted|Tainted:(?: +[A-Z-]+\b)*?) +\(?(\d\S+)/;
+/** Until 2.6.2x on 32 bits, and other machines still: "Process find (pid: 2881, ti=…", "EFLAGS: 00010202   (2.6.18-6-686 #1)". */
+const PROCESS_LINE = /^\s*Process (\S.{0,15}?) \(pid: (\d+),/;
+const OLD_RELEASE = /^\s*EFLAGS: [0-9a-f]{8}\s+\((\S+) #/;
 const PC_LINES: readonly RegExp[] = [
   /^\s*RIP: (?:e?[0-9a-f]{4}:)?(?!0033)(?:\s*\[<[0-9a-f]+>\]\s*)*(.*)$/,
   /^\s*(?:E?IP): (?:\[<[0-9a-f]+>\]\s*)?(?:is at )?(.*)$/,
@@ -77,6 +80,13 @@ export function machineState(lines: readonly LogLine[]): MachineState {
       state.taint = (old[3] ?? "").replace(/^Tainted: /, "");
       state.release = old[4] ?? "";
     }
+    const process = state.pid === undefined ? PROCESS_LINE.exec(text) : null;
+    if (process !== null) {
+      state.comm = process[1] ?? "";
+      state.pid = Number(process[2]);
+    }
+    const oldRelease = state.release === undefined ? OLD_RELEASE.exec(text)?.[1] : undefined;
+    if (oldRelease !== undefined) state.release = oldRelease;
     const hardware = /^Hardware name: (.*)$/.exec(text);
     if (hardware !== null) state.hardware ??= (hardware[1] ?? "").trim();
     const workqueue = /^Workqueue: (.*)$/.exec(text);

@@ -7,6 +7,7 @@ import type { FaultingInstruction } from "./faulting-instruction.ts";
 import { isPassedOver } from "./passed-over.ts";
 import type { Place } from "./place.ts";
 import type { LogReport } from "./report.ts";
+import { endingOf } from "./story-endings.ts";
 import type { TouchedMember } from "./symbolise.ts";
 import { hex } from "./title.ts";
 
@@ -33,6 +34,8 @@ export function storyOf(report: LogReport, findings: Findings): string[] {
 }
 
 function whereabouts(report: LogReport, { verdict, place, callers }: Findings): string[] {
+  const ending = endingOf(report, place.function !== undefined);
+  if (ending !== undefined) return ending;
   const { comm, pid, cpu } = report;
   const task = comm === undefined ? "" : ` in task ${comm}${pid === undefined ? "" : ` (${pid})`}`;
   const on = cpu === undefined ? "" : ` on CPU ${cpu}`;
@@ -48,6 +51,16 @@ function whereabouts(report: LogReport, { verdict, place, callers }: Findings): 
   else story.push(`The report does not tell where it happened${task}${on}.`);
   if (verdict.class === "stack-overflow") story.push(...recursion(report));
   const pc = report.pc?.function;
+  if (verdict.class === "hardware-error" && place.function !== undefined)
+    story.push(
+      `${/SError/.test(`${report.head} ${String(report.fields.text ?? "")}`) ? "An SError comes late, after the access that it answers: a" : "A"} device, the memory or the bus failed, and what ran then need not have to do with it.`,
+    );
+  const dog = /NETDEV WATCHDOG: (\S+) \((.+?)\): transmit queue (\d+) timed out/.exec(String(report.fields.text ?? ""));
+  if (dog !== null)
+    story.push(
+      `Nothing left ${dog[1]}'s transmit queue ${dog[3]} in time: the device, its driver ${dog[2]} or its interrupts stand still; the watchdog only tells.`,
+    );
+  if (typeof report.fields.list === "string") story.push(`The check says: ${report.fields.list}`);
   if (report.family === "oops" && pc !== undefined && place.function !== undefined && pc !== place.function)
     story.push(`The fault itself was in ${pc}, which does what its caller asks.`);
   return story;
@@ -71,7 +84,8 @@ function recursion(report: LogReport): string[] {
 function theAccess(report: LogReport, { verdict, instruction, codeOrigin, touched }: Findings): string[] {
   const { fields, faultAddress } = report;
   const story: string[] = [];
-  if (instruction !== undefined) {
+  // What a check ends in, or a WARN: that it was reached is all it says.
+  if (instruction !== undefined && !/^(?:ud[012]|brk|int3)\b/.test(instruction.text)) {
     const { text, operand } = instruction;
     const held = operand?.registers.map(({ name, value }) => `${name} = ${hex(value)}`).join(", ");
     const size = operand === undefined || operand.size === 0 ? "" : ` ${operand.size} byte${operand.size === 1 ? "" : "s"}`;
@@ -155,8 +169,9 @@ function theLocks({ fields }: LogReport): string[] {
     );
   if (typeof fields.starved === "number")
     story.push(
-      `The RCU grace-period thread itself did not run for ${fields.starved} jiffies: it is the victim, the named CPU may be innocent.`,
+      `The RCU grace-period thread itself did not run for ${fields.starved} jiffies: it is the victim, the CPU that it waits for may be innocent.`,
     );
+  if (typeof fields.idleCpu === "number") story.push(`CPU ${fields.idleCpu} was idle when it was asked for its stack.`);
   return story;
 }
 
@@ -165,8 +180,10 @@ const BEARING = new Set(["M", "B", "D", "F", "R", "L", "W"]);
 
 function theSuspects(report: LogReport, { verdict, place }: Findings): string[] {
   const letters = report.taint === undefined || report.taint === "Not tainted" ? [] : report.taint.split(/\s+/).join("").split("");
+  const count = Number(report.fields.count ?? 0);
   const told = TAINT_FLAGS.filter(({ letter }) => BEARING.has(letter) && letters.includes(letter));
-  const story = told.length === 0 ? [] : [`Before this, ${told.map(({ meaning }) => meaning).join("; ")}.`];
+  const story = told.length === 0 ? [] : [`Before this, ${told.map(({ meaning }) => meaning.replace(/ before$/, "")).join("; ")}.`];
+  if (count > 1) story.push(`It is oops number ${count} of this boot: the first one is to be looked at, this one may follow from it.`);
   const foreign = report.modules.filter((name) => /\([A-Z]*[OP][A-Z]*[+-]?\)$/.test(name)).map((name) => name.replace(/\(.*$/, ""));
   const memory = ["wild-pointer", "use-after-free", "out-of-bounds", "list-corruption", "overwritten-pointer", "wild-call"];
   if (foreign.length === 0 || !memory.includes(verdict.class)) return story;

@@ -39,7 +39,15 @@ export function titleOf(report: LogReport, verdict: VerdictClass, place: Place, 
     const what = typeof fields.text === "string" ? `: ${fields.text}` : typeof fields.condition === "string" ? `: ${fields.condition}` : "";
     return `${words} in ${name ?? "an unknown function"}${typeof fields.file === "string" ? ` (${fields.file}:${String(fields.line)})` : ""}${what}`;
   }
-  if (report.family === "panic") return `panic${name === undefined ? "" : ` by ${name}`}: ${String(fields.text ?? "")}`;
+  if (report.family === "panic") {
+    const gaveUp = verdict === "unknown" ? "panic" : words;
+    return `${gaveUp}${name === undefined ? "" : ` in ${name}`}: ${String(fields.text ?? "")}`;
+  }
+  if (report.family === "machine-check" && name === undefined) {
+    if (typeof fields.device === "string") return `${words}: fatal error of the PCIe device ${fields.device}`;
+    return typeof fields.bank === "number" ? `${words}: machine check on CPU ${String(fields.cpu)}, bank ${fields.bank}` : words;
+  }
+  if (verdict === "hardware-error") return `${words}${name === undefined ? "" : ` while ${name} ran`}`;
   if (access?.kind === "execute" && name !== undefined)
     return `${words} in ${name}${faultAddress === undefined || faultAddress < 4096n ? "" : `: ${hex(faultAddress)}`}`;
   if (access !== undefined && access.kind !== "free" && name !== undefined) {
@@ -48,5 +56,9 @@ export function titleOf(report: LogReport, verdict: VerdictClass, place: Place, 
     const what = touched === undefined ? size : ` ${touched.text ?? `(${touched.container} *)->${touched.member}`}`;
     return `${words}: ${name} ${access.kind}s${what}${at}`;
   }
-  return `${words}${name === undefined ? "" : ` in ${name}`}${typeof fields.detail === "string" ? `: ${fields.detail}` : ""}`;
+  const at =
+    (verdict === "wild-pointer" || verdict === "err-pointer-dereference") && faultAddress !== undefined && name !== undefined
+      ? `: ${hex(faultAddress)}`
+      : "";
+  return `${words}${name === undefined ? "" : ` in ${name}`}${at}${typeof fields.detail === "string" ? `: ${fields.detail}` : ""}`;
 }

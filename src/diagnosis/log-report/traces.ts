@@ -49,7 +49,10 @@ const NAMES: readonly { readonly pattern: RegExp; readonly name: (match: RegExpE
     name: () => "lock history",
   },
   { pattern: /^stack backtrace:/, name: () => "stack backtrace" },
-  { pattern: /^Memory state around|^The buggy address|^Showing all locks|^Modules linked in/, name: () => "after" },
+  {
+    pattern: /^Memory state around|^The buggy address|^Showing all locks|^Modules linked in|^Last Breaking-Event-Address/,
+    name: () => "after",
+  },
 ];
 
 /** At most this many traces and frames are kept: `sysrq t` in a log has thousands. */

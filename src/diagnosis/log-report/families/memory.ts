@@ -69,8 +69,14 @@ export const oomFields: FieldParser = (lines) => {
   if (constraint !== undefined) fields.constraint = constraint[1] ?? "";
   if (find(lines, /Memory cgroup out of memory|memory: usage .* limit|Task in \/\S+ killed as a result of limit/) !== undefined)
     fields.constraint ??= "CONSTRAINT_MEMCG";
-  const killed = find(lines, /[Kk]ill(?:ed)? process (\d+)(?:,? UID \d+,)? \((.{1,64}?)\)(?=,? |\.|$)/);
+  // Before 4.20 it first said whom it had chosen, and then killed a child of it instead.
+  const chosen = String.raw`(\d+)(?:,? UID \d+,)? \((.{1,64}?)\)(?=,? |\.|$)`;
+  const killed = find(lines, new RegExp(`[Kk]illed process ${chosen}`)) ?? find(lines, new RegExp(`[Kk]ill process ${chosen}`));
   if (killed !== undefined) Object.assign(fields, { victim: killed[2] ?? "", victimPid: Number(killed[1]) });
+  const group = find(lines, /oom_memcg=([^,\s]+)/) ?? find(lines, /killed as a result of limit of (\S+)/);
+  if (group !== undefined) fields.group = group[1] ?? "";
+  const limit = find(lines, /memory: usage \d+kB, limit (\d+)kB/);
+  if (limit !== undefined) fields.limitKiB = Number(limit[1]);
   const rss = find(lines, /anon-rss:(\d+)kB/);
   if (rss !== undefined) fields.victimAnonKiB = Number(rss[1]);
   return fields;
@@ -80,6 +86,10 @@ export const machineCheckFields: FieldParser = (lines) => {
   const fields: Fields = {};
   const bank = find(lines, /CPU (\d+): Machine Check(?: Exception)?: ([0-9a-f]+) Bank (\d+): ([0-9a-f]+)/);
   if (bank !== undefined) Object.assign(fields, { cpu: Number(bank[1]), bank: Number(bank[3]), status: hex(bank[4]) });
+  const device = find(lines, /^(?:\S+ )?([0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]): (?:AER|PCIe Bus Error): .*\(Fatal\)/);
+  if (device !== undefined) fields.device = device[1] ?? "";
+  const layer = find(lines, /PCIe Bus Error: severity=\S+ \(Fatal\), type=([^,]+)/);
+  if (layer !== undefined) fields.layer = layer[1] ?? "";
   const severity = find(lines, /event severity: (\w+)/);
   if (severity !== undefined) fields.severity = severity[1] ?? "";
   const abort = find(lines, /(synchronous external abort): ([0-9a-f]+)/i);

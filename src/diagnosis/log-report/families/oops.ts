@@ -46,7 +46,7 @@ export const oopsFields: FieldParser = (lines, lead) => {
   }
   const die = find(
     lines,
-    /(?:^|\s)(?:Oops: |Internal error: )?([A-Z ]*[a-zA-Z][\w ,/()-]*?)(?:, (?:probably|maybe) for (?:non-canonical )?address 0x([0-9a-f]+))?: ([0-9a-f]{1,16}) (?:ilc:\d )?\[#(\d+)\](.*)$/,
+    /(?:^|\s)(?:Oops: |Internal error: )?([A-Z ]*[a-zA-Z][\w ,/()-]*?)(?:, (?:probably|maybe) for (?:non-canonical )?address 0x([0-9a-f]+))?: ([0-9a-f]{1,16}) (?:ilc:\d )?\[#?(\d+)\](.*)$/,
   );
   if (die !== undefined) {
     const words = (die[1] ?? "").trim();
