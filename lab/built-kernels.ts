@@ -12,8 +12,9 @@ import { createHash } from "node:crypto";
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { basename, join } from "node:path";
-import { debField, download, packageNames, unpack, withAptFallback } from "./apt.ts";
-import { type Arch, compareVersions, type Kernel, type KernelChoice, type Suite } from "./kernels.ts";
+import { debField, unpack } from "./apt.ts";
+import { downloadSource } from "./kernel-source.ts";
+import type { Arch, Kernel, KernelChoice, Suite } from "./kernels.ts";
 import { withLock } from "./lock.ts";
 import { cacheDir, labSource } from "./paths.ts";
 import { run } from "./process.ts";
@@ -130,14 +131,7 @@ async function ensureSource(suite: Suite, root: string): Promise<Source> {
     const record = join(root, ".kernel-source.json");
     if (!existsSync(record)) {
       const debs = join(root, ".source-debs");
-      rmSync(debs, { recursive: true, force: true });
-      const [deb, newest] = await withAptFallback(suite, "amd64", async (world) => {
-        // A stable suite's security archive also has a later series, made for backports: the suite's own is the oldest.
-        const [name] = (await packageNames(world)).filter((each) => /^linux-source-\d/.test(each)).sort(compareVersions);
-        if (name === undefined) throw new Error(`${suite} has no linux-source`);
-        const [file] = await download(world, [name], debs);
-        return [file as string, name] as const;
-      });
+      const [deb, newest] = await downloadSource(suite, debs);
       const packageVersion = await debField(deb, "Version");
       await unpack([deb], debs);
       const archive = join(debs, "usr/src", `${newest}.tar.xz`);

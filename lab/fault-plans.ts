@@ -1,6 +1,6 @@
 /** The cases of planted faults (lab/faults): one death each, by the hypervisor, with one small dump. */
 import type { CasePlan } from "./cases.ts";
-import { type PlantedFault, plantedFaults } from "./faults/planted-fault.ts";
+import { moduleOf, type PlantedFault, plantedFaults } from "./faults/planted-fault.ts";
 import { isRolling, KERNELS, type KernelChoice } from "./kernels.ts";
 import type { Scenario } from "./scenarios.ts";
 
@@ -31,7 +31,7 @@ function scenarioOf(fault: PlantedFault): Scenario {
   return {
     name: `fault-${name}`,
     about,
-    modules: [parameters === undefined ? name : `${name} ${parameters}`],
+    modules: [parameters === undefined ? moduleOf(fault) : `${moduleOf(fault)} ${parameters}`],
     trigger: trigger ?? `echo 1 > /sys/module/${name}/parameters/trigger`,
     memoryMiB: memoryMiB ?? 192,
     // Zero pages are few, so that pages squeezed one by one are a third of an ELF file with its holes dug.

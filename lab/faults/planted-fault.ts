@@ -4,7 +4,10 @@
  *   lab/faults/NAME/fault.json    PlantedFault
  *   lab/faults/NAME/NAME.c        the module (GPL-2.0); headers beside it when it wants any
  *
- * The module's cases are hashed over its own directory alone: a change in one makes no other case stale.
+ * The module's cases are hashed over its own directory alone: a change in one makes no other case stale. The kernel brings modules of its
+ * own that crash it in many ways (drivers/misc/lkdtm, lib/test_lockup.c); of such a module there is a family, not one source of which is here:
+ *
+ *   lab/faults/MODULE/faults.json    FaultFamily
  */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import type { VerdictClass } from "../../src/diagnosis/verdict.ts";
@@ -30,9 +33,21 @@ export interface FaultLabel {
   readonly why?: string;
 }
 
+/** A module of the kernel's own source, which Debian does not build. */
+export interface KernelModuleSource {
+  /** In the kernel's tree: a directory with a makefile, or one file. */
+  readonly path: string;
+  /** Arguments of make: of a directory the setting that its makefile asks for, and what a kernel built without it does not export. */
+  readonly settings?: readonly string[];
+}
+
 export interface PlantedFault {
-  /** Of the directory and the module: letters, digits, underscores. */
+  /** Of the directory and the module: letters, digits, underscores. One of a family is MODULE-WHAT. */
   readonly name: string;
+  /** The module, when it is not called as the fault is. */
+  readonly module?: string;
+  /** Where the module's source is, when not in the fault's directory. */
+  readonly source?: KernelModuleSource;
   readonly about: string;
   /** Shell that brings the end about; default: `echo 1 > /sys/module/NAME/parameters/trigger`. */
   readonly trigger?: string;
@@ -61,12 +76,37 @@ export interface PlantedFault {
   readonly labels?: Readonly<Record<string, Partial<FaultLabel>>>;
 }
 
+/** The many faults of one module. */
+interface FaultFamily {
+  readonly module: string;
+  readonly source: KernelModuleSource;
+  /** Of all of them, where they do not say otherwise. */
+  readonly common: Partial<PlantedFault>;
+  readonly faults: readonly PlantedFault[];
+}
+
+function faultsIn(directory: string): readonly PlantedFault[] {
+  const read = (name: string): unknown => {
+    const path = labSource("faults", directory, name);
+    return existsSync(path) ? JSON.parse(readFileSync(path, "utf8")) : undefined;
+  };
+  const single = read("fault.json") as PlantedFault | undefined;
+  const family = read("faults.json") as FaultFamily | undefined;
+  const { module, source, common, faults = [] } = family ?? {};
+  const members = faults.map((fault) => ({ ...common, ...fault, ...(module !== undefined && { module }), ...(source && { source }) }));
+  return single === undefined ? members : [single, ...members];
+}
+
 /** All planted faults, by name. */
 export function plantedFaults(): readonly PlantedFault[] {
   return readdirSync(labSource("faults"), { withFileTypes: true })
-    .filter((entry) => entry.isDirectory() && existsSync(labSource("faults", entry.name, "fault.json")))
-    .map(({ name }) => JSON.parse(readFileSync(labSource("faults", name, "fault.json"), "utf8")) as PlantedFault)
+    .flatMap((entry) => (entry.isDirectory() ? faultsIn(entry.name) : []))
     .sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/** What insmod loads. */
+export function moduleOf(fault: PlantedFault): string {
+  return fault.module ?? fault.name;
 }
 
 /** The label of a fault on a kernel such as "6.1-arm64". */

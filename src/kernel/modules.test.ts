@@ -89,6 +89,30 @@ describe("readModules", () => {
     expect(modules.map(({ name, base, size }) => [name, base, size])).toEqual([["tun", 0xffff_ffff_c055_0000n, 0x8000]]);
   });
 
+  test("before 6.4 code, read-only data and data are one piece, code first", () => {
+    const memory = new SparseMemory();
+    const layout = struct("module_layout", [
+      ["base", pointerTo(VOID)],
+      ["size", UINT],
+      ["text_size", UINT],
+    ]);
+    const module = struct("module", [
+      ["state", INT],
+      ["list", listHead],
+      ["name", array(CHAR, 56)],
+      ["core_layout", layout],
+      ["init_layout", layout],
+    ]);
+    const at = 0xffff_ffff_c000_0000n;
+    link(memory, [at]);
+    memory.text(at + 24n, "tun");
+    memory.put(at + 80n, 0xffff_ffff_c055_0000n);
+    memory.put(at + 88n, 0x8000, 4);
+    memory.put(at + 92n, 0x3000, 4);
+    const [found] = readModules(memory, typesWith(memory, layout, module), virtual(HEAD), []);
+    expect(found?.regions).toEqual([{ kind: "core", start: 0xffff_ffff_c055_0000n, size: 0x8000, codeSize: 0x3000 }]);
+  });
+
   test("module_core and the symbol table of 3.10, which lie in struct module itself", () => {
     const memory = new SparseMemory();
     const symbol = pointerTo(VOID);

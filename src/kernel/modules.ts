@@ -20,6 +20,8 @@ export interface ModuleRegion {
   readonly kind: string;
   readonly start: VirtualAddress;
   readonly size: number;
+  /** How much of its beginning is code, where it is of several kinds ("core", "init"). */
+  readonly codeSize?: number;
 }
 
 /** A loaded module. */
@@ -56,7 +58,13 @@ interface Layout {
   readonly name: Field;
   readonly state: Field | undefined;
   readonly taints: Field | undefined;
-  readonly regions: readonly { readonly kind: string; readonly base: Field; readonly size: Field; readonly elementOffset: number }[];
+  readonly regions: readonly {
+    readonly kind: string;
+    readonly base: Field;
+    readonly size: Field;
+    readonly codeSize?: Field | undefined;
+    readonly elementOffset: number;
+  }[];
   readonly kallsyms: Field | undefined;
   readonly kallsymsLayout: Struct | undefined;
   readonly direct: Struct;
@@ -125,7 +133,7 @@ function follow(
 }
 
 function moduleLayout(types: Types, struct: Struct): Layout {
-  const regions: { kind: string; base: Field; size: Field; elementOffset: number }[] = [];
+  const regions: { kind: string; base: Field; size: Field; codeSize?: Field | undefined; elementOffset: number }[] = [];
   const memoryStruct = types.tryStruct("module_memory");
   const mem = struct.tryField("mem");
   if (memoryStruct !== undefined && mem !== undefined) {
@@ -140,15 +148,16 @@ function moduleLayout(types: Types, struct: Struct): Layout {
       });
     }
   } else {
-    for (const [kind, base, size] of [
-      ["core", "core_layout.base", "core_layout.size"],
-      ["init", "init_layout.base", "init_layout.size"],
-      ["core", "module_core", "core_size"],
-      ["init", "module_init", "init_size"],
+    for (const [kind, base, size, code] of [
+      ["core", "core_layout.base", "core_layout.size", "core_layout.text_size"],
+      ["init", "init_layout.base", "init_layout.size", "init_layout.text_size"],
+      ["core", "module_core", "core_size", "core_text_size"],
+      ["init", "module_init", "init_size", "init_text_size"],
     ] as const) {
       const baseField = struct.tryField(base);
       const sizeField = struct.tryField(size);
-      if (baseField !== undefined && sizeField !== undefined) regions.push({ kind, base: baseField, size: sizeField, elementOffset: 0 });
+      if (baseField !== undefined && sizeField !== undefined)
+        regions.push({ kind, base: baseField, size: sizeField, codeSize: struct.tryField(code), elementOffset: 0 });
     }
   }
   return {
@@ -171,7 +180,9 @@ function readModule(memory: Memory, layout: Layout, address: VirtualAddress): Ke
     const at = add(address, region.elementOffset);
     const start = region.base.pointer(at);
     const size = region.size.number(at);
-    if (start !== 0n && size > 0 && size < 2 ** 31) regions.push({ kind: region.kind, start, size });
+    if (start === 0n || size <= 0 || size >= 2 ** 31) continue;
+    const code = region.codeSize?.number(at) ?? 0;
+    regions.push({ kind: region.kind, start, size, ...(code > 0 && code <= size && { codeSize: code }) });
   }
   let table: SymbolTable | undefined | null = null;
   const name = layout.name.string(address);

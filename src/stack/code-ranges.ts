@@ -4,7 +4,7 @@
  *
  *   _text … _etext       kernel text (with .entry.text, .sched.text and the like)
  *   _sinittext … _einittext   init text: only of use for dumps of a boot
- *   struct module.mem[MOD_TEXT] (6.4 on), core_layout (before)
+ *   struct module.mem[MOD_TEXT] (6.4 on), core_layout.base + text_size (before)
  *   bpf_kallsyms ⇄ struct bpf_ksym.lnode { start, end, name }     5.7 on (commit bfea9a8574f3)
  */
 import { distance, type VirtualAddress, virtual } from "../bytes/address.ts";
@@ -122,7 +122,12 @@ function moduleRanges(kernel: Kernel): CodeRange[] {
   return kernel.modules.flatMap((module) =>
     module.regions
       .filter((region) => ["text", "init_text", "core", "init"].includes(region.kind))
-      .map((region) => ({ start: region.start, end: region.start + BigInt(region.size), name: undefined, module: module.name })),
+      .map((region) => ({
+        start: region.start,
+        end: region.start + BigInt(region.codeSize ?? region.size),
+        name: undefined,
+        module: module.name,
+      })),
   );
 }
 

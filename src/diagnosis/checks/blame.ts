@@ -6,6 +6,7 @@
  */
 
 import type { Activation, Activations } from "../fault/activation.ts";
+import type { FaultCase } from "../fault/fault-case.ts";
 import { helperOf } from "../fault/helper-functions.ts";
 import { plainName } from "../fault/words.ts";
 import { isPassedOver } from "../log-report/passed-over.ts";
@@ -20,10 +21,43 @@ export interface Blame {
 /** Functions that are passed over at most. */
 const MAX_PASSED = 12;
 
-/** A module's function is never a tool: what it was asked for is not known. */
+/**
+ * Functions of the kernel's headers that the compiler left out of line: a copy lies in every module that needs one (include/linux/refcount.h,
+ * kref.h, list.h, atomic/atomic-instrumented.h). A module that includes the header cannot have another function of the name.
+ */
+const OF_HEADERS =
+  /^(?:_*refcount_(?:read|set|add|inc|sub|dec)\w*|kref_(?:get|put|read|init)\w*|_*list_(?:add|del|move|splice|replace)\w*|_*hlist_(?:add|del)\w*|(?:raw_|arch_)*atomic(?:64|_long)?_\w+)$/;
+
+/** A module's own function is never a tool: what it was asked for is not known. */
 export function isTool({ function: name, module }: Pick<Activation, "function" | "module">): boolean {
   const plain = plainName(name);
-  return helperOf(plain) !== undefined || (module === undefined && isPassedOver(plain));
+  return helperOf(plain) !== undefined || (module === undefined ? isPassedOver(plain) : OF_HEADERS.test(plain));
+}
+
+/**
+ * The innermost frame outside of a level that is no tool, where the functions between are not known: one of them left by a jump, and a call
+ * through a pointer entered it.
+ */
+export function blameOutside({ state, activations }: Pick<FaultCase, "state" | "activations">, level: number): Blame | undefined {
+  const inner = activations.at(level)?.frame;
+  const frames = inner === undefined ? [] : (state.stack?.frames ?? []).slice(inner + 1, inner + 1 + MAX_PASSED);
+  for (const [at, { kind, certainty, function: name, module, pc, offset }] of frames.entries()) {
+    if (kind !== "call" || certainty !== "exact" || name === undefined || inner === undefined) return undefined;
+    if (isTool({ function: name, module })) continue;
+    const activation: Activation = {
+      frame: inner + 1 + at,
+      pc,
+      function: name,
+      module,
+      offset: offset ?? 0,
+      flow: undefined,
+      registers: new Map(),
+      cfa: undefined,
+      byJump: false,
+    };
+    return { activation, level: level + 1, passed: [] };
+  }
+  return undefined;
 }
 
 /** The innermost function that is no tool; where all are tools, or the stack ends in them, the innermost one itself. */

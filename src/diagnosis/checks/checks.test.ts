@@ -4,6 +4,7 @@ import { plainPath } from "./argument.ts";
 import { whyAtomic } from "./atomic-sleep.ts";
 import { isTool } from "./blame.ts";
 import { refcountKind } from "./refcount.ts";
+import { tracksTold } from "./tracks.ts";
 import { placeText, shortFile } from "./trap-case.ts";
 
 it("knows which check of a reference count failed", () => {
@@ -42,6 +43,26 @@ it("passes over what works for anyone, and no function of a module", () => {
     expect(isTool({ function: name, module: undefined }), name).toBe(true);
   expect(isTool({ function: "lab_put", module: undefined })).toBe(false);
   expect(isTool({ function: "kfree_rings", module: "lab" })).toBe(false);
+  // What the compiler left out of line of a header.
+  expect(isTool({ function: "__refcount_dec.constprop.0", module: "lab" })).toBe(true);
+  expect(isTool({ function: "refcount_check_all", module: "lab" })).toBe(false);
+});
+
+it("takes who freed an object from the report, memory's word where both agree", () => {
+  const frame = (name: string) => ({ function: name, offset: 0x10, module: "lab" });
+  const memory = {
+    allocated: { function: "lab_make", module: "lab", text: "allocated by lab_make+0x1 [lab], task 1, at 3.000 s" },
+    freed: { function: "lab_other", module: "lab", text: "freed by lab_other+0x1 [lab], task 1, at 4.000 s" },
+  };
+  const traces = [
+    { name: "Allocated", frames: [{ function: "kmalloc_trace" }, frame("lab_make")], pid: 1 },
+    { name: "Freed", frames: [frame("lab_drop")], pid: 7 },
+  ];
+  expect(tracksTold({ traces }, memory)).toEqual({
+    allocated: memory.allocated,
+    freed: { function: "lab_drop", module: "lab", text: "freed by lab_drop+0x10 [lab], task 7" },
+  });
+  expect(tracksTold({ traces: [] }, memory)).toEqual(memory);
 });
 
 it("leaves out where a file was built", () => {

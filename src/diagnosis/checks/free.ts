@@ -22,10 +22,11 @@ import { faultEvidence, functionText, stateChecks } from "../fault/words.ts";
 import type { Finding } from "../finding.ts";
 import type { Check, Evidence, VerdictClass } from "../verdict.ts";
 import { inSlabObject, objectAt, pointeeOf } from "./argument.ts";
-import { type Blame, blameOf } from "./blame.ts";
+import { type Blame, blameOf, blameOutside } from "./blame.ts";
 import { type FreeCall, freeCall } from "./free-call.ts";
 import { type FreedPointer, freedPointer, identityCommand } from "./freed-pointer.ts";
 import { framesOf, placeOfBlame } from "./trap-case.ts";
+import { formatBefore } from "./warn-format.ts";
 
 export const free: Detector = {
   name: "free",
@@ -72,9 +73,11 @@ function findingOf(_context: DiagnosisContext, fault: FaultCase, call: FreeCall)
   const { object, name } = call;
   // Nothing is done for NULL; what memory holds now is not what was passed then.
   if (object.value === 0n) return undefined;
-  const blame = blameOf(activations, call.level + 1);
+  const called = blameOf(activations, call.level + 1);
+  const blame = called ?? blameOutside(fault, call.level);
   if (blame === undefined) return undefined;
-  const pointer = freedPointer(kernel, object.value, call.cache?.value, /^kv|vfree/.test(name));
+  const judged = freedPointer(kernel, object.value, call.cache?.value, /^kv|vfree/.test(name));
+  const pointer = judged.verdict === "fine" && ofOtherCache(fault) ? refusedAs(judged) : judged;
   if (pointer.verdict === "missing" || (pointer.verdict === "unknown" && fault.access.kind !== "trap")) return undefined;
   const origin = valueOrigin(kernel, activations, values, object.level, object.register, object.value);
   const found: Case = { fault, call, blame, pointer, origin };
@@ -84,7 +87,13 @@ function findingOf(_context: DiagnosisContext, fault: FaultCase, call: FreeCall)
   return {
     class: classOf(found),
     title: titleOf(found),
-    checks: [...stateChecks(fault), pointer.check, ...rereadChecks(fault, call), ...holderChecks(holder)],
+    checks: [
+      ...stateChecks(fault),
+      pointer.check,
+      ...rereadChecks(fault, call),
+      ...holderChecks(holder),
+      ...(called === undefined ? [callerCheck(call, blame)] : []),
+    ],
     depth: "cause",
     place: placeOfBlame(blame, frames),
     frames,
@@ -118,6 +127,21 @@ function rereadChecks({ access }: FaultCase, { object }: FreeCall): Check[] {
   return object.reread === true && access.kind !== "trap"
     ? [{ what: "no register holds any more what was passed: memory was read again", result: "not possible" }]
     : [];
+}
+
+/** The allocator compared the caches itself, cache_from_obj(): which one was named its registers need not hold any more. */
+function ofOtherCache(fault: FaultCase): boolean {
+  const trap = fault.access.kind === "trap" ? fault.activations.at(0) : undefined;
+  return trap !== undefined && /Wrong slab cache/.test(formatBefore(fault, trap) ?? "");
+}
+
+function refusedAs({ what }: FreedPointer): FreedPointer {
+  return { verdict: "other cache", what, check: { what: `the allocator refused it as of another cache: it is ${what}`, result: "held" } };
+}
+
+/** Whoever called it left no frame. */
+function callerCheck({ name }: FreeCall, { activation }: Blame): Check {
+  return { what: `${functionText(activation)} called ${name}() itself: a function between them left by a jump`, result: "not possible" };
 }
 
 function titleOf(found: Case): string {

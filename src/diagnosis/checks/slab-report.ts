@@ -28,7 +28,7 @@ import { inSlabObject, objectAt } from "./argument.ts";
 import { isTool } from "./blame.ts";
 import { freedMember } from "./free-call.ts";
 import { addressField, reportEvidence, reportFrames, type SubjectReport, subjectReport, textField } from "./subject-report.ts";
-import { type Tracks, tracksCommand, tracksOf } from "./tracks.ts";
+import { type Tracks, tracksCommand, tracksOf, tracksTold } from "./tracks.ts";
 
 export const slabReport: Detector = {
   name: "slab report",
@@ -59,7 +59,7 @@ function findingOf(context: DiagnosisContext, found: SubjectReport): Finding {
   const damage = overwritten(found);
   const address = addressField(found, "object") ?? pointerIn(kind) ?? damage?.from;
   const object = address === undefined ? undefined : slabObject(kernel, address);
-  const tracks = object === undefined ? {} : tracksOf(kernel, object.object);
+  const tracks = tracksTold(found.report, object === undefined ? {} : tracksOf(kernel, object.object));
   const run = object === undefined || damage === undefined ? undefined : runInto(kernel, object, damage);
   const place = placeOf(found, name, tracks);
   const given = name === "double-free" || name === "bad-free" ? givenBack(kernel, found, place) : undefined;

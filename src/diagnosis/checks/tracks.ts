@@ -5,6 +5,7 @@ import type { Kernel } from "../../kernel/kernel.ts";
 import type { AllocationTrack } from "../../linux/allocation-track.ts";
 import { objectTracks } from "../../linux/slab-owners.ts";
 import { plainName } from "../fault/words.ts";
+import type { LogReport } from "../log-report/report.ts";
 import { isTool } from "./blame.ts";
 
 export interface Track {
@@ -30,6 +31,29 @@ export function tracksOf(kernel: Kernel, address: bigint): Tracks {
     if (error instanceof InquestError) return {};
     throw error;
   }
+}
+
+/**
+ * The same as the report printed it: what memory keeps is of the last time, and the object may have been given out and back since.
+ * @param then what memory says, told where both agree, as it knows the time
+ */
+export function tracksTold({ traces }: Pick<LogReport, "traces">, then: Tracks): Tracks {
+  const told = (name: "Allocated" | "Freed", what: "allocated" | "freed"): Track | undefined => {
+    const trace = traces.find((each) => each.name === name);
+    const frames = (trace?.frames ?? []).filter((each) => each.function !== undefined && each.doubtful !== true);
+    const place = frames.find((each) => !isTool({ function: each.function ?? "", module: each.module })) ?? frames[0];
+    if (place?.function === undefined) return then[what];
+    const { module } = place;
+    const own = plainName(place.function);
+    if (then[what]?.function === own && then[what]?.module === module) return then[what];
+    const offset = place.offset === undefined ? "" : `+0x${place.offset.toString(16)}`;
+    const by = `${place.function}${offset}${module === undefined ? "" : ` [${module}]`}`;
+    const pid = trace?.pid === undefined ? "" : `, task ${trace.pid}`;
+    return { function: own, ...(module === undefined ? {} : { module }), text: `${what} by ${by}${pid}` };
+  };
+  const allocated = told("Allocated", "allocated");
+  const freed = told("Freed", "freed");
+  return { ...(allocated === undefined ? {} : { allocated }), ...(freed === undefined ? {} : { freed }) };
 }
 
 /** The innermost frame that is no tool; what slub_debug noted as the caller where there is no stack. */

@@ -28,7 +28,7 @@ const PASSED_ON = new RegExp(
     "__warn|warn_slowpath\\w*|__stack_chk_fail|out_of_memory|check_panic_on_oom|dump_header|oom_\\w+|mem_cgroup_out_of_memory",
     "watchdog\\w*|check_hung_uninterruptible_tasks|check_hung_task|hung_task\\w*|panic_on_rcu_stall|rcu_\\w+|print_\\w*stall\\w*|softlockup\\w*",
     "unknown_nmi_error|pci_serr_error|io_check_error|sysrq_handle_crash|kasan_\\w+|end_report|kfence_\\w+|kmsan_\\w+|ubsan_\\w+|wq_watchdog\\w*",
-    "spin_bug|lockdep_\\w+|slab_\\w*err\\w*|object_err|csd_lock_wait_toolong|fortify_panic|panic_other_cpu\\w*|lkdtm_\\w+|hpwdt_pretimeout",
+    "spin_bug|lockdep_\\w+|slab_\\w*err\\w*|object_err|csd_lock_wait_toolong|fortify_panic|panic_other_cpu\\w*|lkdtm_PANIC|hpwdt_pretimeout",
   ].join("|")})$`,
 );
 /** Helpers of a file system or a driver through which it always gives up: whom they speak for called them. */

@@ -142,7 +142,7 @@ export class Activations {
         return;
       }
       // Innermost first: the last jump enters the function that is known.
-      for (const pc of jumps.reverse()) this.#list.push(this.#at(pc, undefined, known, undefined, true));
+      for (const jump of jumps.reverse()) this.#list.push(this.#at(jump.pc, undefined, known, undefined, true, jump.certain));
     }
     // No instruction ran between the call and the fetch that failed: the registers are still what they were.
     const fetched = this.#list.length === 1 && flow === undefined && target === undefined;
@@ -160,8 +160,8 @@ export class Activations {
     this.#list.pop();
     const start = (inner.parts[0] as { readonly start: bigint }).start;
     if (entered === undefined || entersAt(entered, start) || !this.#kernel.arch.isKernelAddress(entered)) return;
-    for (const pc of this.#jumps(virtual(entered), start)?.reverse() ?? [])
-      this.#list.push(this.#at(pc, undefined, known, undefined, true));
+    for (const jump of this.#jumps(virtual(entered), start)?.reverse() ?? [])
+      this.#list.push(this.#at(jump.pc, undefined, known, undefined, true, jump.certain));
   }
 
   #at(
@@ -170,10 +170,11 @@ export class Activations {
     registers: ReadonlyMap<string, bigint>,
     cfa: bigint | undefined,
     byJump: boolean,
+    certain = true,
   ): Activation {
     let plain: FunctionFlow | undefined;
     try {
-      plain = flowOf(this.#kernel, pc);
+      plain = certain ? flowOf(this.#kernel, pc) : undefined;
     } catch (error) {
       if (!(error instanceof InquestError)) throw error;
     }
@@ -205,8 +206,11 @@ export class Activations {
     };
   }
 
-  /** The jumps by which a call of one function ends in another, in their order; none when it is called itself; undefined when that is not known. */
-  #jumps(from: VirtualAddress, to: bigint): VirtualAddress[] | undefined {
+  /**
+   * The jumps by which a call of one function ends in another, in their order; none when it is called itself; undefined when that is not
+   * known. A function that leaves for the same other one in several places was there all the same, only not certainly at that instruction.
+   */
+  #jumps(from: VirtualAddress, to: bigint): Jump[] | undefined {
     if (entersAt(from, to)) return [];
     const open: { readonly at: VirtualAddress; readonly jumps: VirtualAddress[] }[] = [{ at: from, jumps: [] }];
     const found: VirtualAddress[][] = [];
@@ -219,8 +223,17 @@ export class Activations {
         else if (jumps.length < MAX_JUMPS) open.push({ at: target, jumps });
       }
     }
-    return found.length === 1 ? found[0] : undefined;
+    const [first, ...others] = found;
+    const starts = (jumps: readonly VirtualAddress[]) => jumps.map((pc) => mainPart(this.#kernel, pc).start).join();
+    if (first === undefined || others.some((each) => starts(each) !== starts(first))) return undefined;
+    return first.map((pc, at) => ({ pc, certain: others.every((each) => each[at] === pc) }));
   }
+}
+
+interface Jump {
+  readonly pc: VirtualAddress;
+  /** There is only one. */
+  readonly certain: boolean;
 }
 
 /** Past endbr64, bti, and the nops of a tracer: the compiler's own jumps may leave them out. */

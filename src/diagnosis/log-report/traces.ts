@@ -61,6 +61,7 @@ const FRAMES = 2000;
 
 export function tracesOf(lines: readonly LogLine[]): Trace[] {
   const traces: { name: string; frames: VerdictFrame[]; pid?: number; first: number }[] = [{ name: "", frames: [], first: 0 }];
+  const callers = new Map<number, VerdictFrame>();
   for (const [index, { text }] of lines.entries()) {
     const named = /^\s*stack backtrace:/.test(text) ? { match: [] as unknown as RegExpExecArray, name: "stack backtrace" } : nameOf(text);
     if (named !== undefined) {
@@ -71,6 +72,9 @@ export function tracesOf(lines: readonly LogLine[]): Trace[] {
       // On arm the modules come before the registers and the trace, which no line names.
       if (named.name === "after" && !traces.some(({ frames }) => frames.length > 0)) continue;
       const pid = /by task (\d+)/.exec(text)?.[1] ?? / pid=(\d+)/.exec(text)?.[1];
+      // slub_debug: "Freed in f+0x1/0x2 age=3": who asked, whose frame the stack below may lack when it left by a jump.
+      const [asked] = frameLine(` ${/^(?:INFO: )?(?:Allocated|Freed) in (\S+(?: \[\w+\])?) age=/.exec(text.trimStart())?.[1] ?? ""}`);
+      if (asked !== undefined) callers.set(traces.length, asked);
       traces.push({ name: named.name, frames: [], first: index, ...(pid === undefined ? {} : { pid: Number(pid) }) });
       continue;
     }
@@ -87,6 +91,10 @@ export function tracesOf(lines: readonly LogLine[]): Trace[] {
     // On arm a line tells the caller too, and the next line begins with it.
     if (frames.length === 2 && trace.frames.at(-1)?.function === frames[0]?.function) frames.shift();
     trace.frames.push(...frames);
+  }
+  for (const [at, asked] of callers) {
+    const frames = traces[at]?.frames;
+    if (frames?.some((each) => each.function === asked.function && each.offset === asked.offset) === false) frames.unshift(asked);
   }
   return traces.filter(({ frames, name }) => frames.length > 0 || name !== "").map(({ first: _, ...trace }) => trace);
 }

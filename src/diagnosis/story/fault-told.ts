@@ -67,6 +67,8 @@ function whyNot(
 ): string | undefined {
   const poison = value === undefined ? undefined : poisonOf(value);
   const named = poison === undefined ? "" : `${shiftedName(poison)} (${poison.meaning}), `;
+  if (present === true && address >= 4096n && !kernel.arch.isKernelAddress(address))
+    return `${named}user memory, which the CPU lets the kernel touch only where it says that it means to`;
   if (present === true) return `${named}the page there does not allow it`;
   if (state.kind === "general protection" || bad?.identity.region === "non-canonical") return `${named}no address of this machine`;
   if (present !== false) return named === "" ? undefined : named.slice(0, -2);
@@ -79,12 +81,12 @@ function shiftedName({ name, offset }: { readonly name: string; readonly offset:
   return offset === 0 ? name : `${name} ${offset < 0 ? "-" : "+"} 0x${Math.abs(offset).toString(16)}`;
 }
 
-function fetchTold({ access, guilty, kernel }: FaultCase): string | undefined {
+function fetchTold({ access, guilty, kernel, bad }: FaultCase): string | undefined {
   if (access.kind !== "fetch") return undefined;
-  const to = access.target === 0n ? "0" : hex16(access.target);
-  if (access.call === undefined) return `The CPU was led to ${to}, where no code is`;
+  const to = `${access.target === 0n ? "0" : hex16(access.target)}, ${bad?.identity.region === "user" ? "which is user memory" : "where no code is"}`;
+  if (access.call === undefined) return `The CPU was led to ${to}`;
   const code = codeAt(kernel, access.call.address, access.call.size);
-  return `${code === undefined ? "The call" : `"${code}"`} in ${guilty.function}${guilty.module === undefined ? "" : ` [${guilty.module}]`} led the CPU to ${to}, where no code is`;
+  return `${code === undefined ? "The call" : `"${code}"`} in ${guilty.function}${guilty.module === undefined ? "" : ` [${guilty.module}]`} led the CPU to ${to}`;
 }
 
 /** "rdx = 0 was loaded from …; before that it had been passed as … ". */

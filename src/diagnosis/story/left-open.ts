@@ -2,6 +2,7 @@
 import type { Kernel } from "../../kernel/kernel.ts";
 import type { FaultCase } from "../fault/fault-case.ts";
 import { sourceOf } from "../fault/source-of.ts";
+import { userMemory } from "../fault/user-memory.ts";
 import type { Finding } from "../finding.ts";
 import type { Confidence, Verdict, VerdictClass } from "../verdict.ts";
 
@@ -33,7 +34,7 @@ export function leftOpen(kernel: Kernel, verdict: Verdict, fault: FaultCase | un
     ];
   if (WRITTEN.has(name) && untracked) return ["Not known: which code wrote there. KASAN, or KFENCE, stops the writer in the act."];
   if (name === "null-pointer-dereference" && fault !== undefined) return nullOpen(fault);
-  if (name === "wild-pointer" && fault !== undefined)
+  if (name === "wild-pointer" && fault !== undefined && isUnexplained(fault))
     return ["Not known: what wrote that value. Neither poison, text, an error code nor a pointer with one wrong bit explains it."];
   if (name === "list-corruption" && fault?.access.kind !== "memory")
     return ["Not known: who linked or unlinked the entry before. A list keeps no history."];
@@ -44,6 +45,13 @@ export function leftOpen(kernel: Kernel, verdict: Verdict, fault: FaultCase | un
       "Lockdep (CONFIG_PROVE_LOCKING) is not in this kernel: it reports such an order the first time it is met, before anything hangs.",
     ];
   return [];
+}
+
+/** A pointer to the task's own user memory, and one that code or the linker fixed, were written by nobody. */
+function isUnexplained(fault: FaultCase): boolean {
+  const { access, bad } = fault;
+  if (access.kind === "memory" && userMemory(fault, access.address) !== undefined) return false;
+  return bad?.origin?.end !== "constant";
 }
 
 function nullOpen(fault: FaultCase): readonly string[] {

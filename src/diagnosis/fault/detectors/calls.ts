@@ -2,7 +2,7 @@
  * Calls and jumps through a bad pointer: to NULL (an operation that was never set), or to where no code is. Row 4 of the catalogue.
  */
 import { hex16 } from "../../../bytes/address.ts";
-import { briefText } from "../../../identity/describe.ts";
+import { briefText, regionText } from "../../../identity/describe.ts";
 import type { Kernel } from "../../../kernel/kernel.ts";
 import type { Finding } from "../../finding.ts";
 import type { Check, VerdictClass } from "../../verdict.ts";
@@ -31,7 +31,8 @@ export const wildCall: FaultDetector = {
   detect(fault) {
     const { bad, kernel } = fault;
     if (bad === undefined || isInFirstPage(kernel, bad.value) || isErrorPointer(bad.value)) return undefined;
-    const found = called(fault, "wild-call", hex16(bad.value));
+    const where = briefText(bad.identity) ?? (bad.identity.region === "user" ? regionText(bad.identity) : undefined);
+    const found = called(fault, "wild-call", `${hex16(bad.value)}${where === undefined ? "" : `, ${where}`}`);
     if (found === undefined) return undefined;
     const symbol = bad.identity.roles.find(({ kind }) => kind === "symbol");
     const isText = symbol?.kind === "symbol" && /text/.test(symbol.section ?? "") && kernel.arch.isKernelAddress(bad.value);

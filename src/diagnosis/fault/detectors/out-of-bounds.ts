@@ -23,6 +23,7 @@ import { slabRole } from "../samples.ts";
 import { sourceOf } from "../source-of.ts";
 import { tryIdentify } from "../try-identify.ts";
 import { accessPhrase, faultEvidence, functionText, sourceEvidence, stateChecks } from "../words.ts";
+import { ownStack, ranOut } from "./stack-overflow.ts";
 
 /** What a base leads into: its first byte, and the byte behind its last. */
 interface Extent {
@@ -58,11 +59,10 @@ export const outOfBounds: FaultDetector = {
     "the guard page is that of the task's own stack",
   ],
   detect(fault: FaultCase): Finding | undefined {
-    const { bad, kernel, access, state } = fault;
-    if (!has(fault, outOfBounds.needs) || bad === undefined || access.kind !== "memory" || state.kind === "stack overflow")
-      return undefined;
+    const { bad, kernel, access } = fault;
+    if (!has(fault, outOfBounds.needs) || bad === undefined || access.kind !== "memory" || ranOut(fault)) return undefined;
     for (const reach of reaches(fault)) {
-      const extent = extentOf(kernel, reach.base);
+      const extent = stackExtent(fault, reach.base) ?? extentOf(kernel, reach.base);
       if (extent === undefined || (reach.address >= extent.start && reach.address + BigInt(reach.size) <= extent.end)) continue;
       return found(fault, reach, extent);
     }
@@ -107,6 +107,7 @@ function reaches(fault: FaultCase): readonly Reach[] {
   else {
     const area = areaOf(kernel, access.address);
     if (area !== undefined) all.push({ base: area.start, address: access.address, size, ...named });
+    else if (stackExtent(fault, bad.value) !== undefined) all.push({ base: bad.value, address: access.address, size, ...named });
   }
   // The index was added before: the register is the sum already.
   const counted = bad.origin?.steps.find(({ counted }) => counted !== undefined)?.counted;
@@ -192,6 +193,18 @@ function extentOf(kernel: Kernel, base: bigint): Extent | undefined {
   }
 }
 
+/** The own stack of the task, which a pointer into it was led out of; what the stack pointer itself reaches is for the stack's overflow. */
+function stackExtent(fault: FaultCase, base: bigint): Extent | undefined {
+  const { subject, access } = fault;
+  const { file } = fault.state.registers;
+  const area = ownStack(fault);
+  if (area === undefined || subject.task === undefined || base < area.start || base >= area.end) return undefined;
+  const register = access.kind === "memory" ? access.culprit.base?.register : undefined;
+  if (register !== undefined && register === file.names[file.sp]) return undefined;
+  const { comm, pid } = subject.task;
+  return { start: area.start, end: area.end, text: `the kernel stack of ${comm} (${pid}), ${area.end - area.start} bytes` };
+}
+
 /** Up to the next symbol, when the symbol itself has no size. */
 function variableExtent(
   kernel: Kernel,
@@ -216,7 +229,9 @@ function found(fault: FaultCase, reach: Reach, extent: Extent): Finding {
   const { address, index, earlier, base } = reach;
   const away = address >= extent.end ? address - extent.end : extent.start - address;
   // Beyond what any table could be: the sum went round the end of the address space.
-  const by = away > FAR ? "far from it" : address >= extent.end ? `${away} bytes behind its end` : `${away} bytes before it`;
+  const bytes = `${away} byte${away === 1n ? "" : "s"}`;
+  const behind = away === 0n ? "right behind its end" : `${bytes} behind its end`;
+  const by = away > FAR ? "far from it" : address >= extent.end ? behind : `${bytes} before it`;
   const counted = index === undefined ? "" : `with ${index.register} = ${BigInt.asIntN(64, index.value)} `;
   const checks: Check[] = [
     ...stateChecks(fault),

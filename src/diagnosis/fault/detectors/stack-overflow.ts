@@ -4,9 +4,10 @@
  */
 
 import { hex16 } from "../../../bytes/address.ts";
-import { InquestError } from "../../../bytes/errors.ts";
+import type { StackArea } from "../../../stack/frame.ts";
 import { taskStack } from "../../../stack/task-stack.ts";
 import type { Finding } from "../../finding.ts";
+import { guarded } from "../../guarded.ts";
 import type { Check } from "../../verdict.ts";
 import type { FaultCase } from "../fault-case.ts";
 import type { FaultDetector } from "../fault-detector.ts";
@@ -14,6 +15,8 @@ import { faultEvidence, functionText, stateChecks } from "../words.ts";
 
 /** Frames that are looked at for a recursion. */
 const MAX_FRAMES = 256;
+/** Bytes above the stack's end that a push, or a call, may still have been made from. */
+const ROOM = 512n;
 
 export const stackOverflow: FaultDetector = {
   class: "stack-overflow",
@@ -21,27 +24,19 @@ export const stackOverflow: FaultDetector = {
   refutedBy: ["the stack pointer lies well within the stack", "the address is in the guard page of another stack"],
   detect(fault: FaultCase): Finding | undefined {
     const { kernel, state, subject, access, guilty } = fault;
-    if (subject.task === undefined) return undefined;
-    let low: bigint;
-    let high: bigint;
-    try {
-      const area = taskStack(kernel, subject.task.address);
-      low = area.start;
-      high = area.end;
-    } catch (error) {
-      if (error instanceof InquestError) return undefined;
-      throw error;
-    }
+    const area = ownStack(fault);
+    if (subject.task === undefined || area === undefined) return undefined;
+    const { start: low, end: high } = area;
     const guard = low - BigInt(kernel.arch.threadSize);
     const inGuard = (address: bigint | undefined): boolean => address !== undefined && address >= guard && address < low;
     const address = access.kind === "memory" ? access.address : state.address;
-    const { sp } = state.registers;
     if (state.kind !== "stack overflow" && !inGuard(address)) return undefined;
+    const { sp } = state.registers;
     const checks: Check[] = [
       ...stateChecks(fault),
       {
         what: `the stack pointer ${hex16(sp ?? 0n)} against the stack ${hex16(low)}..${hex16(high)}`,
-        result: sp === undefined ? "not possible" : sp < low + 512n && sp >= guard ? "held" : "refuted",
+        result: sp === undefined ? "not possible" : sp < low + ROOM && sp >= guard ? "held" : "refuted",
       },
     ];
     const { frames, name, bytes } = recursion(fault);
@@ -60,6 +55,23 @@ export const stackOverflow: FaultDetector = {
     };
   },
 };
+
+/** The stack of the task that faulted; undefined where it cannot be read. */
+export function ownStack({ kernel, subject }: Pick<FaultCase, "kernel" | "subject">): StackArea | undefined {
+  const { task } = subject;
+  return task === undefined ? undefined : guarded(() => taskStack(kernel, task.address));
+}
+
+/**
+ * The stack really was used up. The kernel takes every fault in the guard page for that (arch/x86/mm/fault.c, page_fault_oops()); a pointer
+ * that was led there while the stack pointer is well within is another trouble.
+ */
+export function ranOut(fault: FaultCase): boolean {
+  if (fault.state.kind !== "stack overflow") return false;
+  const { sp } = fault.state.registers;
+  const area = ownStack(fault);
+  return sp === undefined || area === undefined || sp < area.start + ROOM || sp >= area.end;
+}
 
 /** The function that stands on the stack most, and the bytes between two of its frames. */
 function recursion({ state }: FaultCase): {

@@ -7,11 +7,12 @@ import { hex16, virtual } from "../../../bytes/address.ts";
 import { briefText, regionText } from "../../../identity/describe.ts";
 import { poisonOf } from "../../../linux/poison.ts";
 import type { Finding } from "../../finding.ts";
-import type { Check } from "../../verdict.ts";
+import type { Check, Evidence } from "../../verdict.ts";
 import type { FaultCase } from "../fault-case.ts";
 import { type FaultDetector, has } from "../fault-detector.ts";
 import { siblingRate } from "../samples.ts";
 import { sourceOf } from "../source-of.ts";
+import { type UserMemory, userMemory } from "../user-memory.ts";
 import {
   accessedObject,
   accessPhrase,
@@ -25,6 +26,18 @@ import {
   stateChecks,
 } from "../words.ts";
 import { isErrorPointer } from "./error-pointer.ts";
+import { ranOut } from "./stack-overflow.ts";
+
+const USER_TOLD =
+  "A program's pointer was used as it is: only copy_from_user(), get_user() and the like may touch user memory, and they check it first.";
+
+function mappingEvidence({ vma, pid, comm }: UserMemory): Evidence {
+  return {
+    claim: `the mapping ${hex16(vma.start)}-${hex16(vma.end)} of ${comm} (${pid}) holds the address`,
+    command: `vm ${pid} | grep ${vma.start.toString(16)}`,
+    values: [],
+  };
+}
 
 export const wildPointer: FaultDetector = {
   class: "wild-pointer",
@@ -36,19 +49,21 @@ export const wildPointer: FaultDetector = {
   ],
   detect(fault: FaultCase): Finding | undefined {
     const { bad, kernel, access, state } = fault;
-    if (!has(fault, wildPointer.needs) || bad === undefined || access.kind !== "memory" || state.kind === "stack overflow")
-      return undefined;
+    if (!has(fault, wildPointer.needs) || bad === undefined || access.kind !== "memory" || ranOut(fault)) return undefined;
     const { address } = access;
     if (isInFirstPage(kernel, bad.value) || isErrorPointer(bad.value) || poisonOf(bad.value) !== undefined) return undefined;
     if ((bad.origin?.steps ?? []).some(({ kind, value }) => value === 0n && kind !== "sum")) return undefined;
     const notCanonical = bad.identity.region === "non-canonical";
     const mapped = kernel.arch.isKernelAddress(address) && kernel.memory.tryBytes(virtual(address), 1) !== undefined;
     const forbidden = state.exception?.present === true;
+    const user = userMemory(fault, address);
     const check: Check = notCanonical
       ? { what: `${hex16(bad.value)} is not canonical: no table can map it`, result: "held" }
-      : forbidden
-        ? { what: `${hex16(address)} is mapped and does not allow it`, result: mapped ? "held" : "not possible" }
-        : { what: `${hex16(address)} is not mapped in the dump`, result: mapped ? "refuted" : "held" };
+      : user !== undefined
+        ? { what: `${hex16(address)} lies in a mapping of the task's own user memory`, result: "held" }
+        : forbidden
+          ? { what: `${hex16(address)} is mapped and does not allow it`, result: mapped ? "held" : "not possible" }
+          : { what: `${hex16(address)} is not mapped in the dump`, result: mapped ? "refuted" : "held" };
     const local: Check[] =
       bad.origin?.end === "stack"
         ? [{ what: `${bad.register ?? "it"} points at a local of ${fault.guilty.function}`, result: "refuted" }]
@@ -60,8 +75,12 @@ export const wildPointer: FaultDetector = {
         ? [{ what: "the memory that the value was loaded from is what the code takes it for: no type is known", result: "not possible" }]
         : [];
     const name = pointerName(fault);
-    const what = notCanonical ? "which no address can be" : (briefText(bad.identity) ?? regionText(bad.identity));
-    const object = accessedObject(fault);
+    const what = notCanonical
+      ? "which no address can be"
+      : user !== undefined
+        ? `memory of ${user.comm}'s own user space${user.name === undefined ? "" : ` (${user.name})`}`
+        : (briefText(bad.identity) ?? regionText(bad.identity));
+    const object = user === undefined ? accessedObject(fault) : undefined;
     return {
       class: "wild-pointer",
       title: `${functionText(fault.guilty)} ${accessPhrase(fault)} with ${name} = ${hex16(bad.value)}${readFrom(fault)}, ${what}`,
@@ -75,8 +94,8 @@ export const wildPointer: FaultDetector = {
       ),
       rarity: true,
       ...(object === undefined ? {} : { object }),
-      story: [],
-      evidence: [...faultEvidence(fault), ...sourceEvidence(fault)],
+      story: user === undefined ? [] : [USER_TOLD],
+      evidence: [...faultEvidence(fault), ...(user === undefined ? [] : [mappingEvidence(user)]), ...sourceEvidence(fault)],
     };
   },
 };

@@ -1,0 +1,27 @@
+/**
+ * Memory of the task's own user space that the kernel touched as if it were its own: a pointer that a program passed in and that no copy
+ * routine guards. SMAP (x86) and PAN (arm64) stop it even where the page is there; arch/x86/mm/fault.c (do_user_addr_fault: "supervisor
+ * mode access without AC"), arch/arm64/mm/fault.c (die_kernel_fault "access to user memory outside uaccess routines").
+ */
+import { virtual } from "../../bytes/address.ts";
+import { findVma, type Vma } from "../../linux/vma.ts";
+import { vmaName } from "../../linux/vma-name.ts";
+import { guarded } from "../guarded.ts";
+import type { FaultCase } from "./fault-case.ts";
+
+export interface UserMemory {
+  readonly vma: Vma;
+  /** As in /proc/PID/maps; undefined for memory without a name. */
+  readonly name?: string;
+  readonly pid: number;
+  readonly comm: string;
+}
+
+/** The mapping of the fault's own task that holds the address; undefined for an address of the kernel, or where nothing is mapped. */
+export function userMemory({ kernel, subject: { task } }: Pick<FaultCase, "kernel" | "subject">, address: bigint): UserMemory | undefined {
+  if (task === undefined || task.mm === 0n || kernel.arch.isKernelAddress(address)) return undefined;
+  const vma = guarded(() => findVma(kernel, task.mm, virtual(address)));
+  if (vma === undefined || address < vma.start || address >= vma.end) return undefined;
+  const name = vmaName(kernel, task.mm, vma);
+  return { vma, pid: task.pid, comm: task.comm, ...(name === undefined ? {} : { name }) };
+}
