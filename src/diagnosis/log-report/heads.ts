@@ -102,7 +102,7 @@ export const HEADS: readonly Head[] = [
   { family: "context", pattern: /BUG: (?:scheduling while atomic|sleeping function called from invalid context at|using \S+ in preemptible)/ },
   { family: "context", pattern: /BUG: scheduling with irqs disabled|BUG: atomic scheduling while|BUG: assuming (?:atomic|non migratable) context/ },
   // kernel/hung_task.c, kernel/watchdog.c, kernel/rcu/tree_stall.h, kernel/workqueue.c
-  { family: "hung-task", pattern: /INFO: task .{1,80} (?:blocked|can't die)(?: in I\/O wait)?(?: for more than|, may be stuck)/ },
+  { family: "hung-task", pattern: /INFO: task .{1,80}:\d+ (?:blocked|can't die)(?: in I\/O wait)?(?: for more than|, may be stuck)/ },
   { family: "soft-lockup", pattern: /BUG: soft lockup (?:- |detected on )CPU#\d+/ },
   { family: "hard-lockup", pattern: /Watchdog detected hard LOCKUP|[Hh]ard LOCKUP on (?:cpu|CPU)|CPU \d+ (?:self-)?detected hard LOCKUP|Watchdog CPU:\d+ Hard LOCKUP/, follows: ["hard-lockup"] },
   { family: "rcu-stall", pattern: /INFO: rcu_?\w* (?:self-)?detected (?:expedited )?stalls? on/ },

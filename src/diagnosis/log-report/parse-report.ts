@@ -45,7 +45,13 @@ export function parseReport(open: OpenReport, cut: boolean): LogReport {
     !["oom", "slub", "panic"].includes(family) &&
     (family !== "machine-check" || died) &&
     (family !== "other" || open.panicked || died);
-  if (frames.length === 0 && needsTrace) damage.add("no call trace");
+  // The stack may be so broken that nothing is found on it; the head of the empty trace, the registers and the end are there.
+  const bare =
+    family === "oops" &&
+    pc?.function !== undefined &&
+    lines.some(({ text }) => /^\s*Call [Tt]race:\s*$/.test(text)) &&
+    lines.some(({ text }) => text.includes("---[ end trace"));
+  if (frames.length === 0 && needsTrace && !bare) damage.add("no call trace");
   else if (frames.length > 0 && needsTrace && frames.every(({ doubtful }) => doubtful === true) && pc?.function === undefined)
     damage.add("no confirmed frame in the call trace");
   // Tasks that were preempted inside a reader are printed as they sleep: who keeps the CPU from them is not among them.

@@ -252,7 +252,7 @@ export function isSharedWait(name: string): boolean {
 // biome-ignore format: a table
 const LOOP_ANCHORS = words(
   "do_syscall", "do_trap_ecall\\w*", "ret_from_syscall", "system_call\\w*", "__do_syscall", "syscall_common", "do_SYSENTER_32", "handle_syscall",
-  "\\w+_compat_ioctl", "do_filp_open", "__do_fault", "cpu_startup_entry", "do_mmap",
+  "\\w+_compat_ioctl", "do_filp_open", "__do_fault", "__handle_mm_fault", "cpu_startup_entry", "do_mmap",
   "mmap_region", "do_syscall_\\w+", "entry_\\w+", "invoke_syscall", "el0_svc\\w*", "x64_sys_call", "ia32_sys_call",
   "do_fast_syscall_\\w+", "do_int80_\\w+", "ret_fast_syscall", "process_one_work", "_*do_softirq\\w*", "handle_softirqs",
   "irq_thread", "irq_(?:forced_)?thread_fn", "smpboot_thread_fn", "kthread_worker_fn", "cpuhp_thread_fun",

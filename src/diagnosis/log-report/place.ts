@@ -66,7 +66,8 @@ export function placeOf(report: LogReport): Place {
       return tracePlace(trace(report, "Allocated") ?? mainTrace(report), MAKERS);
     case "page-state": {
       const owner = report.traces.find(({ name, frames }) => name.startsWith("page last allocated") && frames.length > 0);
-      return tracePlace(owner ?? mainTrace(report), ALL_TOOLS);
+      // Who met the page has nothing to do with it, and says so: "page has been freed via order 0".
+      return owner === undefined ? at(mainTrace(report)?.frames ?? [], -1) : tracePlace(owner, ALL_TOOLS);
     }
     case "panic":
       return report.fields.kind === "stack-protector"

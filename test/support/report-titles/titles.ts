@@ -108,7 +108,7 @@ export function titled(report: LogReport): Titled {
       if (kind === "guard") return make(`BUG: stack guard page was hit in ${where}`, "");
       if (kind === "double-fault") return make(`PANIC: double fault in ${where}`, "DoS");
       if (kind === "overflow") return make(`kernel stack overflow in ${where}`, "DoS");
-      return make(report.head, "", null);
+      return make(report.head, /^WARNING: /.test(report.head) ? "WARNING" : "", null);
     case "panic": {
       const text = String(fields.text ?? "").replace(/\s*\.\.\.$/, "");
       if (kind === "stack-protector") return make(`kernel panic: stack is corrupted in ${where}`, "DoS");
