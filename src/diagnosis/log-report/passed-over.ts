@@ -264,7 +264,7 @@ const LOOP_ANCHORS = words(
   "rtnetlink_rcv_msg", "nfnetlink_rcv_\\w+",
   "_*netif_receive_skb\\w*", "deliver_skb", "process_backlog", "_*napi_poll", "net_rx_action", "mount_fs", "vfs_get_tree",
   "rcu_do_batch", "rcu_core", "generic_smp_call_function_\\w+", "__flush_smp_call_function_queue", "flush_smp_call_function_queue",
-  "tasklet_action\\w*", "do_one_initcall", "kernel_init", "worker_thread", "cleanup_net", "ops_exit_list", "seq_read\\w*",
+  "tasklet_action\\w*", "do_one_initcall", "kernel_init", "worker_thread", "seq_read\\w*",
   "proc_reg_\\w+", "kernfs_fop_\\w+", "sysfs_kf_\\w+", "tty_(?:read|write|ioctl)", "file_tty_write", "iterate_tty_write",
 );
 export function isLoopAnchor(name: string): boolean {

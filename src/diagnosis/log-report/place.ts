@@ -255,8 +255,8 @@ function lockPlace(report: LogReport): Place {
   return tracePlace(trace(report, "stack backtrace") ?? trace(report, "Call Trace") ?? mainTrace(report), groups);
 }
 
-/** Not a lock but what it guards: the mount point, both directories. */
-const TAKES_SEVERAL = /^_*lock_(?:mount\w*|two_\w+|rename\w*|super\w*|system_sleep)$/;
+/** Not a lock but what it guards: the mount point, both directories, the socket with its backlog. */
+const TAKES_SEVERAL = /^_*lock_(?:mount\w*|two_\w+|rename\w*|super\w*|system_sleep)$|^lock_sock\w*$/;
 /** Shuts down, and so waits for others, by its name; scheduling of whatever kind. */
 const WAITS_BY_NAME = /down|sched|_lock|_slowlock|rwsem|completion|kthread|wait|synchronize|rcu_barrier/;
 
@@ -277,6 +277,8 @@ function hungPlace(report: LogReport): Place {
   return at(frames, index);
 }
 
+/** The scheduler itself; a work function may well be called wait_…. */
+const SCHEDULES = /^_*(?:preempt_|io_)?schedule|^__switch_to|^context_switch$/;
 /** kernel/smp.c: waits until other CPUs have done what was asked of them. */
 const CALLS_OTHER_CPUS = /^_*smp_call_function\w*$/;
 
@@ -322,7 +324,7 @@ function stallPlace(report: LogReport): Place {
         below = -1;
         continue;
       }
-      if (!isPassedOver(name) && !isWaiting(name)) below = index;
+      if (!isPassedOver(name, TRACE_TOOLS) && !SCHEDULES.test(name)) below = index;
     }
   }
   const frames = candidates[0]?.frames ?? [];
