@@ -23,6 +23,7 @@ export interface IndexedValue {
 
 /** What a value can be the head or root of. */
 export abstract class Containers {
+  /** The engine whose memory is walked. */
   protected abstract get engine(): Engine;
   /** Address of the head: of this value, or where it points. */
   protected abstract head(): VirtualAddress;
@@ -30,7 +31,9 @@ export abstract class Containers {
   protected abstract containing(type: string, member: string): (node: VirtualAddress) => Value;
   /** An entry as a pointer to a type. */
   protected abstract entry(type: string | undefined, entry: bigint): Value;
+  /** True when there is such a member. */
   abstract has(name: string): boolean;
+  /** A member by name. */
   abstract member(name: string): Value;
 
   /**

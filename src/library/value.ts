@@ -246,6 +246,7 @@ export class Value extends Containers implements Iterable<Value> {
     return this.address;
   }
 
+  /** The engine that its walks read through. */
   protected override get engine(): Engine {
     return this.#engine;
   }
