@@ -2,7 +2,8 @@ import { describe, expect, test } from "vitest";
 import { virtual } from "../bytes/address.ts";
 import { psTable } from "./support/ps-table.ts";
 import type { PsTask } from "./support/ps-tasks.ts";
-import { type PsView, viewLines } from "./support/ps-views.ts";
+import { viewLines } from "./support/ps-view-text.ts";
+import type { PsView } from "./support/ps-views.ts";
 
 const task = (more: Partial<PsTask>): PsTask => ({
   pid: 1,

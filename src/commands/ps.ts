@@ -5,7 +5,8 @@ import { defineCommand } from "./command.ts";
 import { lazy } from "./support/lazy.ts";
 import { psTable, type TableExtra, tableExtra } from "./support/ps-table.ts";
 import { chooseTasks, type PsTask, psTask } from "./support/ps-tasks.ts";
-import { type PsView, VIEWS, viewLines, viewOf } from "./support/ps-views.ts";
+import { viewLines } from "./support/ps-view-text.ts";
+import { type PsView, VIEWS, viewOf } from "./support/ps-views.ts";
 
 export interface PsResult {
   /** Rows of the table; lazy, in order. Absent for the other views. */

@@ -1,10 +1,11 @@
 /** `rd`: memory as words, text, symbols; or its bytes into a file. */
 import { add, type VirtualAddress, virtual } from "../bytes/address.ts";
-import { FaultError, InquestError, UsageError } from "../bytes/errors.ts";
+import { InquestError, UsageError } from "../bytes/errors.ts";
 import type { Memory } from "../kernel/address-space.ts";
 import { rdApi } from "./api/memory.ts";
 import type { ParsedArguments } from "./arguments.ts";
 import { type Command, defineCommand, type Session } from "./command.ts";
+import { type TextRow, textRows } from "./rd/text-rows.ts";
 import { type SavedBytes, savedBytes } from "./saved-bytes.ts";
 import { addressTargets } from "./support/address-operand.ts";
 import { type AnnotationDepth, wordAnnotator } from "./support/annotate-word.ts";
@@ -12,7 +13,6 @@ import { type AnnotatedWord, annotatedLine, annotatedWords } from "./support/ann
 import { lazy } from "./support/lazy.ts";
 import { layOutRow, type MemoryGap, type MemoryRow, memoryRows, type WordBits } from "./support/memory-rows.ts";
 import { parseAddress, parseCount, parseHex } from "./support/numbers.ts";
-import { reasonOf } from "./support/read-value.ts";
 import { contextUserSpace, explained, fileSpace, noXen, physicalSpace } from "./support/spaces.ts";
 
 export interface RdResult {
@@ -32,19 +32,10 @@ export interface RdResult {
   readonly save?: SavedBytes;
 }
 
-export interface TextRow {
-  readonly address: bigint;
-  readonly text: string;
-}
-
 /** Words of one command; rows are read only when they are printed. */
 const MAX_WORDS = 1 << 30;
 /** Bytes that -r takes: what a Uint8Array of every engine holds. */
 const MAX_SAVED = 1 << 30;
-/** Characters a line of -a. */
-const TEXT_COLUMNS = 60;
-/** -a without a count ends at the first byte that is no text; this ends it where none comes. */
-const MAX_TEXT = 1 << 20;
 
 const SYNOPSIS = "[-adDsSupxmfNR] [-SS | --annotate] [-8 | -16 | -32 | -64] [-o offs] [-e addr] [-r file] [address | symbol] [count]";
 
@@ -270,34 +261,4 @@ function bytesOf(memory: Memory, start: VirtualAddress, count: number): Uint8Arr
   memory.u8(start);
   memory.u8(add(start, count - 1));
   return memory.bytes(start, count);
-}
-
-/** Text in lines of sixty. Without a count it ends at the first byte that is not printable; with one such bytes end the line. */
-function* textRows(memory: Memory, start: VirtualAddress, count: number | undefined): Generator<TextRow | MemoryGap> {
-  let line = "";
-  let lineStart = start;
-  for (let i = 0; i < (count ?? MAX_TEXT); i++) {
-    const address = add(start, i);
-    let byte: number;
-    try {
-      byte = memory.u8(address);
-    } catch (error) {
-      if (!(error instanceof InquestError)) throw error;
-      if (line !== "") yield { address: lineStart, text: line };
-      if (!(error instanceof FaultError) || i === 0) throw error;
-      yield { address, bytes: (count ?? i + 1) - i, unreadable: error.reason, message: reasonOf(error) };
-      return;
-    }
-    const printable = byte >= 0x20 && byte < 0x7f;
-    if (printable) {
-      if (line === "") lineStart = address;
-      line += String.fromCharCode(byte);
-    }
-    if ((!printable && line !== "") || line.length === TEXT_COLUMNS) {
-      yield { address: lineStart, text: line };
-      line = "";
-    }
-    if (!printable && count === undefined) return;
-  }
-  if (line !== "") yield { address: lineStart, text: line };
 }

@@ -1,5 +1,5 @@
 /** `vm`: the user memory of tasks: their mappings, and where each page of them is. */
-import { add, hex16, type VirtualAddress, virtual } from "../bytes/address.ts";
+import { add, type VirtualAddress, virtual } from "../bytes/address.ts";
 import { type InquestError, UsageError } from "../bytes/errors.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import { memoryUse } from "../linux/mm.ts";
@@ -14,14 +14,14 @@ import type { ParsedArguments } from "./arguments.ts";
 import { defineCommand, type Session } from "./command.ts";
 import { lazy } from "./support/lazy.ts";
 import { parseHex } from "./support/numbers.ts";
-import { placeText } from "./support/page-place-text.ts";
 import { chosenRadix } from "./support/radix.ts";
-import { resolveStruct, type StructName } from "./support/struct-name.ts";
-import { type ObjectValue, objectLines, readObject } from "./support/struct-object.ts";
+import { resolveStruct } from "./support/struct-name.ts";
+import { type ObjectValue, readObject } from "./support/struct-object.ts";
 import { taskHeader } from "./support/task-header.ts";
 import { taskOperand } from "./support/task-operand.ts";
 import { valueReader } from "./support/value-reader.ts";
-import { VMA_HEADER, type VmaRow, vmaText } from "./support/vma-text.ts";
+import type { VmaRow } from "./support/vma-text.ts";
+import { mappingsText, structuresText } from "./vm/text.ts";
 
 /** A mapping; with -p, -P and -R its pages. */
 export interface VmMapping extends VmaRow {
@@ -270,35 +270,5 @@ class Walk {
     // A page frame is named by its address, and none is 0.
     if (value === 0n || page !== value || vma.address === value || vma.flags === value) return [];
     return [...this.#places(vma)].filter(({ physical }) => physical === value);
-  }
-}
-
-function* mappingsText({ mm, pgd, rssKiB, totalKiB, mappings }: VmTask, single: boolean): Iterable<string> {
-  if (!single) {
-    yield "       MM               PGD          RSS    TOTAL_VM";
-    const [at, directory] = [mm, pgd].map((value) => (value === 0n ? "       0        " : hex16(value)));
-    yield `${at}  ${directory}  ${centred(`${rssKiB}k`, 6)}  ${centred(`${totalKiB}k`, 8)}`.trimEnd();
-  }
-  let found = false;
-  for (const mapping of mappings ?? []) {
-    if (!found || mapping.pages !== undefined) yield VMA_HEADER;
-    found = true;
-    yield vmaText(mapping);
-    if (mapping.pages === undefined) continue;
-    yield "VIRTUAL     PHYSICAL";
-    for (const page of mapping.pages) yield `${page.virtual.toString(16).padEnd(10)}  ${placeText(page)}`;
-  }
-  if (single && !found) yield "(not found)";
-}
-
-function centred(text: string, width: number): string {
-  const left = Math.max(0, Math.floor((width - text.length) / 2));
-  return `${" ".repeat(left)}${text}`.padEnd(width);
-}
-
-function* structuresText(structures: NonNullable<VmTask["structures"]>, radix: 10 | 16): Iterable<string> {
-  for (const { name, object } of structures) {
-    const struct: StructName = { type: { kind: "struct", name, size: 0, members: [] }, name, isTypedef: false, members: [] };
-    yield* objectLines(struct, object, radix);
   }
 }

@@ -9,7 +9,8 @@
 import { add, distance, type VirtualAddress } from "../../bytes/address.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
 import { LINKTYPE } from "./pcapng.ts";
-import { MAX_PACKET, readSkBuff, type SkBuff, skBuffBytes } from "./sk-buff.ts";
+import { MAX_PACKET, readSkBuff, type SkBuff } from "./sk-buff.ts";
+import { skBuffBytes } from "./sk-buff-bytes.ts";
 
 const ETHERNET_HEADER = 14;
 const IPV4 = 0x0800;

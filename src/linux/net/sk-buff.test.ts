@@ -3,7 +3,8 @@ import { add, virtual } from "../../bytes/address.ts";
 import { CorruptionError } from "../../bytes/errors.ts";
 import { PageMap } from "../page.ts";
 import { FakeKernel } from "../testing/fake-kernel.ts";
-import { readSkBuff, skBuffBytes, skBuffFault } from "./sk-buff.ts";
+import { readSkBuff, skBuffFault } from "./sk-buff.ts";
+import { skBuffBytes } from "./sk-buff-bytes.ts";
 import { readSkbQueue, skbChain } from "./sk-buff-queue.ts";
 
 const HEAD = 0xffff_8880_0010_0000n;

@@ -9,12 +9,12 @@ import { virtual } from "../../bytes/address.ts";
 import { FaultError, UnsupportedError } from "../../bytes/errors.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
 import type { FormatNode } from "./format-expression.ts";
+import { bitmask, hexBytes, integer, textOf } from "./trace-bytes.ts";
 import type { TraceField } from "./trace-events.ts";
 
 /** Bytes within the record, or a pointer into the kernel's memory; a number; text. */
 export type TraceValue = bigint | string | Uint8Array;
 
-const latin = new TextDecoder("utf-8", { fatal: false });
 const MAX_STRING = 4096;
 
 export class TraceRecord {
@@ -271,31 +271,4 @@ function elementSize(type: string): number {
   if (/\b(short|u16|__u16|s16|__be16|__le16)\b/.test(type)) return 2;
   if (/\b(long|u64|__u64|s64|size_t)\b|\*/.test(type)) return 8;
   return 4;
-}
-
-function integer(bytes: Uint8Array, at: number, size: number, signed: boolean): bigint {
-  let value = 0n;
-  for (let i = Math.min(8, size) - 1; i >= 0; i--) value = (value << 8n) | BigInt(bytes[at + i] ?? 0);
-  return signed ? BigInt.asIntN(size * 8, value) : value;
-}
-
-function textOf(bytes: Uint8Array): string {
-  const end = bytes.indexOf(0);
-  return latin.decode(end < 0 ? bytes : bytes.subarray(0, end));
-}
-
-function hexBytes(bytes: Uint8Array, separator: string): string {
-  return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join(separator);
-}
-
-/** As %*pb shows it: 32-bit words from the highest, with commas. */
-function bitmask(bytes: Uint8Array): string {
-  const words: string[] = [];
-  for (let at = 0; at < bytes.length; at += 4)
-    words.unshift(
-      integer(bytes, at, Math.min(4, bytes.length - at), false)
-        .toString(16)
-        .padStart(8, "0"),
-    );
-  return words.join(",").replace(/^[0,]+(?=[0-9a-f])/, "");
 }
