@@ -5,7 +5,7 @@
  *   stp x29, x30, [sp, #-48]!     mov x29, sp     stp x19, x20, [sp, #16]     str x21, [sp, #32]     …     ldp x29, x30, [sp], #48
  */
 import { FP, LR, X19 } from "./arm64-registers.ts";
-import type { Effect, FlowInstruction, FlowMachine, Way } from "./register-saves.ts";
+import type { Effect, FlowInstruction, FlowMachine, Way } from "./register-effects.ts";
 
 const WATCHED: readonly number[] = [...Array.from({ length: 10 }, (_, i) => X19 + i), FP, LR];
 /** The stack pointer as a base, and as what an addition gives. */

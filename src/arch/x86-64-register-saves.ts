@@ -2,7 +2,7 @@
  * x86-64 for the flow of saved registers (register-saves.ts): pushes, moves to and from the stack, changes of rsp and rbp, branches.
  * Source: Intel SDM volume 2.
  */
-import type { Effect, FlowInstruction, FlowMachine, Way } from "./register-saves.ts";
+import type { Effect, FlowInstruction, FlowMachine, Way } from "./register-effects.ts";
 import { X86Decoder, type X86Instruction } from "./x86-64-instruction.ts";
 import { R12, R13, R14, R15, RBP, RBX, RSP } from "./x86-64-registers.ts";
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { ARM64_SAVES } from "../arch/arm64-register-saves.ts";
 import { ARM64_REGISTERS, FP, LR, SP } from "../arch/arm64-registers.ts";
-import type { FlowMachine } from "../arch/register-saves.ts";
+import type { FlowMachine } from "../arch/register-effects.ts";
 import { RegisterSet } from "../arch/registers.ts";
 import { X86_SAVES } from "../arch/x86-64-register-saves.ts";
 import { R12, RBP, RBX, RSP, X86_64_REGISTERS } from "../arch/x86-64-registers.ts";

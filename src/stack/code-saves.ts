@@ -4,7 +4,8 @@
  * stack pointer, or, on arm64, with the frame record where the code stores it.
  */
 import { LR } from "../arch/arm64-registers.ts";
-import { type CodePart, type FlowHelp, type FlowMachine, RegisterSaves, type SavedState } from "../arch/register-saves.ts";
+import type { FlowMachine } from "../arch/register-effects.ts";
+import { type CodePart, type FlowHelp, RegisterSaves, type SavedState } from "../arch/register-saves.ts";
 import { add, distance, type VirtualAddress, virtual } from "../bytes/address.ts";
 import type { Memory } from "../kernel/address-space.ts";
 import type { CodePlace } from "./code-ranges.ts";
