@@ -14,7 +14,7 @@ import { DW_AT_frame_base, DW_AT_location } from "../debug-info/dwarf/constants.
 import { OP } from "../debug-info/dwarf/expression-opcodes.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import type { ControlFlow } from "./control-flow.ts";
-import type { VariableInRegister } from "./flow-analysis.ts";
+import type { VariableInRegister } from "./flow-input.ts";
 import { machineOf } from "./machine.ts";
 import { type Shape, shapeOfType } from "./shape.ts";
 

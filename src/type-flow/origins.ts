@@ -4,7 +4,8 @@
  */
 import type { CType } from "../debug-info/c-type.ts";
 import { type Evaluation, membersOf } from "./evaluation.ts";
-import { type FlowAnalysis, resultKey } from "./flow-analysis.ts";
+import type { FlowAnalysis } from "./flow-analysis.ts";
+import { resultKey } from "./flow-input.ts";
 import type { Definition, Fact, FlowState, Location } from "./flow-state.ts";
 import { pathsOf } from "./member-path.ts";
 import type { Expression, Operation } from "./operation.ts";

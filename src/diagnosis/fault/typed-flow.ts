@@ -15,7 +15,7 @@ import type { Kernel } from "../../kernel/kernel.ts";
 import { poisonOf } from "../../linux/poison.ts";
 import { Slabs } from "../../linux/slab.ts";
 import { slabCaches } from "../../linux/slab-caches.ts";
-import { type GivenShapes, resultKey } from "../../type-flow/flow-analysis.ts";
+import { type GivenShapes, resultKey } from "../../type-flow/flow-input.ts";
 import type { FunctionFlow, RegisterFact } from "../../type-flow/function-flow.ts";
 import type { Machine } from "../../type-flow/machine.ts";
 import { membersAt } from "../../type-flow/member-path.ts";
