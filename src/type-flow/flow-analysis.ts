@@ -1,3 +1,12 @@
+/**
+ * Follows the values of one function from its entry over all ways to every instruction, until nothing changes any more.
+ *
+ *   entry: rdi = parameter sk ──► block ──► block ◄──┐      what is known before a block is what holds on all ways
+ *                                   └─────► block ───┘      to it; ways not walked yet count for nothing
+ *
+ * Everything known can only become less with each round, so that the rounds end; a bound ends them in any case. Blocks that no way leads
+ * to (handlers of faults, code behind static keys that are off) are followed afterwards, from nothing, and tell the others nothing.
+ */
 import type { FlowInput } from "./flow-input.ts";
 import { type Fact, FlowState, Joins, joinStates, sameState } from "./flow-state.ts";
 import { FlowSteps } from "./flow-steps.ts";
