@@ -14,7 +14,7 @@ import type { Detector } from "../detector.ts";
 import type { Activation } from "../fault/activation.ts";
 import { functionText, plainName } from "../fault/words.ts";
 import type { Finding } from "../finding.ts";
-import { isWaiting } from "../log-report/passed-over.ts";
+import { isWaiting } from "../log-report/waiting-frames.ts";
 import type { Check } from "../verdict.ts";
 import { isTool } from "./blame.ts";
 import { type ReporterCase, reporterCase, reporterFrames } from "./reporter-case.ts";

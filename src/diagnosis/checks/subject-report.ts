@@ -6,9 +6,9 @@ import { InquestError } from "../../bytes/errors.ts";
 import { readLog } from "../../linux/printk.ts";
 import type { DiagnosisContext } from "../context.ts";
 import { explainReport } from "../log-report/explain.ts";
-import { mainTrace } from "../log-report/place.ts";
 import { reportsOfRecords } from "../log-report/records.ts";
 import type { LogReport } from "../log-report/report.ts";
+import { mainTrace } from "../log-report/trace-place.ts";
 import type { Diagnosis, Evidence, VerdictFrame } from "../verdict.ts";
 
 export interface SubjectReport {

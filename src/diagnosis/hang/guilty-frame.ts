@@ -10,7 +10,8 @@
  */
 import { isScheduling, plainName } from "../../linux/locking/wait-functions.ts";
 import type { StackFrame, UnwoundStack } from "../../stack/frame.ts";
-import { isPassedOver, isWaiting } from "../log-report/passed-over.ts";
+import { isPassedOver } from "../log-report/passed-over.ts";
+import { isWaiting } from "../log-report/waiting-frames.ts";
 import type { Verdict, VerdictFrame } from "../verdict.ts";
 
 /** Waits of modules that others call to wait: fs/jbd2/journal.c, net/sunrpc/sched.c, fs/fuse/dev.c, drivers/md. */

@@ -1,7 +1,7 @@
 /** The lines of the report that show what the verdict says. */
 import type { Evidence } from "../verdict.ts";
-import type { Place } from "./place.ts";
 import type { LogReport } from "./report.ts";
+import type { Place } from "./trace-place.ts";
 
 export function evidenceOf(report: LogReport, place: Place): Evidence[] {
   const evidence: Evidence[] = [];

@@ -15,11 +15,12 @@ import { codeOrigin } from "./code-origin.ts";
 import { evidenceOf } from "./evidence.ts";
 import { type FaultingInstruction, faultingInstruction } from "./faulting-instruction.ts";
 import { isPassedOver, TRACE_TOOLS } from "./passed-over.ts";
-import { mainTrace, type Place, placeOf } from "./place.ts";
+import { placeOf } from "./place.ts";
 import type { LogReport } from "./report.ts";
 import { storyOf } from "./story.ts";
 import { symbolised, type TouchedMember, touchedMember } from "./symbolise.ts";
 import { accessOf, titleOf } from "./title.ts";
+import { mainTrace, type Place } from "./trace-place.ts";
 
 /**
  * @param disassembler of the report's machine, to read its "Code:" bytes; without one the instruction is not told

@@ -2,11 +2,13 @@
 import { familyFields } from "./families/index.ts";
 import { decodedIn, frameLine, symbolIn } from "./frame-line.ts";
 import { HEADLESS, type OpenReport } from "./open-report.ts";
-import { isIdle, isInterruptEntry, isPassedOver, isStackBottom, isWaiting, TRACE_TOOLS } from "./passed-over.ts";
-import { mainTrace, placeOf } from "./place.ts";
+import { isPassedOver, TRACE_TOOLS } from "./passed-over.ts";
+import { placeOf } from "./place.ts";
 import type { LogLine, LogReport } from "./report.ts";
 import { type MachineState, machineState } from "./state-lines.ts";
+import { mainTrace } from "./trace-place.ts";
 import { tracesOf } from "./traces.ts";
+import { isIdle, isInterruptEntry, isStackBottom, isWaiting } from "./waiting-frames.ts";
 
 const STALLS: ReadonlySet<string> = new Set(["soft-lockup", "hard-lockup", "rcu-stall"]);
 

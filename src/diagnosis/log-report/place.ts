@@ -6,33 +6,12 @@
  *   hung task                   the first frame that does not itself wait; a wait for all CPUs is named as such
  *   lockdep                     where the lock was taken or released ("at: …"), else the trace
  */
-import type { VerdictFrame } from "../verdict.ts";
-import {
-  ALL_TOOLS,
-  isIdle,
-  isInterruptEntry,
-  isLoopAnchor,
-  isPassedOver,
-  isSharedWait,
-  isWaiting,
-  type PassedOver,
-  TRACE_TOOLS,
-  tellsOfStall,
-} from "./passed-over.ts";
+import { ALL_TOOLS, isPassedOver, type PassedOver, TRACE_TOOLS } from "./passed-over.ts";
 import type { LogReport } from "./report.ts";
+import { hungPlace, stallPlace } from "./stall-place.ts";
+import { at, mainTrace, NOWHERE, named, type Place, physical, trace, tracePlace } from "./trace-place.ts";
+import { isWaiting } from "./waiting-frames.ts";
 
-export interface Place {
-  /** Undefined when the report does not tell. */
-  readonly function?: string;
-  readonly module?: string;
-  /** The trace it stands in, whole. */
-  readonly frames: readonly VerdictFrame[];
-  /** Index in frames; -1 when the function is not in the trace. */
-  readonly index: number;
-}
-
-type Trace = LogReport["traces"][number];
-const NOWHERE: Place = { frames: [], index: -1 };
 const WITHOUT_EXCEPTIONS: readonly PassedOver[] = ["reporting", "helpers", "flushing", "locking", "memory", "entry", "buffers"];
 /** Who leaks is the caller of whatever makes objects; counting and naming them is no making. */
 const MAKERS: readonly PassedOver[] = ["reporting", "memory", "buffers", "services", "constructors"];
@@ -92,48 +71,6 @@ export function placeOf(report: LogReport): Place {
     default:
       return faultPlace(report);
   }
-}
-
-/** The trace of the event itself. */
-export function mainTrace(report: LogReport): Trace | undefined {
-  const filled = report.traces.filter(({ frames }) => frames.some(({ doubtful }) => doubtful !== true));
-  const aside = /^(?:Allocated|Freed|after|lock history|irq history|-> #|Last|Second|Uninit|Local|page|Preemption|hardirqs)/;
-  return (
-    filled.find(({ name }) => name === "Call Trace" || name === "stack backtrace") ??
-    filled.find(({ name }) => name === "") ??
-    filled.find(({ name }) => !aside.test(name)) ??
-    report.traces.find(({ frames, name }) => frames.length > 0 && !aside.test(name))
-  );
-}
-
-function trace(report: LogReport, name: string): Trace | undefined {
-  return report.traces.find((each) => each.name === name && each.frames.length > 0);
-}
-
-function named(report: LogReport, name: string): Place {
-  const frames = mainTrace(report)?.frames ?? [];
-  return { function: name, frames, index: frames.findIndex((frame) => physical(frame) && frame.function === name) };
-}
-
-const physical = (frame: VerdictFrame): boolean => frame.doubtful !== true && frame.inlined !== true && frame.function !== undefined;
-
-function at(frames: readonly VerdictFrame[], index: number): Place {
-  const frame = frames[index];
-  if (frame === undefined) return { frames, index: -1 };
-  return {
-    frames,
-    index,
-    ...(frame.function === undefined ? {} : { function: frame.function }),
-    ...(frame.module === undefined ? {} : { module: frame.module }),
-  };
-}
-
-function tracePlace(from: Trace | undefined, groups: readonly PassedOver[] = TRACE_TOOLS, start = 0): Place {
-  const frames = from?.frames ?? [];
-  return at(
-    frames,
-    frames.findIndex((frame, index) => index >= start && physical(frame) && !isPassedOver(frame.function ?? "", groups)),
-  );
 }
 
 function faultPlace(report: LogReport): Place {
@@ -253,95 +190,4 @@ function lockPlace(report: LogReport): Place {
     return { function: known, frames, index: frames.findIndex((frame) => physical(frame) && frame.function === known) };
   }
   return tracePlace(trace(report, "stack backtrace") ?? trace(report, "Call Trace") ?? mainTrace(report), groups);
-}
-
-/** Not a lock but what it guards: the mount point, both directories, the socket with its backlog. */
-const TAKES_SEVERAL = /^_*lock_(?:mount\w*|two_\w+|rename\w*|super\w*|system_sleep)$|^lock_sock\w*$/;
-/** Shuts down, and so waits for others, by its name; scheduling of whatever kind. */
-const WAITS_BY_NAME = /down|sched|_lock|_slowlock|rwsem|completion|kthread|wait|synchronize|rcu_barrier/;
-
-function hungPlace(report: LogReport): Place {
-  const from = mainTrace(report);
-  const frames = from?.frames ?? [];
-  const shared = frames.findIndex((frame) => physical(frame) && isSharedWait(frame.function ?? ""));
-  if (shared >= 0) return at(frames, shared);
-  // What stands above is the action it calls to wait: sync_buffer, sleep_on_page, inode_wait, nfs_wait_bit_killable …
-  const bit = frames.findIndex((frame) => physical(frame) && /^(?:out_of_line_)?_*wait_on_bit/.test(frame.function ?? ""));
-  const index = frames.findIndex(
-    (frame, at) =>
-      at > bit &&
-      physical(frame) &&
-      (!(isWaiting(frame.function ?? "") || WAITS_BY_NAME.test(frame.function ?? "")) || TAKES_SEVERAL.test(frame.function ?? "")) &&
-      !isPassedOver(frame.function ?? "", ["reporting", "locking", "entry", "memory", "services"]),
-  );
-  return at(frames, index);
-}
-
-/** The scheduler itself; a work function may well be called wait_…. */
-const SCHEDULES = /^_*(?:preempt_|io_)?schedule|^__switch_to|^context_switch$/;
-/** kernel/smp.c: waits until other CPUs have done what was asked of them. */
-const CALLS_OTHER_CPUS = /^_*smp_call_function\w*$/;
-
-function stallPlace(report: LogReport): Place {
-  let candidates = report.traces.filter(({ frames, name }) => frames.some(physical) && name !== "after");
-  // RCU's own thread, shown because it got no CPU: the one that suffers.
-  if (report.family === "rcu-stall")
-    candidates = candidates.filter(({ frames }) => !frames.some((frame) => frame.function === "rcu_gp_kthread"));
-  if (candidates.length === 0) return at([], -1);
-  // A CPU that only waits, or the CPU that prints, tells nothing; prefer a trace that was interrupted.
-  const interrupted = candidates.filter(({ frames }) => frames.some((frame) => isInterruptEntry(frame.function ?? "")));
-  if (interrupted.length > 0 && report.family === "rcu-stall") candidates = [...interrupted, ...candidates];
-  for (const candidate of candidates) {
-    const frames = candidate.frames;
-    const entry = frames.findLastIndex(
-      (frame, index) => index < frames.length && physical(frame) && isInterruptEntry(frame.function ?? "") && firstEntry(frames, index),
-    );
-    // Registers before the trace: it begins where the CPU was. Over an idle CPU that is a softirq or a timer, and nothing else ran.
-    const ran =
-      report.pc?.function !== undefined &&
-      !isIdle(report.pc.function) &&
-      !frames.slice(0, entry).some((frame) => tellsOfStall(frame.function ?? "")) &&
-      frames.slice(entry).some((frame) => physical(frame) && isIdle(frame.function ?? ""));
-    const start = ran ? 0 : entry + 1;
-    let below = -1;
-    const call = frames.findIndex((frame, index) => index >= start && physical(frame) && CALLS_OTHER_CPUS.test(frame.function ?? ""));
-    if (report.family !== "rcu-stall") {
-      if (call >= 0) return at(frames, call);
-      if (start === 0 && CALLS_OTHER_CPUS.test(report.pc?.function ?? "")) return named(report, report.pc?.function ?? "");
-    }
-    for (let index = start; index < frames.length; index++) {
-      const frame = frames[index];
-      if (frame === undefined || !physical(frame)) continue;
-      const name = frame.function ?? "";
-      if (isLoopAnchor(name)) {
-        if (below >= 0) return at(frames, below);
-        // The registers stand above the trace: the function that was interrupted was called by the anchor itself.
-        const top = index === 0 ? report.pc : undefined;
-        if (top?.function !== undefined && !isPassedOver(top.function) && !isLoopAnchor(top.function)) return named(report, top.function);
-        continue;
-      }
-      if (isInterruptEntry(name)) {
-        below = -1;
-        continue;
-      }
-      if (!isPassedOver(name, TRACE_TOOLS) && !SCHEDULES.test(name)) below = index;
-    }
-  }
-  const frames = candidates[0]?.frames ?? [];
-  return report.family === "stack" ? at(frames, recursion(frames)) : at(frames, -1);
-}
-
-/** The first frame of the circle that a stack overflow is made of: it comes again and again; -1 when none does. */
-function recursion(frames: readonly VerdictFrame[]): number {
-  const times = new Map<string, number>();
-  for (const frame of frames) if (physical(frame)) times.set(frame.function ?? "", (times.get(frame.function ?? "") ?? 0) + 1);
-  return frames.findIndex(
-    (frame) => physical(frame) && (times.get(frame.function ?? "") ?? 0) >= 3 && !isPassedOver(frame.function ?? "", TRACE_TOOLS),
-  );
-}
-
-/** Only the first run of interrupt entries counts: below it the loop may have been interrupted by nothing else. */
-function firstEntry(frames: readonly VerdictFrame[], index: number): boolean {
-  const first = frames.findIndex((frame) => physical(frame) && isInterruptEntry(frame.function ?? ""));
-  return index - first < 4;
 }

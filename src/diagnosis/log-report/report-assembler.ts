@@ -13,8 +13,8 @@ import { frameLine } from "./frame-line.ts";
 import { type Head, headOf } from "./heads.ts";
 import { HEADLESS, type OpenReport } from "./open-report.ts";
 import { parseReport } from "./parse-report.ts";
-import { isStackBottom } from "./passed-over.ts";
 import type { LogLine, LogReport, ReportFamily } from "./report.ts";
+import { isStackBottom } from "./waiting-frames.ts";
 
 const REPORT_LIMIT = 6000;
 /** Lines that no report prints, after which one is over. */

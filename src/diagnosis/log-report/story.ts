@@ -5,11 +5,11 @@ import { isPoison } from "./classify.ts";
 import type { CodeOrigin } from "./code-origin.ts";
 import type { FaultingInstruction } from "./faulting-instruction.ts";
 import { isPassedOver } from "./passed-over.ts";
-import type { Place } from "./place.ts";
 import type { LogReport } from "./report.ts";
 import { endingOf } from "./story-endings.ts";
 import type { TouchedMember } from "./symbolise.ts";
 import { hex } from "./title.ts";
+import type { Place } from "./trace-place.ts";
 
 /** What was worked out beside the report's own fields. */
 export interface Findings {

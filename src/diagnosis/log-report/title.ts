@@ -1,9 +1,9 @@
 /** The one line that says what happened: `use after free: widget_poll [widget] reads 8 bytes at 0x…`. */
 import { CLASS_WORDS } from "../class-words.ts";
 import type { Access, VerdictClass } from "../verdict.ts";
-import type { Place } from "./place.ts";
 import type { LogReport } from "./report.ts";
 import type { TouchedMember } from "./symbolise.ts";
+import type { Place } from "./trace-place.ts";
 
 export function hex(value: bigint): string {
   return `0x${value.toString(16)}`;

@@ -20,7 +20,8 @@ import { objectType } from "../fault/object-type.ts";
 import { type SlabRole, slabRole } from "../fault/samples.ts";
 import { tryIdentify } from "../fault/try-identify.ts";
 import { plainName } from "../fault/words.ts";
-import { isPassedOver, isWaiting } from "../log-report/passed-over.ts";
+import { isPassedOver } from "../log-report/passed-over.ts";
+import { isWaiting } from "../log-report/waiting-frames.ts";
 import type { Sharer } from "../verdict.ts";
 
 /** An object that the fault was about. */
