@@ -243,3 +243,29 @@ test("each line twice, of two consoles, is one line", () => {
   expect(twice[0]?.traces[0]?.frames.map((frame) => frame.function)).toEqual(["schedule", "widget_wait", "ret_from_fork"]);
   expect(reportsIn(lines.join("\n"))[0]?.traces[0]?.frames.length).toBe(4);
 });
+
+test("numbers of grep, files and logcat before each line, ends of web pages' lines, and holes in a file", () => {
+  const lines = [
+    "BUG: kernel NULL pointer dereference, address: 0000000000000008",
+    "Oops: 0000 [#1] SMP",
+    "CPU: 1 PID: 77 Comm: feeder Not tainted 6.1.0 #1",
+    "RIP: 0010:widget_poll+0x1c/0x40",
+    "Call Trace:",
+    " widget_read+0x10/0x20",
+    " entry_SYSCALL_64_after_hwframe+0x44/0xa9",
+  ];
+  const forms: readonly ((line: string, index: number) => string)[] = [
+    (line, index) => `${index + 9}${index === 0 ? ":" : "-"}${line}`,
+    (line) => `/var/log/kern.log:${line}`,
+    (line, index) => `${String(index + 8).padStart(5)}  ${line}`,
+    (line) => `11-19 10:00:01.123     0     0 E KERNEL  : ${line}`,
+    (line) => `${line}<br>`,
+    (line) => `${line}\0\0`,
+  ];
+  for (const form of forms) {
+    const [report] = reportsIn(lines.map(form).join("\n"));
+    expect(report?.pc?.function).toBe("widget_poll");
+    expect(report?.traces[0]?.frames.map((frame) => frame.function)).toEqual(["widget_read", "entry_SYSCALL_64_after_hwframe"]);
+    expect(report?.damage).toEqual([]);
+  }
+});

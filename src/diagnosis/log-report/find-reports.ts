@@ -44,7 +44,7 @@ export class ReportFinder {
   /** The line read last: the next one may be the rest of it. */
   #held: HeldLine | undefined;
   readonly #wrap = new LineWrap();
-  #wrapper: string | undefined;
+  #wrapper: RegExp | undefined;
 
   /** Bytes given so far. */
   get consumed(): number {
@@ -142,7 +142,7 @@ export class ReportFinder {
     const head = headOf(text);
     const wrapper = head === undefined ? undefined : wrapperOf(text, head);
     if (wrapper !== undefined) this.#wrapper = wrapper;
-    return this.#wrapper !== undefined && text.startsWith(this.#wrapper) ? text.slice(this.#wrapper.length) : text;
+    return this.#wrapper === undefined ? text : text.replace(this.#wrapper, "");
   }
 
   /** The last lines of the same context before the head. */
@@ -156,8 +156,7 @@ export class ReportFinder {
         const text = decoder.decode(this.#bytes.subarray(start, end));
         const pieces = takePrefix(cleaned(text)).filter(({ caller, program }) => (caller ?? "") === context && program !== true);
         for (const { stamped: _, ...piece } of pieces.reverse()) {
-          const wrapped = this.#wrapper !== undefined && piece.text.startsWith(this.#wrapper);
-          const bare = wrapped ? piece.text.slice(this.#wrapper?.length) : piece.text;
+          const bare = this.#wrapper === undefined ? piece.text : piece.text.replace(this.#wrapper, "");
           lead.unshift({ number: number - 1 - step, offset: this.#base + start, ...piece, text: bare });
         }
       }
@@ -167,15 +166,18 @@ export class ReportFinder {
   }
 }
 
-/** Without line ends of terminals, colours, what web pages make of "<", and the JSON of container runtimes and journals. */
+/** Without line ends of terminals, colours, what web pages make of "<" and of lines, and the JSON of container runtimes and journals. */
 function cleaned(line: string): string {
   let text = line.endsWith("\r") ? line.slice(0, -1) : line;
   // `cat -v` shows what a terminal would not.
   if (text.includes("^")) text = text.replace(/\^M$/, "").replace(/\^\[\[[\d;]*[A-Za-z]/g, "");
   if (text.startsWith("{") && text.endsWith("}")) text = messageOf(text) ?? text;
+  // Files that a crash left half written, and records of pstore.
+  if (text.includes("\0")) text = text.replace(/\0+/g, "");
   if (text.includes("\x1b")) text = text.replace(/\x1b\[[\d;]*[A-Za-z]/g, "");
   if (text.includes("&"))
     text = text.replace(/&(lt|gt|amp|quot|#39);/g, (whole, name) => ({ lt: "<", gt: ">", amp: "&", quot: '"' })[name as string] ?? whole);
+  if (text.includes("<")) text = text.replace(/^\s*<(?:pre|code|p|div)>|<(?:br ?\/?|\/(?:pre|code|p|div))>\s*$/g, "");
   return text;
 }
 

@@ -151,11 +151,18 @@ const MAY_BE_HEAD = new RegExp(ANCHORS.map((anchor) => anchor.replace(/[[\]().*+
 /** Words of the kernel before a head; anything else there is a wrapper's. */
 const KERNEL_WORDS = /^(?:rcu|(?:NMI )?watchdog|mce|usercopy|CPU \d+|\S+ invoked|traps|slab)?:? ?$/;
 
-/** What a wrapper put before a head, with a blank at its end: "app_1  | ", "00034 ". The lines of the report have the same. */
-export function wrapperOf(text: string, { pattern }: Head): string | undefined {
+/** What `grep -n`, `grep -H` and their likes put before a line: no blank ends it. */
+const GREPPED = /^(?:[\w.~-]*\/[\w./-]+[:-])?(?:\d+[:-])?$/;
+
+/**
+ * What a wrapper put before a head: "app_1  | ", "00034 ", "12:". The lines of the report have the same, with other numbers in it.
+ */
+export function wrapperOf(text: string, { pattern }: Head): RegExp | undefined {
   const at = pattern.exec(text)?.index ?? 0;
   const before = text.slice(0, at);
-  return at > 0 && at <= 40 && /\S\s+$/.test(before) && !KERNEL_WORDS.test(before) ? before : undefined;
+  if (at === 0 || at > 64 || !(/\S\s+$/.test(before) || GREPPED.test(before)) || KERNEL_WORDS.test(before)) return undefined;
+  const form = before.replace(/[\\^$.*+?()[\]{}|/-]/g, "\\$&").replace(/\s*\d+/g, "\\s*\\d+");
+  return new RegExp(`^${form.replace(/(?::|\\-)$/, "[:-]")}`);
 }
 
 /** The head that a line is, if it is one; `text` without prefix, `stamped`: a time of the kernel stood before it. */

@@ -23,6 +23,8 @@ test.each([
   [`[42476.915570] (10)[12:sh] ${BODY}`, { time: 42476.91557 }],
   [` kernel:${BODY}`, {}],
   [` kernel:[   12.345678] ${BODY}`, { time: 12.345678 }],
+  [`11-19 10:00:01.123     0     0 E KERNEL  : ${BODY}`, {}],
+  [`11-19 10:00:01.123  root     0     0 W         : [   12.345678] ${BODY}`, { time: 12.345678 }],
   [`** 2977 printk messages dropped ** [   12.345678] ${BODY}`, { time: 12.345678 }],
   [`Nov 19 10:00:01.123456 host kernel: ${BODY}`, {}],
   [`Thu 2024-11-21 10:00:01 UTC host kernel: ${BODY}`, {}],

@@ -46,6 +46,8 @@ const PROGRAM = new RegExp(String.raw`^${DATE} [\w.-]+ (?!(?:kernel|vmunix|klogd
 /** What rsyslog writes to every terminal (omusrmsg): a line of its own, then " kernel:text". */
 const TO_ALL = /^ ?kernel:/;
 const TO_ALL_FROM = /^Message from syslogd@\S+ at .{10,30}\.\.\.$/;
+/** `logcat`, which gives what the kernel says process 0. */
+const LOGCAT = /^\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}\s+(?:root\s+)?0\s+0 [VDIWEF] (?:kernel)?\s*: /i;
 /** Tools that read the memory of a phone that died: "  1276.715086:   <1> (01-28 07:22:33.314355613) text". */
 const RAM_DUMP = /^\s*(\d{1,10}\.\d{6}): +<(\d)> (?:\(\d\d-\d\d \d\d:\d\d:\d\d\.\d+\) )?/;
 const JOURNAL_MONOTONIC = /^\[\s*\d+\.\d{6}\] \S+ kernel: /;
@@ -127,6 +129,11 @@ function plain(line: string): PrefixedText {
     if (syslog !== null) {
       stamped ||= SAYS_KERNEL.test(syslog[0]);
       text = text.slice(syslog[0].length);
+    }
+    const phone = LOGCAT.exec(text);
+    if (phone !== null) {
+      stamped = true;
+      text = text.slice(phone[0].length);
     }
     const told = TO_ALL.exec(text);
     if (told !== null) {

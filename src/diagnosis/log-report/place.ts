@@ -94,7 +94,7 @@ function faultPlace(report: LogReport): Place {
   }
   // A work function that ends in the call leaves no frame; the report names it.
   const work =
-    place.function === "process_one_work" && pc?.function !== undefined
+    (place.function === "process_one_work" || frames.length === 0) && pc?.function !== undefined
       ? /^\S+ ([A-Za-z_]\w*)/.exec(String(report.fields.workqueue ?? ""))?.[1]
       : undefined;
   if (work !== undefined) return { ...place, function: work, index: -1 };

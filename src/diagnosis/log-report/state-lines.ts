@@ -75,6 +75,7 @@ export function machineState(lines: readonly LogLine[]): MachineState {
     }
     const old = OLD_PID_LINE.exec(text);
     if (old !== null && state.pid === undefined) {
+      speakers.add(`old/${old[1]}`);
       state.pid = Number(old[1]);
       state.comm = old[2] ?? "";
       state.taint = (old[3] ?? "").replace(/^Tainted: /, "");
