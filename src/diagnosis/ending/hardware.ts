@@ -30,19 +30,23 @@ export const hardwareError: Detector = {
     const last = lastStack(kernel);
     const handler = callerNamed(last, HANDLERS);
     const records = subject.event === undefined && subject.after.length === 0 ? [] : logRecords(kernel);
-    const reports = hardwareReports(records).filter(({ uncorrected }) => uncorrected);
+    const all = hardwareReports(records);
+    const reports = all.filter(({ uncorrected }) => uncorrected);
     const isSubject =
       subject.event?.family === "hardware" || (subject.event !== undefined && reports.some(({ index }) => index === subject.event?.index));
     // The panic is of it, or the first abnormal event is; what was reported long before something else is told beside that.
     if (handler === undefined && !isSubject) return [];
     if (handler === undefined && reports.length === 0) return [];
-    return [finding(context, reports, handler, last)];
+    const end = reports[0]?.index ?? Number.POSITIVE_INFINITY;
+    const corrected = all.filter(({ uncorrected, index }) => !uncorrected && index < end);
+    return [finding(context, reports, corrected, handler, last)];
   },
 };
 
 function finding(
   { kernel, subject }: DiagnosisContext,
   reports: readonly HardwareReport[],
+  corrected: readonly HardwareReport[],
   handler: ReturnType<typeof callerNamed>,
   last: ReturnType<typeof lastStack>,
 ): Finding {
@@ -85,6 +89,8 @@ function finding(
     story: [
       "The hardware reported an error that could not be corrected. What the code was doing then has nothing to do with it.",
       ...(injected ? ["A module that injects such errors for tests is loaded: it may have been asked for."] : []),
+      ...correctedLines(report, corrected),
+      ...gaveUp(last, handler),
       ...(reports.length > 1 ? [`The log has ${reports.length} such reports.`] : []),
     ],
     evidence,
@@ -93,6 +99,22 @@ function finding(
     ...(last === undefined ? {} : { frames: lastFrames(kernel, last, handler) }),
     ...(report?.cpu === undefined ? {} : { subject: { cpu: report.cpu } }),
   };
+}
+
+/** Errors of the same kind that were corrected: the part was failing already. */
+function correctedLines(report: HardwareReport | undefined, corrected: readonly HardwareReport[]): string[] {
+  const same = corrected.filter(({ what }) => what === report?.what);
+  if (same.length === 0 || report === undefined) return [];
+  const page = ({ address }: HardwareReport) => (address === undefined ? undefined : address >> 12n);
+  const here = page(report) === undefined ? 0 : same.filter((each) => page(each) === page(report)).length;
+  const where = here === 0 ? "" : here === same.length ? ", of the same page" : `, ${here} of them of the same page`;
+  return [`Before it ${same.length} ${same.length === 1 ? "error was" : "errors were"} reported that could be corrected${where}.`];
+}
+
+/** A driver that calls panic() for it, as the kernel's own handlers do. */
+function gaveUp(last: ReturnType<typeof lastStack>, handler: ReturnType<typeof callerNamed>): string[] {
+  const [caller] = last?.panicAt === undefined || handler !== undefined ? [] : last.callers;
+  return caller?.module === undefined ? [] : [`${nameOf(caller)} [${caller.module}], which reports such errors, gave up with panic().`];
 }
 
 function weight({ bank, address, status }: HardwareReport): number {

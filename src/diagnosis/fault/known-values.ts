@@ -262,6 +262,8 @@ export function sameOrigin(a: Origin, b: Origin): boolean {
     }
     case "result":
       return a.pc === (b as typeof a).pc;
+    case "constant":
+      return a.value === (b as typeof a).value;
     case "sum": {
       const other = b as typeof a;
       return a.pc === other.pc && a.added === other.added;

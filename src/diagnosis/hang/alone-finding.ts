@@ -18,6 +18,7 @@ import { stackOf, waitersBehind } from "./circle-finding.ts";
 import { eventObject, eventWait } from "./event-wait.ts";
 import type { HungGroup } from "./hung.ts";
 import { lockName, lockObject, lockText } from "./lock-object.ts";
+import { pageEvidence } from "./page-wait.ts";
 import type { Sleep } from "./sleep.ts";
 import type { Standstill } from "./standstill.ts";
 import { forText, someOf, who } from "./who.ts";
@@ -59,6 +60,7 @@ export function aloneFinding(still: Standstill, group: HungGroup, sleep: Sleep):
       ...chain.flatMap((edge) => edgeEvidence(still, edge)),
       ...completionEvidence(still, root.address),
       ...eventEvidence(still, root, event),
+      ...pageEvidence(still, root.address),
       stackEvidence(root, sleep),
     ].slice(0, MAX_EVIDENCE),
     participants: participants(still, group, waitersBehind(still, root.address), []),

@@ -10,6 +10,7 @@ import type { HangEdge } from "./edges.ts";
 import type { EventWait } from "./event-wait.ts";
 import type { HungGroup } from "./hung.ts";
 import { lockName, lockText } from "./lock-object.ts";
+import { pageLines } from "./page-wait.ts";
 import { type Sleep, sleepOf } from "./sleep.ts";
 import type { Standstill } from "./standstill.ts";
 import { ageText, awaited, ownerEvidence, waiter, waiterEvidence, who } from "./who.ts";
@@ -34,6 +35,7 @@ export function rootWait(still: Standstill, root: Task, sleep: Sleep): readonly 
     );
   }
   const nobody = lock === undefined || lock.holders.length > 0 ? undefined : NAMELESS[lock.state.kind];
+  lines.push(...pageLines(still, root.address));
   if (nobody !== undefined) lines.push(nobody);
   if (sleep.kind === "RCU") lines.push(readersLine(still, root));
   const worker = workState(still.kernel).busy.find(({ task }) => task === root.address);

@@ -84,7 +84,8 @@ function stateOf({ state, waits, holders }: ContendedLock): string {
       : state.held === "read"
         ? `held for reading by ${owner.task.comm} (${owner.task.pid})${(state.readers ?? 1) > 1 ? ` and ${(state.readers ?? 1) - 1} more` : ""}`
         : `held by ${owner.task.comm} (${owner.task.pid})`;
-  return `${held}, ${waits.length} ${waits.length === 1 ? "waits" : "wait"}`;
+  const waiting = `${waits.length} ${waits.length === 1 ? "waits" : "wait"}`;
+  return held === "unknown" ? waiting : `${held}, ${waiting}`;
 }
 
 /** A name for people, and for participants. */

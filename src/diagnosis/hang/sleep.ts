@@ -84,8 +84,10 @@ export function sleepOf(task: Task, stack: UnwoundStack | undefined): Sleep {
   if (frames !== undefined && frames.kind !== "completion" && frames.kind !== "folio" && frames.kind !== "bit")
     return { kind: "lock", text: `waits for a ${frames.kind}`, byDesign };
   if (state === "ST" || state === "TR") return { kind: "stopped", text: "is stopped, by a signal or a debugger", byDesign };
-  for (const [kind, pattern, text] of KINDS) {
+  for (const [kind, pattern, words] of KINDS) {
     const name = names.find((each) => pattern.test(each));
+    // A page may be locked by whom no disk has made wait.
+    const text = kind === "disk" && frames?.kind === "folio" ? "waits for a page" : words;
     if (name !== undefined) return { kind, text: `${text} (${name})`, byDesign };
   }
   if (state === "RU" || state === "WA") return { kind: "running", text: `waits for a CPU (CPU ${task.cpu})`, byDesign: false };

@@ -1,9 +1,10 @@
 /** A storm of interrupts as a finding: the line, who serves it, how often it came, and what was interrupted by it. */
-import { hex16 } from "../../bytes/address.ts";
+import { hex16, type VirtualAddress } from "../../bytes/address.ts";
 import type { Finding } from "../finding.ts";
 import type { Check, Evidence, VerdictClass } from "../verdict.ts";
 import { verdictStack } from "../verdict-stack.ts";
 import { functionText } from "./guilty-frame.ts";
+import { containerAround } from "./lock-object.ts";
 import type { ReportedStall } from "./reported.ts";
 import type { Standstill } from "./standstill.ts";
 import type { StoppedCpu } from "./stopped-cpu.ts";
@@ -43,6 +44,7 @@ export function stormFinding(still: Standstill, storm: Storm, victim: StormVicti
     title: `${name} interrupts CPU ${cpu.cpu} without end${handler === undefined ? "" : `: ${handler} serves it and it comes again`}; ${who(cpu.task)} does not go on${forText(victim.seconds)}${victim.besides === undefined ? "" : `, ${victim.besides}`}`,
     depth: "cause",
     checks: checks(storm, victim),
+    ...(storm.queued !== undefined ? { object: itemObject(still, storm.queued.item, served?.module) } : {}),
     ...(line.descriptor === undefined
       ? {}
       : { object: { type: "struct irq_desc", address: line.descriptor, state: `came ${count} times on CPU ${cpu.cpu}` } }),
@@ -74,12 +76,23 @@ export function stormFinding(still: Standstill, storm: Storm, victim: StormVicti
   };
 }
 
+function itemObject(still: Standstill, item: VirtualAddress, module: string | undefined): NonNullable<Finding["object"]> {
+  const container = containerAround(still, item, "irq_work", module === undefined ? [] : [module]);
+  return {
+    type: container?.type ?? "struct irq_work",
+    ...(container === undefined ? {} : { member: container.member }),
+    address: container?.address ?? item,
+  };
+}
+
 /** The handler that is on the stack; else the only one of the line. */
 function handlerOf({ handlers, frame, struckIn }: Storm): Storm["handlers"][number] | undefined {
   return handlers.length === 1 || (struckIn === "handler" && frame !== undefined) ? handlers[0] : undefined;
 }
 
-function servedLine({ line, handlers }: Storm, handler: string): string {
+function servedLine({ line, handlers, queued }: Storm, handler: string): string {
+  if (queued !== undefined)
+    return `The irq_work of ${handler} at ${hex16(queued.item)} was queued again when the machine stopped: the kernel interrupts itself for it as soon as it has run.`;
   const others = handlers.length > 1 ? `, one of ${handlers.length} that share the line,` : "";
   const nobody = line.unhandled > 0 ? ` ${line.unhandled.toLocaleString("en-US")} of its last were wanted by no handler.` : "";
   return line.level
@@ -87,7 +100,7 @@ function servedLine({ line, handlers }: Storm, handler: string): string {
     : `${handler}${others} returns, and it comes again.${nobody}`;
 }
 
-function checks({ line, rate, struckIn, stolen, told, handlers }: Storm, { cpu, report }: StormVictim): readonly Check[] {
+function checks({ line, rate, struckIn, stolen, told, handlers, queued }: Storm, { cpu, report }: StormVictim): readonly Check[] {
   return [
     {
       what:
@@ -96,10 +109,14 @@ function checks({ line, rate, struckIn, stolen, told, handlers }: Storm, { cpu, 
           : `it came more often on CPU ${cpu.cpu} than all others together, ${Math.round(rate)} times a second since boot`,
       result: "held",
     },
-    {
-      what: "the CPU was struck where nothing loops: in the handler, at an interrupt's end, idle or in user mode",
-      result: struckIn !== "code" || told !== undefined || stolen !== undefined ? "held" : "not possible",
-    },
+    ...(queued === undefined
+      ? [
+          {
+            what: "the CPU was struck where nothing loops: in the handler, at an interrupt's end, idle or in user mode",
+            result: struckIn !== "code" || told !== undefined || stolen !== undefined ? ("held" as const) : ("not possible" as const),
+          },
+        ]
+      : [{ what: "what these interrupts serve was queued for the next one when the machine stopped", result: "held" as const }]),
     {
       what: "the CPU still runs the task that was reported",
       result: report === undefined || report.pid === undefined || report.pid === cpu.task.pid ? "held" : "not possible",
@@ -111,7 +128,7 @@ function checks({ line, rate, struckIn, stolen, told, handlers }: Storm, { cpu, 
   ];
 }
 
-function evidence({ line }: Storm, { cpu, report }: StormVictim): Evidence[] {
+function evidence({ line, queued }: Storm, { cpu, report }: StormVictim): Evidence[] {
   const found: Evidence[] = [];
   if (line.countAt !== undefined)
     found.push({
@@ -120,8 +137,19 @@ function evidence({ line }: Storm, { cpu, report }: StormVictim): Evidence[] {
       values: [{ address: line.countAt, value: BigInt(line.count) }],
     });
   found.push({ claim: `what came how often on CPU ${cpu.cpu}`, command: `irq -s -c ${cpu.cpu}`, values: [] });
+  if (queued !== undefined)
+    found.push({
+      claim: `an irq_work that is queued on CPU ${cpu.cpu}, and its function`,
+      command: `struct irq_work.func ${hex16(queued.item)}`,
+      values: [{ address: queued.at, value: queued.function }],
+    });
   if (line.irq !== undefined) found.push({ claim: `who serves ${line.label}`, command: `irq ${line.irq}`, values: [] });
   found.push({ claim: `where CPU ${cpu.cpu} was struck`, command: `bt -c ${cpu.cpu}`, values: [] });
-  if (report?.event !== undefined) found.push({ claim: report.event.text, command: "log | grep -i -e lockup -e stall", values: [] });
+  if (report?.event !== undefined)
+    found.push({
+      claim: report.event.text,
+      command: `log | grep -i ${/lockup/i.test(report.event.text) ? "lockup" : "stall"}`,
+      values: [],
+    });
   return found;
 }

@@ -20,6 +20,7 @@ import type { StackFrame } from "../../stack/frame.ts";
 import { guarded } from "../guarded.ts";
 import { isMachinery } from "./guilty-frame.ts";
 import { isInLoop } from "./loop-object.ts";
+import { type QueuedIrqWork, queuedIrqWork } from "./queued-irq-work.ts";
 import type { Standstill } from "./standstill.ts";
 import { type StoppedCpu, stopSeconds } from "./stopped-cpu.ts";
 
@@ -47,6 +48,8 @@ export interface Storm {
   /** The handler's frame. */
   readonly frame: number | undefined;
   readonly handler?: VirtualAddress;
+  /** Of interrupts that the kernel sends to itself: what was queued for the next one when the machine stopped. */
+  readonly queued?: QueuedIrqWork;
   readonly stolen: StolenTime | undefined;
   /** The kernel counted it during the lockup. */
   readonly told: number | undefined;
@@ -93,6 +96,19 @@ function find({ kernel }: Standstill, cpu: StoppedCpu): Storm | undefined {
   if (!witnessed && (lost !== undefined || rate < (found.struckIn === "code" ? MANY : SOME) || most.count <= others)) return undefined;
   // A loop explains the lockup without any interrupts.
   if (!witnessed && found.struckIn === "code" && loops(kernel, cpu)) return undefined;
+  const [queued] = /IRQ work/i.test(most.text) ? queuedIrqWork(kernel, cpu.cpu) : [];
+  const asked = queued === undefined ? undefined : kernel.symbols.byAddress(queued.function)?.symbol;
+  if (queued !== undefined && asked !== undefined)
+    return {
+      line: most,
+      handlers: [{ name: asked.name, module: asked.module, device: "" }],
+      rate,
+      others,
+      ...found,
+      queued,
+      stolen: lost === undefined ? undefined : stolen,
+      told: told?.count,
+    };
   return {
     line: most,
     handlers: most.actions

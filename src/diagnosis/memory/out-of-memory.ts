@@ -19,10 +19,13 @@ import type { Check, Evidence, Participant, Verdict } from "../verdict.ts";
 import { areasByCaller } from "./areas.ts";
 import { type Holders, memoryHolders, sizeText } from "./holders.ts";
 import { type OomReport, oomReport } from "./oom-report.ts";
+import { makerOf, mostShared } from "./shared-files.ts";
 
 const OUT = /^(?:out_of_memory|check_panic_on_oom|dump_header|oom_kill_process|mem_cgroup_out_of_memory)$/;
 const OUT_OF_GROUP =
   /^(?:mem_cgroup_out_of_memory|mem_cgroup_oom|mem_cgroup_oom_synchronize|try_charge\w*|charge_memcg|__mem_cgroup_charge\w*)$/;
+/** Shared memory of fewer bytes is not looked into. */
+const LITTLE = 16 << 20;
 /** A share of all memory that makes its holder the reason. */
 const MUCH = 0.3;
 
@@ -145,16 +148,7 @@ function suspects(kernel: Kernel, { caches, processes, shared, areas, unaccounte
         { claim: `${process.task.comm} has ${sizeText(kernel, process.pages)} resident`, command: `ps ${process.task.pid}`, values: [] },
       ],
     });
-  if (shared !== undefined)
-    found.push({
-      pages: shared,
-      name: "tmpfs",
-      what: `files in shared memory (tmpfs) hold ${sizeText(kernel, shared)}`,
-      story: [
-        "Pages of shared memory belong to files of a tmpfs or to shared mappings: without swap they cannot be reclaimed, and no process needs to be alive for them.",
-      ],
-      evidence: [{ claim: "the mounts of tmpfs", command: "mount", values: [] }],
-    });
+  if (shared !== undefined) found.push(sharedMemory(kernel, shared));
   const [caller] = areasByCaller(kernel);
   if (areas !== undefined && caller !== undefined) {
     const name = `${caller.function}${caller.module === undefined ? "" : ` [${caller.module}]`}`;
@@ -177,6 +171,51 @@ function suspects(kernel: Kernel, { caches, processes, shared, areas, unaccounte
       evidence: [],
     });
   return found.sort((a, b) => b.pages - a.pages);
+}
+
+/** Pages of tmpfs, by the mount or the maker of most of them. */
+function sharedMemory(kernel: Kernel, pages: number): Suspect {
+  const plain =
+    "Pages of shared memory belong to files of a tmpfs or to shared mappings: without swap they cannot be reclaimed, and no process needs to be alive for them.";
+  const most = pages * kernel.arch.pageSize < LITTLE ? undefined : mostShared(kernel);
+  const mounts: Evidence = { claim: "the mounts of tmpfs", command: "mount", values: [] };
+  if (most === undefined || most.pages < pages / 2)
+    return {
+      pages,
+      name: "tmpfs",
+      what: `files in shared memory (tmpfs) hold ${sizeText(kernel, pages)}`,
+      story: [plain],
+      evidence: [mounts],
+    };
+  const { mounted, name, files, largest } = most;
+  const size = sizeText(kernel, most.pages);
+  const many = `${files} ${files === 1 ? "file" : "files"}`;
+  const evidence: Evidence[] = [
+    {
+      claim: `the largest of these files, "${largest.name}", has ${largest.pages} pages`,
+      command: `struct address_space.nrpages ${largest.mapping.toString(16)}`,
+      values: [{ address: largest.nrpages, value: BigInt(largest.pages) }],
+    },
+  ];
+  if (mounted !== undefined)
+    return {
+      pages,
+      name: "tmpfs",
+      what: `files in shared memory (tmpfs) hold ${sizeText(kernel, pages)}`,
+      story: [
+        `${size} of it are ${many} on ${mounted}, the largest "${largest.name}" with ${sizeText(kernel, largest.pages)}: without swap they cannot be reclaimed, and no process needs to be alive for them.`,
+      ],
+      evidence: [...evidence, mounts],
+    };
+  return {
+    pages,
+    name: `tmpfs ${name ?? ""}`.trim(),
+    what: `shared memory holds ${sizeText(kernel, pages)}, in ${many} "${name}" that no mount has`,
+    story: [
+      `${size} of it are ${many} named "${name}" on the mount that the kernel keeps for itself: ${makerOf(name ?? "")}. No path leads to them, and without swap they cannot be reclaimed.`,
+    ],
+    evidence,
+  };
 }
 
 function participant({ pid, comm, address }: Task, role: string): Participant {

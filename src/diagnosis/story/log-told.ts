@@ -17,8 +17,8 @@ const ONE_EVENT = 0.2;
 /** A log that begins later than this after boot has lost its beginning. */
 const BOOT_SECONDS = 5;
 
-/** Abnormal events before the subject; that there were none, where the log is whole. */
-export function beforeTold(kernel: Kernel, { event, before: all, deliberate }: Subject): readonly string[] {
+/** Abnormal events before the subject; that there were none, where the log is whole. @param told the story so far */
+export function beforeTold(kernel: Kernel, { event, before: all, deliberate }: Subject, told = ""): readonly string[] {
   if (event === undefined) return [];
   // What the machine says in several lines is one event.
   const before = all.filter((each) => !isOneWith(each.event, event));
@@ -32,7 +32,7 @@ export function beforeTold(kernel: Kernel, { event, before: all, deliberate }: S
   if (began === undefined) return [];
   return began > BOOT_SECONDS
     ? [`The log begins at ${durationText(began)}: what was before is lost, and nothing abnormal was reported between that and this.`]
-    : ["Nothing abnormal was reported in the log before it."];
+    : [`Nothing ${/ that could be corrected/.test(told) ? "else " : ""}abnormal was reported in the log before it.`];
 }
 
 function isOneWith(early: LogEvent, event: LogEvent): boolean {

@@ -64,7 +64,7 @@ export function storyOf({ context, verdict, finding, confidence, fault, frames, 
   lines.push(...(finding?.story ?? []));
   if (verdict.class === "deliberate") lines.push(...lookedThrough(silent, finding));
   const object = objectTold(kernel, verdict, lines.join(" "));
-  lines.push(...object.lines, ...sharers, ...beforeTold(kernel, subject), ...endTold(kernel, subject, lines.join(" ")));
+  lines.push(...object.lines, ...sharers, ...beforeTold(kernel, subject, lines.join(" ")), ...endTold(kernel, subject, lines.join(" ")));
   if (finding !== undefined)
     lines.push(...doubts(finding, confidence), ...leftOpen(kernel, verdict, fault, object.untracked !== undefined));
   return lines.map(oneName);
