@@ -11,19 +11,21 @@ import { withLock } from "./lock.ts";
 import type { NewcArchive } from "./newc.ts";
 import { cacheDir } from "./paths.ts";
 
-/** The suite the guests' programs come from, whatever kernel they run on. */
+/** The suite the guests' programs come from, whatever kernel they run on; what writes the dumps of the newest kernels is the newest. */
 const TOOLS_SUITE: Suite = "trixie";
+const NEWEST_SUITE: Suite = "sid";
 
 const PACKAGES = ["busybox-static", "kexec-tools", "makedumpfile"];
 
-/** A directory with the unpacked packages for an architecture. */
-export async function ensureGuestTools(arch: Arch): Promise<string> {
-  return withLock(`guest-tools-${arch}`, async () => {
-    const root = cacheDir("guest-tools", arch);
+/** A directory with the unpacked packages for an architecture. @param newest those of sid */
+export async function ensureGuestTools(arch: Arch, newest = false): Promise<string> {
+  const name = newest ? `${NEWEST_SUITE}-${arch}` : arch;
+  return withLock(`guest-tools-${name}`, async () => {
+    const root = cacheDir("guest-tools", name);
     const done = join(root, ".done");
     if (!existsSync(done)) {
       const debs = join(root, ".debs");
-      const files = await withAptFallback(TOOLS_SUITE, arch, (world) => downloadClosure(world, PACKAGES, debs));
+      const files = await withAptFallback(newest ? NEWEST_SUITE : TOOLS_SUITE, arch, (world) => downloadClosure(world, PACKAGES, debs));
       // The closure holds what installing would need, such as perl; only programs and libraries are unpacked.
       await unpack(
         files.filter((path) => /^(busybox|kexec|makedumpfile|lib|zlib)/.test(basename(path))),

@@ -10,7 +10,7 @@ import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { type Driver, driversFor } from "./drivers.ts";
 import { addPrograms, ensureGuestTools, toolPath } from "./guest-tools.ts";
-import type { Kernel } from "./kernels.ts";
+import { isRolling, type Kernel } from "./kernels.ts";
 import { ensurePrograms, type GuestPrograms } from "./module-build.ts";
 import { NewcArchive } from "./newc.ts";
 import { labSource } from "./paths.ts";
@@ -88,7 +88,7 @@ async function crashInitrd(kernel: Kernel, toolsRoot: string, kdump: KdumpPlan):
 
 /** Write the initial root for a scenario to `path`. */
 export async function writeInitramfs(kernel: Kernel, scenario: Scenario, kdump: KdumpPlan | undefined, path: string): Promise<void> {
-  const toolsRoot = await ensureGuestTools(kernel.arch);
+  const toolsRoot = await ensureGuestTools(kernel.arch, isRolling(kernel));
   const programs = await ensurePrograms(kernel);
   const wanted = [...DRIVERS, ...(scenario.withoutVmcoreinfo ? [] : ["qemu_fw_cfg"]), ...(scenario.drivers ?? [])];
   const drivers = await driversFor(kernel, wanted);

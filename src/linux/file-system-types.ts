@@ -1,8 +1,8 @@
 /**
  * The list of the file systems that the kernel knows (fs/filesystems.c), newest last.
  *
- *   file_systems ─► file_system_type.next ─► … ─► NULL                              before
- *   file_systems.first ─► &file_system_type.list ⇄ … ─► NULL                        since 7.x: an hlist (seen in 7.2; 6.12 has next)
+ *   file_systems ─► file_system_type.next ─► … ─► NULL                              to 6.12 at least
+ *   file_systems.first ─► &file_system_type.list ⇄ … ─► NULL                        7.2 on: an hlist
  *
  * The first word of `file_systems` is the way in for both.
  */
