@@ -79,12 +79,17 @@ export class CorruptionError extends InquestError {
   readonly kind = "corruption";
   readonly structure: string;
   readonly address: bigint;
-  /** @param structure e.g. `list_head`; @param invariant the rule and how it is broken; @param address where */
-  constructor(structure: string, invariant: string, address: bigint) {
-    super(`${structure} at ${address.toString(16).padStart(16, "0")}: ${invariant}`);
+  /** @param structure e.g. `list_head`; @param invariant the rule and how it is broken; @param address where; @param cause what was met there */
+  constructor(structure: string, invariant: string, address: bigint, cause?: Error) {
+    super(`${structure} at ${address.toString(16).padStart(16, "0")}: ${invariant}`, cause === undefined ? {} : { cause });
     this.structure = structure;
     this.address = address;
   }
+}
+
+/** Whether something could not be read because its page was left out of the dump: unknown, and no damage. */
+export function isLeftOut(error: unknown): boolean {
+  return error instanceof FaultError ? error.reason === "excluded" : error instanceof CorruptionError && isLeftOut(error.cause);
 }
 
 /** A command line that cannot be understood. */

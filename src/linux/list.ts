@@ -124,6 +124,7 @@ function readLink(memory: Memory, structure: string, node: VirtualAddress, offse
       structure,
       `the node cannot be read (${error.reason}${error.detail === undefined ? "" : `: ${error.detail}`})${origin}`,
       node,
+      error,
     );
   }
 }

@@ -149,7 +149,7 @@ export function readMapleNode(memory: Memory, layout: MapleLayout, encoded: Virt
   try {
     view = new DataView(memory.bytes(address, layout.nodeSize).buffer);
   } catch (error) {
-    if (error instanceof FaultError) throw new CorruptionError("maple_node", `the node cannot be read (${error.reason})`, address);
+    if (error instanceof FaultError) throw new CorruptionError("maple_node", `the node cannot be read (${error.reason})`, address, error);
     throw error;
   }
   if (type === DENSE)

@@ -50,7 +50,7 @@ function read(memory: Memory, node: VirtualAddress, offset: number): VirtualAddr
   try {
     return memory.u64(add(node, offset)) as VirtualAddress;
   } catch (error) {
-    if (error instanceof FaultError) throw new CorruptionError("rb_node", `the node cannot be read (${error.reason})`, node);
+    if (error instanceof FaultError) throw new CorruptionError("rb_node", `the node cannot be read (${error.reason})`, node, error);
     throw error;
   }
 }

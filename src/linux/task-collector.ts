@@ -12,12 +12,13 @@
  * init_pid_ns cannot be reached the lists, which begin at init_task, do alone.
  */
 import { type VirtualAddress, virtual } from "../bytes/address.ts";
-import { FaultError, InquestError, LookupError } from "../bytes/errors.ts";
+import { FaultError, InquestError, isLeftOut, LookupError } from "../bytes/errors.ts";
 import { containerOf } from "../kernel/field.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import { cpuMasks } from "./cpu.ts";
 import { hashedPids } from "./pid-hash.ts";
 import { currentTask, idleTask } from "./runqueue.ts";
+import { slabsLeftOutNote } from "./slab-left-out.ts";
 import { type TaskLayout, taskLayout } from "./task-layout.ts";
 import { type StateBits, stateBits } from "./task-state-bits.ts";
 import { xarrayEntries, xarrayLayout } from "./xarray.ts";
@@ -75,6 +76,7 @@ export class TaskCollector {
   readonly #found = new Map<bigint, Task>();
   readonly #notes: string[] = [];
   #incomplete: string | undefined;
+  #pidsLeftOut = false;
   readonly #active = new Map<bigint, number>();
   readonly #idle = new Map<bigint, number>();
   readonly #init: VirtualAddress | undefined;
@@ -110,9 +112,14 @@ export class TaskCollector {
     const fromPids = this.#pids();
     const before = this.#found.size;
     this.#followLists();
+    const holes = slabsLeftOutNote(this.#kernel, this.#found.keys() as Iterable<VirtualAddress>);
+    // Then much else that the dump does not hold was there, and is no damage.
+    if (holes !== undefined) this.#notes.push(holes);
     if (fromPids && this.#found.size > before)
       this.#notes.push(
-        `${this.#found.size - before} tasks are on the task lists and have no pid: they were dying, or the table of pids is damaged`,
+        this.#pidsLeftOut
+          ? `${this.#found.size - before} tasks were found on the task lists alone`
+          : `${this.#found.size - before} tasks are on the task lists and have no pid: they were dying, or the table of pids is damaged`,
       );
     if (this.#unreadable > 0) this.#lack(`${this.#unreadable} tasks cannot be read (excluded or damaged memory)`);
     if (this.#brokenLinks > 0) {
@@ -174,7 +181,8 @@ export class TaskCollector {
       }
     } catch (error) {
       if (!(error instanceof InquestError)) throw error;
-      this.#lack(`the table of pids is damaged: ${error.message}`);
+      this.#pidsLeftOut = isLeftOut(error);
+      this.#lack(`the table of pids is ${this.#pidsLeftOut ? "not whole in this dump" : "damaged"}: ${error.message}`);
     }
     return true;
   }

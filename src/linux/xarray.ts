@@ -127,7 +127,7 @@ function* nodeEntries(
     shift = layout.shiftOf(memory, node);
     words = new DataView(memory.bytes(add(node, layout.slotsOffset), layout.slots * 8).buffer);
   } catch (error) {
-    if (error instanceof FaultError) throw new CorruptionError("xa_node", `the node cannot be read (${error.reason})`, node);
+    if (error instanceof FaultError) throw new CorruptionError("xa_node", `the node cannot be read (${error.reason})`, node, error);
     throw error;
   }
   if (parentShift !== undefined && shift >= parentShift) {
