@@ -10,9 +10,9 @@ import { InquestError } from "../../bytes/errors.ts";
 import type { DebugSections } from "../debug-sections.ts";
 import type { EntryPlace } from "./name-index.ts";
 import { RangeLists } from "./name-ranges.ts";
+import type { UnitBases } from "./name-sink.ts";
 import { type FunctionRows, RANGES } from "./name-table.ts";
 import type { UnitTable } from "./name-units.ts";
-import type { UnitBases } from "./name-walk.ts";
 
 export interface FunctionArrays {
   readonly low: BigUint64Array;

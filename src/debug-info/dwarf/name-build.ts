@@ -7,10 +7,11 @@ import { FormatError, InquestError } from "../../bytes/errors.ts";
 import type { DebugSections, SectionData } from "../debug-sections.ts";
 import { type FunctionArrays, finishFunctions } from "./function-map.ts";
 import { finishNames, type NameArrays } from "./name-index.ts";
+import { type NameSink, newUnitBases, type Stray } from "./name-sink.ts";
 import { addSplitUnit } from "./name-split.ts";
 import { FunctionRows, NameTable, RecordTable } from "./name-table.ts";
 import { readInto, type UnitTable, unitContaining } from "./name-units.ts";
-import { type NameSink, NameWalk, newUnitBases, type Stray } from "./name-walk.ts";
+import { NameWalk } from "./name-walk.ts";
 import { openUnits } from "./units.ts";
 
 const PIECE = 1 << 22;

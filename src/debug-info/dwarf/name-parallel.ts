@@ -15,10 +15,10 @@ import { DebugFile } from "../debug-file.ts";
 import type { DebugSections, SectionData } from "../debug-sections.ts";
 import { type BuiltIndex, buildIndex, finish, NameBuilder, type TableSink } from "./name-build.ts";
 import { identity, saveIndex } from "./name-index-file.ts";
+import type { Stray, UnitBases } from "./name-sink.ts";
 import { ROLE_FUNCTION, ROLE_VARIABLE } from "./name-steps.ts";
 import { RANK_DEFINITION } from "./name-table.ts";
 import { readUnitTable, type UnitTable } from "./name-units.ts";
-import type { Stray, UnitBases } from "./name-walk.ts";
 
 /** Below, starting a thread takes longer than the work. */
 const WORTH_HELP = 1 << 25;

@@ -17,8 +17,8 @@ import {
   DW_RLE_startx_length,
 } from "./constants.ts";
 import { DwarfReader } from "./dwarf-reader.ts";
+import type { UnitBases } from "./name-sink.ts";
 import type { UnitTable } from "./name-units.ts";
-import type { UnitBases } from "./name-walk.ts";
 
 /** More ranges than any function has. */
 const MAX_RANGES = 10_000;

@@ -13,9 +13,10 @@ import { InquestError } from "../../bytes/errors.ts";
 import { findBytes } from "../../bytes/find-bytes-node.ts";
 import type { DebugSections, SectionData } from "../debug-sections.ts";
 import type { EntryPlace, NameKind } from "./name-index.ts";
+import { type NameSink, newUnitBases } from "./name-sink.ts";
 import { KINDS, RANK_DEFINITION } from "./name-table.ts";
 import { readInto, type UnitTable, unitsWithin } from "./name-units.ts";
-import { type NameSink, NameWalk, newUnitBases } from "./name-walk.ts";
+import { NameWalk } from "./name-walk.ts";
 import { inBytes, mentions, verdictOf, withNul } from "./raw-mentions.ts";
 
 /** The first piece is small: most names that people ask for are in it. */

@@ -1,6 +1,6 @@
 /**
- * A unit: its header, its entries over its bytes, and what its first entry says that all others need (bases of the tables that they
- * index). DWARF 5, 3.1 and 7.5; split units 3.1.3; GCC's split units of version 4, https://gcc.gnu.org/wiki/DebugFission.
+ * A unit: its header, its entries over its bytes, and what its first entry says of all others. DWARF 5, 3.1 and 7.5; split units 3.1.3;
+ * GCC's split units of version 4, https://gcc.gnu.org/wiki/DebugFission.
  *
  *   skeleton in vmlinux ── dwo_name, dwo_id ──► split unit in a .dwo or .dwp
  *     addr_base, ranges, line program                entries
@@ -8,7 +8,7 @@
 import { FormatError } from "../../bytes/errors.ts";
 import { BusyMark } from "../../bytes/interruption.ts";
 import type { SectionData } from "../debug-sections.ts";
-import type { Abbrev, AbbrevTable } from "./abbrev.ts";
+import type { AbbrevTable } from "./abbrev.ts";
 import * as dw from "./constants.ts";
 import type { AddressRange, Unit, UnitKind } from "./die.ts";
 import { DwarfDie } from "./die-entry.ts";
@@ -16,21 +16,23 @@ import { DwarfReader } from "./dwarf-reader.ts";
 import { locationAt, locations } from "./location-list.ts";
 import { rangesOf } from "./ranges.ts";
 import { readOwn } from "./section-pages.ts";
+import { skipEntry, undeclared } from "./skip-entry.ts";
 import type { Contributions } from "./split-index.ts";
 import type { LoadedUnit } from "./unit-bytes.ts";
+import { UnitChildren } from "./unit-children.ts";
 import type { UnitHeader } from "./unit-header.ts";
+import { importedUnits } from "./unit-imports.ts";
+import { UnitTables } from "./unit-tables.ts";
 import type { DwarfUnits } from "./units.ts";
 
-const MAX_IMPORTS = 1 << 16;
-
-export class DwarfUnit implements Unit {
-  readonly file: DwarfUnits;
+export class DwarfUnit extends UnitTables implements Unit {
+  override readonly file: DwarfUnits;
   readonly header: UnitHeader;
   readonly offset: number;
   readonly end: number;
-  readonly version: number;
-  readonly addressSize: number;
-  readonly offsetSize: 4 | 8;
+  override readonly version: number;
+  override readonly addressSize: number;
+  override readonly offsetSize: 4 | 8;
   /** Die.key of offset 0 of this unit's section. */
   readonly firstKey: number;
   /** Its bytes and abbreviations while they are in memory. */
@@ -46,13 +48,13 @@ export class DwarfUnit implements Unit {
   #contributions: Contributions | undefined;
   #split: DwarfUnit | undefined | null = null;
   readonly #splitting = new BusyMark();
-  #bases = new Map<number, number>();
   #baseAddress: bigint | undefined;
   #ranges: readonly AddressRange[] | undefined;
   #imports: readonly DwarfUnit[] | undefined;
 
   /** @param head bytes from the header on; @param where file and section, for messages */
   constructor(file: DwarfUnits, section: SectionData, header: UnitHeader, head: Uint8Array, where: string, firstKey: number) {
+    super();
     this.file = file;
     this.header = header;
     this.offset = header.offset;
@@ -77,7 +79,7 @@ export class DwarfUnit implements Unit {
   }
 
   /** The first entry of this very unit, also of a skeleton. */
-  get ownRoot(): DwarfDie {
+  override get ownRoot(): DwarfDie {
     this.#root ??= this.#openRoot();
     return this.#root;
   }
@@ -109,17 +111,17 @@ export class DwarfUnit implements Unit {
   }
 
   get imports(): readonly DwarfUnit[] {
-    this.#imports ??= this.#findImports();
+    this.#imports ??= importedUnits(this);
     return this.#imports;
   }
 
   /** The skeleton of a split unit, else the unit itself: what holds line program, addresses and ranges. */
-  get outer(): DwarfUnit {
+  override get outer(): DwarfUnit {
     return this.#skeleton ?? this;
   }
 
   /** Where the sections of this unit begin in a package. */
-  get contributions(): Contributions | undefined {
+  override get contributions(): Contributions | undefined {
     return this.#contributions;
   }
 
@@ -173,65 +175,6 @@ export class DwarfUnit implements Unit {
     return type;
   }
 
-  addressAt(index: number): bigint {
-    const { outer } = this;
-    const size = this.addressSize;
-    return outer.file
-      .table(".debug_addr")
-      .readerAt(outer.addressBase + index * size, size)
-      .address(size);
-  }
-
-  /** DW_FORM_strx: entry of .debug_str_offsets. */
-  stringAt(index: number): string {
-    const size = this.offsetSize;
-    // Without a base: behind the header in version 5, which a split unit shares with nobody; there is none in version 4.
-    const base = this.#base(dw.DW_AT_str_offsets_base, this.version >= 5 ? (size === 8 ? 16 : 8) : 0);
-    const at = (this.#contributions?.strOffsets ?? 0) + base + index * size;
-    return this.file.string(".debug_str", this.file.table(".debug_str_offsets").readerAt(at, size).offset(size));
-  }
-
-  get addressBase(): number {
-    return this.#base(
-      this.version >= 5 ? dw.DW_AT_addr_base : dw.DW_AT_GNU_addr_base,
-      this.version >= 5 ? (this.offsetSize === 8 ? 16 : 8) : 0,
-    );
-  }
-
-  get rangeListsBase(): number {
-    return this.#base(dw.DW_AT_rnglists_base, this.offsetSize === 8 ? 20 : 12);
-  }
-
-  get locationListsBase(): number {
-    return this.#base(dw.DW_AT_loclists_base, this.offsetSize === 8 ? 20 : 12);
-  }
-
-  /** DW_FORM_rnglistx: where in .debug_rnglists the list is. */
-  rangeListOffset(index: number): number {
-    const base = (this.#contributions?.ranges ?? 0) + this.rangeListsBase;
-    const size = this.offsetSize;
-    return (
-      base +
-      this.file
-        .table(".debug_rnglists")
-        .readerAt(base + index * size, size)
-        .offset(size)
-    );
-  }
-
-  /** DW_FORM_loclistx: where in .debug_loclists the list is. */
-  locationListOffset(index: number): number {
-    const base = (this.#contributions?.locations ?? 0) + this.locationListsBase;
-    const size = this.offsetSize;
-    return (
-      base +
-      this.file
-        .table(".debug_loclists")
-        .readerAt(base + index * size, size)
-        .offset(size)
-    );
-  }
-
   locationAt(die: DwarfDie, attribute: number, pc: bigint): Uint8Array | undefined {
     return locationAt(die, attribute, pc);
   }
@@ -271,7 +214,7 @@ export class DwarfUnit implements Unit {
   }
 
   childrenOf(die: DwarfDie): Iterable<DwarfDie> {
-    return new Children(this, die);
+    return new UnitChildren(this, die);
   }
 
   /** The entry at a place counted from the unit's header; undefined for the end of children. */
@@ -293,60 +236,15 @@ export class DwarfUnit implements Unit {
   behind(die: DwarfDie): number {
     const { reader, abbrevs } = this.load();
     reader.position = die.start;
-    this.#skipEntry(reader, die.abbrev, abbrevs);
+    skipEntry(this, reader, die.abbrev, abbrevs);
     return reader.position;
-  }
-
-  /** Moves a reader from the first value of an entry behind the entry and all below it. */
-  #skipEntry(reader: DwarfReader, first: Abbrev, abbrevs: AbbrevTable): void {
-    let abbrev = first;
-    let depth = 0;
-    for (;;) {
-      if (!abbrev.hasChildren) abbrev.skip(reader, this);
-      else if (abbrev.sibling >= 0) this.#jump(reader, abbrev);
-      else {
-        abbrev.skip(reader, this);
-        depth++;
-      }
-      for (;;) {
-        if (depth === 0 || reader.position >= reader.end) return;
-        const code = reader.uleb();
-        if (code !== 0) {
-          abbrev = abbrevs.get(code) ?? this.#unknown(reader, code);
-          break;
-        }
-        depth--;
-      }
-    }
-  }
-
-  /** Follows DW_AT_sibling. */
-  #jump(reader: DwarfReader, abbrev: Abbrev): void {
-    const start = reader.position;
-    abbrev.seek(reader, start, abbrev.sibling, this);
-    const form = abbrev.formAt(abbrev.sibling);
-    let target: number;
-    if (form === dw.DW_FORM_ref4) target = reader.u32();
-    else if (form === dw.DW_FORM_ref2) target = reader.u16();
-    else if (form === dw.DW_FORM_ref1) target = reader.u8();
-    else if (form === dw.DW_FORM_ref_udata) target = reader.uleb();
-    else if (form === dw.DW_FORM_ref8) target = reader.u64AsNumber();
-    else if (form === dw.DW_FORM_ref_addr) target = reader.offset(this.offsetSize) - this.offset;
-    else target = reader.fail(`DW_AT_sibling of form 0x${form.toString(16)}`);
-    // Only forward: a chain of entries must end.
-    if (!(target > start && target <= reader.end)) reader.fail(`a sibling at 0x${target.toString(16)} of the unit`);
-    reader.position = target;
   }
 
   #read(reader: DwarfReader, abbrevs: AbbrevTable, at: number): DwarfDie | undefined {
     reader.position = at;
     const code = reader.uleb();
     if (code === 0) return undefined;
-    return new DwarfDie(this, this.offset + at, abbrevs.get(code) ?? this.#unknown(reader, code), reader.position);
-  }
-
-  #unknown(reader: DwarfReader, code: number): never {
-    return reader.fail(`an entry of abbreviation ${code}, which is not declared`);
+    return new DwarfDie(this, this.offset + at, abbrevs.get(code) ?? undeclared(reader, code), reader.position);
   }
 
   #abbrevs(): AbbrevTable {
@@ -390,56 +288,5 @@ export class DwarfUnit implements Unit {
     if (root.tag === dw.DW_TAG_partial_unit) return "partial";
     if (this.file.sections.split) return "split";
     return root.has(dw.DW_AT_dwo_name) && root.has(dw.DW_AT_GNU_dwo_id) ? "skeleton" : "compile";
-  }
-
-  #base(attribute: number, otherwise: number): number {
-    let base = this.#bases.get(attribute);
-    if (base === undefined) {
-      base = this.ownRoot.number(attribute) ?? otherwise;
-      this.#bases.set(attribute, base);
-    }
-    return base;
-  }
-
-  #findImports(): DwarfUnit[] {
-    const found = new Set<DwarfUnit>();
-    const queue: DwarfUnit[] = [this];
-    for (let unit = queue.pop(); unit !== undefined && found.size < MAX_IMPORTS; unit = queue.pop()) {
-      if (!unit.load().abbrevs.declares(dw.DW_TAG_imported_unit)) continue;
-      for (const die of unit.root.children()) {
-        if (die.tag !== dw.DW_TAG_imported_unit) continue;
-        const imported = die.reference(dw.DW_AT_import)?.unit;
-        if (imported === undefined || imported === this || found.has(imported)) continue;
-        found.add(imported);
-        queue.push(imported);
-      }
-    }
-    return [...found];
-  }
-}
-
-/** Walks the direct children of an entry. */
-class Children implements IterableIterator<DwarfDie> {
-  readonly #unit: DwarfUnit;
-  #last: DwarfDie | undefined;
-  readonly #parent: DwarfDie;
-
-  constructor(unit: DwarfUnit, parent: DwarfDie) {
-    this.#unit = unit;
-    this.#parent = parent;
-    this.#last = undefined;
-  }
-
-  [Symbol.iterator](): Children {
-    return new Children(this.#unit, this.#parent);
-  }
-
-  next(): IteratorResult<DwarfDie, undefined> {
-    const unit = this.#unit;
-    const at = this.#last === undefined ? unit.firstChild(this.#parent) : unit.behind(this.#last);
-    const die = unit.childAt(at);
-    if (die === undefined) return { done: true, value: undefined };
-    this.#last = die;
-    return { done: false, value: die };
   }
 }
