@@ -9,6 +9,7 @@
 
 import { hex16, virtual } from "../../bytes/address.ts";
 import { stateText } from "../../identity/describe.ts";
+import { readLog } from "../../linux/printk.ts";
 import type { DiagnosisContext } from "../context.ts";
 import type { Detector } from "../detector.ts";
 import type { FaultCase } from "../fault/fault-case.ts";
@@ -16,6 +17,7 @@ import { slabRole } from "../fault/samples.ts";
 import { tryIdentify } from "../fault/try-identify.ts";
 import { faultEvidence, functionText, plainName, stateChecks } from "../fault/words.ts";
 import type { Finding } from "../finding.ts";
+import { guarded } from "../guarded.ts";
 import type { Check } from "../verdict.ts";
 import { type Argument, argumentOf, loadedFrom, objectAt, pointeeOf } from "./argument.ts";
 import { blameOf } from "./blame.ts";
@@ -32,9 +34,58 @@ export const copyCheck: Detector = {
     const found = trapCase(context);
     if (found === undefined) return [];
     if (/^(?:usercopy_abort|report_usercopy)$/.test(found.trapped)) return userCopy(context, found);
-    return /^(?:__)?fortify_(?:panic|report)$/.test(found.trapped) ? [fortified(found)] : [];
+    if (/^(?:__)?fortify_(?:panic|report)$/.test(found.trapped)) return [fortified(found)];
+    const format = warnedOf(found);
+    return format !== undefined && SPANNING.test(format) ? [spanning(context, found, format)] : [];
   },
 };
+
+/** memcpy() over more than the member it was given: a WARN() in the copying function itself (include/linux/fortify-string.h, 6.1 and newer). */
+const SPANNING =
+  /^(\w+): detected field-spanning write \(size (?:%zu|(\d+))\) of single (?:field|%s)(?: "([^"]+)")?.*?(?:\(size (\d+)\))?$/s;
+
+function warnedOf({ fault, kind, entry }: TrapCase): string | undefined {
+  const trap = fault.activations.at(0);
+  return kind !== "warning" ? undefined : (entry?.format ?? (trap === undefined ? undefined : formatBefore(fault, trap)));
+}
+
+/** What the log has right before the warning's own line: what WARN() printed. */
+function printedBefore({ kernel, subject: { event } }: DiagnosisContext): readonly string[] {
+  if (event === undefined) return [];
+  return (
+    guarded(() =>
+      readLog(kernel)
+        .records.slice(Math.max(0, event.index - 4), event.index + 1)
+        .map(({ text }) => text),
+    ) ?? []
+  );
+}
+
+function spanning(context: DiagnosisContext, found: TrapCase, format: string): Finding {
+  const { fault, blame } = found;
+  const frames = framesOf(found);
+  const printed = printedBefore(context).find((line) => SPANNING.test(line));
+  const [, name, size, member, room] = SPANNING.exec(printed ?? format) ?? [];
+  const how = size === undefined || room === undefined ? "" : `: ${size} bytes, where ${room} fit`;
+  const over = member === undefined ? "a member of a structure" : member;
+  return {
+    class: "out-of-bounds",
+    title: `${functionText(blame.activation)} calls ${name ?? "memcpy"}() beyond the end of ${over}${how}`,
+    checks: [...stateChecks(fault), { what: "the check of the member's size failed (fortify)", result: "held" }],
+    depth: "mechanism",
+    place: placeOfBlame(blame, frames),
+    frames,
+    access: { kind: "write", ...(size === undefined ? {} : { size: Number(size) }) },
+    story: [
+      `${functionText(blame.activation)} wrote over ${over} and on into what lies behind it in the same structure${how}. The kernel only warns of that, for some code means it.`,
+      ...(found.kind === "warning" ? ["The kernel is set to panic at a warning (panic_on_warn)."] : []),
+    ],
+    evidence: [
+      ...(printed === undefined ? [] : [{ claim: `the log says: ${printed}`, command: "log | grep 'field-spanning write'", values: [] }]),
+      ...faultEvidence(fault),
+    ],
+  };
+}
 
 const CHECKING = /^__check_(?:heap_)?object(?:_size)?$/;
 

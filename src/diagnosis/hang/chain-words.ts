@@ -40,7 +40,8 @@ export function rootWait(still: Standstill, root: Task, sleep: Sleep): readonly 
   if (sleep.kind === "RCU") lines.push(readersLine(still, root));
   const worker = workState(still.kernel).busy.find(({ task }) => task === root.address);
   if (worker !== undefined) lines.push(`It is a worker that runs the work item ${workName(worker)}.`);
-  if (sleep.kind === "timer") lines.push("It wakes by itself, and sleeps again as long as what it polls for does not come.");
+  if (sleep.kind === "timer")
+    lines.push("It wakes by itself when its time is over, perhaps only to sleep again: what it holds stays held meanwhile.");
   if (sleep.kind === "exited") lines.push("It exited without releasing the lock.");
   return lines;
 }

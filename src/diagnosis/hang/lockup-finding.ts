@@ -6,11 +6,12 @@ import { isSureHolder, sectionOf, waitersBehind } from "./circle-finding.ts";
 import type { HangEdge } from "./edges.ts";
 import { functionText, isMachinery } from "./guilty-frame.ts";
 import { isSpin, lockName, lockObject, lockText } from "./lock-object.ts";
-import type { Lockup, LoopRoot } from "./lockups.ts";
+import { type Lockup, type LoopRoot, sentFor } from "./lockups.ts";
 import { isSequence, loopObject } from "./loop-object.ts";
 import { listObject, loopStack } from "./loop-stack.ts";
 import { timerEvidence, timerLine, timerObject } from "./running-timer.ts";
 import type { Standstill } from "./standstill.ts";
+import { waitsForCall } from "./stopped-cpu.ts";
 import { ageText, awaited, ownerEvidence, someOf, waiter, who } from "./who.ts";
 
 const SEQUENCE_LINE =
@@ -60,6 +61,7 @@ export function lockupFinding(
       ...(isSequence(object?.type, object?.member) && object?.state !== undefined ? [SEQUENCE_LINE] : []),
       ...(timer === undefined ? [] : [timerLine(timer)]),
       ...behindLines(still, chain, behind),
+      ...senderLines(lockup, all),
     ],
     evidence: [...evidence(still, lockup, root, shown.sample), ...(timer === undefined ? [] : timerEvidence(still.kernel, timer))],
     participants: participants(still, lockup, root, all, behind),
@@ -102,6 +104,17 @@ function behindLines(still: Standstill, chain: readonly HangEdge[], behind: read
   ];
 }
 
+/** CPUs that sent the locked one a function to run. */
+function senderLines(lockup: Lockup, all: readonly Lockup[]): string[] {
+  return all.flatMap((each) =>
+    sentFor(each, all).some(({ cpu }) => cpu.cpu === lockup.cpu.cpu)
+      ? [
+          `CPU ${each.cpu.cpu}, with ${who(each.cpu.task)}, spins in ${waitsForCall(each.cpu)} until others have run what it sent them: CPU ${lockup.cpu.cpu} takes no interrupt.`,
+        ]
+      : [],
+  );
+}
+
 function story(still: Standstill, lockup: Lockup, { cpu, chain, list }: LoopRoot, text: string): string[] {
   const { report, seconds } = lockup;
   const lines: string[] = [];
@@ -128,7 +141,11 @@ function story(still: Standstill, lockup: Lockup, { cpu, chain, list }: LoopRoot
 function evidence(still: Standstill, { cpu: own, report }: Lockup, { cpu, chain, list }: LoopRoot, sample: string | undefined): Evidence[] {
   const { memory } = still.kernel;
   const found: Evidence[] = [
-    { claim: `CPU ${cpu.cpu} stopped in ${functionText(cpu.stack.frames[cpu.struck])}`, command: `bt ${cpu.task.pid}`, values: [] },
+    {
+      claim: `CPU ${cpu.cpu} stopped in ${functionText(cpu.stack.frames[cpu.struck])}`,
+      command: cpu.task.idle ? `bt -c ${cpu.cpu}` : `bt ${cpu.task.pid}`,
+      values: [],
+    },
   ];
   if (report?.event !== undefined) found.push({ claim: report.event.text, command: "log | grep -i lockup", values: [] });
   if (sample !== undefined)
@@ -197,7 +214,10 @@ function participants(
       pid: other.task.pid,
       comm: other.task.comm,
       task: other.task.address,
-      role: wait === undefined ? `locked up on CPU ${other.cpu}` : `spins for ${lockText(wait)} on CPU ${other.cpu}`,
+      role:
+        wait === undefined
+          ? `${waitsForCall(other) === undefined ? "locked up" : "waits for another CPU"} on CPU ${other.cpu}`
+          : `spins for ${lockText(wait)} on CPU ${other.cpu}`,
       ...(wait === undefined ? {} : { waitsFor: wait }),
     });
   }

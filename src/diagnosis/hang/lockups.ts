@@ -5,6 +5,7 @@
  *   measured  without a report: interrupts off and no tick for a second, or the watchdog's thread not run for twice watchdog_thresh
  *
  *   spins for a lock ─► its holder, on another CPU ─► the loop there is the root
+ *   waits for another CPU to run a function ─► that one, with interrupts off, is the root
  *   walks a list that closes in a circle ─► the list is
  *   interrupts leave it no time ─► their line, and who serves it (storm.ts)
  *   anything else ─► the function that loops
@@ -20,7 +21,7 @@ import { type ListCircle, listCircle } from "./list-circle.ts";
 import { lockupFinding } from "./lockup-finding.ts";
 import { diedOfFault, type ReportedStall, reportedStalls } from "./reported.ts";
 import { Standstill } from "./standstill.ts";
-import { everyCpu, type StoppedCpu, stoppedCpus, watchdogRuns, watchdogThreshold } from "./stopped-cpu.ts";
+import { everyCpu, type StoppedCpu, stoppedCpus, waitsForCall, watchdogRuns, watchdogThreshold } from "./stopped-cpu.ts";
 import { stormOn } from "./storm.ts";
 import { stormFinding } from "./storm-finding.ts";
 
@@ -123,10 +124,16 @@ function findings(context: DiagnosisContext, wanted: VerdictClass): readonly Fin
       const storm = stormOn(still, lockup.cpu);
       if (storm !== undefined) return [stormFinding(still, storm, lockup)];
       const root = loopRoot(still, lockup.cpu);
-      if (root.circle || roots.has(root.cpu.cpu)) return [];
+      if (root.circle || roots.has(root.cpu.cpu) || sentFor(lockup, all).length > 0) return [];
       roots.add(root.cpu.cpu);
       return [lockupFinding(still, context, lockup, root, all)];
     });
+}
+
+/** CPUs that do not come back and that a CPU may wait for to run a function: what is asked by an interrupt they do not take. */
+export function sentFor({ cpu }: Lockup, all: readonly Lockup[]): readonly Lockup[] {
+  if (waitsForCall(cpu) === undefined) return [];
+  return all.filter((each) => each.cpu.interruptsOff === true && each.cpu.cpu !== cpu.cpu && waitsForCall(each.cpu) === undefined);
 }
 
 const NEEDS = [

@@ -129,16 +129,30 @@ const STOPS =
  * the interrupt that does not end, not what it interrupted.
  */
 function stuckInInterrupt({ frames }: UnwoundStack, noTick: number | undefined): boolean {
-  const at = frames.findIndex(({ kind }, index) => index > 0 && kind === "interrupted");
+  const interrupted = frames.findIndex(({ kind }, index) => index > 0 && kind === "interrupted");
+  // The same interrupt brings other CPUs' functions, which may not end, and the stop.
+  const called = frames.findIndex(({ function: name }) => CALLED.test(name ?? ""));
+  const at = called > 0 && called < interrupted ? called : interrupted;
   return at > 0 && noTick !== undefined && noTick >= 1 && !frames.slice(0, at).some(({ function: name }) => STOPS.test(name ?? ""));
 }
 
+/** Runs what other CPUs sent (kernel/smp.c). */
+const CALLED = /^_*flush_smp_call_function_queue$/;
 const SOFTIRQS = /^(?:_*do_softirq|handle_softirqs|call_timer_fn|net_rx_action|__napi_poll|tasklet_action\w*)$/;
-const INTERRUPTS = /^(?:handle_irq_event\w*|__hrtimer_run_queues|irq_work_run\w*)$/;
+const INTERRUPTS = /^(?:handle_irq_event\w*|__hrtimer_run_queues|irq_work_run\w*|_*flush_smp_call_function_queue)$/;
 
 /** An idle CPU that serves an interrupt or softirq is busy all the same. */
 function inInterrupt({ frames }: UnwoundStack, struck: number): boolean {
   return frames.slice(struck).some(({ function: name }) => SOFTIRQS.test(name ?? "") || INTERRUPTS.test(name ?? ""));
+}
+
+/** Sends a function to other CPUs and spins until they have run it (kernel/smp.c, csd_lock_wait()). */
+const SENDS = /^(?:smp_call_function_(?:single|many_cond|many|any)|on_each_cpu_cond_mask|csd_lock_wait|__csd_lock_wait)$/;
+
+/** It waits for another CPU to run what it was sent: the function it waits in. */
+export function waitsForCall({ stack: { frames }, struck }: Pick<StoppedCpu, "stack" | "struck">): string | undefined {
+  const name = frames[struck]?.function?.replace(/\..*/, "");
+  return name !== undefined && SENDS.test(name) ? name : undefined;
 }
 
 /** What a CPU does in the name of the task that it struck: "a softirq", "an interrupt"; undefined when the task's own code runs. */
