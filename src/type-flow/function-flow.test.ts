@@ -308,6 +308,15 @@ describe("any bytes at all", () => {
     expect(flow.at(at(450))?.reached).toBe(true);
     expect(performance.now() - started).toBeLessThan(5000);
   });
+
+  it("an origin through ways that part and meet, two values changing places on one of them, is found in bounded time", () => {
+    const diamond = ["85ff test %edi,%edi", "7409 je over", "4889c2 mov %rax,%rdx", "4889d8 mov %rbx,%rax", "4889d3 mov %rdx,%rbx"];
+    const code = ["488b07 mov (%rdi),%rax", "488b5f08 mov 0x8(%rdi),%rbx", ...Array.from({ length: 40 }, () => diamond).flat(), "c3 ret"];
+    const flow = flowOf(kernelWith("x86_64", code.join("\n")), TEXT);
+    const started = performance.now();
+    expect(flow.originOf(at(7 + 40 * 13), "rax").kind).toBe("merge");
+    expect(performance.now() - started).toBeLessThan(2000);
+  });
 });
 
 function littleEndian(value: number): string {

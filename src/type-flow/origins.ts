@@ -16,10 +16,13 @@ import type { Shape } from "./shape.ts";
 /** Links that are followed; rings of loops end the chain too. */
 const MAX_DEPTH = 24;
 const MAX_MERGED = 8;
+/** Definitions that one search looks at: ways that part and meet again and again, with loops, are as many as two to the power of them. */
+const MAX_LOOKED_AT = 1024;
 
 export class Origins {
   readonly #analysis: FlowAnalysis;
   readonly #nameIn: (index: number, register: string) => string | undefined;
+  #left = 0;
 
   /** @param nameIn variable that a register holds before an instruction, by its place */
   constructor(analysis: FlowAnalysis, nameIn: (index: number, register: string) => string | undefined) {
@@ -28,12 +31,14 @@ export class Origins {
   }
 
   of(fact: Fact | undefined): Origin {
-    return fact === undefined ? { kind: "unknown", pc: undefined } : this.#of(fact.by, fact.shape, new Set(), 0);
+    if (fact === undefined) return { kind: "unknown", pc: undefined };
+    this.#left = MAX_LOOKED_AT;
+    return this.#of(fact.by, fact.shape, new Set(), 0);
   }
 
   #of(by: Definition, shape: Shape | undefined, seen: Set<Definition>, depth: number): Origin {
     const { flow, machine } = this.#analysis.input;
-    if (depth > MAX_DEPTH) return { kind: "unknown", pc: undefined };
+    if (depth > MAX_DEPTH || --this.#left < 0) return { kind: "unknown", pc: undefined };
     switch (by.kind) {
       case "entry":
         return this.#entry(by.register);
