@@ -26,6 +26,7 @@ import { type MachineSetup, machineCandidates, noMachine } from "./machine-setup
 import { openModuleTypes } from "./module-types.ts";
 import { moduleVariable } from "./module-variables.ts";
 import { type KernelModule, readModules } from "./modules.ts";
+import { perCpuOffsets } from "./per-cpu-offsets.ts";
 import { Types } from "./types.ts";
 import { kernelTable, linkBias } from "./vmlinux-place.ts";
 
@@ -203,59 +204,4 @@ function threadSize(types: Types, symbols: KernelSymbols, pageSize: number): num
     if (start !== undefined && end !== undefined && distance(end, start) >= 4096) return distance(end, start);
   }
   return Math.max(16384, pageSize);
-}
-
-/** More CPUs than CONFIG_NR_CPUS of any distribution. */
-const MAX_CPUS = 8192;
-
-/**
- * __per_cpu_offset[] up to the last CPU that has an area. Entries of CPUs that are not possible keep their initial value: on x86-64 the
- * boot CPU's load address, elsewhere zero; a possible CPU's differs from every other's.
- */
-function perCpuOffsets(memory: AddressSpace, symbols: KernelSymbols): () => readonly (VirtualAddress | undefined)[] {
-  let offsets: readonly (VirtualAddress | undefined)[] | undefined;
-  return () => {
-    offsets ??= readPerCpuOffsets(memory, symbols);
-    return offsets;
-  };
-}
-
-function readPerCpuOffsets(memory: AddressSpace, symbols: KernelSymbols): readonly (VirtualAddress | undefined)[] {
-  const offsets: (VirtualAddress | undefined)[] = [];
-  const table = symbols.byName("__per_cpu_offset");
-  // A kernel without SMP has no table and its per-CPU variables are plain ones.
-  if (table === undefined) return [virtual(0n)];
-  const count = cpuCount(memory, symbols, table);
-  const possible = possibleCpus(memory, symbols, count);
-  for (let cpu = 0; cpu < count; cpu++) {
-    if (possible !== undefined && !possible(cpu)) {
-      offsets.push(undefined);
-      continue;
-    }
-    try {
-      const value = memory.u64(virtual(table.address + BigInt(cpu * 8)));
-      offsets.push(virtual(value));
-    } catch (error) {
-      if (!(error instanceof InquestError)) throw error;
-      offsets.push(undefined);
-    }
-  }
-  while (offsets.length > 0 && offsets.at(-1) === undefined) offsets.pop();
-  return offsets;
-}
-
-/** nr_cpu_ids bounds the CPUs that can ever exist; the table's own length (CONFIG_NR_CPUS) bounds that. */
-function cpuCount(memory: AddressSpace, symbols: KernelSymbols, table: KernelSymbol): number {
-  const next = symbols.kernel.neighbours(table.address).next;
-  const length = next === undefined ? MAX_CPUS : Math.floor(distance(next.address, table.address) / 8);
-  const ids = symbols.byName("nr_cpu_ids");
-  const limit = (ids === undefined ? undefined : memory.tryU32(ids.address)) ?? length;
-  return Math.min(MAX_CPUS, limit, length > 0 ? length : limit);
-}
-
-/** Test by __cpu_possible_mask (4.5 on; before, the bits behind cpu_possible_bits). */
-function possibleCpus(memory: AddressSpace, symbols: KernelSymbols, count: number): ((cpu: number) => boolean) | undefined {
-  const mask = symbols.byName("__cpu_possible_mask") ?? symbols.byName("cpu_possible_bits");
-  const bytes = mask === undefined ? undefined : memory.tryBytes(mask.address, Math.ceil(count / 8));
-  return bytes === undefined ? undefined : (cpu) => (((bytes[cpu >> 3] ?? 0) >> (cpu & 7)) & 1) === 1;
 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { decodeQueuedSpinLock } from "./spin-lock.ts";
+import { decodeQueuedSpinLock, isWaitedFor } from "./spin-lock.ts";
 
 describe("queued spinlocks", () => {
   test("the queue's end names a CPU and what it did", () => {
@@ -14,6 +14,15 @@ describe("queued spinlocks", () => {
 
   test("one CPU waits without a queue", () => {
     expect(decodeQueuedSpinLock(0x101, 4)).toMatchObject({ locked: true, pending: true, tail: undefined, plausible: true });
+  });
+
+  test.each([
+    ["held by somebody and wanted by nobody", 1, false],
+    ["wanted by one", 0x101, true],
+    ["queued for", (1 << 18) | 1, true],
+    ["queued for after its holder has gone", 1 << 18, true],
+  ])("%s", (_, word, waited) => {
+    expect(isWaitedFor(decodeQueuedSpinLock(word, 4))).toBe(waited);
   });
 
   test("free is all zero", () => {

@@ -39,6 +39,14 @@ export function decodeQueuedSpinLock(value: number, cpus: number): QueuedSpinLoc
   return { value, locked: lockedByte !== 0, pending: pendingByte !== 0, tail, plausible };
 }
 
+/**
+ * Somebody may be waiting for it: before it waits the slow path sets pending or the tail, and only with the lock itself are they taken back
+ * (queued_spin_lock_slowpath). A lock that is held and has neither has only a holder.
+ */
+export function isWaitedFor({ pending, tail }: Pick<QueuedSpinLock, "pending" | "tail">): boolean {
+  return pending || tail !== undefined;
+}
+
 /** The spinlock at an address. @throws UnsupportedError on a kernel without SMP, FaultError */
 export function readSpinLock(kernel: Kernel, kind: LockKind, address: VirtualAddress): LockState {
   const layout = lockLayouts(kernel).spinLock;

@@ -9,7 +9,7 @@ import type { StackFrame, UnwoundStack } from "../../stack/frame.ts";
 import type { Task } from "../task.ts";
 import type { LockWait } from "./lock.ts";
 import { lockTask } from "./lock-tasks.ts";
-import { decodeQueuedSpinLock } from "./spin-lock.ts";
+import { decodeQueuedSpinLock, isWaitedFor } from "./spin-lock.ts";
 import { frameWords } from "./stack-values.ts";
 import { plainName, spinFrames, type WaitFrames } from "./wait-functions.ts";
 
@@ -73,13 +73,16 @@ function bestCandidate(kernel: Kernel, task: Task, frames: readonly StackFrame[]
     if (value === undefined) continue;
     const state = decodeQueuedSpinLock(value, kernel.perCpuOffsets.length);
     if (!state.plausible || !state.locked) continue;
+    // But for who has only just entered, with the lock still in its argument.
+    const marked = isWaitedFor(state);
+    if (!marked && !candidate.argument) continue;
     const queued = state.tail?.cpu === task.cpu;
     const pending = state.pending && state.tail === undefined;
     const score = candidate.score + (queued ? 6 : pending ? 3 : 0);
     if (best !== undefined && best.score >= score) continue;
     const told = queued ? "the lock's queue ends at this CPU" : pending ? "the lock is held and one CPU waits" : "the lock is held";
-    // A held lock in the slow path's own argument, or a word that only a lock with this waiter can have.
-    const verified = queued || pending || candidate.argument;
+    // A lock with waiters in the slow path's own argument, or a word that only a lock with this waiter can have.
+    const verified = queued || pending || (candidate.argument && marked);
     best = { ...candidate, score, verified, evidence: `${placesText(candidate.from)}; ${told}` };
   }
   return best;
