@@ -1,6 +1,17 @@
 /** Operations of arm64 instructions (Arm ARM, C6.2): moves, loads and stores of one or two registers, address arithmetic. */
 import type { DecodedInstruction, MemoryOperand, Operand } from "../arch/disassembler.ts";
-import { complete, constant, type Effect, type Expression, type Operation, register, step, sum, UNKNOWN } from "./operation.ts";
+import {
+  complete,
+  constant,
+  controlOperation,
+  type Effect,
+  type Expression,
+  type Operation,
+  register,
+  step,
+  sum,
+  UNKNOWN,
+} from "./operation.ts";
 
 /** One register out of memory; exclusive, acquiring and unprivileged forms too. */
 const LOAD = /^ld(u?r|ar|apr|apur|lar|x?r|axr|tr)(s?[bhw])?$/;
@@ -9,21 +20,10 @@ const STORE = /^st(u?r|lr|llr|lur|tr)[bh]?$/;
 const STORE_PAIR = /^stn?p$/;
 
 export function arm64Operation(instruction: DecodedInstruction): Operation {
-  const { mnemonic, operands, flow } = instruction;
+  const { mnemonic, operands } = instruction;
   const [first, second] = operands;
-  switch (flow) {
-    case "call":
-      return { kind: "call", effects: [], ...through(first) };
-    case "jump":
-      return { kind: "branch", effects: [], ...through(first) };
-    case "conditional":
-      return complete("conditional", instruction, []);
-    case "return":
-      return { kind: "return", effects: [] };
-    case "trap":
-      return complete("trap", instruction, []);
-    default:
-  }
+  const control = controlOperation(instruction, expressionOf);
+  if (control !== undefined) return control;
   const memory = operands.find((operand) => operand.kind === "memory");
   if (memory !== undefined) return memoryOperation(instruction, memory);
   if (first?.kind !== "register" || first.access !== "write")
@@ -96,10 +96,6 @@ function stored(from: RegisterOperand, memory: MemoryOperand): Effect {
 
 function isGeneral(full: string): boolean {
   return /^(x\d|xzr|sp)/.test(full);
-}
-
-function through(operand: Operand | undefined): { readonly through?: Expression } {
-  return operand === undefined || operand.kind === "target" ? {} : { through: expressionOf(operand) };
 }
 
 function sized(full: string, size: number): Expression {

@@ -8,7 +8,7 @@
  *
  * All effects of one instruction happen at once, over the registers as they were before it.
  */
-import type { DecodedInstruction, MemoryOperand } from "../arch/disassembler.ts";
+import type { DecodedInstruction, MemoryOperand, Operand } from "../arch/disassembler.ts";
 
 export type OperationKind =
   | "move"
@@ -102,4 +102,24 @@ export function complete(
     .filter((name) => !known.has(name))
     .map((to): Effect => ({ kind: "register", to, width: 8, value: UNKNOWN }));
   return { kind, effects: [...effects, ...others], ...(through === undefined ? {} : { through }) };
+}
+
+/** What a call, a jump, a return or a trap is, on every machine alike; undefined for an instruction that goes on to the next. */
+export function controlOperation(instruction: DecodedInstruction, expressionOf: (operand: Operand) => Expression): Operation | undefined {
+  const [first] = instruction.operands;
+  const through = () => (first === undefined || first.kind === "target" ? {} : { through: expressionOf(first) });
+  switch (instruction.flow) {
+    case "call":
+      return { kind: "call", effects: [], ...through() };
+    case "jump":
+      return { kind: "branch", effects: [], ...through() };
+    case "conditional":
+      return complete("conditional", instruction, []);
+    case "return":
+      return { kind: "return", effects: [] };
+    case "trap":
+      return complete("trap", instruction, []);
+    default:
+      return undefined;
+  }
 }

@@ -3,28 +3,29 @@
  * destination last.
  */
 import type { DecodedInstruction, Operand } from "../arch/disassembler.ts";
-import { complete, constant, type Effect, type Expression, memoryAt, type Operation, register, step, sum, UNKNOWN } from "./operation.ts";
+import {
+  complete,
+  constant,
+  controlOperation,
+  type Effect,
+  type Expression,
+  memoryAt,
+  type Operation,
+  register,
+  step,
+  sum,
+  UNKNOWN,
+} from "./operation.ts";
 
 const MOVE = /^mov(abs)?[bwlq]?$/;
 const EXTEND = /^mov([sz][bw][wlq]|slq|sxd)$/;
 
 export function x8664Operation(instruction: DecodedInstruction): Operation {
-  const { mnemonic, operands, flow } = instruction;
+  const { mnemonic, operands } = instruction;
   const [first, second] = operands;
-  switch (flow) {
-    case "call":
-      // The callee pops the return address: rsp is what it was.
-      return { kind: "call", effects: [], ...through(first) };
-    case "jump":
-      return { kind: "branch", effects: [], ...through(first) };
-    case "conditional":
-      return complete("conditional", instruction, []);
-    case "return":
-      return { kind: "return", effects: [] };
-    case "trap":
-      return complete("trap", instruction, []);
-    default:
-  }
+  // The callee of x86-64 pops the return address: after a call rsp is what it was.
+  const control = controlOperation(instruction, expressionOf);
+  if (control !== undefined) return control;
   if (/^push[lq]?$/.test(mnemonic) && first !== undefined) {
     const store: Effect = { kind: "memory", memory: memoryAt("rsp", -8n, 8), size: 8, value: expressionOf(first) };
     return { kind: "push", effects: [store, step("rsp", -8n)] };
@@ -94,10 +95,6 @@ function changedMemory(operands: readonly Operand[]): Effect[] {
       ? [{ kind: "memory", memory: operand, size: operand.size, value: UNKNOWN }]
       : [],
   );
-}
-
-function through(operand: Operand | undefined): { readonly through?: Expression } {
-  return operand === undefined || operand.kind === "target" ? {} : { through: expressionOf(operand) };
 }
 
 function expressionOf(operand: Operand): Expression {

@@ -8,6 +8,7 @@ import type { Dump, PageFault } from "../../src/dump/dump.ts";
 import type { Kernel } from "../../src/kernel/kernel.ts";
 import { PageMap } from "../../src/linux/page.ts";
 import { crawl, type Instance, pointersOf } from "./crawl.ts";
+import { LINKS, TREES } from "./linked-members.ts";
 import { overlay, random } from "./mutation.ts";
 
 /** Everything that corruptions of one dump have in common. */
@@ -33,71 +34,6 @@ const POISON = [0n, 2n ** 64n - 1n, 0x6b6b6b6b6b6b6b6bn, 0xdead000000000100n, TE
 /** Subsystems whose structures get random words. */
 const SUBSYSTEMS =
   /^(task_struct|mm_struct|vm_area_struct|file|files_struct|fdtable|dentry|inode|super_block|mount|vfsmount|net|net_device|in_device|sock|socket|irq_desc|irqaction|timer_base|hrtimer_.*|rq|cfs_rq|rt_rq|sched_entity|kmem_cache|kmem_cache_node|module|workqueue_struct|pool_workqueue|worker_pool|worker|cgroup|cgroup_root|css_set|cgroup_subsys_state|signal_struct|sighand_struct|pid|pid_namespace|nsproxy|ipc_namespace|request_queue|gendisk|block_device|pglist_data|zone|vmap_area|vm_struct|rcu_data|rcu_state|trace_array|trace_buffer|ring_buffer_per_cpu|resource|cred|swap_info_struct|address_space|anon_vma)$/;
-
-/** Links of lists that commands walk; damage to lists falls on these first. */
-const LINKS: readonly (readonly [type: string, member: string])[] = [
-  ["task_struct", "tasks"],
-  ["task_struct", "thread_node"],
-  ["task_struct", "children"],
-  ["task_struct", "sibling"],
-  ["task_struct", "se.group_node"],
-  ["signal_struct", "thread_head"],
-  ["pid", "tasks"],
-  ["module", "list"],
-  ["kmem_cache", "list"],
-  ["kmem_cache_node", "partial"],
-  ["slab", "slab_list"],
-  ["super_block", "s_list"],
-  ["super_block", "s_mounts"],
-  ["super_block", "s_inodes"],
-  ["mount", "mnt_list"],
-  ["mount", "mnt_child"],
-  ["mount", "mnt_mounts"],
-  ["dentry", "d_subdirs"],
-  ["dentry", "d_children"],
-  ["workqueue_struct", "list"],
-  ["workqueue_struct", "pwqs"],
-  ["worker_pool", "worklist"],
-  ["worker_pool", "workers"],
-  ["worker", "node"],
-  ["pool_workqueue", "inactive_works"],
-  ["vmap_area", "list"],
-  ["net_device", "dev_list"],
-  ["net", "list"],
-  ["net", "dev_base_head"],
-  ["timer_base", "vectors"],
-  ["zone", "free_area"],
-  ["rq", "cfs_tasks"],
-  ["rt_rq", "active.queue"],
-  ["cgroup_subsys_state", "children"],
-  ["cgroup_subsys_state", "sibling"],
-  ["css_set", "tasks"],
-  ["trace_array", "list"],
-  ["irqaction", "next"],
-  ["resource", "sibling"],
-  ["resource", "child"],
-  ["vm_area_struct", "vm_next"],
-  ["sock", "sk_receive_queue.next"],
-  ["files_struct", "fdt"],
-  ["fdtable", "fd"],
-];
-
-/** Roots and nodes of trees that commands walk. */
-const TREES: readonly (readonly [type: string, member: string])[] = [
-  ["vmap_area", "rb_node"],
-  ["vm_area_struct", "vm_rb"],
-  ["mm_struct", "mm_rb"],
-  ["mm_struct", "mm_mt.ma_root"],
-  ["cfs_rq", "tasks_timeline"],
-  ["dl_rq", "root"],
-  ["sched_entity", "run_node"],
-  ["hrtimer_clock_base", "active"],
-  ["pid_namespace", "idr.idr_rt.xa_head"],
-  ["pid_namespace", "idr.idr_rt.rnode"],
-  ["address_space", "i_pages.xa_head"],
-  ["trace_array", "array_buffer.buffer"],
-  ["user_namespace", "parent"],
-];
 
 /** Finds what can be damaged. */
 export function findTargets(kernel: Kernel, pages: readonly number[]): Targets {
