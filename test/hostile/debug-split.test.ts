@@ -4,10 +4,11 @@
  */
 import { describe, expect, test } from "vitest";
 import * as dw from "../../src/debug-info/dwarf/constants.ts";
-import { base, buildDwarf, die, type TestAttribute, type TestUnit } from "../../src/debug-info/dwarf/testing/build-dwarf.ts";
+import { buildDwarf } from "../../src/debug-info/dwarf/testing/build-dwarf.ts";
 import { locationList, rangeList } from "../../src/debug-info/dwarf/testing/build-lists.ts";
 import { buildPackage } from "../../src/debug-info/dwarf/testing/build-package.ts";
 import { MemorySections } from "../../src/debug-info/dwarf/testing/memory-sections.ts";
+import { base, die, type TestAttribute, type TestUnit } from "../../src/debug-info/dwarf/testing/test-entries.ts";
 import { Answers, askUnits } from "./debug-answers.ts";
 import { damage } from "./debug-mutation.ts";
 

@@ -2,8 +2,9 @@ import { describe, expect, it } from "vitest";
 import { AddressMap, addressKey, readAranges } from "./aranges.ts";
 import * as dw from "./constants.ts";
 import { DwarfReader } from "./dwarf-reader.ts";
-import { buildDwarf, die, type TestUnit } from "./testing/build-dwarf.ts";
+import { buildDwarf } from "./testing/build-dwarf.ts";
 import { rangeList } from "./testing/build-lists.ts";
+import { die, type TestUnit } from "./testing/test-entries.ts";
 import { openUnits } from "./units.ts";
 
 const TEXT = 0xffffffff81000000n;

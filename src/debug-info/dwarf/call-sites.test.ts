@@ -1,7 +1,8 @@
 import { expect, it } from "vitest";
 import { callSitesOf } from "./call-sites.ts";
 import * as dw from "./constants.ts";
-import { buildDwarf, die, type TestAttribute, type TestDie } from "./testing/build-dwarf.ts";
+import { buildDwarf } from "./testing/build-dwarf.ts";
+import { die, type TestAttribute, type TestDie } from "./testing/test-entries.ts";
 import { openUnits } from "./units.ts";
 
 const RDI = [dw.DW_OP_reg0 + 5];

@@ -2,7 +2,8 @@ import { describe, expect, it } from "vitest";
 import { FormatError } from "../../bytes/errors.ts";
 import * as dw from "./constants.ts";
 import type { DwarfDie } from "./die-entry.ts";
-import { base, buildDwarf, die, type TestAttribute, type TestUnit, type TestValue } from "./testing/build-dwarf.ts";
+import { buildDwarf } from "./testing/build-dwarf.ts";
+import { base, die, type TestAttribute, type TestUnit, type TestValue } from "./testing/test-entries.ts";
 import { openUnits } from "./units.ts";
 
 const A = dw.DW_AT_const_value;

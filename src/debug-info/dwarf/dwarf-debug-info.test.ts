@@ -4,7 +4,8 @@ import { declare } from "../c-format-type.ts";
 import type { CType, TypeKey } from "../c-type.ts";
 import * as dw from "./constants.ts";
 import { DwarfDebugInfo, type DwarfOptions, type EntryNames } from "./dwarf-debug-info.ts";
-import { buildDwarf, die, type TestAttribute, type TestDie, type TestUnit } from "./testing/build-dwarf.ts";
+import { buildDwarf } from "./testing/build-dwarf.ts";
+import { die, type TestAttribute, type TestDie, type TestUnit } from "./testing/test-entries.ts";
 
 const named = (name: string): TestAttribute => [dw.DW_AT_name, name];
 const int = () => die(dw.DW_TAG_base_type, [named("int"), [dw.DW_AT_byte_size, 4], [dw.DW_AT_encoding, dw.DW_ATE_signed]]);

@@ -1,8 +1,9 @@
 import { describe, expect, it } from "vitest";
 import * as dw from "./constants.ts";
 import type { DwarfDie } from "./die-entry.ts";
-import { base, buildDwarf, die, type TestAttribute, type TestUnit } from "./testing/build-dwarf.ts";
+import { buildDwarf } from "./testing/build-dwarf.ts";
 import { locationList, type TestListEntry } from "./testing/build-lists.ts";
+import { base, die, type TestAttribute, type TestUnit } from "./testing/test-entries.ts";
 import { openUnits } from "./units.ts";
 
 const BASE = 0xffffffff81000000n;

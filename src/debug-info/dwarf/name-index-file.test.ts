@@ -9,7 +9,8 @@ import { buildIndex } from "./name-build.ts";
 import { NameIndex } from "./name-index.ts";
 import { decodeIndex, encodeIndex, loadIndex, saveIndex } from "./name-index-file.ts";
 import { readUnitTable } from "./name-units.ts";
-import { buildDwarf, die } from "./testing/build-dwarf.ts";
+import { buildDwarf } from "./testing/build-dwarf.ts";
+import { die } from "./testing/test-entries.ts";
 
 const built = buildDwarf([
   {

@@ -15,8 +15,9 @@ import { NameIndex } from "./name-index.ts";
 import { loadIndex } from "./name-index-file.ts";
 import { buildInBackground, buildParallel, merge, shareOf } from "./name-parallel.ts";
 import { readUnitTable } from "./name-units.ts";
-import { buildDwarf, die, type TestDie } from "./testing/build-dwarf.ts";
+import { buildDwarf } from "./testing/build-dwarf.ts";
 import { rangeList } from "./testing/build-lists.ts";
+import { die, type TestDie } from "./testing/test-entries.ts";
 
 const UNITS = 60;
 const KINDS = ["struct", "enum", "constant", "typedef", "function", "variable"] as const;

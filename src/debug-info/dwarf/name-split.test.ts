@@ -1,8 +1,9 @@
 import { describe, expect, it } from "vitest";
 import * as dw from "./constants.ts";
 import { DieNames } from "./names.ts";
-import { base, buildDwarf, die, type TestAttribute } from "./testing/build-dwarf.ts";
+import { buildDwarf } from "./testing/build-dwarf.ts";
 import { naiveNames } from "./testing/naive-names.ts";
+import { base, die, type TestAttribute } from "./testing/test-entries.ts";
 import { openUnits } from "./units.ts";
 
 const ID = 0x1234n;

@@ -7,10 +7,11 @@ import { type EntryPlace, NameIndex, type NameKind } from "./name-index.ts";
 import { readUnitTable } from "./name-units.ts";
 import { DieNames } from "./names.ts";
 import { RawSearch } from "./raw-search.ts";
-import { type BuiltDwarf, base, buildDwarf, die, type TestAttribute, type TestDie, type TestUnit } from "./testing/build-dwarf.ts";
+import { type BuiltDwarf, buildDwarf } from "./testing/build-dwarf.ts";
 import { rangeList } from "./testing/build-lists.ts";
 import { MemorySections } from "./testing/memory-sections.ts";
 import { naiveNames } from "./testing/naive-names.ts";
+import { base, die, type TestAttribute, type TestDie, type TestUnit } from "./testing/test-entries.ts";
 import { openUnits } from "./units.ts";
 
 const KINDS = ["struct", "union", "enum", "typedef", "base", "function", "variable", "constant"] as const;

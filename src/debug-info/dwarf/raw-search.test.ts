@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import * as dw from "./constants.ts";
 import { RawSearch } from "./raw-search.ts";
-import { type BuiltDwarf, base, buildDwarf, die, type TestAttribute, type TestDie, type TestUnit } from "./testing/build-dwarf.ts";
+import { type BuiltDwarf, buildDwarf } from "./testing/build-dwarf.ts";
+import { base, die, type TestAttribute, type TestDie, type TestUnit } from "./testing/test-entries.ts";
 
 function unit(...children: TestDie[]): TestUnit {
   return { root: die(dw.DW_TAG_compile_unit, [], ...children), siblings: true };

@@ -4,8 +4,9 @@ import type { Scope } from "../debug-info.ts";
 import * as dw from "./constants.ts";
 import { DwarfScopes } from "./scopes.ts";
 import { SourcePlaces } from "./scopes-places.ts";
-import { buildDwarf, die, type TestAttribute, type TestDie } from "./testing/build-dwarf.ts";
+import { buildDwarf } from "./testing/build-dwarf.ts";
 import { rangeList } from "./testing/build-lists.ts";
+import { die, type TestAttribute, type TestDie } from "./testing/test-entries.ts";
 import { DwarfTypes } from "./types.ts";
 import { openUnits } from "./units.ts";
 

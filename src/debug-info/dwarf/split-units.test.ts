@@ -3,9 +3,10 @@ import * as dw from "./constants.ts";
 import type { DwarfDie } from "./die-entry.ts";
 import { SectionPages } from "./section-pages.ts";
 import { findContributions } from "./split-index.ts";
-import { type BuiltDwarf, base, buildDwarf, die, type TestAttribute, type TestUnit } from "./testing/build-dwarf.ts";
+import { type BuiltDwarf, buildDwarf } from "./testing/build-dwarf.ts";
 import { locationList, rangeList } from "./testing/build-lists.ts";
 import { buildPackage } from "./testing/build-package.ts";
+import { base, die, type TestAttribute, type TestUnit } from "./testing/test-entries.ts";
 import { openUnits } from "./units.ts";
 
 const TEXT = 0xffffffff81000000n;

@@ -3,7 +3,8 @@ import { FormatError } from "../../bytes/errors.ts";
 import { declare } from "../c-format-type.ts";
 import { type CType, type FunctionType, type StructType, sizeOf, strip } from "../c-type.ts";
 import * as dw from "./constants.ts";
-import { buildDwarf, die, type TestAttribute, type TestDie } from "./testing/build-dwarf.ts";
+import { buildDwarf } from "./testing/build-dwarf.ts";
+import { die, type TestAttribute, type TestDie } from "./testing/test-entries.ts";
 import { DwarfTypes, type TypeCompletion } from "./types.ts";
 import { openUnits } from "./units.ts";
 

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { FormatError } from "../../bytes/errors.ts";
 import * as dw from "./constants.ts";
-import { buildDwarf, die, type TestDie, type TestUnit } from "./testing/build-dwarf.ts";
+import { buildDwarf } from "./testing/build-dwarf.ts";
+import { die, type TestDie, type TestUnit } from "./testing/test-entries.ts";
 import { UnitBytes } from "./unit-bytes.ts";
 import { type DwarfUnits, openUnits } from "./units.ts";
 
