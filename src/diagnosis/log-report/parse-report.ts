@@ -123,7 +123,7 @@ export function parseReport(open: OpenReport, cut: boolean): LogReport {
   const inside = endsInside(lines);
   const missing =
     named === undefined
-      ? !open.damage.has(HEADLESS) && (inside || (needsTrace && !isStackBottom(mainTrace(report)?.frames.at(-1)?.function ?? "")))
+      ? !open.damage.has(HEADLESS) && (inside || (needsTrace && family !== "page-state" && !endsWhole(report)))
       : inside && (isPassedOver(named, TRACE_TOOLS) || (frames.length < 3 && report.pc?.function !== named));
   if (!missing) return report;
   return { ...report, damage: [...damage, "cut off in the call trace"] };
@@ -177,6 +177,12 @@ function endsInside(lines: readonly LogLine[]): boolean {
   if (/^\s*(?:Call [Tt]race:|backtrace|<\w+>|stack backtrace:)/.test(last)) return true;
   const frame = frameLine(last).at(-1);
   return frame !== undefined && !isStackBottom(frame.function ?? "");
+}
+
+/** Its trace was printed to its end: the first function of a thread, or the mark that closes the task's stack (x86, since 5.15). */
+function endsWhole(report: LogReport): boolean {
+  if (report.lines.some(({ text }) => /^\s*<\/TASK>/.test(text))) return true;
+  return isStackBottom(mainTrace(report)?.frames.at(-1)?.function ?? "");
 }
 
 /**
