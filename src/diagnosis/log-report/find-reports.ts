@@ -177,6 +177,8 @@ function cleaned(line: string): string {
   if (text.includes("\x1b")) text = text.replace(/\x1b\[[\d;]*[A-Za-z]/g, "");
   if (text.includes("&"))
     text = text.replace(/&(lt|gt|amp|quot|#39);/g, (whole, name) => ({ lt: "<", gt: ">", amp: "&", quot: '"' })[name as string] ?? whole);
+  // Pages that care for typography, and eat what looks like a tag: "EIP is at f+0×83/0xd7", "panic – not syncing", "[] f+0×19/0×39".
+  if (/[×–—]/.test(text)) text = text.replace(/\b0×(?=[0-9a-f])/g, "0x").replace(/ [–—] /g, " - ");
   if (text.includes("<")) text = text.replace(/^\s*<(?:pre|code|p|div)>|<(?:br ?\/?|\/(?:pre|code|p|div))>\s*$/g, "");
   return text;
 }

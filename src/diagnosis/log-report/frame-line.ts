@@ -17,7 +17,7 @@ import type { VerdictFrame } from "../verdict.ts";
 const NAME = String.raw`(?:<[^+\[\]]{1,300}>[\w$.:<>]*|[A-Za-z_.$][\w$.:<>]*)`;
 const SYMBOL = String.raw`(${NAME})\+(?:0x)?([0-9a-f]+)\/(?:0x)?([0-9a-f]+)(?:\s+\[([\w-]+)(?:\s+[0-9a-f]+)?\])?`;
 const FRAME = new RegExp(
-  String.raw`^[\s|(]*(?:#\d+\s+)?(?:\(?\[<?(?:(?:0x)?[0-9a-f]+|\(_*ptrval_*\))>?\]\s*)*(\?\s+)?\(?(?::[\w-]+:)?${SYMBOL}\)?((?:\s.*)?)$`,
+  String.raw`^[\s|(]*(?:#\d+\s+)?(?:\(?\[(?:<?(?:(?:0x)?[0-9a-f]+|\(_*ptrval_*\))>?)?\]\s*)*(\?\s+)?\(?(?::[\w-]+:)?${SYMBOL}\)?((?:\s.*)?)$`,
 );
 const FROM = new RegExp(
   String.raw`^\s*(?:\[<[0-9a-f]+>\]\s*)?\(?(${NAME})(?:\+0x[0-9a-f]+\/0x[0-9a-f]+)?(?:\s+\[([\w-]+)\])?\)?\s+from\s+(?:\[<[0-9a-f]+>\]\s*)?\(?${SYMBOL}\)?`,

@@ -97,7 +97,13 @@ BUG: workqueue lockup - pool cpus=0 node=0 flags=0x0 nice=0 stuck for 225s!
 BUG: workqueue lockup - pool cpus=1 node=0 flags=0x0 nice=0 stuck for 31s!`,
   oom: `
 syz invoked oom-killer: gfp_mask=0x24200ca, order=0, oom_score_adj=0
-feeder invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=0, oom_score_adj=0`,
+feeder invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=0, oom_score_adj=0
+a b invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=0, oom_score_adj=0
+oom-killer: gfp_mask=0xd0, order=0
+Out of Memory: Killed process 4212 (java).
+Out of memory: Kill process 2215 (mysqld) score 151 or sacrifice child
+Out of memory (oom_kill_allocating_task): Killed process 12 (sh) total-vm:1kB
+Memory cgroup out of memory: Killed process 140339 (python3) total-vm:120832kB`,
   kmemleak: `
 BUG: memory leak
 unreferenced object 0xffff888123 (size 32):

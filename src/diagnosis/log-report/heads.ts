@@ -111,7 +111,7 @@ export const HEADS: readonly Head[] = [
   // mm/oom_kill.c, mm/kmemleak.c, mm/page_alloc.c, mm/memory.c, kernel/fork.c
   { family: "oom", pattern: /\S invoked oom-killer: |^oom-killer: gfp_mask=/ },
   // What is left of it in many collectors: its last line.
-  { family: "oom", pattern: /^(?:Memory cgroup out|Out) of memory(?: \([\w ]+\))?: Kill(?:ed)? process \d+/i, within: ["oom"] },
+  { family: "oom", pattern: /^(?:Memory cgroup out|Out) of [Mm]emory(?: \([\w ]+\))?: Kill(?:ed)? process \d+/, within: ["oom"] },
   { family: "kmemleak", pattern: /BUG: memory leak$/ },
   { family: "kmemleak", pattern: /unreferenced object (?:\(percpu\) )?0x[0-9a-f]+ \(size \d+\):/, follows: ["kmemleak"] },
   { family: "page-state", pattern: /BUG: Bad (?:page state|page map|page cache|rss-counter|swap file|pagetable)|BUG: non-zero (?:nr_\w+|pgtables_bytes|mm_counter)/i },
@@ -138,7 +138,7 @@ export const HEADS: readonly Head[] = [
 export const ANCHORS: readonly string[] = [
   "BUG: ", " BUG ", "\nBUG ", "Unabl", "Unhan", "Align", "Bad m", "SErro", "Unexp", "CFI f", " [#1]", " [#2]", " [#3]", " [#4]", " [#5]",
   " [#6]", " [#7]", " [#8]", " [#9]", "[#1]:", "[#2]:", "[#3]:", "[#4]:", "[#5]:", "[#6]:", "[#7]:", "[#8]:", "[#9]:", " kthr", "Oops:", "Oops[", "PANIC", "Insuf", "k ove", "s bad", "overr", "WARNI", "refco", "list_", "UBSAN",
-  "INFO:", "DEBUG", "LOCKU", "oom-k", "unref", "VFS: ", "unreg", "userc", "rust_", "trust", "dware", "ncorr", "ous e", "panic", "by ta", "kille", " of m", " of M", "(Fata", "EDAC ",
+  "INFO:", "DEBUG", "LOCKU", "oom-k", "unref", "VFS: ", "unreg", "userc", "rust_", "trust", "dware", "ncorr", "ous e", "panic", "by ta", ": Kil", "(Fata", "EDAC ",
 ];
 
 /** Lines that quote: a program's own log, the kernel telling what it was given, what was typed at a terminal (drivers/char/ttyprintk.c). */
