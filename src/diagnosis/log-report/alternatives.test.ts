@@ -28,3 +28,11 @@ test("a hung task may be one of a circle, or wait for a sleeper that is named", 
   expect(classes({ family: "hung-task", fields: { owner: "writer" } }, "hung-task")).toEqual(["deadlock", "lock-held-by-sleeper"]);
   expect(classes({ family: "warning" }, "warning-panic")).toEqual([]);
 });
+
+test("an allocator that meets a bad address was asked for memory only: its list was written over", () => {
+  const met = { family: "oops", faultAddress: 0x7406000n, pc: { function: "__kmalloc_track_caller" } } as const;
+  expect(classes(met, "wild-pointer")).toEqual(["freelist-corruption", "out-of-bounds", "double-free"]);
+  // Near zero, and where the caller names the cache, the caller may be wrong.
+  expect(classes({ ...met, faultAddress: 0x18n }, "wild-pointer")[0]).toBe("use-after-free");
+  expect(classes({ ...met, pc: { function: "kmem_cache_alloc" } }, "wild-pointer")[0]).toBe("use-after-free");
+});

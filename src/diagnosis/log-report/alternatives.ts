@@ -3,7 +3,7 @@
  * no alternative but the mistakes that look the same to the check.
  */
 import type { Alternative, VerdictClass } from "../verdict.ts";
-import { isPoison } from "./classify.ts";
+import { inAllocator, isPoison } from "./classify.ts";
 import type { LogReport } from "./report.ts";
 
 type Open = (report: LogReport) => readonly Alternative[];
@@ -25,7 +25,15 @@ function isText(value: bigint): boolean {
   return printable >= 7;
 }
 
-const wild: Open = ({ faultAddress }) => [
+const wild: Open = (report) => (inAllocator(report) ? FREE_LIST : wildPointer(report));
+
+const FREE_LIST: readonly Alternative[] = [
+  possible("freelist-corruption", "an object was written to after it had been freed, where the list of free objects goes through it"),
+  possible("out-of-bounds", "a write behind the end of a neighbour reached the free object"),
+  possible("double-free", "an object was freed twice and stands on the list twice"),
+];
+
+const wildPointer: Open = ({ faultAddress }) => [
   possible(
     "use-after-free",
     "the pointer was read from an object that had been freed and used again",

@@ -130,6 +130,14 @@ function assertionClass({ fields, pc }: LogReport): VerdictClass {
   return typeof fields.line === "number" && fields.line < 1200 ? "double-free" : "bad-free";
 }
 
+/** What takes an object from the kernel's own caches: its caller gave a size, and no pointer that could be wrong. */
+const TAKES_OBJECT = /^(?:__)?kmalloc(?:_(?!large|order)\w+)?$|^__kmalloc_\w+$/;
+
+/** The allocator itself met a bad address, not one near zero. */
+export function inAllocator({ family, faultAddress, pc }: LogReport): boolean {
+  return family === "oops" && faultAddress !== undefined && faultAddress >= PAGE && TAKES_OBJECT.test(pc?.function ?? "");
+}
+
 /** List poison, slab poison, with the offset of a member on top. */
 export function isPoison(address: bigint): boolean {
   const slab = address - 0x6b6b_6b6bn;

@@ -1,7 +1,7 @@
 /** A report's story in plain English: who was where, what was read or written, what is known of the object, what to look at next. */
 import { TAINT_FLAGS } from "../../linux/taint.ts";
 import type { Verdict } from "../verdict.ts";
-import { isPoison } from "./classify.ts";
+import { inAllocator, isPoison } from "./classify.ts";
 import type { CodeOrigin } from "./code-origin.ts";
 import type { FaultingInstruction } from "./faulting-instruction.ts";
 import { isPassedOver } from "./passed-over.ts";
@@ -62,7 +62,11 @@ function whereabouts(report: LogReport, { verdict, place, callers }: Findings): 
     );
   if (typeof report.fields.list === "string") story.push(`The check says: ${report.fields.list}`);
   if (report.family === "oops" && pc !== undefined && place.function !== undefined && pc !== place.function)
-    story.push(`The fault itself was in ${pc}, which does what its caller asks.`);
+    story.push(
+      inAllocator(report)
+        ? `The fault itself was in ${pc}, which ${place.function} asked for memory and gave no pointer: what it met is the allocator's own. A list of free objects that somebody wrote over looks like this.`
+        : `The fault itself was in ${pc}, which does what its caller asks.`,
+    );
   return story;
 }
 
@@ -84,8 +88,8 @@ function recursion(report: LogReport): string[] {
 function theAccess(report: LogReport, { verdict, instruction, codeOrigin, touched }: Findings): string[] {
   const { fields, faultAddress } = report;
   const story: string[] = [];
-  // What a check ends in, or a WARN: that it was reached is all it says.
-  if (instruction !== undefined && !/^(?:ud[012]|brk|int3)\b/.test(instruction.text)) {
+  // What a check ends in, or a WARN: that it was reached is all it says; of a loop it is where chance stopped it.
+  if (instruction !== undefined && report.family === "oops" && !/^(?:ud[012]|brk|int3)\b/.test(instruction.text)) {
     const { text, operand } = instruction;
     const held = operand?.registers.map(({ name, value }) => `${name} = ${hex(value)}`).join(", ");
     const size = operand === undefined || operand.size === 0 ? "" : ` ${operand.size} byte${operand.size === 1 ? "" : "s"}`;

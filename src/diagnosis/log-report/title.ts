@@ -41,6 +41,8 @@ export function titleOf(report: LogReport, verdict: VerdictClass, place: Place, 
   }
   if (report.family === "panic") {
     const gaveUp = verdict === "unknown" ? "panic" : words;
+    // The rest of its text says the same again.
+    if (fields.kind === "stack-protector" && name !== undefined) return `${gaveUp} in ${name}`;
     return `${gaveUp}${name === undefined ? "" : ` in ${name}`}: ${String(fields.text ?? "")}`;
   }
   if (report.family === "machine-check" && name === undefined) {

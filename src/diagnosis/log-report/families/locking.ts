@@ -26,6 +26,9 @@ export const lockdepFields: FieldParser = (lines) => {
   const fields: Fields = {};
   const head = lines[0]?.text ?? "";
   fields.kind = KINDS.find(([pattern]) => pattern.test(head))?.[1] ?? "other";
+  // kernel/workqueue.c process_one_work: "     last function: widget_work [widget]".
+  const work = fields.kind === "workqueue-leak" ? find(lines, /last function: (?:\[<[0-9a-f]+>\] )?([A-Za-z_][\w.]*)/)?.[1] : undefined;
+  if (work !== undefined) fields.place = plainName(work);
   const spin = /BUG: ((?:spinlock|rwlock|rwsem|mutex)[\w -]*?) on CPU#/.exec(head);
   if (spin !== null) fields.spin = spin[1] ?? "";
   // Where the lock is taken, freed or released: "… is trying to acquire lock:" and two lines of "at: [<…>] func+0x…".
