@@ -24,7 +24,8 @@ function rank(name: string): number {
   // struct lock_class_key is empty without CONFIG_LOCKDEP: its variables share the address of what comes next.
   if (/^__key(\.\d+)?$/.test(name)) return 1;
   // What the code of KVM's hypervisor may call of the kernel has a second name (arch/arm64/kernel/image-vars.h, KVM_NVHE_ALIAS).
-  if (name.startsWith("__kvm_nvhe_")) return 1;
+  // So has what runs before addresses are set up: __pi_ (arch/x86/boot/startup, since 6.16; arch/arm64/kernel/pi and its library).
+  if (/^__(kvm_nvhe|pi)_/.test(name)) return 1;
   return 0;
 }
 

@@ -36,7 +36,7 @@ export interface SymbolTable {
   allByName(name: string): readonly KernelSymbol[];
   /**
    * The symbol at or before the address. Of several at one address it is the first in the table, as the kernel itself chooses in its
-   * reports, except that mapping symbols ($x, $d), `__pfx_`/`__cfi_` prologues, section boundaries (_stext, __start_…)
+   * reports, except that mapping symbols ($x, $d), `__pfx_`/`__cfi_` prologues, `__pi_`/`__kvm_nvhe_` aliases, section boundaries (_stext, __start_…)
    * and lockdep's keys (__key.1; empty without lockdep) come last.
    * undefined before the first symbol and, when the table knows its end, past it.
    */

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { virtual } from "../bytes/address.ts";
-import { bugEntryAt } from "./bug-table.ts";
+import { bugEntryAt, bugEntryNamed } from "./bug-table.ts";
 import { FakeKernel } from "./testing/fake-kernel.ts";
 
 const OLD = {
@@ -92,4 +92,14 @@ it("has no entry where the table is not in the dump, or no kernel has one", () =
   gone.symbol("__start___bug_table", TABLE);
   gone.symbol("__stop___bug_table", TABLE + 24n);
   expect(bugEntryAt(gone.kernel, virtual(TEXT))).toBeUndefined();
+});
+
+it("finds the entry that a trap names in a register, and none between entries", () => {
+  const kernel = kernelWith(NEW, [
+    { trap: TEXT + 0x10n, file: STRINGS, line: 7, flags: 0 },
+    { trap: TEXT + 0x20n, file: STRINGS, format: STRINGS + 128n, line: 6500, flags: 3 },
+  ]);
+  expect(bugEntryNamed(kernel, virtual(TEXT + 0x99n), TABLE + 16n)).toMatchObject({ line: 6500, warning: true, format: "lost %u" });
+  expect(bugEntryNamed(kernel, virtual(TEXT + 0x99n), TABLE + 8n)).toBeUndefined();
+  expect(bugEntryNamed(kernel, virtual(TEXT + 0x99n), TABLE + 32n)).toBeUndefined();
 });

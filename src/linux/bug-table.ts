@@ -79,6 +79,25 @@ export function bugEntryAt(kernel: Kernel, trap: VirtualAddress): BugEntry | und
   return undefined;
 }
 
+/**
+ * The entry at an address, for traps that name it in a register: WARN() with a format on x86 since 6.19, `ud1 (%edx),%rdi`
+ * (arch/x86/kernel/traps.c, BUG_UD1_WARN). undefined when none of the trap's tables has an entry there.
+ */
+export function bugEntryNamed(kernel: Kernel, trap: VirtualAddress, named: bigint): BugEntry | undefined {
+  const layout = layoutOf(kernel);
+  if (layout === undefined) return undefined;
+  try {
+    for (const { start, bytes } of tablesFor(kernel, trap, layout)) {
+      const at = BigInt.asUintN(64, named - start);
+      if (at >= BigInt(bytes.length) || at % BigInt(layout.size) !== 0n) continue;
+      return entryOf(kernel, start, new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength), Number(at), layout);
+    }
+  } catch (error) {
+    if (!(error instanceof InquestError)) throw error;
+  }
+  return undefined;
+}
+
 /** The table of the module that holds the trap, else the kernel's own. */
 function tablesFor(kernel: Kernel, trap: VirtualAddress, { size }: Layout) {
   const owner = kernel.symbols.byAddress(trap)?.symbol.module;

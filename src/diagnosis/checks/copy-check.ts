@@ -35,8 +35,8 @@ export const copyCheck: Detector = {
     if (found === undefined) return [];
     if (/^(?:usercopy_abort|report_usercopy)$/.test(found.trapped)) return userCopy(context, found);
     if (/^(?:__)?fortify_(?:panic|report)$/.test(found.trapped)) return [fortified(found)];
-    const format = warnedOf(found);
-    return format !== undefined && SPANNING.test(format) ? [spanning(context, found, format)] : [];
+    const format = [warnedOf(found), ...printedBefore(context)].find((each) => each !== undefined && SPANNING.test(each));
+    return found.kind === "warning" && format !== undefined ? [spanning(context, found, format)] : [];
   },
 };
 

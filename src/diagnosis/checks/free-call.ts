@@ -44,8 +44,8 @@ const FREEING: readonly (readonly [RegExp, number, number?])[] = [
   [/^(?:free_to_partial_list|free_debug_processing)$/, 2, 0],
   // set_freepointer(s, object, fp)
   [/^set_freepointer$/, 1, 0],
-  // cache_from_obj(s, x)
-  [/^cache_from_obj$/, 1, 0],
+  // cache_from_obj(s, x); since 7.0 warn_free_bad_obj(s, obj)
+  [/^(?:cache_from_obj|warn_free_bad_obj)$/, 1, 0],
 ];
 
 /** Functions from the trap outwards that are looked at. */
@@ -77,7 +77,9 @@ export function freeCall(fault: FaultCase, from = 0): FreeCall | undefined {
   const [object] = known;
   if (object === undefined) return undefined;
   const cache = asked.cache === undefined ? undefined : argumentOf(fault, asked.level, asked.cache);
-  return { name: asked.name, level: asked.level, object, ...(cache === undefined ? {} : { cache }) };
+  // Only a part of it.
+  const name = /^(?:cache_from_obj|warn_free_bad_obj)$/.test(asked.name) ? "kmem_cache_free" : asked.name;
+  return { name, level: asked.level, object, ...(cache === undefined ? {} : { cache }) };
 }
 
 /**

@@ -4,7 +4,7 @@
  *
  *   mm/slub.c   BUG_ON(object == fp)        set_freepointer(), hardened freelists: given back twice in a row
  *               BUG_ON(!PageCompound(page)) kfree() until 5.14 of what is no slab; WARN_ON(order == 0) from then on
- *               "Wrong slab cache", "Object is not a Slab page"     cache_from_obj()
+ *               "Wrong slab cache", "Object is not a Slab page"     cache_from_obj(); warn_free_bad_obj() since 7.0
  *   a fault     virt_to_page() of a stack, vmalloc or user address leads to no struct page
  *
  * Which check it was does not matter: what the pointer is decides, and the allocator's own lists are asked.
@@ -25,7 +25,7 @@ import { inSlabObject, objectAt, pointeeOf } from "./argument.ts";
 import { type Blame, blameOf, blameOutside } from "./blame.ts";
 import { type FreeCall, freeCall } from "./free-call.ts";
 import { type FreedPointer, freedPointer, identityCommand } from "./freed-pointer.ts";
-import { framesOf, placeOfBlame } from "./trap-case.ts";
+import { framesOf, placeOfBlame, trapCaseOf } from "./trap-case.ts";
 import { formatBefore } from "./warn-format.ts";
 
 export const free: Detector = {
@@ -132,7 +132,8 @@ function rereadChecks({ access }: FaultCase, { object }: FreeCall): Check[] {
 /** The allocator compared the caches itself, cache_from_obj(): which one was named its registers need not hold any more. */
 function ofOtherCache(fault: FaultCase): boolean {
   const trap = fault.access.kind === "trap" ? fault.activations.at(0) : undefined;
-  return trap !== undefined && /Wrong slab cache/.test(formatBefore(fault, trap) ?? "");
+  const format = trap === undefined ? undefined : (trapCaseOf(fault)?.entry?.format ?? formatBefore(fault, trap));
+  return /Wrong slab cache|belongs to different cache/.test(format ?? "");
 }
 
 function refusedAs({ what }: FreedPointer): FreedPointer {

@@ -5,9 +5,10 @@
  *   x86-64  ud2 ─► asm_exc_invalid_op ─► handle_bug ─► report_bug ─► __warn ─► panic (panic_on_warn)     5.10: exc_invalid_op first
  *   arm64   brk #0x800 ─► el1_dbg ─► brk_handler ─► bug_handler ─► report_bug ─► __warn, or die()
  */
+import type { DecodedInstruction } from "../../arch/disassembler.ts";
 import { InquestError } from "../../bytes/errors.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
-import { type BugEntry, bugEntryAt } from "../../linux/bug-table.ts";
+import { type BugEntry, bugEntryAt, bugEntryNamed } from "../../linux/bug-table.ts";
 import type { DiagnosisContext } from "../context.ts";
 import type { FaultCase } from "../fault/fault-case.ts";
 import { verdictFrames } from "../fault/verdict-frames.ts";
@@ -30,7 +31,11 @@ export interface TrapCase {
 /** undefined when the CPU state at the subject is not that of a trap, or not certainly. Once per fault. */
 export function trapCase(context: DiagnosisContext): TrapCase | undefined {
   const fault = context.fault();
-  if ("reason" in fault) return undefined;
+  return "reason" in fault ? undefined : trapCaseOf(fault);
+}
+
+/** The same of a fault that is known. */
+export function trapCaseOf(fault: FaultCase): TrapCase | undefined {
   const known = cases.get(fault);
   if (known !== undefined || cases.has(fault)) return known;
   const made = caseOf(fault);
@@ -43,7 +48,7 @@ const cases = new WeakMap<FaultCase, TrapCase | undefined>();
 function caseOf(fault: FaultCase): TrapCase | undefined {
   const { kernel, state, access, activations, subject } = fault;
   if (access.kind !== "trap") return undefined;
-  const entry = bugEntryAt(kernel, state.pc);
+  const entry = bugEntryAt(kernel, state.pc) ?? entryInRegister(fault, access.instruction);
   const handler = (state.stack?.frames ?? []).slice(0, state.frame ?? 0);
   const warned = handler.some(({ function: name }) => /^__warn(?:\.|$)/.test(name ?? ""));
   const told = subject.event?.kind === "bug" ? false : subject.event?.family === "warning" ? true : undefined;
@@ -64,6 +69,18 @@ function caseOf(fault: FaultCase): TrapCase | undefined {
     blame,
     trapped: plainName(at.function),
   };
+}
+
+/** Of `ud1 (%edx),%rdi` the register operand is the entry. */
+function entryInRegister({ kernel, state }: FaultCase, { mnemonic, operands }: DecodedInstruction): BugEntry | undefined {
+  if (mnemonic !== "ud1") return undefined;
+  for (const operand of operands) {
+    const number = operand.kind === "register" ? state.registers.file.names.indexOf(operand.full) : -1;
+    const value = number < 0 ? undefined : state.registers.get(number);
+    const entry = value === undefined ? undefined : bugEntryNamed(kernel, state.pc, value);
+    if (entry !== undefined) return entry;
+  }
+  return undefined;
 }
 
 function lineAt(kernel: Kernel, { state, activations }: FaultCase): { readonly file: string; readonly line: number } | undefined {

@@ -53,7 +53,7 @@ const EXCEPTION = words(
 // biome-ignore format: a table
 const MEMORY = words(
   "free_compound_page", "_*put_compound_page", "_*put_page", "_*folio_put", "release_pages", "destroy_(?:compound_page|large_folio)", "\\w+_kmem_(?:cache_)?(?:z?alloc|free)", "kzfree", "kfree_sensitive", "kstrndup", "v[zc]alloc\\w*", "_*alloc_frozen_pages\\w*", "free_frozen_pages\\w*", "_*ksize", "page_frag_\\w+", "kmem_\\w+_noprof", "slab_destroy\\w*",
-  "free_to_partial_list", "free_large_kmalloc", "free_nonslab_page", "cache_from_obj", "set_freepointer", "bad_page\\w*", "free_page_is_bad\\w*", "check_(?:new|free)_pages?\\w*",  "__alloc_percpu\\w*", 
+  "free_to_partial_list", "free_large_kmalloc", "free_nonslab_page", "cache_from_obj", "warn_free_bad_obj", "set_freepointer", "bad_page\\w*", "free_page_is_bad\\w*", "check_(?:new|free)_pages?\\w*",  "__alloc_percpu\\w*", 
   "k[mzc]alloc\\w*",
   "_*kmalloc\\w*", "__do_kmalloc\\w*", "kv(?:m|z|c)alloc\\w*", "v?kv?realloc\\w*", "vrealloc\\w*", "kvmalloc\\w*", "kmemleak_alloc\\w*", "memcg_alloc_\\w+", "__kvmalloc\\w*", "kvzalloc\\w*", "krealloc\\w*", "__do_krealloc", "k?free",
   "kfree\\w*", "__kfree", "kvfree\\w*", "vfree\\w*", "__vfree", "vm?alloc\\w*", "__vmalloc\\w*", "__get_vm_area\\w*", "kmem_cache_\\w+",
