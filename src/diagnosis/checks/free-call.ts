@@ -74,12 +74,21 @@ export function freeCall(fault: FaultCase, from = 0): FreeCall | undefined {
   if (asked === undefined) return undefined;
   // Where the caller lost it the functions inside may still hold it: what they pass on is the same pointer.
   const known = found.flatMap((each) => argumentOf(fault, each.level, each.index) ?? []);
-  const [object] = known;
-  if (object === undefined) return undefined;
+  const [first] = known;
+  if (first === undefined) return undefined;
+  const object = first.reread === true ? heldInside(first, known) : first;
   const cache = asked.cache === undefined ? undefined : argumentOf(fault, asked.level, asked.cache);
   // Only a part of it.
   const name = /^(?:cache_from_obj|warn_free_bad_obj)$/.test(asked.name) ? "kmem_cache_free" : asked.name;
   return { name, level: asked.level, object, ...(cache === undefined ? {} : { cache }) };
+}
+
+/** Memory that was read again may have changed since (an entry taken off its list, a slot cleared): a register inside decides what was passed. */
+function heldInside(outer: Argument, known: readonly Argument[]): Argument {
+  const held = known.find(({ reread }) => reread !== true);
+  if (held === undefined) return outer;
+  const { reread: _reread, ...rest } = outer;
+  return { ...rest, value: held.value };
 }
 
 /**

@@ -11,6 +11,7 @@
  */
 import { hex16 } from "../../bytes/address.ts";
 import { poisonOf } from "../../linux/poison.ts";
+import { readLog } from "../../linux/printk.ts";
 import type { DiagnosisContext } from "../context.ts";
 import type { Detector } from "../detector.ts";
 import type { FaultCase } from "../fault/fault-case.ts";
@@ -68,7 +69,7 @@ function holderOf(origin: ValueOrigin | undefined) {
   return origin === undefined ? undefined : sourceOf({ bad: { origin } as NonNullable<FaultCase["bad"]> });
 }
 
-function findingOf(_context: DiagnosisContext, fault: FaultCase, call: FreeCall): Finding | undefined {
+function findingOf(context: DiagnosisContext, fault: FaultCase, call: FreeCall): Finding | undefined {
   const { kernel, activations, values } = fault;
   const { object, name } = call;
   // Nothing is done for NULL; what memory holds now is not what was passed then.
@@ -76,8 +77,8 @@ function findingOf(_context: DiagnosisContext, fault: FaultCase, call: FreeCall)
   const called = blameOf(activations, call.level + 1);
   const blame = called ?? blameOutside(fault, call.level);
   if (blame === undefined) return undefined;
-  const judged = freedPointer(kernel, object.value, call.cache?.value, /^kv|vfree/.test(name));
-  const pointer = judged.verdict === "fine" && ofOtherCache(fault) ? refusedAs(judged) : judged;
+  const looked = freedPointer(kernel, object.value, call.cache?.value, /^kv|vfree/.test(name));
+  const pointer = looked.verdict === "fine" ? (refusedAsOthers(context, fault, looked) ?? looked) : looked;
   if (pointer.verdict === "missing" || (pointer.verdict === "unknown" && fault.access.kind !== "trap")) return undefined;
   const origin = valueOrigin(kernel, activations, values, object.level, object.register, object.value);
   const found: Case = { fault, call, blame, pointer, origin };
@@ -104,6 +105,21 @@ function findingOf(_context: DiagnosisContext, fault: FaultCase, call: FreeCall)
     story: storyOf(found),
     evidence: evidenceOf(found),
   };
+}
+
+/** What cache_from_obj() prints. */
+const WRONG_CACHE = /Wrong slab cache\. (\S+) but object is from (\S+)/;
+/** Records before the head of WARN() that its text may stand in. */
+const TEXT_BEFORE = 4;
+
+/** The allocator's own comparison: cache_from_obj() warns when an object's cache is not the one that it was given back to. */
+function refusedAsOthers({ kernel, subject }: DiagnosisContext, fault: FaultCase, pointer: FreedPointer): FreedPointer | undefined {
+  if (!ofOtherCache(fault)) return undefined;
+  const index = subject.event?.index ?? 0;
+  const records = readLog(kernel).records.slice(Math.max(0, index - TEXT_BEFORE), index + 1);
+  const named = records.map(({ text }) => WRONG_CACHE.exec(text)?.[1]).find((name) => name !== undefined);
+  const given = named === undefined ? "the allocator's own check found it in another cache" : `it was given back to ${named}`;
+  return { ...pointer, verdict: "other cache", check: { what: `${given} and is ${pointer.what}`, result: "held" } };
 }
 
 /** Where the pointer lies that was given back; without it the type that it leads to. */
@@ -134,10 +150,6 @@ function ofOtherCache(fault: FaultCase): boolean {
   const trap = fault.access.kind === "trap" ? fault.activations.at(0) : undefined;
   const format = trap === undefined ? undefined : (trapCaseOf(fault)?.entry?.format ?? formatBefore(fault, trap));
   return /Wrong slab cache|belongs to different cache/.test(format ?? "");
-}
-
-function refusedAs({ what }: FreedPointer): FreedPointer {
-  return { verdict: "other cache", what, check: { what: `the allocator refused it as of another cache: it is ${what}`, result: "held" } };
 }
 
 /** Whoever called it left no frame. */

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { SparseMemory, smallKernel } from "../../kernel/testing/small-kernel.ts";
-import { contentRun, numbersOver } from "./content-run.ts";
+import { contentRun, letters, numbersOver } from "./content-run.ts";
 
 const AT = 0xffff_8880_0000_1000n;
 
@@ -44,4 +44,18 @@ it("takes numbers over a pointer for more of those before it, and others not", (
   expect(over(0x5555_0000_001an)).toBeUndefined();
   expect(over(0x1an)).toBeUndefined();
   expect(over(0x1c_0000_001an, [0, 0, 0x16, 0x18])).toBeUndefined();
+});
+
+it("begins no run before the memory that the word lies in", () => {
+  const memory = new SparseMemory().text(AT, "of the page before: of this page, 40 bytes of it are enough");
+  const word = memory.u64((AT + 24n) as never);
+  expect(contentRun(smallKernel({ memory }), AT + 24n, word)?.start).toBe(AT);
+  expect(contentRun(smallKernel({ memory }), AT + 24n, word, AT + 20n)).toMatchObject({ start: AT + 20n });
+});
+
+it("reads a value's bytes as text only where all of them are letters, and not always the same", () => {
+  expect(letters(0x630a_7365_7479_6220n)).toBe(" bytes.c");
+  expect(letters(0x0063_7365_7479_6220n)).toBeUndefined();
+  expect(letters(0x2020_2020_2020_2020n)).toBeUndefined();
+  expect(letters(0x6b6b_6b6b_6b6b_6b6bn)).toBeUndefined();
 });

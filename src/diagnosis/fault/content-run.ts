@@ -26,17 +26,19 @@ const TELLING = 16;
 /**
  * The run that a word in memory lies in; undefined when the word is neither text nor a pattern, or stands alone.
  * @param word the value, whose bytes must be the run's
+ * @param floor where the memory begins that it lies in: what stands before it is another's
  */
-export function contentRun(kernel: Kernel, address: bigint, word: bigint): ContentRun | undefined {
+export function contentRun(kernel: Kernel, address: bigint, word: bigint, floor?: bigint): ContentRun | undefined {
   const bytes = Array.from({ length: 8 }, (_, i) => Number((word >> BigInt(i * 8)) & 0xffn));
   if (poisonOf(word) !== undefined) return undefined;
   const period = periodOf(bytes);
-  if (period !== undefined) return runOf(kernel, address, "pattern", (at, byte) => byte === bytes[((at % period) + period) % period]);
+  if (period !== undefined)
+    return runOf(kernel, address, "pattern", (at, byte) => byte === bytes[((at % period) + period) % period], 8, floor);
   const letters = bytes.filter(isLetter).length;
   const closed = bytes.slice(bytes.indexOf(0)).every((byte) => byte === 0);
   // A terminated string's last letters, or text all through.
   if (letters < 4 || (letters < 8 && !(bytes.includes(0) && closed && bytes.indexOf(0) === letters))) return undefined;
-  return runOf(kernel, address, "text", (_, byte) => isLetter(byte), letters);
+  return runOf(kernel, address, "text", (_, byte) => isLetter(byte), letters, floor);
 }
 
 /** Numbers of the array before a pointer that its halves are held against. */
@@ -68,6 +70,13 @@ function periodOf(bytes: readonly number[]): number | undefined {
   return [2, 4].find((period) => bytes.every((byte, i) => byte === bytes[i % period]) && bytes.every((byte) => byte !== 0 && byte !== 255));
 }
 
+/** The text that a value's eight bytes are, as it lies in memory; undefined when they are none. Words of one letter are patterns. */
+export function letters(word: bigint): string | undefined {
+  const bytes = Array.from({ length: 8 }, (_, i) => Number((word >> BigInt(i * 8)) & 0xffn));
+  if (!bytes.every(isLetter) || new Set(bytes).size < 3 || poisonOf(word) !== undefined) return undefined;
+  return String.fromCharCode(...bytes.map((byte) => (byte < 0x20 ? 0x2e : byte)));
+}
+
 function isLetter(byte: number): boolean {
   return (byte >= 0x20 && byte < 0x7f) || byte === 9 || byte === 10 || byte === 13;
 }
@@ -78,6 +87,7 @@ function runOf(
   kind: ContentRun["kind"],
   belongs: (at: number, byte: number) => boolean,
   within = 8,
+  floor = 0n,
 ): ContentRun | undefined {
   const byteAt = (at: number): number | undefined => {
     const bytes = kernel.memory.tryBytes(virtual(BigInt.asUintN(64, address + BigInt(at))) as VirtualAddress, 1);
@@ -88,7 +98,7 @@ function runOf(
     return byte !== undefined && belongs(at, byte);
   };
   let low = 0;
-  while (low > -REACH && holds(low - 1)) low--;
+  while (low > -REACH && address + BigInt(low) > floor && holds(low - 1)) low--;
   let high = within;
   if (within === 8) while (high < REACH && holds(high)) high++;
   // The word itself must be there.

@@ -19,6 +19,7 @@ import type { ValueOrigin } from "./origin-step.ts";
 import { checkedAccess } from "./shadow-fault.ts";
 import type { StringMove } from "./string-move.ts";
 import { tracedCalls } from "./traced-calls.ts";
+import { withWalk } from "./walked-chain.ts";
 
 /** The value to blame: a pointer of the faulting address, or the target of a call. */
 export interface BadValue {
@@ -98,6 +99,6 @@ export function faultCaseAt(kernel: Kernel, subject: Subject, state: FaultState)
   const access = checkedAccess(kernel, faultingAccess(kernel, state, fault, activations.at(1), subject.cpu), fault);
   const parts = { kernel, subject, state, access, activations, values };
   const blamed = blame(parts, fault);
-  const bad = blamed.bad === undefined ? undefined : withEntry(parts, blamed.bad, blamed.path);
+  const bad = blamed.bad === undefined ? undefined : withWalk(parts, withEntry(parts, blamed.bad, blamed.path));
   return { ...parts, ...blamed, ...(bad === undefined ? {} : { bad }) };
 }

@@ -7,6 +7,7 @@ import { virtual } from "../../bytes/address.ts";
 import { findVma, type Vma } from "../../linux/vma.ts";
 import { vmaName } from "../../linux/vma-name.ts";
 import { guarded } from "../guarded.ts";
+import type { Check } from "../verdict.ts";
 import type { FaultCase } from "./fault-case.ts";
 
 export interface UserMemory {
@@ -24,4 +25,18 @@ export function userMemory({ kernel, subject: { task } }: Pick<FaultCase, "kerne
   if (vma === undefined || address < vma.start || address >= vma.end) return undefined;
   const name = vmaName(kernel, task.mm, vma);
   return { vma, pid: task.pid, comm: task.comm, ...(name === undefined ? {} : { name }) };
+}
+
+/** The pointer as the process itself passed it in: its registers at the system call hold it. undefined when none does. */
+export function givenByProcess({
+  state,
+  bad,
+}: Pick<FaultCase, "state" | "bad">): { readonly check: Check; readonly story: string } | undefined {
+  const registers = state.stack?.user?.registers;
+  const name = registers?.file.names.find((_, index) => bad !== undefined && registers.get(index) === bad.value);
+  if (name === undefined) return undefined;
+  return {
+    check: { what: `the process gave the pointer to its system call: its ${name} holds it`, result: "held" },
+    story: `The process itself passed that pointer to its system call, in ${name}.`,
+  };
 }

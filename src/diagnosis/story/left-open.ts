@@ -1,6 +1,9 @@
 /** What the dump does not tell, and what would: said of a verdict only where that is known to be so. */
 import type { Kernel } from "../../kernel/kernel.ts";
+import { letters } from "../fault/content-run.ts";
 import type { FaultCase } from "../fault/fault-case.ts";
+import { perCpuCopy } from "../fault/per-cpu-pointer.ts";
+import { readOnlyAccess } from "../fault/read-only-access.ts";
 import { sourceOf } from "../fault/source-of.ts";
 import { userMemory } from "../fault/user-memory.ts";
 import type { Finding } from "../finding.ts";
@@ -47,10 +50,12 @@ export function leftOpen(kernel: Kernel, verdict: Verdict, fault: FaultCase | un
   return [];
 }
 
-/** A pointer to the task's own user memory, and one that code or the linker fixed, were written by nobody. */
+/** A pointer to the task's own user memory, and one that code or the linker fixed, were written by nobody; others the verdict has told. */
 function isUnexplained(fault: FaultCase): boolean {
-  const { access, bad } = fault;
+  const { access, bad, kernel } = fault;
   if (access.kind === "memory" && userMemory(fault, access.address) !== undefined) return false;
+  const value = bad?.value ?? 0n;
+  if (readOnlyAccess(fault) !== undefined || perCpuCopy(kernel, value) !== undefined || letters(value) !== undefined) return false;
   return bad?.origin?.end !== "constant";
 }
 

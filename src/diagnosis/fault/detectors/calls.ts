@@ -1,14 +1,14 @@
 /**
  * Calls and jumps through a bad pointer: to NULL (an operation that was never set), or to where no code is. Row 4 of the catalogue.
  */
-import { hex16 } from "../../../bytes/address.ts";
+import { hex16, virtual } from "../../../bytes/address.ts";
 import { briefText, regionText } from "../../../identity/describe.ts";
 import type { Kernel } from "../../../kernel/kernel.ts";
 import type { Finding } from "../../finding.ts";
 import type { Check, VerdictClass } from "../../verdict.ts";
 import type { FaultCase } from "../fault-case.ts";
 import { type FaultDetector, has } from "../fault-detector.ts";
-import { siblingRate } from "../samples.ts";
+import { siblingRate, siblingWords } from "../samples.ts";
 import { sourceOf } from "../source-of.ts";
 import { faultEvidence, functionText, isInFirstPage, pointerName, sourceEvidence, sourceObject, stateChecks } from "../words.ts";
 import { isErrorPointer } from "./error-pointer.ts";
@@ -78,7 +78,28 @@ function called(fault: FaultCase, as: VerdictClass, target: string): Finding | u
     checks,
     baseRate: siblingRate(kernel, source?.address, 8, `${name} is as bad in other objects of the slab`, (word) => word === bad.value),
     ...(object === undefined ? {} : { object }),
-    story: access.call === undefined ? ["No call instruction leads there: a return to an overwritten address is as likely."] : [],
+    story: [
+      ...(access.call === undefined ? ["No call instruction leads there: a return to an overwritten address is as likely."] : []),
+      ...(as === "null-function-call" && source?.address !== undefined ? siblingStory(kernel, source.address, name) : []),
+    ],
     evidence: [...faultEvidence(fault), ...sourceEvidence(fault)],
   };
+}
+
+/** Siblings that must agree before they say what the pointer should have been. */
+const MIN_SIBLINGS = 3;
+
+/** What the other objects of the slab hold at the same place: whether such a pointer is ever NULL. */
+function siblingStory(kernel: Kernel, address: bigint, name: string): string[] {
+  const words = siblingWords(kernel, address, 8);
+  const code = words.flatMap((word) => {
+    const symbol = kernel.arch.isKernelAddress(word) ? kernel.symbols.byAddress(virtual(word)) : undefined;
+    return symbol?.offset === 0 && /[tTwW]/.test(symbol.symbol.type) ? [symbol.symbol.name] : [];
+  });
+  const [first] = code;
+  const same = code.filter((each) => each === first).length;
+  if (first === undefined || same < MIN_SIBLINGS || same * 2 < words.length) return [];
+  return [
+    `Of ${words.length} other objects of the slab ${same} hold ${first} in ${name.replace(/^struct /, "")}: it was set there too, and cleared, or never filled in.`,
+  ];
 }

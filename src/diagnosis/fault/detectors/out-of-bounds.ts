@@ -47,6 +47,8 @@ interface Reach {
   readonly earlier?: true;
   readonly type?: string;
   readonly member?: string;
+  /** Where that structure lies, when it only holds the pointer. */
+  readonly holder?: bigint;
 }
 
 export const outOfBounds: FaultDetector = {
@@ -103,7 +105,8 @@ function reaches(fault: FaultCase): readonly Reach[] {
     });
   }
   // A walk, or a copy: the pointer may have moved on, but not out of the area's own guard page.
-  else if (guiltyLevel > 0 || culprit.reach > 0) all.push({ base: bad.value, address: access.address, size: 1, ...named });
+  else if (guiltyLevel > 0 || culprit.reach > 0)
+    all.push({ base: bad.value, address: access.address, size: 1, ...(named.member === undefined ? holderOf(fault) : named) });
   else {
     const area = areaOf(kernel, access.address);
     if (area !== undefined) all.push({ base: area.start, address: access.address, size, ...named });
@@ -153,6 +156,13 @@ function elementAt(type: CType | undefined, distanceTo: bigint, size: number): P
   const members = membersAt({ kind: "pointer", target: pointed.target, offset, stride: 0 }, size);
   const member = pathsOf(members);
   return member === "" ? {} : { type: pointed.name, member };
+}
+
+/** Of bytes that have no structure: the member that the pointer to them was read from. */
+function holderOf(fault: FaultCase): Pick<Reach, "type" | "member" | "holder"> {
+  const source = sourceOf(fault);
+  if (source?.container === undefined || source.member === undefined) return {};
+  return { type: source.container, member: source.member, ...(source.base === undefined ? {} : { holder: source.base }) };
 }
 
 function isTable(kernel: Kernel, address: bigint): boolean {
@@ -249,7 +259,7 @@ function found(fault: FaultCase, reach: Reach, extent: Extent): Finding {
       ...(reach.type === undefined ? {} : { type: reach.type }),
       ...(reach.member === undefined ? {} : { member: reach.member }),
       ...element,
-      address: extent.start,
+      address: reach.holder ?? extent.start,
       ...(extent.cache === undefined ? {} : { cache: extent.cache }),
       ...(extent.state === undefined ? {} : { state: extent.state }),
     },

@@ -16,6 +16,7 @@ import { type FaultDetector, has } from "../fault-detector.ts";
 import { objectType } from "../object-type.ts";
 import type { LoadStep } from "../origin-step.ts";
 import { type Placed, placeOf } from "../placed.ts";
+import { replacedStructure, replacedText } from "../replaced-structure.ts";
 import { siblingRate, slabRole } from "../samples.ts";
 import { sourceOf } from "../source-of.ts";
 import { tryIdentify } from "../try-identify.ts";
@@ -37,11 +38,11 @@ export const overwrittenPointer: FaultDetector = {
     const word = source?.now;
     if (source?.address === undefined || word === undefined || source.size !== 8) return undefined;
     const numbers = numbersBefore(fault, source);
-    const content = contentRun(kernel, source.address, word);
-    const run = content ?? (numbers === 0 ? undefined : numbersOver(kernel, source.address, word, numbers));
-    if (run === undefined) return undefined;
-    const writer = writerOf(fault, run.start, source.address);
     const role = slabRole(tryIdentify(kernel, source.base ?? source.address));
+    const content = contentRun(kernel, source.address, word, role === undefined ? pageOf(fault, source.address) : undefined);
+    const run = content ?? (numbers === 0 ? undefined : numbersOver(kernel, source.address, word, numbers));
+    if (run === undefined) return replaced(fault);
+    const writer = writerOf(fault, run.start, source.address);
     const length = Number(run.end - run.start);
     const checks: Check[] = [
       ...stateChecks(fault),
@@ -87,6 +88,44 @@ export const overwrittenPointer: FaultDetector = {
     };
   },
 };
+
+/** No run of one content goes over the pointer, but the structure around it is gone as a whole. */
+function replaced(fault: FaultCase): Finding | undefined {
+  const { access, bad, kernel } = fault;
+  const found = replacedStructure(fault);
+  if (found === undefined || bad === undefined || kernel.arch.isKernelAddress(bad.value)) return undefined;
+  const object = sourceObject(fault);
+  const what = access.kind === "fetch" ? "calls" : `${accessPhrase(fault)} through`;
+  return {
+    class: "overwritten-pointer",
+    title: `${functionText(fault.guilty)} ${what} ${pointerName(fault)}${readFrom(fault)}: ${replacedText(found)}`,
+    checks: [
+      ...stateChecks(fault),
+      { what: replacedText(found), result: "held" },
+      { what: "whether it was freed and is another's by now, or was written over in use", result: "not possible" },
+    ],
+    depth: "cause",
+    ...(object === undefined ? {} : { object }),
+    story: [
+      `Not only that pointer is wrong: ${replacedText(found)}. The memory was freed and given to somebody else, or all of it was written over.`,
+    ],
+    evidence: [
+      ...faultEvidence(fault),
+      ...sourceEvidence(fault),
+      ...found.members.slice(0, 3).map(({ name, address, value }) => ({
+        claim: `${found.type}.${name} at ${hex16(address)} is ${hex16(value)}, no code`,
+        command: `rd ${hex16(address)} 1`,
+        values: [{ address, value }],
+      })),
+    ],
+  };
+}
+
+/** Pages of the linear mapping that no slab has are given out one by one: what stands before one is another's. */
+function pageOf({ kernel }: FaultCase, address: bigint): bigint | undefined {
+  if (tryIdentify(kernel, address)?.region !== "linear map") return undefined;
+  return address & ~BigInt(kernel.arch.pageSize - 1);
+}
 
 /** Bytes of the array of numbers that ends where the pointer stands in its structure; 0 when there is none, or the member is no pointer. */
 function numbersBefore({ kernel, bad }: FaultCase, { container, offset, address }: LoadStep): number {

@@ -1,6 +1,7 @@
 /**
  * A pointer that was read from memory that had been given back. Two signs: the value is a poison that free memory is filled with, or the
- * object that it was read from is free now. Rows 3 and 5 of the catalogue.
+ * object that it was read from is free now. Rows 3 and 5 of the catalogue. And a pointer into
+ * an area of vmalloc() that is gone, or to what a function had on its stack.
  *
  *   rdi = 6b6b6b6b6b6b6b6b ◄ (struct lab_widget *)ff1510edc2b92908->peer       the object lies on a freelist
  */
@@ -14,7 +15,9 @@ import type { Finding } from "../../finding.ts";
 import type { Check } from "../../verdict.ts";
 import type { FaultCase } from "../fault-case.ts";
 import { type FaultDetector, has } from "../fault-detector.ts";
+import { type FreedArea, freedArea, freedAreaText } from "../freed-area.ts";
 import { freedMemory, isTypesafe } from "../freed-memory.ts";
+import { type LeftOnStack, leftOnStack, leftOnStackText } from "../left-on-stack.ts";
 import { objectOwner } from "../object-owner.ts";
 import { objectType } from "../object-type.ts";
 import { freeOnStack, siblingRate, slabRole } from "../samples.ts";
@@ -54,7 +57,12 @@ export const useAfterFree: FaultDetector = {
     const memory = source?.base === undefined ? undefined : freedMemory(kernel, source.base);
     const role = memory?.slab;
     const isFree = memory?.state === "free";
-    if (freed === undefined && !isFree) return undefined;
+    if (freed === undefined && !isFree) {
+      const area = freedArea(fault);
+      if (area !== undefined) return inFreedArea(fault, area);
+      const left = leftOnStack(fault);
+      return left === undefined ? undefined : outlived(fault, left);
+    }
     const checks: Check[] = stateChecks(fault);
     if (freed !== undefined) checks.push({ what: `the value is ${freed.name}: ${freed.meaning}`, result: "held" });
     if (memory !== undefined) {
@@ -117,6 +125,46 @@ export const useAfterFree: FaultDetector = {
     };
   },
 };
+
+/** The pointer leads into an area of vmalloc() that is gone: nothing else can have been there since, its range is not given out again yet. */
+function inFreedArea(fault: FaultCase, area: FreedArea): Finding {
+  const source = sourceObject(fault);
+  return {
+    class: "use-after-free",
+    depth: "mechanism",
+    title: `${functionText(fault.guilty)} ${accessPhrase(fault)} with ${pointerName(fault)} = ${hex16(fault.bad?.value ?? 0n)}, in ${freedAreaText(area)}`,
+    checks: [...stateChecks(fault), { what: `the pointer leads into ${freedAreaText(area)}`, result: "held" }],
+    object: {
+      ...(source?.type === undefined ? {} : { type: source.type }),
+      ...(source?.member === undefined ? {} : { member: source.member }),
+      address: area.start,
+      state: "given back by vfree()",
+    },
+    story: [`The code still had a pointer to memory that was given back: ${freedAreaText(area)}.`],
+    evidence: [
+      ...faultEvidence(fault),
+      ...sourceEvidence(fault),
+      { claim: `the pointer leads into ${freedAreaText(area)}`, command: `kmem ${hex16(area.start)}`, values: [] },
+    ],
+  };
+}
+
+/** What lay on a stack is gone with its function, as what was freed is gone with its owner. */
+function outlived(fault: FaultCase, left: LeftOnStack): Finding {
+  const object = sourceObject(fault);
+  const what = fault.access.kind === "fetch" ? "calls a function" : accessPhrase(fault);
+  return {
+    class: "use-after-free",
+    depth: "mechanism",
+    title: `${functionText(fault.guilty)} ${what} through an object on the stack of task ${left.pid} (${left.comm}), whose function has returned`,
+    checks: [...stateChecks(fault), { what: leftOnStackText(left), result: "held" }],
+    ...(object === undefined ? {} : { object }),
+    story: [
+      `${leftOnStackText(left)}: the function that had the object there has returned and left it linked. What is read of it is what lies there by now.`,
+    ],
+    evidence: [...faultEvidence(fault), ...sourceEvidence(fault)],
+  };
+}
 
 function freedObject(fault: FaultCase): Finding["object"] {
   const source = sourceOf(fault);

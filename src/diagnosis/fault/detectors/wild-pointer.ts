@@ -8,11 +8,14 @@ import { briefText, regionText } from "../../../identity/describe.ts";
 import { poisonOf } from "../../../linux/poison.ts";
 import type { Finding } from "../../finding.ts";
 import type { Check, Evidence } from "../../verdict.ts";
+import { letters } from "../content-run.ts";
 import type { FaultCase } from "../fault-case.ts";
 import { type FaultDetector, has } from "../fault-detector.ts";
+import { perCpuCopy, perCpuText } from "../per-cpu-pointer.ts";
+import { readOnlyAccess } from "../read-only-access.ts";
 import { siblingRate } from "../samples.ts";
 import { sourceOf } from "../source-of.ts";
-import { type UserMemory, userMemory } from "../user-memory.ts";
+import { givenByProcess, type UserMemory, userMemory } from "../user-memory.ts";
 import {
   accessedObject,
   accessPhrase,
@@ -64,6 +67,8 @@ export const wildPointer: FaultDetector = {
         : forbidden
           ? { what: `${hex16(address)} is mapped and does not allow it`, result: mapped ? "held" : "not possible" }
           : { what: `${hex16(address)} is not mapped in the dump`, result: mapped ? "refuted" : "held" };
+    const readOnly = mapped ? readOnlyAccess(fault) : undefined;
+    const given = user === undefined ? undefined : givenByProcess(fault);
     const local: Check[] =
       bad.origin?.end === "stack"
         ? [{ what: `${bad.register ?? "it"} points at a local of ${fault.guilty.function}`, result: "refuted" }]
@@ -75,16 +80,21 @@ export const wildPointer: FaultDetector = {
         ? [{ what: "the memory that the value was loaded from is what the code takes it for: no type is known", result: "not possible" }]
         : [];
     const name = pointerName(fault);
-    const what = notCanonical
-      ? "which no address can be"
-      : user !== undefined
-        ? `memory of ${user.comm}'s own user space${user.name === undefined ? "" : ` (${user.name})`}`
-        : (briefText(bad.identity) ?? regionText(bad.identity));
+    const copy = perCpuCopy(kernel, bad.value);
+    const text = readOnly === undefined && copy === undefined ? letters(bad.value) : undefined;
+    const what = whatItIs(fault, user, readOnly?.text, copy !== undefined, text);
     const object = user === undefined ? accessedObject(fault) : undefined;
     return {
       class: "wild-pointer",
       title: `${functionText(fault.guilty)} ${accessPhrase(fault)} with ${name} = ${hex16(bad.value)}${readFrom(fault)}, ${what}`,
-      checks: [...stateChecks(fault), check, ...local, ...openWays(fault), ...owner],
+      checks: [
+        ...stateChecks(fault),
+        ...(readOnly?.checks ?? [check]),
+        ...(given === undefined ? [] : [given.check]),
+        ...local,
+        ...(copy === undefined ? [] : [{ what: perCpuText(copy), result: "held" as const }]),
+        ...((readOnly ?? given) !== undefined ? [] : [...openWays(fault), ...owner]),
+      ],
       baseRate: siblingRate(
         kernel,
         source?.address,
@@ -94,8 +104,32 @@ export const wildPointer: FaultDetector = {
       ),
       rarity: true,
       ...(object === undefined ? {} : { object }),
-      story: user === undefined ? [] : [USER_TOLD],
+      story: user === undefined ? (readOnly?.story ?? wildStory(copy, text)) : [USER_TOLD, ...(given === undefined ? [] : [given.story])],
       evidence: [...faultEvidence(fault), ...(user === undefined ? [] : [mappingEvidence(user)]), ...sourceEvidence(fault)],
     };
   },
 };
+
+function wildStory(copy: ReturnType<typeof perCpuCopy>, text: string | undefined): string[] {
+  if (copy !== undefined)
+    return [`The value is no address as it is: ${perCpuText(copy)}. Only this_cpu_ptr() or per_cpu_ptr() make an address of it.`];
+  return text === undefined
+    ? []
+    : [`The value's bytes are the text "${text}": text was written where the pointer was, or the pointer was read from where text is.`];
+}
+
+/** What the value is, behind its number. */
+function whatItIs(
+  { bad }: FaultCase,
+  user: UserMemory | undefined,
+  readOnly: string | undefined,
+  isPerCpu: boolean,
+  text: string | undefined,
+): string {
+  if (user !== undefined) return `memory of ${user.comm}'s own user space${user.name === undefined ? "" : ` (${user.name})`}`;
+  if (readOnly !== undefined) return readOnly;
+  if (isPerCpu) return "a per-CPU pointer";
+  if (text !== undefined) return `whose bytes are the text "${text}"`;
+  if (bad === undefined || bad.identity.region === "non-canonical") return "which no address can be";
+  return briefText(bad.identity) ?? regionText(bad.identity);
+}
