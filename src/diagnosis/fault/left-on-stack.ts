@@ -48,6 +48,11 @@ export function leftOnStack(fault: FaultCase): LeftOnStack | undefined {
   if (inner === undefined) return undefined;
   const { pid, comm } = task;
   if (address < inner.sp) return { address, pid, comm, where: "below everything that the task has on its stack" };
+  const size = BigInt(fault.kernel.types.tryStruct("pt_regs")?.size ?? 0);
+  const saved = frames?.some(
+    ({ exception }) => exception !== undefined && address >= exception.address && address < exception.address + size,
+  );
+  if (saved === true) return { address, pid, comm, where: "among the registers that an interrupt saved there" };
   const holder = known.findLast(({ sp }) => sp <= address)?.frame;
   if (holder?.function === undefined || !linksNothing(fault.kernel, holder.pc)) return undefined;
   const module = holder.module === undefined ? "" : ` [${holder.module}]`;
