@@ -121,6 +121,7 @@ function oopsClass(report: LogReport, kind: string): VerdictClass {
 
 /** BUG() in code that checks what it was given: the class is what the check found. */
 function assertionClass({ fields, pc }: LogReport): VerdictClass {
+  if (fields.endbr !== undefined) return "wild-call";
   const file = String(fields.file ?? "");
   if (/lib\/list_debug\.c$/.test(file)) return "list-corruption";
   if (/mm\/usercopy\.c$/.test(file) || typeof fields.overflow === "string") return "out-of-bounds";

@@ -25,6 +25,7 @@ test.each([
   [` kernel:[   12.345678] ${BODY}`, { time: 12.345678 }],
   [`11-19 10:00:01.123     0     0 E KERNEL  : ${BODY}`, {}],
   [`11-19 10:00:01.123  root     0     0 W         : [   12.345678] ${BODY}`, { time: 12.345678 }],
+  [`[   12.345678] [   T1] ${BODY}`, { time: 12.345678, caller: "T1" }],
   [`** 2977 printk messages dropped ** [   12.345678] ${BODY}`, { time: 12.345678 }],
   [`Nov 19 10:00:01.123456 host kernel: ${BODY}`, {}],
   [`Thu 2024-11-21 10:00:01 UTC host kernel: ${BODY}`, {}],

@@ -55,8 +55,8 @@ const NETCONSOLE = /^(\d{1,3}),\d+,(\d+),[-c](?:,caller=([TC]\d+))?;/;
 /** dmesg -T, -d, -H (the minute, then what passed since the line before); the weekday keeps other brackets out. */
 const WALL_CLOCK =
   /^\[(?:(?:\d{4}-\d\d-\d\d[T ])?\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?|[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4}|[A-Z][a-z]{2} {1,2}\d{1,2} \d\d:\d\d|\s*\+\d+\.\d+|\s*<\s*\d+\.\d+>)\]\s?/;
-/** On MediaTek's kernels the CPU and the task follow, "(0)[848:comm]", with "-" before them where interrupts are off. */
-const STAMP = /\[\s*(\d{1,10}\.\d{6})(?:\s*[@|,][^\]]*)?\s*\](?:\[\s*([TC]\d+)\s*\])?(?:[ -]\((\d+)\)(?:\[\d{1,7}:[^\]]{1,16}\])?)?/;
+/** dmesg of util-linux puts a blank between the time and the caller. On MediaTek's kernels the CPU and the task follow, "(0)[848:comm]", with "-" before them where interrupts are off. */
+const STAMP = /\[\s*(\d{1,10}\.\d{6})(?:\s*[@|,][^\]]*)?\s*\](?: ?\[\s*([TC]\d+)\s*\])?(?:[ -]\((\d+)\)(?:\[\d{1,7}:[^\]]{1,16}\])?)?/;
 const STAMPS = new RegExp(STAMP.source, "g");
 const CALLER_ALONE = /^\[\s*([TC]\d+)\s*\]\s?/;
 const ANDROID_CPU = /^\s?(?:c\d+\s+(?:\d+\s+)?|@\d\s)(?=\S)/;

@@ -60,12 +60,16 @@ function whereabouts(report: LogReport, { verdict, place, callers }: Findings): 
     story.push(
       `Nothing left ${dog[1]}'s transmit queue ${dog[3]} in time: the device, its driver ${dog[2]} or its interrupts stand still; the watchdog only tells.`,
     );
+  if (typeof report.fields.endbr === "string")
+    story.push(`An indirect call led to ${report.fields.endbr}, which does not begin with ENDBR: it is no place that may be called so.`);
   if (typeof report.fields.list === "string") story.push(`The check says: ${report.fields.list}`);
   if (report.family === "oops" && pc !== undefined && place.function !== undefined && pc !== place.function)
     story.push(
       inAllocator(report)
         ? `The fault itself was in ${pc}, which ${place.function} asked for memory and gave no pointer: what it met is the allocator's own. A list of free objects that somebody wrote over looks like this.`
-        : `The fault itself was in ${pc}, which does what its caller asks.`,
+        : isPassedOver(pc, ["reporting", "exception"])
+          ? `It is told by ${pc}, which handles the exception.`
+          : `The fault itself was in ${pc}, which does what its caller asks.`,
     );
   return story;
 }

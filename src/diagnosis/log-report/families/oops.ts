@@ -120,6 +120,9 @@ export const oopsFields: FieldParser = (lines, lead) => {
   if (find(lines, /sysrq.*crash|sysrq: Trigger a crash/i) !== undefined || find(lead, /sysrq: .*[Cc]rash/) !== undefined) fields.sysrq = 1;
   const list = find([...lead, ...lines.slice(0, 4)], /(list_(?:add|del)) (corruption[.,]? ?.*|double add.*)/);
   if (list !== undefined) fields.list = list[0];
+  // arch/x86/kernel/cet.c, before 6.4 traps.c: an indirect call or jump led to what is no entry of a function.
+  const endbr = find([...lead, ...lines.slice(0, 4)], /Missing ENDBR: (\S+)/);
+  if (endbr !== undefined) fields.endbr = endbr[1] ?? "";
   // lib/string_helpers.c fortify_panic; net/core/skbuff.c skb_panic.
   const overflow = find([...lead, ...lines.slice(0, 4)], /detected buffer overflow in \S+|skb_(?:over|under)_panic: .*/);
   if (overflow !== undefined) fields.overflow = overflow[0];
