@@ -6,7 +6,7 @@
 import type { LogReport } from "./report.ts";
 
 /** "in task java (12) on CPU 3", as far as it is told; with a blank before it. */
-export function who({ comm, pid, cpu }: LogReport): string {
+function who({ comm, pid, cpu }: LogReport): string {
   return `${comm === undefined ? "" : ` in task ${comm}${pid === undefined ? "" : ` (${pid})`}`}${cpu === undefined ? "" : ` on CPU ${cpu}`}`;
 }
 
