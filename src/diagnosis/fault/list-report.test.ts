@@ -45,6 +45,12 @@ it("reads what lib/list_debug.c prints", () => {
   });
   // Without the node nothing can be read again (before 5.18).
   expect(listReport("list_del corruption. prev->next should be ffff888000000010, but was 0000000000000000")).toBeUndefined();
+  // 5.10: what the entry leads to is the neighbour.
+  expect(
+    listReport("list_del corruption. prev->next should be ffff888000000010, but was 0000000000000000", (node, link) =>
+      node === 0xffff_8880_0000_0010n && link === "prev" ? 0xffff_8880_0000_0040n : undefined,
+    ),
+  ).toMatchObject({ node: 0xffff_8880_0000_0040n, link: "next", entry: 0xffff_8880_0000_0010n, was: 0n });
   expect(listReport("list_del of something")).toBeUndefined();
 });
 

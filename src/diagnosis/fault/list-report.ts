@@ -23,14 +23,18 @@ export interface ListReport {
 
 const hex = (text: string | undefined): bigint | undefined => (text === undefined ? undefined : BigInt(`0x${text.replace(/^0x/, "")}`));
 
-export function listReport(text: string): ListReport | undefined {
+/**
+ * @param read a link of a node in the dump: until 5.17 the report of list_del() does not say where the neighbour lies, which the entry that
+ * was refused still leads to
+ */
+export function listReport(text: string, read?: (node: bigint, link: "next" | "prev") => bigint | undefined): ListReport | undefined {
   const del =
     /^list_del corruption[.,] (next|prev)->(prev|next) should be ([0-9a-f]+), but was ([0-9a-f]+)(?:\.? \((?:next|prev)=([0-9a-f]+)\))?/.exec(
       text,
     );
   if (del !== null) {
     const entry = hex(del[3]);
-    const node = hex(del[5]);
+    const node = hex(del[5]) ?? (entry === undefined ? undefined : read?.(entry, del[1] as "next" | "prev"));
     if (node === undefined) return undefined;
     return { operation: "del", what: "neighbour", entry, node, link: del[2] as "next" | "prev", expected: entry, was: hex(del[4]) };
   }

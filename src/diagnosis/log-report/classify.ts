@@ -159,6 +159,8 @@ function warningClass(report: LogReport): VerdictClass {
   if (/kernel\/locking\/|mutex|lockdep/.test(String(fields.file ?? "")) || /DEBUG_LOCKS_WARN_ON/.test(counter)) return "locking-rule";
   // include/linux/fortify-string.h (6.1): the write is within the object, beyond the member that was named.
   if (/detected field-spanning write/.test(counter)) return "out-of-bounds";
+  // mm/slab.h cache_from_obj(), virt_to_cache(); since 7.0 mm/slub.c warn_free_bad_obj().
+  if (/Wrong slab cache|[Oo]bject is not (?:a Slab|in a slab) page|belongs to different cache/.test(counter)) return "bad-free";
   // mm/slab_common.c: what was to be freed is no object of any cache, nor a large one.
   if (pc?.function === "free_large_kmalloc" || pc?.function === "free_large_kmalloc_hook") return "bad-free";
   // kernel/rcu/tree_plugin.h rcu_note_context_switch.

@@ -39,8 +39,9 @@ export const listCorruption: FaultDetector = {
     "the list was being changed on another CPU",
   ],
   detect(fault: FaultCase): Finding | undefined {
-    const { subject, bad } = fault;
-    const report = subject.event?.kind === "list" ? listReport(subject.event.text) : undefined;
+    const { subject, bad, kernel } = fault;
+    const report =
+      subject.event?.kind === "list" ? listReport(subject.event.text, (node, link) => readLink(kernel, node, link)) : undefined;
     if (report !== undefined) return reported(fault, report);
     const seen = reportOfCheck(fault);
     if (seen !== undefined) return reported(fault, seen);
