@@ -2,7 +2,7 @@
  * A kernel report found in text, before any conclusion: what the kernel printed, field by field (reference of the formats: the kernel's own
  * printing functions, named in each parser).
  *
- *   text ─► lines (prefix off: time, level, caller, CPU) ─► contexts kept apart ─► reports: head … end ─► fields ─► conclusion.ts
+ *   text ─► lines (prefix off: time, level, caller, CPU) ─► contexts kept apart ─► reports: head … end ─► fields ─► classify.ts
  */
 import type { VerdictFrame } from "../verdict.ts";
 
