@@ -45,6 +45,8 @@ export const KERNELS: readonly KernelChoice[] = SERIES.flatMap(({ name, suite, v
     { id: `${name}-arm64`, suite, arch: "arm64", flavour: "cloud-arm64", version },
   ];
   if (name === "6.12" || name === "sid") kernels.push({ id: `${name}-arm64-16k`, suite, arch: "arm64", flavour: "arm64-16k", version });
+  // Locks of PREEMPT_RT are rt_mutexes, and interrupts are threads.
+  if (name === "6.12") kernels.push({ id: `${name}-amd64-rt`, suite, arch: "amd64", flavour: "rt-amd64", version });
   return kernels;
 });
 
