@@ -257,6 +257,11 @@ export class Targets {
     return symbol === undefined ? this.#mapped(this.#kernel.memory.u64(namespace)) : this.#kernel.memory.u64(namespace) === symbol;
   }
 
+  /** Types of file systems that are registered, as far as they are known. */
+  get fileSystems(): ReadonlySet<bigint> {
+    return this.#sets.fileSystems;
+  }
+
   /** Bytes from the start of the symbol that the address lies in; undefined outside of the kernel's and modules' data. */
   offsetInSymbol(value: bigint): number | undefined {
     const found = this.#kernel.symbols.byAddress(virtual(value));

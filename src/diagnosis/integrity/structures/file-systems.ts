@@ -3,9 +3,10 @@
  *
  *   super_blocks ⇄ super_block.s_list ⇄ …
  *   super_block.s_inodes ⇄ inode.i_sb_list ⇄ …         inode.i_sb is the super block
+ *   file_system_type.fs_supers ─► super_block.s_instances ─► …      super_block.s_type is the type (sget_fc(): set before it is put there)
  *   super_block.s_mounts ⇄ mount.mnt_instance ⇄ …      mount.mnt.mnt_sb is the super block; a chain of pointers since 6.18
  */
-import { add, virtual } from "../../../bytes/address.ts";
+import { add, type VirtualAddress, virtual } from "../../../bytes/address.ts";
 import { superBlocksHead } from "../heads.ts";
 import type { Survey } from "../survey.ts";
 import { surveyDentry, surveyInode, surveyMount } from "./files.ts";
@@ -16,11 +17,14 @@ const MAX_INODES = 4096;
 export function surveyFileSystems(survey: Survey): void {
   const head = superBlocksHead(survey.kernel);
   if (head === undefined) return;
+  const types = typesByList(survey);
   for (const block of survey.ring("the list of super blocks", { address: head, symbol: "super_blocks" }, "super_block", "s_list")) {
     if (!survey.visit("super_block", block)) continue;
     survey.quietly(() => {
       survey.pointer("super_block", "s_op", block, "ops");
-      survey.pointer("super_block", "s_type", block, "file_system_type");
+      const type = types.get(block);
+      const what = "the super block is on this type's list fs_supers";
+      survey.pointer("super_block", "s_type", block, "file_system_type", type === undefined ? undefined : { value: type, what });
       survey.count("super_block", ["s_count"], block, "it is on the list of super blocks");
       survey.mutual("super_block", "s_root", block, "dentry", "d_sb");
       const root = survey.pointer("super_block", "s_root", block, "dentry");
@@ -44,4 +48,17 @@ export function surveyFileSystems(survey: Survey): void {
         surveyMount(survey, virtual(add(mount, embedded.offset)));
     });
   }
+}
+
+/** The type on whose list of super blocks each one is. */
+function typesByList(survey: Survey): ReadonlyMap<VirtualAddress, VirtualAddress> {
+  const found = new Map<VirtualAddress, VirtualAddress>();
+  for (const each of survey.targets.fileSystems) {
+    const object = virtual(each);
+    survey.quietly(() => {
+      const head = { type: "file_system_type", member: "fs_supers", object };
+      for (const block of survey.chain("the super blocks of a file system", head, "super_block", "s_instances")) found.set(block, object);
+    });
+  }
+  return found;
 }

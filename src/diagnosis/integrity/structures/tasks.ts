@@ -10,6 +10,7 @@ import type { VirtualAddress } from "../../../bytes/address.ts";
 import { type Task, taskTable } from "../../../linux/task.ts";
 import type { Survey } from "../survey.ts";
 import { isNoIdleTask } from "./idle-tasks.ts";
+import { ownPid } from "./own-pid.ts";
 
 const DEAD = 16 | 32;
 /** Threads of one process, and tasks, whose members are looked at; the lists are walked whole. */
@@ -85,7 +86,7 @@ function surveyTask(survey: Survey, { address: task, idle, exitState, pid }: Tas
     survey.count("nsproxy", ["count.refs.counter", "count.counter"], namespaces, why);
     survey.pointer("nsproxy", "net_ns", namespaces, "net");
   }
-  const number = survey.pointer("task_struct", "thread_pid", task, "pid");
+  const number = survey.pointer("task_struct", "thread_pid", task, "pid", idle ? undefined : ownPid(survey, task, pid));
   if (number !== undefined && survey.visit("pid", number)) survey.count("pid", ["count.refs.counter", "count.counter"], number, why);
   survey.pointer("task_struct", "mm", task, "mm_struct");
   survey.pointer("task_struct", "active_mm", task, "mm_struct");
