@@ -17,7 +17,7 @@ import type { Shape } from "./shape.ts";
 const MAX_DEPTH = 24;
 const MAX_MERGED = 8;
 /** Definitions that one search looks at: ways that part and meet again and again, with loops, are as many as two to the power of them. */
-const MAX_LOOKED_AT = 1024;
+const MAX_LOOKED_AT = 256;
 
 export class Origins {
   readonly #analysis: FlowAnalysis;

@@ -13,6 +13,9 @@ import { surveyDentry, surveyInode, surveyMount } from "./files.ts";
 
 /** Inodes of one file system whose members are looked at; the list is walked whole. */
 const MAX_INODES = 4096;
+/** A file system's name with its end: "ext4", "fuseblk", "binfmt_misc". */
+const NAME = /^[\w.-]{2,31}\0/;
+const MAX_NAME = 32;
 
 export function surveyFileSystems(survey: Survey): void {
   const head = superBlocksHead(survey.kernel);
@@ -55,6 +58,10 @@ function typesByList(survey: Survey): ReadonlyMap<VirtualAddress, VirtualAddress
   const found = new Map<VirtualAddress, VirtualAddress>();
   for (const each of survey.targets.fileSystems) {
     const object = virtual(each);
+    // Behind a damaged s_type stands no type at all.
+    const name = survey.follow("file_system_type", "name", object);
+    const bytes = name === undefined ? undefined : survey.kernel.memory.tryBytes(name, MAX_NAME);
+    if (bytes === undefined || !NAME.test(String.fromCharCode(...bytes))) continue;
     survey.quietly(() => {
       const head = { type: "file_system_type", member: "fs_supers", object };
       for (const block of survey.chain("the super blocks of a file system", head, "super_block", "s_instances")) found.set(block, object);
