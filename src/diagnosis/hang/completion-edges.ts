@@ -58,7 +58,8 @@ export function completionEdges(still: Standstill): HangEdge[] {
   for (const { from, to } of [...workEdges(still), ...threadEdges(still)]) if (!next.has(from.address)) next.set(from.address, to.address);
   if (next.size === 0) return [];
   const limit = hungTaskTimeout(still.kernel) ?? DEFAULT_TIMEOUT;
-  const long = [...awaitedCompletions(still), ...awaitedEvents(still, next)].filter(({ seconds }) => (seconds ?? limit) >= limit);
+  // Where the clocks are not in the dump nobody knows that it is long.
+  const long = [...awaitedCompletions(still), ...awaitedEvents(still, next)].filter(({ seconds }) => (seconds ?? 0) >= limit);
   // Those in a circle never come to complete anything: who waits for that stands behind them.
   const circled = [...next.keys()].filter((task) => comesBack(next, task));
   let asked = 0;
@@ -70,10 +71,21 @@ export function completionEdges(still: Standstill): HangEdge[] {
       if (asked++ >= MAX_ASKED) return [];
       const call = guarded(() => endingCall(still, task, awaited));
       const other = still.waitOf(task)?.task;
+      if (call !== undefined && isInside(still, awaited.task.address, call.function)) continue;
       if (call !== undefined && other !== undefined) return [edgeOf(awaited, other, call)];
     }
     return [];
   });
+}
+
+/**
+ * It waits in the very function that would end its wait: rcu_barrier() makes its completion new, completes it where there is nothing to wait
+ * for, and waits. Whoever comes there next does that for its own turn.
+ */
+function isInside(still: Standstill, address: VirtualAddress, name: string): boolean {
+  const task = still.task(address);
+  const frames = (task === undefined ? undefined : still.stack(task)?.frames) ?? [];
+  return frames.some((frame) => frame.function !== undefined && plainName(frame.function) === name);
 }
 
 /** One task of each place that they wait at: the code behind it is the same. */
