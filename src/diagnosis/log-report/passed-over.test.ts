@@ -9,7 +9,7 @@ const NAMED = [
   ),
   ..."atomic_open atomic_notifier_call_chain local_cleanup mark_blocks_used download_fw warn_crc32c_csum_combine sort_by_cost".split(" "),
   ..."preempt_notifier_register ftrace_modify_all_code queued_io_done error_context flags_show trace_event_enable_disable".split(" "),
-  ..."mod_timer add_timer hrtimer_start_range_ns klist_iter_exit lockref_get __lock_sock percpu_ref_put put_device xas_create_range".split(
+  ..."mod_timer add_timer hrtimer_start_range_ns klist_iter_exit lockref_get __lock_sock percpu_ref_put put_device xas_create_range put_page __folio_put release_pages".split(
     " ",
   ),
   ..."__alloc_skb __filemap_get_folio __flush_workqueue set_bitmap_file unregister_netdevice_notifier".split(" "),
@@ -41,7 +41,7 @@ test.each(TOOLS.map((name) => name.replace(".cold", "")))("%s is passed over", (
 });
 
 test("in memory the makers and timers are tools too", () => {
-  for (const name of ["mod_timer", "__alloc_skb", "put_device", "klist_next", "__filemap_get_folio"])
+  for (const name of ["mod_timer", "__alloc_skb", "put_device", "klist_next", "__filemap_get_folio", "put_page", "folio_put", "release_pages"])
     expect(isPassedOver(name, ALL_TOOLS)).toBe(true);
 });
 

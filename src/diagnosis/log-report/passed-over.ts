@@ -52,7 +52,7 @@ const EXCEPTION = words(
 /** Memory for anyone. */
 // biome-ignore format: a table
 const MEMORY = words(
-  "free_compound_page", "_*put_compound_page", "_*put_page", "_*folio_put", "release_pages", "destroy_(?:compound_page|large_folio)", "\\w+_kmem_(?:cache_)?(?:z?alloc|free)", "kzfree", "kfree_sensitive", "kstrndup", "v[zc]alloc\\w*", "_*alloc_frozen_pages\\w*", "free_frozen_pages\\w*", "_*ksize", "page_frag_\\w+", "kmem_\\w+_noprof", "slab_destroy\\w*",
+  "free_compound_page", "_*put_compound_page", "destroy_(?:compound_page|large_folio)", "\\w+_kmem_(?:cache_)?(?:z?alloc|free)", "kzfree", "kfree_sensitive", "kstrndup", "v[zc]alloc\\w*", "_*alloc_frozen_pages\\w*", "free_frozen_pages\\w*", "_*ksize", "page_frag_\\w+", "kmem_\\w+_noprof", "slab_destroy\\w*",
   "free_to_partial_list", "free_large_kmalloc", "free_nonslab_page", "cache_from_obj", "warn_free_bad_obj", "set_freepointer", "bad_page\\w*", "free_page_is_bad\\w*", "check_(?:new|free)_pages?\\w*",  "__alloc_percpu\\w*", 
   "k[mzc]alloc\\w*",
   "_*kmalloc\\w*", "__do_kmalloc\\w*", "kv(?:m|z|c)alloc\\w*", "v?kv?realloc\\w*", "vrealloc\\w*", "kvmalloc\\w*", "kmemleak_alloc\\w*", "memcg_alloc_\\w+", "__kvmalloc\\w*", "kvzalloc\\w*", "krealloc\\w*", "__do_krealloc", "k?free",
@@ -63,7 +63,7 @@ const MEMORY = words(
   "get_freepointer\\w*", "free_debug_processing", "alloc_debug_processing", "alloc_consistency_checks", "free_consistency_checks",
   "alloc_pages\\w*", "__alloc_pages\\w*", "__get_free_pages", "get_zeroed_page", "get_page_from_freelist", "free_pages\\w*",
   "__free_pages\\w*", "free_page\\w*", "prep_new_page", "post_alloc_hook", "prepare_alloc_pages", "slab_pre_alloc_hook", "slab_post_alloc_hook", "alloc_debug_processing", "rmqueue\\w*", "free_pcp\\w*", "free_unref_\\w+",
-  "__folio_put\\w*", "_*folio_alloc\\w*", "alloc_percpu\\w*", "pcpu_\\w+", "free_percpu", "mempool_\\w+", "dma_alloc_\\w+", "devm_k\\w+",
+  "_*folio_alloc\\w*", "alloc_percpu\\w*", "pcpu_\\w+", "free_percpu", "mempool_\\w+", "dma_alloc_\\w+", "devm_k\\w+",
   "kmemdup\\w*", "_*memdup_user\\w*", "vmemdup_user", "strndup_user", "kstrdup\\w*", "kasprintf", "kvasprintf\\w*", "__krealloc",
 );
 /** Locks, atomics, references, wait queues. */
@@ -126,7 +126,7 @@ const SERVICES = words(
   "_*timer_(?:delete|shutdown)\\w*", "mod_timer\\w*", "__mod_timer", "add_timer\\w*", "hrtimer_(?:cancel|try_to_cancel|start\\w*|setup)", "__hrtimer_\\w+",
   "klist_\\w+", "xas_create\\w*", "lockref_\\w+", "__lock_\\w+", "percpu_ref_(?:get|put|tryget)\\w*", "get_device", "put_device", "__phys_addr\\w*",
   "kthread_(?:queue_\\w+|park)", "__queue_delayed_work", "__flush_workqueue", "debug_check_no_obj\\w*",
-  "alloc_inode(?:_sb)?", "\\w+_alloc_inode", "filemap_alloc_folio\\w*", "__filemap_get_folio\\w*", "pagecache_get_page", "find_or_create_page",
+  "_*put_page", "_*folio_put\\w*", "release_pages", "alloc_inode(?:_sb)?", "\\w+_alloc_inode", "filemap_alloc_folio\\w*", "__filemap_get_folio\\w*", "pagecache_get_page", "find_or_create_page",
   "grab_cache_page\\w*", "do_read_cache_\\w+", "__page_cache_alloc",
   "__alloc_skb", "_*build_skb\\w*", "__netdev_alloc_frag\\w*", "__alloc_page_frag\\w*", "alloc_skb\\w*", "__napi_alloc_skb", "__netdev_alloc_skb", "napi_\\w*alloc\\w*",
 );
