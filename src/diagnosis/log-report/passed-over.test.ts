@@ -41,7 +41,7 @@ test.each(TOOLS.map((name) => name.replace(".cold", "")))("%s is passed over", (
 });
 
 test("in memory the makers and timers are tools too", () => {
-  for (const name of ["mod_timer", "__alloc_skb", "put_device", "klist_next", "__filemap_get_folio", "put_page", "folio_put", "release_pages"])
+  for (const name of "mod_timer __alloc_skb put_device klist_next __filemap_get_folio put_page folio_put release_pages".split(" "))
     expect(isPassedOver(name, ALL_TOOLS)).toBe(true);
 });
 
