@@ -10,7 +10,9 @@ import type { Kernel } from "../../kernel/kernel.ts";
 import { poisonOf } from "../../linux/poison.ts";
 import type { FaultCase } from "./fault-case.ts";
 import { freedMemory } from "./freed-memory.ts";
+import { slabRole } from "./samples.ts";
 import { sourceOf } from "./source-of.ts";
+import { tryIdentify } from "./try-identify.ts";
 
 export interface ReplacedStructure {
   readonly type: string;
@@ -31,7 +33,17 @@ export function replacedStructure({ kernel, bad }: FaultCase): ReplacedStructure
   if (!kernel.arch.isKernelAddress(source.base)) return undefined;
   const { base } = source;
   const type = kernel.types.find("struct", tag, { modules: true });
-  const members = (type === undefined ? [] : functionsOf(type)).flatMap(({ name, offset }) => {
+  const functions = type === undefined ? [] : functionsOf(type);
+  // A pointer that was counted back from the wrong member: the structure is whole, where its object begins.
+  const role = slabRole(tryIdentify(kernel, base));
+  const isWhole = (at: bigint) =>
+    functions.some(({ offset }) => {
+      const word = kernel.memory.tryU64(virtual(BigInt.asUintN(64, at + BigInt(offset))));
+      const symbol = word === undefined || !kernel.arch.isKernelAddress(word) ? undefined : kernel.symbols.byAddress(virtual(word));
+      return symbol?.offset === 0 && /[tTwW]/.test(symbol.symbol.type);
+    });
+  if (role !== undefined && role.object !== base && isWhole(role.object)) return undefined;
+  const members = functions.flatMap(({ name, offset }) => {
     const address = BigInt.asUintN(64, base + BigInt(offset));
     const value = address === source.address ? undefined : kernel.memory.tryU64(virtual(address));
     return value === undefined || value === 0n || isCode(kernel, value) || poisonOf(value) !== undefined ? [] : [{ name, address, value }];
