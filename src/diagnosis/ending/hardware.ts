@@ -51,6 +51,7 @@ function finding(
   last: ReturnType<typeof lastStack>,
 ): Finding {
   // The one that says most: with bank and address.
+  const teller = handler ?? gaveUp(last);
   const [report] = [...reports].sort((a, b) => weight(b) - weight(a) || a.index - b.index);
   const taint = taintMask(kernel);
   const injected = kernel.modules.some(({ name }) => /^(?:mce_inject|einj|hwpoison_inject)$/.test(name));
@@ -90,13 +91,15 @@ function finding(
       "The hardware reported an error that could not be corrected. What the code was doing then has nothing to do with it.",
       ...(injected ? ["A module that injects such errors for tests is loaded: it may have been asked for."] : []),
       ...correctedLines(report, corrected),
-      ...gaveUp(last, handler),
+      ...(teller === undefined || handler !== undefined
+        ? []
+        : [`${nameOf(teller)} [${teller.module}] reports such errors, and gave up with panic().`]),
       ...(reports.length > 1 ? [`The log has ${reports.length} such reports.`] : []),
     ],
     evidence,
     ...(report?.address === undefined ? {} : { object: { type: "physical memory", address: report.address } }),
-    ...(handler === undefined ? {} : { place: placeOfFrame(kernel, handler) }),
-    ...(last === undefined ? {} : { frames: lastFrames(kernel, last, handler) }),
+    ...(teller === undefined ? {} : { place: placeOfFrame(kernel, teller) }),
+    ...(last === undefined ? {} : { frames: lastFrames(kernel, last, teller) }),
     ...(report?.cpu === undefined ? {} : { subject: { cpu: report.cpu } }),
   };
 }
@@ -112,9 +115,9 @@ function correctedLines(report: HardwareReport | undefined, corrected: readonly 
 }
 
 /** A driver that calls panic() for it, as the kernel's own handlers do. */
-function gaveUp(last: ReturnType<typeof lastStack>, handler: ReturnType<typeof callerNamed>): string[] {
-  const [caller] = last?.panicAt === undefined || handler !== undefined ? [] : last.callers;
-  return caller?.module === undefined ? [] : [`${nameOf(caller)} [${caller.module}], which reports such errors, gave up with panic().`];
+function gaveUp(last: ReturnType<typeof lastStack>): ReturnType<typeof callerNamed> {
+  const [caller] = last?.panicAt === undefined ? [] : last.callers;
+  return caller?.module === undefined ? undefined : caller;
 }
 
 function weight({ bank, address, status }: HardwareReport): number {

@@ -66,7 +66,8 @@ function mayEnd(still: Standstill, edge: HangEdge): boolean {
   return wait !== undefined && /_timeout/.test(wait.through) && (edge.seconds ?? 0) < 60;
 }
 
-export function circleChecks(still: Standstill, edges: readonly HangEdge[]): readonly Check[] {
+/** @param told pids that the kernel reported as hung: it let them wait for longer than it allows */
+export function circleChecks(still: Standstill, edges: readonly HangEdge[], told: ReadonlySet<number> = new Set()): readonly Check[] {
   const every = (test: (edge: HangEdge) => boolean): Check["result"] => (edges.every(test) ? "held" : "not possible");
   const blocked = edges.every(({ from }) => still.task(from.address)?.active === true || /^(?:UN|IN|ID)$/.test(from.state));
   return [
@@ -83,7 +84,8 @@ export function circleChecks(still: Standstill, edges: readonly HangEdge[]): rea
     },
     { what: "all of them still sleep, or spin, in their waits", result: blocked ? "held" : "refuted" },
     { what: "none of the waits ends by itself after a time", result: edges.some((edge) => mayEnd(still, edge)) ? "not possible" : "held" },
-    ...(edges.every((edge) => isSureHolder(still, edge)) || edges.every(({ seconds }) => (seconds ?? CONTENDED) >= CONTENDED)
+    ...(edges.every((edge) => isSureHolder(still, edge)) ||
+    edges.every(({ from, seconds }) => told.has(from.pid) || (seconds ?? CONTENDED) >= CONTENDED)
       ? []
       : [{ what: "all have waited for longer than a lock in use makes tasks wait", result: "not possible" as const }]),
   ];
@@ -145,7 +147,7 @@ export function circleFinding(still: Standstill, { edges, behind }: Circle, repo
       ? selfTitle(still, told, shown)
       : `${edges.map(({ from }) => actor(still, from)).join(", ")} wait for each other in a circle${longest >= 1 ? forText(longest) : ""}${behind.length === 0 ? "" : `; ${behind.length} more ${behind.length === 1 ? "waits" : "wait"} behind them`}`,
     depth: "cause",
-    checks: circleChecks(still, edges),
+    checks: circleChecks(still, edges, new Set(reported.filter(({ kind }) => kind === "hung task").flatMap(({ pid }) => pid ?? []))),
     ...(object === undefined ? {} : { object }),
     ...(shown === undefined ? {} : { place: shown.place, frames: shown.frames }),
     ...(alone ? {} : { namedBy: circleName(still, edges) }),

@@ -35,6 +35,10 @@ export interface Holders {
   readonly pageCache: number | undefined;
   readonly slab: number | undefined;
   readonly pageTables: number | undefined;
+  /** Of all tasks. */
+  readonly stacks: number;
+  /** Of what is free. */
+  readonly freeCma: number | undefined;
   /** Of vmalloc(), without the stacks of tasks. */
   readonly areas: number | undefined;
   /** What none of the others has; undefined when one of them is not known. */
@@ -94,6 +98,8 @@ export function memoryHolders(kernel: Kernel, report: OomReport | undefined): Ho
   return {
     total,
     ...parts,
+    stacks,
+    freeCma: told("free_cma") ?? counters.get("NR_FREE_CMA_PAGES"),
     unaccounted: sum === undefined ? undefined : Math.max(0, total - sum),
     caches: cachesOf(kernel),
     processes: processesOf(kernel),

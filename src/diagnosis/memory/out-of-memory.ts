@@ -15,17 +15,14 @@ import type { Detector } from "../detector.ts";
 import { callerNamed, frameEvidence, lastFrames, lastStack, logRecords } from "../ending/last-stack.ts";
 import type { Finding } from "../finding.ts";
 import { guarded } from "../guarded.ts";
-import type { Check, Evidence, Participant, Verdict } from "../verdict.ts";
-import { areasByCaller } from "./areas.ts";
+import type { Check, Evidence } from "../verdict.ts";
 import { type Holders, memoryHolders, sizeText } from "./holders.ts";
 import { type OomReport, oomReport } from "./oom-report.ts";
-import { makerOf, mostShared } from "./shared-files.ts";
+import { participant, suspects } from "./suspects.ts";
 
 const OUT = /^(?:out_of_memory|check_panic_on_oom|dump_header|oom_kill_process|mem_cgroup_out_of_memory)$/;
 const OUT_OF_GROUP =
   /^(?:mem_cgroup_out_of_memory|mem_cgroup_oom|mem_cgroup_oom_synchronize|try_charge\w*|charge_memcg|__mem_cgroup_charge\w*)$/;
-/** Shared memory of fewer bytes is not looked into. */
-const LITTLE = 16 << 20;
 /** A share of all memory that makes its holder the reason. */
 const MUCH = 0.3;
 
@@ -65,17 +62,6 @@ export const outOfMemory: Detector = {
 
 type Told = Pick<Finding, "class" | "title" | "checks" | "story"> & Partial<Finding>;
 
-interface Suspect {
-  readonly pages: number;
-  readonly what: string;
-  readonly story: readonly string[];
-  /** In the signature. */
-  readonly name: string;
-  readonly object?: NonNullable<Verdict["object"]>;
-  readonly evidence: readonly Evidence[];
-  readonly participants?: readonly Participant[];
-}
-
 function ofMachine({ kernel }: DiagnosisContext, report: OomReport | undefined, evidence: Evidence[]): Told {
   const holders = memoryHolders(kernel, report);
   const suspect = holders === undefined ? undefined : suspects(kernel, holders)[0];
@@ -106,120 +92,24 @@ function ofMachine({ kernel }: DiagnosisContext, report: OomReport | undefined, 
   };
 }
 
-function sums(kernel: Kernel, { total, free, anonymous, shared, pageCache, slab, pageTables, areas, unaccounted }: Holders): string {
+function sums(kernel: Kernel, holders: Holders): string {
+  const { total, free, freeCma = 0, anonymous, shared, pageCache, slab, stacks, pageTables, areas, unaccounted } = holders;
   const parts: readonly (readonly [string, number | undefined])[] = [
     ["free", free],
     ["processes", anonymous],
     ["shared memory", shared],
     ["page cache", pageCache],
     ["slab", slab],
+    ["stacks of tasks", stacks],
     ["page tables", pageTables],
     ["vmalloc()", areas],
     ["in no account", unaccounted],
   ];
-  return `Of ${sizeText(kernel, total)}: ${parts.flatMap(([name, pages]) => (pages === undefined ? [] : [`${name} ${sizeText(kernel, pages)}`])).join(", ")}.`;
-}
-
-/** The largest first. */
-function suspects(kernel: Kernel, { caches, processes, shared, areas, unaccounted }: Holders): Suspect[] {
-  const found: Suspect[] = [];
-  const [cache] = caches;
-  if (cache !== undefined) {
-    const { name, address } = cache.cache;
-    found.push({
-      pages: cache.pages,
-      name: `slab ${name}`,
-      what: `the slab cache ${name} holds ${sizeText(kernel, cache.pages)}`,
-      story: [`The slab cache ${name} has ${cache.allocated} objects in use of ${cache.total}: whoever makes them does not free them.`],
-      object: { cache: name, address, ...(kernel.types.tryStruct(name) === undefined ? {} : { type: `struct ${name}` }) },
-      evidence: [{ claim: `${name}: ${cache.allocated} objects in use`, command: `kmem -s ${name}`, values: [] }],
-    });
-  }
-  const [process] = processes;
-  if (process !== undefined)
-    found.push({
-      pages: process.pages,
-      name: `process ${process.task.comm}`,
-      what: `process ${process.task.comm} (${process.task.pid}) holds ${sizeText(kernel, process.pages)}`,
-      story: [`Process ${process.task.pid} (${process.task.comm}) has the largest resident set.`],
-      object: { type: "struct mm_struct", address: process.mm },
-      participants: [participant(process.task, `has ${sizeText(kernel, process.pages)} resident`)],
-      evidence: [
-        { claim: `${process.task.comm} has ${sizeText(kernel, process.pages)} resident`, command: `ps ${process.task.pid}`, values: [] },
-      ],
-    });
-  if (shared !== undefined) found.push(sharedMemory(kernel, shared));
-  const [caller] = areasByCaller(kernel);
-  if (areas !== undefined && caller !== undefined) {
-    const name = `${caller.function}${caller.module === undefined ? "" : ` [${caller.module}]`}`;
-    found.push({
-      name: `vmalloc of ${caller.function}`,
-      pages: caller.pages,
-      what: `areas of vmalloc() that ${name} asked for hold ${sizeText(kernel, caller.pages)}`,
-      story: [`${name} asked for ${caller.areas.length} areas of vmalloc(), which are in use.`],
-      evidence: [{ claim: "the areas of vmalloc()", command: "kmem -v", values: [] }],
-    });
-  }
-  if (unaccounted !== undefined)
-    found.push({
-      pages: unaccounted,
-      name: "unaccounted",
-      what: `pages that are in no account hold ${sizeText(kernel, unaccounted)}`,
-      story: [
-        "These pages belong to no process, file or slab: some part of the kernel, a driver as a rule, took them from the page allocator and keeps them.",
-      ],
-      evidence: [],
-    });
-  return found.sort((a, b) => b.pages - a.pages);
-}
-
-/** Pages of tmpfs, by the mount or the maker of most of them. */
-function sharedMemory(kernel: Kernel, pages: number): Suspect {
-  const plain =
-    "Pages of shared memory belong to files of a tmpfs or to shared mappings: without swap they cannot be reclaimed, and no process needs to be alive for them.";
-  const most = pages * kernel.arch.pageSize < LITTLE ? undefined : mostShared(kernel);
-  const mounts: Evidence = { claim: "the mounts of tmpfs", command: "mount", values: [] };
-  if (most === undefined || most.pages < pages / 2)
-    return {
-      pages,
-      name: "tmpfs",
-      what: `files in shared memory (tmpfs) hold ${sizeText(kernel, pages)}`,
-      story: [plain],
-      evidence: [mounts],
-    };
-  const { mounted, name, files, largest } = most;
-  const size = sizeText(kernel, most.pages);
-  const many = `${files} ${files === 1 ? "file" : "files"}`;
-  const evidence: Evidence[] = [
-    {
-      claim: `the largest of these files, "${largest.name}", has ${largest.pages} pages`,
-      command: `struct address_space.nrpages ${largest.mapping.toString(16)}`,
-      values: [{ address: largest.nrpages, value: BigInt(largest.pages) }],
-    },
-  ];
-  if (mounted !== undefined)
-    return {
-      pages,
-      name: "tmpfs",
-      what: `files in shared memory (tmpfs) hold ${sizeText(kernel, pages)}`,
-      story: [
-        `${size} of it are ${many} on ${mounted}, the largest "${largest.name}" with ${sizeText(kernel, largest.pages)}: without swap they cannot be reclaimed, and no process needs to be alive for them.`,
-      ],
-      evidence: [...evidence, mounts],
-    };
-  return {
-    pages,
-    name: `tmpfs ${name ?? ""}`.trim(),
-    what: `shared memory holds ${sizeText(kernel, pages)}, in ${many} "${name}" that no mount has`,
-    story: [
-      `${size} of it are ${many} named "${name}" on the mount that the kernel keeps for itself: ${makerOf(name ?? "")}. No path leads to them, and without swap they cannot be reclaimed.`,
-    ],
-    evidence,
-  };
-}
-
-function participant({ pid, comm, address }: Task, role: string): Participant {
-  return { pid, comm, task: address, role, central: true };
+  const cma =
+    freeCma < (free ?? 0) / 4
+      ? ""
+      : ` Of what is free ${sizeText(kernel, freeCma)} are reserved for CMA: only pages that can be moved may lie there.`;
+  return `Of ${sizeText(kernel, total)}: ${parts.flatMap(([name, pages]) => (pages === undefined ? [] : [`${name} ${sizeText(kernel, pages)}`])).join(", ")}.${cma}`;
 }
 
 function ofContainer({ kernel }: DiagnosisContext, report: OomReport | undefined, evidence: Evidence[]): Told {
