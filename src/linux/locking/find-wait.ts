@@ -100,7 +100,7 @@ function search(kernel: Kernel, task: Task, frames: readonly StackFrame[], place
     return named === undefined ? { lock: undefined, waiter: undefined, verified: false, evidence: NOT_FOUND } : unverified(named);
   }
   const waiter = findWaiter(kernel, task, frames, place, layout.waiter);
-  const candidates = candidateLocks(kernel, frames, place, named);
+  const candidates = candidateLocks(kernel, frames, place, named).filter(({ value }) => !isQueuedWaiter(kernel, layout, waiter, value));
   if (waiter !== undefined) {
     const found = lockOfWaiter(kernel, layout, waiter, candidates);
     if (found !== undefined) return { ...found, waiter, ...waiterMode(layout, waiter) };
@@ -119,6 +119,16 @@ function search(kernel: Kernel, task: Task, frames: readonly StackFrame[], place
   if (named !== undefined) return { ...unverified(named), waiter };
   if (guess === undefined) return { lock: undefined, waiter, verified: false, evidence: `${NOT_FOUND}; ${why}` };
   return { lock: guess.value, waiter, verified: false, evidence: `${guess.from} names what can be such a lock; ${why}` };
+}
+
+/** Bytes of a waiter's structure on its task's stack. */
+const WAITER_BYTES = 64n;
+
+/** The entry of another waiter, before or behind this one in the list: registers have its address, and it is no lock. */
+function isQueuedWaiter(kernel: Kernel, layout: ListLockLayout, waiter: VirtualAddress | undefined, value: bigint): boolean {
+  if (waiter === undefined) return false;
+  const ring = waiterRing(kernel, layout.waiter, waiter);
+  return [...(ring?.waiters ?? [])].some((each) => value >= each && value < each + WAITER_BYTES);
 }
 
 function unverified({ value, from }: Candidate): FoundWait {
