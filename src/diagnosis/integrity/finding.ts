@@ -159,8 +159,11 @@ function evidenceOf(kernel: Kernel, damage: Damage, name: string, shown: string,
       command: `rd ${hex16(witness.address)}`,
       values: sized(kernel, witness.address, witness.value, 8),
     });
-  else if (witness !== undefined && expected !== undefined)
-    evidence.push({ claim: witness.what, command: `rd ${hex16(expected)} 8`, values: [] });
+  else if (witness !== undefined && expected !== undefined) {
+    // What should be NULL leads nowhere that could be shown.
+    const isThere = kernel.memory.tryU64(virtual(expected)) !== undefined;
+    evidence.push({ claim: witness.what, command: isThere ? `rd ${hex16(expected)} 8` : `rd ${hex16(address)}`, values: [] });
+  }
   return evidence;
 }
 
