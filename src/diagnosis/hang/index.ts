@@ -2,7 +2,7 @@
 import type { Detector } from "../detector.ts";
 import { hungTask, lockHeldBySleeper } from "./blocked.ts";
 import { deadlock, selfDeadlock } from "./circles.ts";
-import { hardLockup, softLockup } from "./lockups.ts";
+import { hardLockup, softLockup } from "./lockup-detectors.ts";
 import { rcuStall } from "./rcu-stall.ts";
 import { stuckIo } from "./stuck-io.ts";
 import { workqueueStall } from "./workqueue-stall.ts";

@@ -12,18 +12,14 @@
  */
 
 import type { DiagnosisContext } from "../context.ts";
-import type { Detector } from "../detector.ts";
-import type { Finding } from "../finding.ts";
 import { guarded } from "../guarded.ts";
 import type { VerdictClass } from "../verdict.ts";
 import { chainFrom, type HangEdge, hangEdges } from "./edges.ts";
 import { type ListCircle, listCircle } from "./list-circle.ts";
-import { lockupFinding } from "./lockup-finding.ts";
-import { diedOfFault, type ReportedStall, reportedStalls } from "./reported.ts";
-import { Standstill } from "./standstill.ts";
+import { type ReportedStall, reportedStalls } from "./reported.ts";
+import type { Standstill } from "./standstill.ts";
 import { everyCpu, type StoppedCpu, stoppedCpus, waitsForCall, watchdogRuns, watchdogThreshold } from "./stopped-cpu.ts";
 import { stormOn } from "./storm.ts";
-import { stormFinding } from "./storm-finding.ts";
 
 /** Seconds with interrupts off that no code of the kernel takes; printing to a slow console excepted. */
 const NO_TICK = 1;
@@ -113,49 +109,8 @@ export function loopRoot(still: Standstill, cpu: StoppedCpu): LoopRoot {
   return { cpu: root, chain, list: guarded(() => listCircle(still.kernel, root)), circle };
 }
 
-function findings(context: DiagnosisContext, wanted: VerdictClass): readonly Finding[] {
-  const still = guarded(() => Standstill.of(context.kernel));
-  if (still === undefined) return [];
-  const all = lockups(still, context);
-  const roots = new Set<number>();
-  return all
-    .filter((each) => each.class === wanted)
-    .flatMap((lockup) => {
-      const storm = stormOn(still, lockup.cpu);
-      if (storm !== undefined) return [stormFinding(still, storm, lockup)];
-      const root = loopRoot(still, lockup.cpu);
-      if (root.circle || roots.has(root.cpu.cpu) || sentFor(lockup, all).length > 0) return [];
-      roots.add(root.cpu.cpu);
-      return [lockupFinding(still, context, lockup, root, all)];
-    });
-}
-
 /** CPUs that do not come back and that a CPU may wait for to run a function: what is asked by an interrupt they do not take. */
 export function sentFor({ cpu }: Lockup, all: readonly Lockup[]): readonly Lockup[] {
   if (waitsForCall(cpu) === undefined) return [];
   return all.filter((each) => each.cpu.interruptsOff === true && each.cpu.cpu !== cpu.cpu && waitsForCall(each.cpu) === undefined);
 }
-
-const NEEDS = [
-  "a CPU that the watchdog reported, or that took no tick or ran no other task for too long",
-  "its registers when the machine stopped",
-  "or one line of interrupts that came more often on it than all others together",
-];
-
-export const softLockup: Detector = {
-  name: "soft-lockup",
-  classes: ["soft-lockup"],
-  needs: NEEDS,
-  refutedBy: ["another task runs on the CPU by now", "the CPU was printing to a console"],
-  appliesTo: (context) => !diedOfFault(context),
-  detect: (context) => findings(context, "soft-lockup"),
-};
-
-export const hardLockup: Detector = {
-  name: "hard-lockup",
-  classes: ["hard-lockup"],
-  needs: NEEDS,
-  refutedBy: ["interrupts were on", "the CPU was printing to a console"],
-  appliesTo: (context) => !diedOfFault(context),
-  detect: (context) => findings(context, "hard-lockup"),
-};
