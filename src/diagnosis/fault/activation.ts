@@ -7,7 +7,7 @@
  *   lab_slab_use_after_free   at `jmp lab_slab_visit`       registers: those that calls preserve, as the caller had them
  *   lab_slab_trigger_set  at `call lab_slab_use_after_free` registers: those that the unwind recovered
  */
-import { type DecodedInstruction, disassemblerFor } from "../../arch/disassembler.ts";
+import type { DecodedInstruction } from "../../arch/disassembler.ts";
 import type { RegisterSet } from "../../arch/registers.ts";
 import { type VirtualAddress, virtual } from "../../bytes/address.ts";
 import { InquestError } from "../../bytes/errors.ts";
@@ -18,6 +18,7 @@ import { mainPart } from "../../type-flow/function-extent.ts";
 import { type FunctionFlow, flowOf } from "../../type-flow/function-flow.ts";
 import { type Machine, machineOf } from "../../type-flow/machine.ts";
 import { veneerTarget } from "../../type-flow/veneer.ts";
+import { instructionBefore } from "./instruction-at.ts";
 
 export interface Activation {
   /** Place in the unwound stack; undefined for a function that left by a jump, and when only the log tells registers. */
@@ -287,36 +288,4 @@ function outwardJumps(
     found.push({ pc, target: target.address });
   }
   return found;
-}
-
-/** The instruction at an address; undefined when its bytes are not in the dump or are none. */
-export function instructionAt(kernel: Kernel, pc: VirtualAddress): DecodedInstruction | undefined {
-  const disassembler = disassemblerFor(kernel.arch.name);
-  for (let length = disassembler.longest; length > 0; length -= disassembler.unit) {
-    const bytes = kernel.memory.tryBytes(pc, length);
-    if (bytes === undefined) continue;
-    const found = disassembler.decode(bytes, pc);
-    return found.valid ? found : undefined;
-  }
-  return undefined;
-}
-
-/** The instruction that ends where a return address is: the call. */
-export function instructionBefore(kernel: Kernel, address: VirtualAddress): DecodedInstruction | undefined {
-  const { unit, longest } = disassemblerFor(kernel.arch.name);
-  if (unit === longest) return instructionAt(kernel, virtual(address - BigInt(unit)));
-  try {
-    const before = flowOf(kernel, virtual(address - 1n));
-    const at = before.addresses.findLast((each) => each < address);
-    const found = at === undefined ? undefined : instructionAt(kernel, at);
-    if (found !== undefined && found.address + BigInt(found.size) === address) return found;
-  } catch (error) {
-    if (!(error instanceof InquestError)) throw error;
-  }
-  // Code that cannot be followed as a function: a call of any length that ends there.
-  for (let size = 2; size <= 8; size++) {
-    const found = instructionAt(kernel, virtual(address - BigInt(size)));
-    if (found?.size === size && found.flow === "call") return found;
-  }
-  return undefined;
 }

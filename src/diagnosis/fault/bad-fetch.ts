@@ -11,10 +11,11 @@
 import type { DecodedInstruction } from "../../arch/disassembler.ts";
 import { hex16, type VirtualAddress, virtual } from "../../bytes/address.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
-import { type Activation, instructionAt, instructionBefore } from "./activation.ts";
+import type { Activation } from "./activation.ts";
 import { untagged } from "./address-form.ts";
 import type { FaultState, StateCheck } from "./cpu-state.ts";
 import type { FaultingAccess } from "./faulting-access.ts";
+import { instructionAt, instructionBefore } from "./instruction-at.ts";
 import { type AddressPart, computed, part, type TouchedMemory } from "./operands.ts";
 
 /** Nothing changes registers between a call and the first fetch behind it but the link register and the stack pointer. */

@@ -17,8 +17,9 @@ import type { Kernel } from "../../kernel/kernel.ts";
 import { thunkRegister } from "../../type-flow/control-flow.ts";
 import { type FunctionFlow, flowOf } from "../../type-flow/function-flow.ts";
 import { machineOf } from "../../type-flow/machine.ts";
-import { Activations, instructionAt, instructionBefore } from "./activation.ts";
+import { Activations } from "./activation.ts";
 import { isTool } from "./helper-functions.ts";
+import { instructionAt, instructionBefore } from "./instruction-at.ts";
 import { KnownValues } from "./known-values.ts";
 
 export interface CalledDownTo {

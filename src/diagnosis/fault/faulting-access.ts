@@ -12,10 +12,11 @@
 import type { DecodedInstruction } from "../../arch/disassembler.ts";
 import { hex16, virtual } from "../../bytes/address.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
-import { type Activation, instructionAt } from "./activation.ts";
+import type { Activation } from "./activation.ts";
 import { isCanonical, untagged } from "./address-form.ts";
 import { fetch, throughOf } from "./bad-fetch.ts";
 import type { FaultState, StateCheck } from "./cpu-state.ts";
+import { instructionAt } from "./instruction-at.ts";
 import { type TouchedMemory, touched } from "./operands.ts";
 
 export type FaultingAccess =

@@ -8,7 +8,8 @@ import { add, type VirtualAddress, virtual } from "../../bytes/address.ts";
 import { InquestError } from "../../bytes/errors.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
 import type { Origin } from "../../type-flow/origin.ts";
-import { type Activation, type Activations, instructionAt } from "./activation.ts";
+import type { Activation, Activations } from "./activation.ts";
+import { instructionAt } from "./instruction-at.ts";
 import { movedRegisters } from "./moved-registers.ts";
 import { registersBefore } from "./rewind.ts";
 

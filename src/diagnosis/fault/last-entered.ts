@@ -14,7 +14,7 @@ import { InquestError } from "../../bytes/errors.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
 import { type FunctionFlow, flowOf } from "../../type-flow/function-flow.ts";
 import { machineOf } from "../../type-flow/machine.ts";
-import { instructionAt, instructionBefore } from "./activation.ts";
+import { instructionAt, instructionBefore } from "./instruction-at.ts";
 
 export interface LastEntered {
   readonly function: string;

@@ -16,7 +16,7 @@ import { flowOf } from "../../type-flow/function-flow.ts";
 import { machineOf } from "../../type-flow/machine.ts";
 import { plainName } from "../log-report/frame-line.ts";
 import type { VerdictFrame } from "../verdict.ts";
-import { instructionBefore } from "./activation.ts";
+import { instructionBefore } from "./instruction-at.ts";
 
 /** Frames that are made. */
 const MAX_FRAMES = 16;

@@ -1,7 +1,7 @@
 import { beforeAll, expect, it } from "vitest";
 import { loadDisassembler } from "../../arch/disassembler.ts";
 import { registerDisassemblers } from "../../faces/cli/disassemblers.ts";
-import { instructionAt } from "./activation.ts";
+import { instructionAt } from "./instruction-at.ts";
 import { touched } from "./operands.ts";
 import { kernelOf, PC } from "./testing/instruction-kernel.ts";
 

@@ -10,7 +10,7 @@ import { InquestError } from "../../bytes/errors.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
 import { callBefore as bytesOfCall } from "../../stack/return-address.ts";
 import { flowOf } from "../../type-flow/function-flow.ts";
-import { instructionBefore } from "./activation.ts";
+import { instructionBefore } from "./instruction-at.ts";
 
 export interface ReturnedFrom {
   readonly function: string;

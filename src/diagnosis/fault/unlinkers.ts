@@ -10,8 +10,8 @@ import { InquestError } from "../../bytes/errors.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
 import { poisonOf } from "../../linux/poison.ts";
 import { flowOf } from "../../type-flow/function-flow.ts";
-import { instructionAt } from "./activation.ts";
 import type { FaultCase } from "./fault-case.ts";
+import { instructionAt } from "./instruction-at.ts";
 import { sourceOf } from "./source-of.ts";
 import { plainName } from "./words.ts";
 

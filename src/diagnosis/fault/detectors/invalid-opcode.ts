@@ -6,9 +6,9 @@
 import { hex16, virtual } from "../../../bytes/address.ts";
 import type { Finding } from "../../finding.ts";
 import type { Check } from "../../verdict.ts";
-import { instructionAt } from "../activation.ts";
 import type { FaultCase } from "../fault-case.ts";
 import type { FaultDetector } from "../fault-detector.ts";
+import { instructionAt } from "../instruction-at.ts";
 import { faultEvidence, functionText, stateChecks } from "../words.ts";
 
 /** Bytes of an instruction that are shown. */

@@ -4,13 +4,11 @@
  */
 
 import { hex16 } from "../../../bytes/address.ts";
-import type { StackArea } from "../../../stack/frame.ts";
-import { taskStack } from "../../../stack/task-stack.ts";
 import type { Finding } from "../../finding.ts";
-import { guarded } from "../../guarded.ts";
 import type { Check } from "../../verdict.ts";
 import type { FaultCase } from "../fault-case.ts";
 import type { FaultDetector } from "../fault-detector.ts";
+import { ownStack } from "../own-stack.ts";
 import { faultEvidence, functionText, stateChecks } from "../words.ts";
 
 /** Frames that are looked at for a recursion. */
@@ -55,12 +53,6 @@ export const stackOverflow: FaultDetector = {
     };
   },
 };
-
-/** The stack of the task that faulted; undefined where it cannot be read. */
-export function ownStack({ kernel, subject }: Pick<FaultCase, "kernel" | "subject">): StackArea | undefined {
-  const { task } = subject;
-  return task === undefined ? undefined : guarded(() => taskStack(kernel, task.address));
-}
 
 /**
  * The stack really was used up. The kernel takes every fault in the guard page for that (arch/x86/mm/fault.c, page_fault_oops()); a pointer

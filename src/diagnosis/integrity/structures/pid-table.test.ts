@@ -4,7 +4,7 @@ import { taskTable } from "../../../linux/task.ts";
 import { FakeKernel } from "../../../linux/testing/fake-kernel.ts";
 import { Survey } from "../survey.ts";
 import type { Targets } from "../targets.ts";
-import { surveyPids } from "./queues.ts";
+import { surveyPids } from "./pid-table.ts";
 
 const BASE = 0xffff_8880_0001_0000n;
 const at = (n: number): VirtualAddress => virtual(BASE + BigInt(n) * 0x100n);
