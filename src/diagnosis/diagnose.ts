@@ -37,6 +37,8 @@ export function diagnoseIn(context: DiagnosisContext, detectors: readonly Detect
       notes.push(`${detector.name} could not be judged: ${error.message}`);
     }
   }
+  const fault = context.fault();
+  if ("reason" in fault && fault.defeated === true) notes.push(fault.reason);
   const sharers = sharersOf(context);
   return {
     ...conclude(context, findings, sharers, silent),

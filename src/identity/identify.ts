@@ -39,6 +39,16 @@ export function identifyAddress(kernel: Kernel, address: bigint, options: Identi
   return kernel.memo(Identifier, () => new Identifier(kernel)).identify(address, options);
 }
 
+/** Types can be damaged too: then nothing is said of pages. */
+function pageMapOf(kernel: Kernel): PageMap | undefined {
+  try {
+    return PageMap.of(kernel);
+  } catch (error) {
+    if (error instanceof InquestError) return undefined;
+    throw error;
+  }
+}
+
 /** Brief answers that are remembered: words repeat on stacks. */
 const MEMO = 1 << 14;
 
@@ -54,7 +64,7 @@ class Identifier {
     this.#kernel = kernel;
     this.#regions = AddressRegions.of(kernel);
     this.#symbol = symbolPlaces(kernel);
-    this.#map = PageMap.of(kernel);
+    this.#map = pageMapOf(kernel);
   }
 
   identify(word: bigint, { task, brief }: IdentifyOptions): AddressIdentity {

@@ -3,6 +3,7 @@ import { loadDisassembler } from "../../arch/disassembler.ts";
 import { RegisterSet } from "../../arch/registers.ts";
 import { X86_64_REGISTERS } from "../../arch/x86-64-registers.ts";
 import { type VirtualAddress, virtual } from "../../bytes/address.ts";
+import { FormatError } from "../../bytes/errors.ts";
 import { registerDisassemblers } from "../../faces/cli/disassemblers.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
 import { functionType, INT, pointerTo, SparseMemory, ULONG, VOID } from "../../kernel/testing/small-kernel.ts";
@@ -12,7 +13,7 @@ import type { Subject } from "../subject/subject.ts";
 import { accessText, originText } from "./access-text.ts";
 import type { FaultState } from "./cpu-state.ts";
 import { x86PageFault } from "./error-code.ts";
-import { faultCaseAt } from "./fault-case.ts";
+import { faultCaseAt, faultCaseOf } from "./fault-case.ts";
 import { helperOf, isTool } from "./helper-functions.ts";
 import { accessPhrase } from "./words.ts";
 
@@ -182,4 +183,20 @@ it("knows helpers by all their names, and takes nothing else for one", () => {
     expect(helperOf(name), name).toBeDefined();
   }
   for (const name of ["memcpy_and_pad", "kfree", "list_sort", "strange", "copy_process", "f"]) expect(helperOf(name), name).toBeUndefined();
+});
+
+it("that damage is in the way of is said to be there, and why nothing is told of it", () => {
+  const damaged = new Proxy({} as Kernel, {
+    get() {
+      throw new FormatError("BTF of vmlinux", "a name at 268435456 of 1694074 bytes of strings");
+    },
+  });
+  const subject = {
+    event: { family: "fault", kind: "oops", text: "BUG: kernel NULL pointer dereference" },
+    before: [],
+  } as unknown as Subject;
+  expect(faultCaseOf(damaged, subject)).toMatchObject({
+    defeated: true,
+    reason: expect.stringMatching(/^the fault could not be looked into: BTF of vmlinux/),
+  });
 });

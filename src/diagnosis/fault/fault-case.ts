@@ -3,6 +3,7 @@
  *
  *   log ─► subject ─► registers at the fault ─► operand that faulted ─► where its bad value came from ─► identities of all addresses
  */
+import { InquestError } from "../../bytes/errors.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
 import type { AddressIdentity } from "../../linux/address-identity.ts";
 import type { EventFamily } from "../subject/log-events.ts";
@@ -70,6 +71,8 @@ export interface NoFault {
   readonly subject: Subject;
   /** Why there is no fault to look into. */
   readonly reason: string;
+  /** There may be one: damage in the way of it is the reason. */
+  readonly defeated?: true;
 }
 
 /** What is known before a value is blamed. */
@@ -88,8 +91,14 @@ export function faultCaseOf(kernel: Kernel, subject: Subject): FaultCase | NoFau
   const { event } = subject;
   if (event?.family === "deliberate") return { subject, reason: `the crash was asked for: ${event.text}` };
   if (event !== undefined && !FAULTS.has(event.family)) return { subject, reason: `nothing faulted: ${event.text}` };
-  const state = faultState(kernel, subject);
-  return "reason" in state ? { subject, reason: state.reason } : faultCaseAt(kernel, subject, state);
+  try {
+    const state = faultState(kernel, subject);
+    return "reason" in state ? { subject, reason: state.reason } : faultCaseAt(kernel, subject, state);
+  } catch (error) {
+    // The log's report may still tell, and other detectors.
+    if (error instanceof InquestError) return { subject, reason: `the fault could not be looked into: ${error.message}`, defeated: true };
+    throw error;
+  }
 }
 
 /** The same of registers that are known. */
