@@ -194,6 +194,7 @@ it("that damage is in the way of is said to be there, and why nothing is told of
   const subject = {
     event: { family: "fault", kind: "oops", text: "BUG: kernel NULL pointer dereference" },
     before: [],
+    facts: { code: { name: "f", offset: 0 } },
   } as unknown as Subject;
   expect(faultCaseOf(damaged, subject)).toMatchObject({
     defeated: true,
