@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { decodeQueuedSpinLock, isWaitedFor } from "./spin-lock.ts";
+import { FakeKernel } from "../testing/fake-kernel.ts";
+import { decodeQueuedSpinLock, isWaitedFor, waitsUnqueued } from "./spin-lock.ts";
 
 describe("queued spinlocks", () => {
   test("the queue's end names a CPU and what it did", () => {
@@ -40,5 +41,18 @@ describe("queued spinlocks", () => {
 
   test("the sign bit is part of the CPU", () => {
     expect(decodeQueuedSpinLock(0xffff_ffff | 0, 16384).tail?.cpu).toBe(0x3ffe);
+  });
+
+  test.each([
+    ["that has no such slow path", undefined, false],
+    ["whose hypervisor has paravirtual spinlocks, or that has none", 0, false],
+    ["that a hypervisor runs without them", 1, true],
+  ])("a machine %s", (_, enabled, expected) => {
+    const kernel = new FakeKernel({ static_key: { type: [8, "u64"], enabled: [0, "u32"] } });
+    if (enabled !== undefined) {
+      kernel.symbol("virt_spin_lock_key", 0xffff_ffff_8200_0000n);
+      kernel.memory.put32(0xffff_ffff_8200_0000n, enabled);
+    }
+    expect(waitsUnqueued(kernel.kernel)).toBe(expected);
   });
 });

@@ -41,10 +41,22 @@ export function decodeQueuedSpinLock(value: number, cpus: number): QueuedSpinLoc
 
 /**
  * Somebody may be waiting for it: before it waits the slow path sets pending or the tail, and only with the lock itself are they taken back
- * (queued_spin_lock_slowpath). A lock that is held and has neither has only a holder.
+ * (queued_spin_lock_slowpath). A lock that is held and has neither has only a holder; but not where CPUs wait unseen (waitsUnqueued()).
  */
 export function isWaitedFor({ pending, tail }: Pick<QueuedSpinLock, "pending" | "tail">): boolean {
   return pending || tail !== undefined;
+}
+
+/**
+ * CPUs of this machine wait without a mark in the lock: virt_spin_lock() (arch/x86/include/asm/qspinlock.h), the slow path of guests whose
+ * hypervisor has no paravirtual spinlocks, tries again and again until the whole word is 0.
+ */
+export function waitsUnqueued(kernel: Kernel): boolean {
+  return kernel.memo(waitsUnqueued, () => {
+    const key = kernel.tryAddress("virt_spin_lock_key");
+    const enabled = kernel.types.tryStruct("static_key")?.tryField("enabled");
+    return key !== undefined && enabled !== undefined && (kernel.memory.tryU32(enabled.address(key)) ?? 0) > 0;
+  });
 }
 
 /** The spinlock at an address. @throws UnsupportedError on a kernel without SMP, FaultError */

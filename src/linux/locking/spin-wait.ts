@@ -9,7 +9,7 @@ import type { StackFrame, UnwoundStack } from "../../stack/frame.ts";
 import type { Task } from "../task.ts";
 import type { LockWait } from "./lock.ts";
 import { lockTask } from "./lock-tasks.ts";
-import { decodeQueuedSpinLock, isWaitedFor } from "./spin-lock.ts";
+import { decodeQueuedSpinLock, isWaitedFor, waitsUnqueued } from "./spin-lock.ts";
 import { frameWords } from "./stack-values.ts";
 import { plainName, spinFrames, type WaitFrames } from "./wait-functions.ts";
 
@@ -66,6 +66,7 @@ function bestCandidate(kernel: Kernel, task: Task, frames: readonly StackFrame[]
   for (const { word, frame } of frameWords(kernel, frames, place.first, place.last))
     note(word, `a word of ${frame.function ?? "?"}'s frame`, 1);
 
+  const unqueued = waitsUnqueued(kernel);
   let best: (SpinCandidate & { readonly verified: boolean; readonly evidence: string }) | undefined;
   for (const candidate of found.values()) {
     const word = kernel.memory.tryU64(virtual(candidate.address & ~7n));
@@ -81,8 +82,8 @@ function bestCandidate(kernel: Kernel, task: Task, frames: readonly StackFrame[]
     const score = candidate.score + (queued ? 6 : pending ? 3 : 0);
     if (best !== undefined && best.score >= score) continue;
     const told = queued ? "the lock's queue ends at this CPU" : pending ? "the lock is held and one CPU waits" : "the lock is held";
-    // A lock with waiters in the slow path's own argument, or a word that only a lock with this waiter can have.
-    const verified = queued || pending || (candidate.argument && marked);
+    // A lock that may have waiters in the slow path's own argument, or a word that only a lock with this waiter can have.
+    const verified = queued || pending || (candidate.argument && (marked || unqueued));
     best = { ...candidate, score, verified, evidence: `${placesText(candidate.from)}; ${told}` };
   }
   return best;
