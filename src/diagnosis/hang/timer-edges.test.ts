@@ -10,11 +10,19 @@ import { stackOfNames, task } from "./testing/made.ts";
 import { timerEdges } from "./timer-edges.ts";
 
 const [TIMER, CODE] = [0xffff_8880_0100_0000n, 0xffff_ffff_c000_1000n];
+const BASE = 0xffff_8880_6000_0000n;
 const [HRTIMERS, AREAS] = [0x2_0000n, [0xffff_8880_4000_0000n, 0xffff_8880_5000_0000n]] as const;
 
 /** CPU 1 runs a timer; CPU 0 is in these functions with the timer in a register. */
 function world(running: bigint, ...names: readonly string[]): Standstill {
+  return made(running, undefined, names);
+}
+
+/** @param wheel what timer_base.running_timer of CPU 1 is, whose base is in a register too */
+function made(running: bigint, wheel: bigint | undefined, names: readonly string[]): Standstill {
   const fake = new FakeKernel({
+    timer_list: { function: [24, "u64"] },
+    timer_base: { running_timer: [8, "u64"], cpu: [32, "u32"] },
     hrtimer: { function: [40, "u64"] },
     hrtimer_clock_base: { running: [24, "u64"], $size: [64, ""] },
     hrtimer_cpu_base: { clock_base: [64, "bytes128"] },
@@ -27,14 +35,23 @@ function world(running: bigint, ...names: readonly string[]): Standstill {
     address === CODE ? { offset: 0, symbol: { name: "widget_poll", module: "widget", type: "t", address } } : undefined;
   for (const area of AREAS) for (let at = 0n; at < 256n; at += 8n) fake.memory.put64(area + HRTIMERS + at, 0n);
   fake.memory.put64(AREAS[1] + HRTIMERS + 64n + 64n + 24n, running);
+  fake.memory.put64(TIMER + 24n, CODE);
   fake.memory.put64(TIMER + 40n, CODE);
+  fake.memory.put64(BASE + 8n, wheel ?? 0n);
+  fake.memory.put32(BASE + 32n, 1);
+  Object.assign(fake.arch, { isKernelAddress: (address: bigint) => address >= 0xffff_8000_0000_0000n });
   const registers = new RegisterSet(X86_64_REGISTERS);
   registers.set(X86_64_REGISTERS.names.indexOf("rbx"), TIMER);
+  if (wheel !== undefined) registers.set(X86_64_REGISTERS.names.indexOf("rbp"), BASE);
   const area = { kind: "task", start: virtual(0x1000n), end: virtual(0x1000n), cpu: undefined };
-  const made = stackOfNames(...names);
-  const frames = made.frames.map((frame) => ({ ...frame, registers, stack: area }) as unknown as typeof frame);
+  const stack = stackOfNames(...names);
+  const frames = stack.frames.map((frame) => ({ ...frame, registers, stack: area }) as unknown as typeof frame);
   const cpus = [
-    { cpu: 0, task: task({ pid: 10, comm: "closer", active: true, address: virtual(0xffff_8880_0000_1000n) }), stack: { ...made, frames } },
+    {
+      cpu: 0,
+      task: task({ pid: 10, comm: "closer", active: true, address: virtual(0xffff_8880_0000_1000n) }),
+      stack: { ...stack, frames },
+    },
     {
       cpu: 1,
       task: task({ pid: 0, comm: "swapper/1", active: true, idle: true, address: virtual(0xffff_8880_0000_2000n) }),
@@ -53,6 +70,16 @@ describe("who waits for a timer's function to end", () => {
     expect(edge).toMatchObject({ from: { pid: 10 }, to: { comm: "swapper/1" }, via: "timer", certainty: "exact" });
     expect(edge?.what).toBe("the timer's function widget_poll to end, which runs on CPU 1");
     expect(edge?.evidence[0]?.values).toEqual([{ address: AREAS[1] + HRTIMERS + 64n + 64n + 24n, value: TIMER }]);
+  });
+
+  test("for the CPU of the base that is in a register with it, where the kernel does not list its bases", () => {
+    const names = ["timer_delete_sync", "widget_close [widget]"];
+    expect(timerEdges(made(0n, TIMER, names))).toMatchObject([
+      { to: { comm: "swapper/1" }, evidence: [{ values: [{ address: BASE + 8n, value: TIMER }] }] },
+    ]);
+    // The base runs another timer, or none.
+    expect(timerEdges(made(0n, TIMER + 0x40n, names))).toEqual([]);
+    expect(timerEdges(made(0n, 0n, names))).toEqual([]);
   });
 
   test("for none when the timer does not run, or nobody asks", () => {

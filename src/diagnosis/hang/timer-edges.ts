@@ -45,8 +45,10 @@ export function timerEdges(still: Standstill): HangEdge[] {
   if (asking.length === 0) return [];
   const running = runningTimers(still);
   return asking.flatMap(({ cpu, from, last }): HangEdge[] => {
-    for (const value of valuesOf(kernel, cpu.stack.frames, from, last)) {
-      const found = running.get(value);
+    const values = new Set(valuesOf(kernel, cpu.stack.frames, from, last));
+    const besides = basesAmong(still, values);
+    for (const value of values) {
+      const found = running.get(value) ?? besides.get(value);
       if (found === undefined || found.cpu.cpu === cpu.cpu) continue;
       const name = calledBy(kernel, found);
       return [
@@ -101,6 +103,27 @@ function runningTimers(still: Standstill): ReadonlyMap<bigint, Running> {
       const timer = kernel.memory.tryU64(at);
       if (timer !== undefined && timer !== 0n) found.set(timer, { timer: virtual(timer), kind: "hrtimer", cpu, at });
     }
+  }
+  return found;
+}
+
+/**
+ * Where the kernel does not list timer_bases: who waits has locked the timer's base (lock_timer_base()), and it stands beside the timer in
+ * registers. Only a base has that timer, and a CPU's number, at its places.
+ */
+function basesAmong(still: Standstill, values: ReadonlySet<bigint>): ReadonlyMap<bigint, Running> {
+  const { kernel } = still;
+  const found = new Map<bigint, Running>();
+  const base = kernel.types.tryStruct("timer_base");
+  const [running, number] = [base?.tryField("running_timer"), base?.tryField("cpu")];
+  if (kernel.tryAddress("timer_bases") !== undefined || running === undefined || number === undefined) return found;
+  for (const value of values) {
+    if ((value & 7n) !== 0n || !kernel.arch.isKernelAddress(value)) continue;
+    const at = running.address(virtual(value));
+    const timer = kernel.memory.tryU64(at);
+    if (timer === undefined || timer === 0n || !values.has(timer)) continue;
+    const cpu = everyCpu(still).find((each) => each.cpu === kernel.memory.tryU32(number.address(virtual(value))));
+    if (cpu !== undefined) found.set(timer, { timer: virtual(timer), kind: "timer_list", cpu, at });
   }
   return found;
 }
