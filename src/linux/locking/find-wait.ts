@@ -18,8 +18,10 @@ import type { Task } from "../task.ts";
 import { bitWait } from "./bit-wait.ts";
 import { type ListLockLayout, lockLayouts, type WaiterLayout } from "./layout.ts";
 import type { LockKind, LockWait } from "./lock.ts";
+import { type Candidate, candidateLocks, namedByTask } from "./lock-candidates.ts";
 import { lockTask, secondsSinceRun } from "./lock-tasks.ts";
 import { readLock } from "./read-lock.ts";
+import { rtWriterWait } from "./rt-lock.ts";
 import { frameWords } from "./stack-values.ts";
 import { plainName, type WaitFrames, waitFrames } from "./wait-functions.ts";
 import { isLinked, waiterRing } from "./wait-list.ts";
@@ -76,23 +78,43 @@ function modeOf(frames: readonly StackFrame[], { kind, first, last }: WaitFrames
   return names.some((name) => /_read/.test(name)) ? "read" : names.some((name) => /_write/.test(name)) ? "write" : undefined;
 }
 
+/** PREEMPT_RT: rwlock_t goes through the same functions (spinlock_rt.c). */
+function isRtRwsem(frames: readonly StackFrame[], { first, last }: WaitFrames): boolean {
+  const names = frames.slice(first, last + 2).map((frame) => plainName(frame.function ?? ""));
+  return names.some((name) => /^_*rwbase_/.test(name)) && !names.some((name) => /^rt_(?:read|write)_lock/.test(name));
+}
+
+function rtModeOf(frames: readonly StackFrame[], { first, last }: WaitFrames): "read" | "write" {
+  return frames.slice(first, last + 1).some((frame) => /rwbase_read/.test(frame.function ?? "")) ? "read" : "write";
+}
+
 function search(kernel: Kernel, task: Task, frames: readonly StackFrame[], place: WaitFrames): FoundWait {
   const layouts = lockLayouts(kernel);
   const { kind } = place;
   if (kind === "folio" || kind === "bit") return bitWait(kernel, task, frames, place);
   const priority = layouts.task.piBlockedOn?.pointer(task.address) ?? 0n;
+  const semaphore = layouts.rtMutexIn.rwsem !== undefined && isRtRwsem(frames, place);
   if (priority !== 0n && layouts.rtMutex !== undefined) {
     const { waiter } = layouts.rtMutex;
     const lock = waiter.lock.pointer(priority as VirtualAddress);
     const own = waiter.task.pointer(priority as VirtualAddress) === task.address;
     const listed = own && readLock(kernel, "rt_mutex", lock).waiters.some(({ address }) => address === priority);
+    const outer = semaphore ? layouts.rtMutexIn.rwsem : undefined;
     return {
-      lock,
+      lock: outer === undefined ? lock : containerOf(lock, outer),
       waiter: virtual(priority),
       verified: listed,
       evidence: listed ? "task->pi_blocked_on, in the lock's tree of waiters" : "task->pi_blocked_on; the lock's tree does not hold it",
-      kind: "rt_mutex",
+      kind: outer === undefined ? "rt_mutex" : "rwsem",
+      ...(outer === undefined ? {} : { mode: rtModeOf(frames, place) }),
     };
+  }
+  if (semaphore) {
+    const found = rtWriterWait(kernel, task.address, candidateLocks(kernel, frames, place, undefined));
+    if (found !== undefined) {
+      const evidence = `${found.candidate.from}; the lock's rt_mutex is the task's, and readers are inside`;
+      return { lock: found.lock, waiter: found.waiter, verified: true, kind: "rwsem", mode: "write", evidence };
+    }
   }
   const layout = listLayout(kernel, kind);
   const named = namedByTask(kernel, task, kind);
@@ -172,48 +194,6 @@ function findWaiter(
     const waiter = containerOf(at, layout.task);
     if (isLinked(kernel, layout.list.address(waiter))) return waiter;
   }
-  return undefined;
-}
-
-interface Candidate {
-  readonly value: VirtualAddress;
-  /** Where it was found: "r12 of __mutex_lock". */
-  readonly from: string;
-}
-
-const MAX_CANDIDATES = 512;
-
-/** What may be the lock: what the task names itself, then registers and words of the waiting frames and of their caller. */
-function candidateLocks(
-  kernel: Kernel,
-  frames: readonly StackFrame[],
-  { first, last }: WaitFrames,
-  named: Candidate | undefined,
-): readonly Candidate[] {
-  const found = new Map<bigint, Candidate>();
-  const add = (value: bigint, from: string) => {
-    if (found.size < MAX_CANDIDATES && (value & 3n) === 0n && kernel.arch.isKernelAddress(value) && !found.has(value))
-      found.set(value, { value: virtual(value), from });
-  };
-  if (named !== undefined) add(named.value, named.from);
-  for (let i = first; i <= last + 1 && i < frames.length; i++) {
-    const frame = frames[i] as StackFrame;
-    for (const [name, value] of Object.entries(frame.registers.record())) add(value, `${name} of ${frame.function ?? "?"}`);
-  }
-  for (const { word, frame } of frameWords(kernel, frames, first, last + 1)) add(word, `a word of ${frame.function ?? "?"}'s frame`);
-  return [...found.values()];
-}
-
-/** enum of include/linux/hung_task.h. */
-const BLOCKER_KINDS: readonly LockKind[] = ["mutex", "semaphore", "rwsem", "rwsem"];
-
-/** task->blocked_on (6.17+ for mutexes), task->blocker (6.16+). */
-function namedByTask(kernel: Kernel, task: Task, kind: LockKind): Candidate | undefined {
-  const { blockedOn, blockedOnNames, blocker } = lockLayouts(kernel).task;
-  const direct = blockedOnNames === "mutex" && kind === "mutex" ? (blockedOn?.pointer(task.address) ?? 0n) : 0n;
-  if (direct !== 0n && kernel.arch.isKernelAddress(direct)) return { value: virtual(direct), from: "task->blocked_on" };
-  const word = blocker?.bigint(task.address) ?? 0n;
-  if (word !== 0n && BLOCKER_KINDS[Number(word & 3n)] === kind) return { value: virtual(word & ~3n), from: "task->blocker" };
   return undefined;
 }
 

@@ -97,8 +97,8 @@ export interface LockLayouts {
   /** wait_queue_entry, on the stack of who waits on a wait queue. */
   readonly waitEntry: WaiterLayout | undefined;
   readonly task: TaskLockLayout;
-  /** Where the rt_mutex lies in a mutex and in a rw_semaphore of a PREEMPT_RT kernel. */
-  readonly rtMutexIn: { readonly mutex: Field | undefined; readonly rwsem: Field | undefined };
+  /** Where the rt_mutex lies in a mutex and in a rw_semaphore of a PREEMPT_RT kernel, and the latter's count of readers. */
+  readonly rtMutexIn: { readonly mutex: Field | undefined; readonly rwsem: Field | undefined; readonly readers: Field | undefined };
 }
 
 /** What this kernel's types tell; a kind whose types are missing is undefined. */
@@ -119,6 +119,7 @@ export function lockLayouts(kernel: Kernel): LockLayouts {
       rtMutexIn: {
         mutex: types.tryStruct("mutex")?.tryField("rtmutex"),
         rwsem: types.tryStruct("rw_semaphore")?.tryField("rwbase.rtmutex"),
+        readers: types.tryStruct("rw_semaphore")?.tryField("rwbase.readers.counter"),
       },
     };
   });

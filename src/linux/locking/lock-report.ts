@@ -12,8 +12,9 @@ import { lockLayouts } from "./layout.ts";
 import type { ContendedLock, LockKind, LockOwner, LockReport, LockState, LockWait } from "./lock.ts";
 import { findCycles, longestChains } from "./lock-graph.ts";
 import { lockTask } from "./lock-tasks.ts";
+import { blank } from "./lock-words.ts";
 import { findMentions, type Mention, type StackReader } from "./mentions.ts";
-import { blank, readLock } from "./read-lock.ts";
+import { readLock } from "./read-lock.ts";
 import { spinWait } from "./spin-wait.ts";
 import { isScheduling } from "./wait-functions.ts";
 
@@ -155,8 +156,8 @@ function holderOf({ task, function: name, offset, register }: Mention, state: Lo
 export function lockingNotes(kernel: Kernel): readonly string[] {
   const layouts = lockLayouts(kernel);
   const kinds: readonly (readonly [string, unknown])[] = [
-    ["mutexes", layouts.mutex],
-    ["rw_semaphores", layouts.rwsem],
+    ["mutexes", layouts.mutex ?? layouts.rtMutexIn.mutex],
+    ["rw_semaphores", layouts.rwsem ?? layouts.rtMutexIn.rwsem],
     ["semaphores", layouts.semaphore],
     ["completions", layouts.completion],
     ["wait queues", layouts.waitEntry],

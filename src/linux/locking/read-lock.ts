@@ -4,21 +4,20 @@
  *   mutex.owner        task | 1 waiters | 2 handoff | 4 pickup              kernel/locking/mutex.h (4.11+: e274795ea7b7; 3 before)
  *   rw_semaphore.owner task | 1 reader-owned | 2, 4 nonspinnable            kernel/locking/rwsem.c
  *   rw_semaphore.count 1 writer | 2 waiters | 4 handoff | readers from bit 8 (5.3+)
- *   rt_mutex.owner     task | 1 has waiters                                 kernel/locking/rtmutex_common.h
  *
- * Structures are aligned to 64 bytes or more where task_structs come from, so the low three bits are never part of the pointer.
+ * Those of rt_mutexes are rt-lock.ts's.
  */
 import { type VirtualAddress, virtual } from "../../bytes/address.ts";
-import { FaultError, UnsupportedError } from "../../bytes/errors.ts";
+import { FaultError } from "../../bytes/errors.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
 import { cpuMasks } from "../cpu.ts";
 import { lockLayouts } from "./layout.ts";
-import type { LockKind, LockOwner, LockState, LockWaiter } from "./lock.ts";
-import { lockSymbol, lockTaskAt } from "./lock-tasks.ts";
+import type { LockKind, LockState, LockWaiter } from "./lock.ts";
+import { lockTaskAt } from "./lock-tasks.ts";
+import { blank, FLAG_BITS, flagNames, lacking, ownerOf, withList } from "./lock-words.ts";
+import { readRtMutex, readRtRwsem } from "./rt-lock.ts";
 import { readSpinLock } from "./spin-lock.ts";
-import { listWaiters, treeWaiters, type WaitList } from "./wait-list.ts";
-
-const FLAG_BITS = 7n;
+import { listWaiters } from "./wait-list.ts";
 
 /** Reads a lock. @throws FaultError when it cannot be read, UnsupportedError when this kernel's types do not tell what such a lock is */
 export function readLock(kernel: Kernel, kind: LockKind, address: VirtualAddress): LockState {
@@ -42,42 +41,6 @@ export function readLock(kernel: Kernel, kind: LockKind, address: VirtualAddress
     case "bit":
       return { ...blank(kernel, kind, address), held: "unknown", waiters: [], waitersComplete: false };
   }
-}
-
-function lacking(kind: string): UnsupportedError {
-  return new UnsupportedError(`this dump's types do not tell how a ${kind} is laid out`);
-}
-
-export function blank(kernel: Kernel, kind: LockKind, address: VirtualAddress): Omit<LockState, "held" | "waiters" | "waitersComplete"> {
-  return {
-    kind,
-    address,
-    symbol: lockSymbol(kernel, address),
-    owner: undefined,
-    readers: undefined,
-    flags: [],
-    count: undefined,
-    problems: [],
-  };
-}
-
-/** The task an owner word names; a word that names none is a problem of the lock. */
-function ownerOf(kernel: Kernel, word: bigint, mode: LockOwner["mode"], problems: string[]): LockOwner | undefined {
-  const address = word & ~FLAG_BITS;
-  if (address === 0n) return undefined;
-  const task = lockTaskAt(kernel, address);
-  if (task !== undefined) return { task, mode, certainty: "exact", evidence: "owner field" };
-  problems.push(`its owner ${address.toString(16)} is no task that exists`);
-  return undefined;
-}
-
-function flagNames(word: bigint, names: readonly (readonly [bigint, string])[]): string[] {
-  return names.flatMap(([bit, name]) => ((word & bit) === 0n ? [] : [name]));
-}
-
-function withList({ waiters, complete, problem }: WaitList, problems: string[]) {
-  if (problem !== undefined) problems.push(problem);
-  return { waiters, waitersComplete: complete };
 }
 
 function readMutex(kernel: Kernel, address: VirtualAddress): LockState {
@@ -110,7 +73,7 @@ function readMutex(kernel: Kernel, address: VirtualAddress): LockState {
 function readRwsem(kernel: Kernel, address: VirtualAddress): LockState {
   const layouts = lockLayouts(kernel);
   const inner = layouts.rtMutexIn.rwsem;
-  if (inner !== undefined) return { ...readRtMutex(kernel, inner.address(address), "rwsem"), address };
+  if (inner !== undefined) return readRtRwsem(kernel, address);
   const layout = layouts.rwsem;
   if (layout === undefined) throw lacking("rw_semaphore");
   const problems: string[] = [];
@@ -157,21 +120,6 @@ function countHalves(count: bigint, owner: bigint): RwsemCount {
   const writer = active === 1 && negative && owner !== 0n && (owner & 1n) === 0n;
   // With one active and waiters the count is the same for a reader and a writer: the owner tells, where there is one.
   return { writer, readers: writer ? undefined : active, flags: negative ? ["waiters"] : [] };
-}
-
-function readRtMutex(kernel: Kernel, address: VirtualAddress, kind: LockKind): LockState {
-  const layout = lockLayouts(kernel).rtMutex;
-  if (layout === undefined) throw lacking("rt_mutex");
-  const problems: string[] = [];
-  const word = layout.owner.pointer(address);
-  return {
-    ...blank(kernel, kind, address),
-    held: (word & ~1n) === 0n ? "free" : "held",
-    owner: ownerOf(kernel, word, "owner", problems),
-    flags: flagNames(word, [[1n, "waiters"]]),
-    ...withList(treeWaiters(kernel, layout, address), problems),
-    problems,
-  };
 }
 
 function readSemaphore(kernel: Kernel, address: VirtualAddress): LockState {
