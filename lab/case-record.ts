@@ -121,3 +121,8 @@ export function dumpNamed(lab: CachedCase, name: string): LabDump {
   if (dump === undefined) throw new Error(`${lab.id} has no dump ${name}, only ${lab.dumps.map((candidate) => candidate.name).join(", ")}`);
   return dump;
 }
+
+/** Of a kernel with CONFIG_PREEMPT_RT: its mutexes and spinlocks are rt_mutexes, a rw_semaphore knows no reader's name. */
+export function isRealTime({ kernel }: LabCase): boolean {
+  return kernel.flavour.startsWith("rt-");
+}

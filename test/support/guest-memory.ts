@@ -96,8 +96,8 @@ export function checkUsage(session: Session, truth: Truth, leaks: boolean): read
     near("MemFree", (kib(own.free) as number) - left, 24 * MIB);
     expect(left).toBeLessThan(48 * MIB);
   }
-  // Each recorded file was an inode and a dentry.
-  near("Slab", kib(own.slab), Math.max(2 * MIB, told("Slab") * 0.4));
+  // Each recorded file was an inode and a dentry; under PREEMPT_RT RCU gives more of them back later.
+  near("Slab", kib(own.slab), Math.max(2 * MIB, told("Slab") * 0.5));
   near("SwapFree", kib(own.swapFree), 4 * MIB);
   // What left the page cache, a tmpfs, is no longer committed.
   if (own.committed !== undefined && own.cached !== undefined) {
