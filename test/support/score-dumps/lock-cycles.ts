@@ -17,10 +17,10 @@ import type { Mutation } from "./mutation.ts";
 import { type Edit, editsAt, word } from "./overlay.ts";
 import type { Chance } from "./random.ts";
 
-/** Word that names the owner, of the kinds that have one; rt_mutex's moved into rtbase in 5.15 (830e6acc8a1c). */
+/** Word that names the owner, of the kinds that have one; rt_mutex's moved into rtbase in 5.15 (830e6acc8a1c), under PREEMPT_RT all are one. */
 const OWNER: Readonly<Record<string, readonly [type: string, ...paths: string[]]>> = {
-  mutex: ["mutex", "owner.counter"],
-  rwsem: ["rw_semaphore", "owner.counter"],
+  mutex: ["mutex", "owner.counter", "rtmutex.owner"],
+  rwsem: ["rw_semaphore", "owner.counter", "rwbase.rtmutex.owner"],
   rt_mutex: ["rt_mutex", "rtmutex.owner", "owner"],
 };
 
