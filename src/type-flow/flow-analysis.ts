@@ -15,6 +15,8 @@ import { shapeOfType } from "./shape.ts";
 
 /** Times a block is walked; then what still changes counts as unknown. */
 const MAX_VISITS = 12;
+/** States that are kept. */
+const MAX_STATES = 512;
 /** Rounds for addresses on the stack that turn out to be handed out. */
 const MAX_ROUNDS = 4;
 
@@ -24,6 +26,8 @@ export class FlowAnalysis extends FlowSteps {
   readonly #after: (FlowState | undefined)[];
   /** null: to be joined again. */
   #hubState: FlowState | undefined | null = null;
+  /** States that were asked for: origins of many places go back through the same ones. */
+  readonly #asked = new Map<number, FlowState>();
   /** Blocks that ways from the entry lead to. */
   readonly #reached: ReadonlySet<number>;
 
@@ -50,8 +54,17 @@ export class FlowAnalysis extends FlowSteps {
     return this.#reached.has(this.input.flow.blockOf[index] as number);
   }
 
-  /** What is known before an instruction, by its place in the function. */
+  /** What is known before an instruction, by its place in the function; not to be changed. */
   stateBefore(index: number): FlowState {
+    const known = this.#asked.get(index);
+    if (known !== undefined) return known;
+    const state = this.#walkTo(index);
+    if (this.#asked.size >= MAX_STATES) this.#asked.clear();
+    this.#asked.set(index, state);
+    return state;
+  }
+
+  #walkTo(index: number): FlowState {
     const { blocks, blockOf } = this.input.flow;
     const block = blockOf[index] as number;
     const state = (this.#before[block] ?? this.#nothing(block)).copy();

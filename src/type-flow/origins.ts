@@ -23,6 +23,8 @@ export class Origins {
   readonly #analysis: FlowAnalysis;
   readonly #nameIn: (index: number, register: string) => string | undefined;
   #left = 0;
+  /** Many places of a function go back to the same ones. */
+  readonly #known = new Map<Definition, Map<string, Origin>>();
 
   /** @param nameIn variable that a register holds before an instruction, by its place */
   constructor(analysis: FlowAnalysis, nameIn: (index: number, register: string) => string | undefined) {
@@ -32,8 +34,15 @@ export class Origins {
 
   of(fact: Fact | undefined): Origin {
     if (fact === undefined) return { kind: "unknown", pc: undefined };
+    const known = this.#known.get(fact.by) ?? new Map<string, Origin>();
+    this.#known.set(fact.by, known);
+    const key = placeKey(fact.shape);
+    const found = known.get(key);
+    if (found !== undefined) return found;
     this.#left = MAX_LOOKED_AT;
-    return this.#of(fact.by, fact.shape, new Set(), 0);
+    const origin = this.#of(fact.by, fact.shape, new Set(), 0);
+    known.set(key, origin);
+    return origin;
   }
 
   #of(by: Definition, shape: Shape | undefined, seen: Set<Definition>, depth: number): Origin {
@@ -204,6 +213,20 @@ export class Origins {
 
   get #evaluation(): Evaluation {
     return this.#analysis.evaluation;
+  }
+}
+
+/** All of a shape that an origin depends on: see #expression(). */
+function placeKey(shape: Shape | undefined): string {
+  switch (shape?.kind) {
+    case "stack":
+      return `stack ${shape.offset}`;
+    case "constant":
+      return `constant ${shape.value}`;
+    case "per-cpu":
+      return `per-cpu ${shape.address}`;
+    default:
+      return "";
   }
 }
 
