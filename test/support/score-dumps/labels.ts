@@ -1,5 +1,5 @@
 /** What is right to say of a case: of planted faults their own labels, of the lab's older scenarios the table below (lab/modules tells why). */
-import type { CachedCase } from "../../../lab/case-record.ts";
+import { type CachedCase, isRealTime } from "../../../lab/case-record.ts";
 import { labelOn, plantedFaults } from "../../../lab/faults/planted-fault.ts";
 import type { VerdictClass } from "../../../src/diagnosis/verdict.ts";
 import type { MutationLabel } from "./mutation.ts";
@@ -77,11 +77,15 @@ const SCENARIOS: Readonly<Record<string, ScoreLabel>> = {
   objects: { class: ["deliberate", "deadlock"], pids: [] },
 };
 
+/** The readers' names are nowhere in the lock. */
+const RWSEM_OF_REAL_TIME: ScoreLabel = { class: ["hung-task", "lock-held-by-sleeper"], module: "lab_hang" };
+
 /** The label of a case; undefined when nobody said what is right. */
 export function labelOf(lab: CachedCase): ScoreLabel | undefined {
   const planted = lab.fault;
   // A kernel without any symbols, and modules without: no function has a name.
   if (lab.kernel.id.endsWith("-nosyms")) return { class: SCENARIOS[lab.scenario]?.class ?? [] };
+  if (lab.scenario === "rwsem" && isRealTime(lab)) return RWSEM_OF_REAL_TIME;
   if (planted === undefined) return SCENARIOS[lab.scenario] ?? SCENARIOS[lab.scenario.replace(/^kdump-/, "")];
   const fault = plantedFaults().find(({ name }) => name === planted);
   return fault === undefined ? undefined : labelOn(fault, lab.kernel.id);
