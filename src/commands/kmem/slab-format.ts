@@ -82,7 +82,7 @@ export function* cacheLines(row: SlabCacheRow | IgnoredCache): Generator<string>
     [size, 7],
   ] as const;
   yield `${hex16(row.address)}${cells.map(([value, width]) => String(value).padStart(width)).join("")}  ${row.name}`;
-  for (const problem of row.problems) yield `  damaged: ${problem}`;
+  for (const problem of row.problems) yield `  not whole: ${problem}`;
 }
 
 /** A slab, and on demand its objects: `json()` of one is an array. */
@@ -176,7 +176,7 @@ export function slabLine({ page, memory, node, total, allocated, free }: SlabLis
 export function* slabLines(slab: SlabListing): Generator<string> {
   yield SLAB_HEADER;
   yield slabLine(slab);
-  for (const problem of slab.problems) yield `  damaged: ${problem}`;
+  for (const problem of slab.problems) yield `  not whole: ${problem}`;
   yield OBJECTS_HEADER;
   yield* slab.objectLines();
 }

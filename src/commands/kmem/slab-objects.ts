@@ -202,7 +202,7 @@ function* partLines(part: SlabCacheParts | IgnoredCache): Generator<string> {
   yield* cacheLines(part.cache);
   for (const cpu of part.cpus) yield* cpuLines(cpu);
   for (const node of part.nodes) yield* nodeLines(node);
-  for (const problem of part.problems) if (!part.cache.problems.includes(problem)) yield `  damaged: ${problem}`;
+  for (const problem of part.problems) if (!part.cache.problems.includes(problem)) yield `  not whole: ${problem}`;
   yield "";
 }
 
@@ -263,7 +263,7 @@ function* nodeLines({ node, address, slabs, perCpu, lists, barn }: NodePart): Ge
       if (empty) yield SLAB_HEADER;
       empty = false;
       yield slabLine(slab);
-      for (const problem of slab.problems) yield `  damaged: ${problem}`;
+      for (const problem of slab.problems) yield `  not whole: ${problem}`;
     }
     if (empty) yield listed === undefined ? "  (not tracked)" : "  (empty)";
   }

@@ -84,7 +84,7 @@ describe("kmem -s and -S", () => {
   it("a freelist of a CPU that leads nowhere is told below the cache", () => {
     const kernel = build();
     kernel.memory.put64(kernel.at(3), kernel.object("C", 2));
-    expect(text(kernel, "-s")[2]).toContain("damaged: cpu 0 freelist of slab ffffea0000000200: it begins with");
+    expect(text(kernel, "-s")[2]).toContain("not whole: cpu 0 freelist of slab ffffea0000000200: it begins with");
   });
 
   it("-r says that there are no root caches", () => {
