@@ -39,7 +39,8 @@ const TAKES: Readonly<Partial<Record<HeldKind, RegExp>>> = {
   srcu: /^__srcu_read_lock\w*$/,
   mutex: /^(?:ww_)?mutex_(?:lock|trylock)\w*$/,
   rwsem: /^down_(?:read|write)\w*$/,
-  rt_mutex: /^rt_mutex_(?:lock|trylock)\w*$/,
+  // PREEMPT_RT's mutexes and spinlocks among them.
+  rt_mutex: /^(?:(?:rt_|ww_)?mutex|rt_spin)_(?:lock|trylock)\w*$/,
   semaphore: /^down(?:_\w+)?$/,
   percpu_rwsem: /^(?:__)?percpu_down_\w+$/,
   spinlock: /^_*(?:raw_)?spin_(?:lock|trylock)\w*$/,
@@ -49,7 +50,7 @@ const GIVES: Readonly<Partial<Record<HeldKind, RegExp>>> = {
   srcu: /^__srcu_read_unlock\w*$/,
   mutex: /^(?:ww_)?mutex_unlock\w*$/,
   rwsem: /^up_(?:read|write)\w*$/,
-  rt_mutex: /^rt_mutex_unlock\w*$/,
+  rt_mutex: /^(?:(?:rt_|ww_)?mutex|rt_spin)_unlock\w*$/,
   semaphore: /^up$/,
   percpu_rwsem: /^(?:__)?percpu_up_\w+$/,
   spinlock: /^_*(?:raw_)?spin_unlock\w*$/,
