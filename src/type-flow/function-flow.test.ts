@@ -190,6 +190,21 @@ c3          ret`;
     expect(touched(kernelWith("x86_64", code))).toEqual(["+25 file->mode"]);
   });
 
+  it("keeps the stack over pushf and popf", () => {
+    const code = `
+4883ec18    sub    $0x18,%rsp
+48897c2408  mov    %rdi,0x8(%rsp)
+9c          pushf
+58          pop    %rax
+50          push   %rax
+9d          popf
+488b542408  mov    0x8(%rsp),%rdx
+8b4a08      mov    0x8(%rdx),%ecx
+4883c418    add    $0x18,%rsp
+c3          ret`;
+    expect(touched(kernelWith("x86_64", code))).toEqual(["+12 file->mode"]);
+  });
+
   it("variables, per-CPU variables, calls through members, narrow copies", () => {
     const code = `
 488b0520000001    mov    0x1000020(%rip),%rax

@@ -30,6 +30,12 @@ export function x8664Operation(instruction: DecodedInstruction): Operation {
     const store: Effect = { kind: "memory", memory: memoryAt("rsp", -8n, 8), size: 8, value: expressionOf(first) };
     return { kind: "push", effects: [store, step("rsp", -8n)] };
   }
+  // local_irq_save() and what gives it back, patched in for the calls of paravirt_ops.
+  if (/^pushfq?$/.test(mnemonic)) {
+    const store: Effect = { kind: "memory", memory: memoryAt("rsp", -8n, 8), size: 8, value: UNKNOWN };
+    return { kind: "push", effects: [store, step("rsp", -8n)] };
+  }
+  if (/^popfq?$/.test(mnemonic)) return complete("pop", instruction, [step("rsp", 8n)]);
   if (/^pop[lq]?$/.test(mnemonic) && first?.kind === "register") {
     return complete("pop", instruction, [
       { kind: "register", to: first.full, width: 8, value: { kind: "load", memory: memoryAt("rsp", 0n, 8), size: 8 } },

@@ -46,17 +46,21 @@ export function extentOf(kernel: Kernel, base: bigint): Extent | undefined {
     const variable = kernel.symbols.byAddress(virtual(base));
     if (variable !== undefined && !"tTwW".includes(variable.symbol.type)) return variableExtent(kernel, variable.symbol);
     const area = areaOf(kernel, base);
-    if (area === undefined) return undefined;
-    const end = area.start + BigInt(area.pageCount) * BigInt(kernel.arch.pageSize);
-    const bytes = distance(virtual(end), area.start);
-    // Modules whose data have no symbols (CONFIG_KALLSYMS_ALL is off).
-    const module = kernel.modules.find(({ base }) => base >= area.start && base < end)?.name;
-    const what = module === undefined ? `the vmalloc area ${hex16(area.start)}` : `the memory of module ${module} at ${hex16(area.start)}`;
-    return { start: area.start, end, text: `${what}, ${bytes} bytes` };
+    return area === undefined ? undefined : areaExtent(kernel, area);
   } catch (error) {
     if (error instanceof InquestError) return undefined;
     throw error;
   }
+}
+
+/** All of an area. */
+export function areaExtent(kernel: Kernel, { start, pageCount }: VmallocArea): Extent {
+  const end = start + BigInt(pageCount) * BigInt(kernel.arch.pageSize);
+  const bytes = distance(virtual(end), start);
+  // Modules whose data have no symbols (CONFIG_KALLSYMS_ALL is off).
+  const module = kernel.modules.find(({ base }) => base >= start && base < end)?.name;
+  const what = module === undefined ? `the vmalloc area ${hex16(start)}` : `the memory of module ${module} at ${hex16(start)}`;
+  return { start, end, text: `${what}, ${bytes} bytes` };
 }
 
 /** The own stack of the task, which a pointer into it was led out of; what the stack pointer itself reaches is for the stack's overflow. */

@@ -4,10 +4,12 @@
  *   mov %eax,0x8(%rbx)     rbx                     write of 4 bytes at rbx + 8
  *   push, call             rsp                     write of 8 bytes at rsp - 8
  *   rep movsb              rsi, rdi, rcx           read at rsi, write at rdi, up to rcx bytes on
+ *   bts %rdx,(%rdi)        rdi, rdx                read and write of 8 bytes where bit rdx lies (bit-string.ts)
  *   ldp x1, x2, [x0], #16  x0                      read of 16 bytes at x0
  */
 import type { DecodedInstruction, MemoryOperand, Operand } from "../../arch/disassembler.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
+import { bitString } from "./bit-string.ts";
 import { operandText } from "./operand-text.ts";
 
 /** A register of an address and its value. */
@@ -27,7 +29,8 @@ export interface TouchedMemory {
   /** Bytes that the instruction may go on from there (string instructions). */
   readonly reach: number;
   readonly base?: AddressPart;
-  readonly index?: AddressPart & { readonly scale: number };
+  /** `bits`: it counts bits of the words from the operand on. */
+  readonly index?: AddressPart & { readonly scale: number; readonly bits?: true };
   readonly displacement: bigint;
   /** Added for the segment. */
   readonly segmentBase?: bigint;
@@ -51,7 +54,8 @@ export function touched(
   const count = isString && instruction.reads.includes("rcx") ? Number(registers.get("rcx") ?? 1n) : 1;
   const reaching =
     isString && count > 1 ? found.map((each) => ({ ...each, reach: Math.max(each.size, 1) * Math.min(count, 1 << 20) })) : found;
-  return kernel.arch.name === "x86_64" ? [...reaching, ...onStack(instruction, registers)] : reaching;
+  if (kernel.arch.name !== "x86_64") return reaching;
+  return [...reaching.map((each) => bitString(kernel, instruction, registers, each)), ...onStack(instruction, registers)];
 }
 
 export function computed(

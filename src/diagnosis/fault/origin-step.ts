@@ -42,11 +42,16 @@ export interface LoadStep {
 export interface CountedStep {
   /** A place in memory that is there. */
   readonly base: bigint;
+  /** Bytes from there. */
   readonly index: bigint;
+  /** Bytes that one step of the register is, when not one. */
+  readonly scale?: number;
   /** Register that the index was in. */
   readonly register: string;
   /** Type of the base. */
   readonly type?: CType;
+  /** The base leads so far into that type. */
+  readonly into?: number;
 }
 
 export interface OriginStep {

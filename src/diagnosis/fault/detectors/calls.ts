@@ -6,6 +6,7 @@ import { briefText, regionText } from "../../../identity/describe.ts";
 import type { Kernel } from "../../../kernel/kernel.ts";
 import type { Finding } from "../../finding.ts";
 import type { Check, VerdictClass } from "../../verdict.ts";
+import { clearedBeforeCall } from "../cleared-before-call.ts";
 import type { FaultCase } from "../fault-case.ts";
 import { type FaultDetector, has } from "../fault-detector.ts";
 import { siblingRate, siblingWords } from "../samples.ts";
@@ -80,6 +81,7 @@ function called(fault: FaultCase, as: VerdictClass, target: string): Finding | u
     ...(object === undefined ? {} : { object }),
     story: [
       ...(access.call === undefined ? ["No call instruction leads there: a return to an overwritten address is as likely."] : []),
+      ...clearedBeforeCall(fault),
       ...(as === "null-function-call" && source?.address !== undefined ? siblingStory(kernel, source.address, name) : []),
     ],
     evidence: [...faultEvidence(fault), ...sourceEvidence(fault)],

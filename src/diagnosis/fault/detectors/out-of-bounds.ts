@@ -12,7 +12,7 @@ import type { Kernel } from "../../../kernel/kernel.ts";
 import { membersAt, pathsOf } from "../../../type-flow/member-path.ts";
 import type { Finding } from "../../finding.ts";
 import type { Check } from "../../verdict.ts";
-import { areaOf, type Extent, extentOf, isTable, stackExtent } from "../extent.ts";
+import { areaExtent, areaOf, type Extent, extentOf, isTable, stackExtent } from "../extent.ts";
 import type { FaultCase } from "../fault-case.ts";
 import { type FaultDetector, has } from "../fault-detector.ts";
 import { pointedTo } from "../origin-step.ts";
@@ -26,7 +26,9 @@ interface Reach {
   readonly base: bigint;
   readonly address: bigint;
   readonly size: number;
-  readonly index?: { readonly register: string; readonly value: bigint; readonly scale: number };
+  readonly index?: { readonly register: string; readonly value: bigint; readonly scale: number; readonly bits?: true };
+  /** The area that the place itself is of: its base is no variable's. */
+  readonly within?: Extent;
   /** It is not the access that faulted: what it read there is the bad value. */
   readonly earlier?: true;
   readonly type?: string;
@@ -48,7 +50,7 @@ export const outOfBounds: FaultDetector = {
     const { bad, kernel, access } = fault;
     if (!has(fault, outOfBounds.needs) || bad === undefined || access.kind !== "memory" || ranOut(fault)) return undefined;
     for (const reach of reaches(fault)) {
-      const extent = stackExtent(fault, reach.base) ?? extentOf(kernel, reach.base);
+      const extent = reach.within ?? stackExtent(fault, reach.base) ?? extentOf(kernel, reach.base);
       if (extent === undefined || (reach.address >= extent.start && reach.address + BigInt(reach.size) <= extent.end)) continue;
       return found(fault, reach, extent);
     }
@@ -85,7 +87,9 @@ function reaches(fault: FaultCase): readonly Reach[] {
       address: access.address,
       size,
       index: culprit.index,
-      ...(named.member === undefined ? elementAt(table?.type, access.address - culprit.base.value, size) : named),
+      ...(named.member === undefined
+        ? elementAt(table?.type, culprit.index.bits ? culprit.displacement : access.address - culprit.base.value, size)
+        : named),
     });
   }
   // A walk, or a copy: the pointer may have moved on, but not out of the area's own guard page.
@@ -93,7 +97,7 @@ function reaches(fault: FaultCase): readonly Reach[] {
     all.push({ base: bad.value, address: access.address, size: 1, ...(named.member === undefined ? holderOf(fault) : named) });
   else {
     const area = areaOf(kernel, access.address);
-    if (area !== undefined) all.push({ base: area.start, address: access.address, size, ...named });
+    if (area !== undefined) all.push({ base: area.start, within: areaExtent(kernel, area), address: access.address, size, ...named });
     else if (stackExtent(fault, bad.value) !== undefined) all.push({ base: bad.value, address: access.address, size, ...named });
   }
   // The index was added before: the register is the sum already.
@@ -103,8 +107,9 @@ function reaches(fault: FaultCase): readonly Reach[] {
       base: counted.base,
       address: access.address,
       size,
-      index: { register: counted.register, value: counted.index, scale: 1 },
-      ...elementAt(counted.type, access.address - counted.base, size),
+      index: { register: counted.register, value: counted.index / BigInt(counted.scale ?? 1), scale: counted.scale ?? 1 },
+      // Counted from within a structure: the table is its member.
+      ...elementAt(counted.type, counted.into === undefined ? access.address - counted.base : BigInt(counted.into), size),
     });
   const source = sourceOf(fault);
   if (source?.counted !== undefined && source.address !== undefined && source.comparison === "same")
@@ -182,9 +187,7 @@ function found(fault: FaultCase, reach: Reach, extent: Extent): Finding {
     },
     story: [
       `The pointer leads to ${extent.text}; ${hex16(address)} is ${by}.`,
-      ...(index === undefined
-        ? []
-        : [`The index in ${index.register} is ${BigInt.asIntN(64, index.value)}, in units of ${index.scale} bytes.`]),
+      ...(index === undefined ? [] : [`The index in ${index.register} is ${BigInt.asIntN(64, index.value)}, ${unitText(index)}.`]),
     ],
     evidence: [
       ...faultEvidence(fault),
@@ -192,6 +195,10 @@ function found(fault: FaultCase, reach: Reach, extent: Extent): Finding {
       ...(earlier === true ? sourceEvidence(fault) : []),
     ],
   };
+}
+
+function unitText({ scale, bits }: NonNullable<Reach["index"]>): string {
+  return bits ? "counted in bits" : `in units of ${scale} byte${scale === 1 ? "" : "s"}`;
 }
 
 /**

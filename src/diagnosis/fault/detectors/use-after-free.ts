@@ -13,6 +13,7 @@ import { type Poison, poisonOf } from "../../../linux/poison.ts";
 import { tracksCommand, tracksOf } from "../../checks/tracks.ts";
 import type { Finding } from "../../finding.ts";
 import type { Check } from "../../verdict.ts";
+import { clearedBeforeCall } from "../cleared-before-call.ts";
 import type { FaultCase } from "../fault-case.ts";
 import { type FaultDetector, has } from "../fault-detector.ts";
 import { type FreedArea, freedArea, freedAreaText } from "../freed-area.ts";
@@ -108,6 +109,7 @@ export const useAfterFree: FaultDetector = {
       ...place,
       story: [
         ...(isFree && memory !== undefined ? [`The code still had a pointer to memory that was given back: ${memory.text}.`] : []),
+        ...clearedBeforeCall(fault),
         ...(poison?.name.startsWith("LIST_POISON") === true ? unlinkedBy(fault) : []),
         ...[tracks.freed, tracks.allocated].flatMap((track) => (track === undefined ? [] : [`The object was ${track.text}.`])),
         ...(place.place === undefined || owner === undefined || tracks.freed !== undefined || tracks.allocated !== undefined
