@@ -9,16 +9,19 @@
  */
 import { hex16 } from "../../bytes/address.ts";
 import { stateText } from "../../identity/describe.ts";
+import { readLog } from "../../linux/printk.ts";
 import type { DiagnosisContext } from "../context.ts";
 import type { Detector } from "../detector.ts";
 import { objectType } from "../fault/object-type.ts";
 import { slabRole } from "../fault/samples.ts";
 import { tryIdentify } from "../fault/try-identify.ts";
-import { faultEvidence, plainName, stateChecks } from "../fault/words.ts";
+import { faultEvidence, logCommand, plainName, stateChecks } from "../fault/words.ts";
 import type { Finding } from "../finding.ts";
+import { guarded } from "../guarded.ts";
 import type { Check, Evidence } from "../verdict.ts";
 import type { Compared } from "./compared.ts";
 import { type Condition, conditionOf } from "./condition.ts";
+import { saidBefore } from "./said-before.ts";
 import { blamedText, framesOf, placeOf, placeText, type TrapCase, trapCase } from "./trap-case.ts";
 
 export const assertion: Detector = {
@@ -58,6 +61,7 @@ function findingOf(context: DiagnosisContext, found: TrapCase): Finding {
   const where = placeText(found);
   const what = conditionText(found, condition);
   const object = objectOf(fault, condition, blame.level);
+  const words = lastWords(context);
   const inside = blame.level === 0 ? "" : `, checked in ${found.trapped}`;
   return {
     class: kind === "bug" ? "bug-assertion" : "warning-panic",
@@ -66,9 +70,19 @@ function findingOf(context: DiagnosisContext, found: TrapCase): Finding {
     place: placeOf(found, frames),
     frames,
     ...(object === undefined ? {} : { object }),
-    story: storyOf(found, condition),
-    evidence: [...entryEvidence(found), ...conditionEvidence(condition), ...faultEvidence(fault)],
+    story: [...storyOf(found, condition), ...words.map((line) => `Right before it the kernel said: "${line}".`)],
+    evidence: [
+      ...entryEvidence(found),
+      ...conditionEvidence(condition),
+      ...faultEvidence(fault),
+      ...words.map((line) => ({ claim: `the log says: ${line}`, command: logCommand(line), values: [] })),
+    ],
   };
+}
+
+function lastWords({ kernel, subject: { event } }: DiagnosisContext): readonly string[] {
+  if (event === undefined) return [];
+  return guarded(() => saidBefore(readLog(kernel).records, event)?.slice(0, 200))?.split("\n") ?? [];
 }
 
 function conditionText({ entry }: TrapCase, condition: Condition | undefined): string | undefined {

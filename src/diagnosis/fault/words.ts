@@ -116,13 +116,13 @@ export function faultEvidence(fault: FaultCase): Evidence[] {
     });
   }
   if (subject.event !== undefined)
-    found.push({ claim: `the log says: ${subject.event.text}`, command: `log | grep -F '${headOf(subject.event.text)}'`, values: [] });
+    found.push({ claim: `the log says: ${subject.event.text}`, command: logCommand(subject.event.text), values: [] });
   return found;
 }
 
 /** Enough of a line to find it by, without what a shell would take apart. */
-function headOf(text: string): string {
-  return (/^[^']{1,48}/.exec(text)?.[0] ?? "").trimEnd();
+export function logCommand(text: string): string {
+  return `log | grep -F '${(/^[^']{1,48}/.exec(text)?.[0] ?? "").trimEnd()}'`;
 }
 
 /**

@@ -32,7 +32,9 @@ export function beforeTold(kernel: Kernel, { event, before: all, deliberate }: S
   if (began === undefined) return [];
   return began > BOOT_SECONDS
     ? [`The log begins at ${durationText(began)}: what was before is lost, and nothing abnormal was reported between that and this.`]
-    : [`Nothing ${/ that could be corrected/.test(told) ? "else " : ""}abnormal was reported in the log before it.`];
+    : [
+        `Nothing ${/ that could be corrected|Right before it the kernel said/.test(told) ? "else " : ""}abnormal was reported in the log before it.`,
+      ];
 }
 
 function isOneWith(early: LogEvent, event: LogEvent): boolean {
