@@ -59,8 +59,9 @@ const GIVES: Readonly<Partial<Record<HeldKind, RegExp>>> = {
 
 /** Tasks and locks of one dump that are asked for: each costs milliseconds. */
 const MAX_ASKED = 256;
-/** Frames that are looked into. */
+/** Frames that are looked into before they are begun again with, and how often that is. */
 const MAX_LEVELS = 12;
+const MAX_ROUNDS = 8;
 
 /** Where a task's frames took this lock; undefined when no code of theirs can be shown to have done it. */
 export function heldSection(still: Standstill, task: Task, kind: HeldKind, lock: VirtualAddress): HeldSection | undefined {
@@ -76,13 +77,16 @@ function find(still: Standstill, task: Task, kind: HeldKind, lock: VirtualAddres
   if (takes === undefined || gives === undefined || stack === undefined) return undefined;
   const place = task.active ? spinFrames(stack.frames) : waitFrames(stack.frames);
   const first = place?.last ?? (task.active ? struckFrame(stack) : 0);
-  // A frame between that an interrupt struck ends what Activations follow: begin again behind it.
-  for (let from: number | undefined = first, round = 0; from !== undefined && round < 4; round++) {
-    const found = guarded(() =>
-      sectionFrom(still, task, stack, from as number, { takes, gives, lock, isSpinKind: kind === "spinlock" || kind === "rwlock" }),
+  const wanted = { takes, gives, lock, isSpinKind: kind === "spinlock" || kind === "rwlock" };
+  // What Activations follow ends where an interrupt struck, and where a function went on by a jump that nobody can tell the target of
+  // (__const_udelay() to delay_tsc()): begin again behind it.
+  for (let from: number | undefined = first, round = 0; from !== undefined && round < MAX_ROUNDS; round++) {
+    const at: number = from;
+    const { section, reached = at } = guarded(() => sectionFrom(still, task, stack, at, { ...wanted, isBroken: round > 0 })) ?? {};
+    if (section !== undefined) return section;
+    const next = stack.frames.findIndex(
+      ({ kind: each, certainty }, index) => index > reached && (each === "interrupted" || (each === "call" && certainty === "exact")),
     );
-    if (found !== undefined) return found;
-    const next: number = stack.frames.findIndex(({ kind: each }, index) => index > (from as number) && each === "interrupted");
     from = next < 0 ? undefined : next;
   }
   return undefined;
@@ -105,6 +109,14 @@ interface Wanted {
   readonly gives: RegExp;
   readonly lock: VirtualAddress;
   readonly isSpinKind: boolean;
+  /** The frame to begin with is a caller, not what waits. */
+  readonly isBroken: boolean;
+}
+
+interface Looked {
+  readonly section?: HeldSection;
+  /** The last frame that could be followed. */
+  readonly reached?: number;
 }
 
 /** The call that took the lock, when all ways to an instruction come from such calls without one that gave it behind them. */
@@ -159,16 +171,18 @@ function sectionFrom(
   task: Task,
   stack: NonNullable<ReturnType<Standstill["stack"]>>,
   from: number,
-  { takes, gives, lock, isSpinKind }: Wanted,
-): HeldSection | undefined {
+  { takes, gives, lock, isSpinKind, isBroken }: Wanted,
+): Looked {
   const inner = stack.frames[from];
-  if (inner === undefined) return undefined;
+  if (inner === undefined) return {};
+  let reached = from;
   const activations = new Activations(kernel, inner.pc, inner.registers, stack, from);
   const values = new KnownValues(kernel, activations, task.active ? task.cpu : undefined, task.address);
   const [argument = ""] = activations.machine.arguments;
-  for (let level = inner.kind === "interrupted" ? 0 : 1; level <= MAX_LEVELS; level++) {
+  for (let level = inner.kind === "interrupted" || isBroken ? 0 : 1; level <= MAX_LEVELS; level++) {
     const activation = activations.at(level);
-    if (activation === undefined) return undefined;
+    if (activation === undefined) break;
+    reached = Math.max(reached, activation.frame ?? 0);
     const { flow, pc } = activation;
     if (flow === undefined) continue;
     const events = new Map<bigint, HeldSection | "given">();
@@ -183,7 +197,7 @@ function sectionFrom(
     }
     // Most functions take no lock at all.
     const took = [...events.values()].every((each) => each === "given") ? undefined : lastTaken(flow, pc, events);
-    if (took !== undefined) return took;
+    if (took !== undefined) return { section: took, reached };
   }
-  return undefined;
+  return { reached };
 }
