@@ -59,18 +59,61 @@ export function fileSystemOwners(kernel: Kernel): readonly FileSystemOwner[] {
   });
 }
 
+export interface MountedKind {
+  /** Of the type: "vfat". */
+  readonly name: string;
+  /** Where super_operations lie: undefined in vmlinux. */
+  readonly module: string | undefined;
+  /** What the functions beside them begin with: "fat" of fat_sops; undefined where the symbol is not known. */
+  readonly prefix: string | undefined;
+  readonly onDevice: boolean;
+}
+
+/**
+ * What the mounted file systems are made of: several types may share a module that registers none itself, and which has the operations of
+ * their super blocks (vfat and msdos: fat_sops of fat).
+ */
+export function mountedKinds(kernel: Kernel): readonly MountedKind[] {
+  return kernel.memo(mountedKinds, () => {
+    const [block, type] = [kernel.types.tryStruct("super_block"), kernel.types.tryStruct("file_system_type")];
+    if (block === undefined || type === undefined) return [];
+    try {
+      const operations = block.field("s_op");
+      const [name, flags] = [type.field("name"), type.field("fs_flags")];
+      return superBlocks(kernel).map((superBlock): MountedKind => {
+        const owner = block.field("s_type").pointer(superBlock);
+        const at = operations.pointer(superBlock);
+        const symbol = kernel.symbols.byAddress(at)?.symbol;
+        return {
+          name: kernel.memory.cString(name.pointer(owner), 64),
+          module: kernel.modules.find(({ regions }) => regions.some(({ start, size }) => at >= start && at < start + BigInt(size)))?.name,
+          prefix: symbol === undefined ? undefined : /^([a-z0-9]+)_\w*s(?:uper_)?op/.exec(symbol.name)?.[1],
+          onDevice: (flags.number(owner) & FS_REQUIRES_DEV) !== 0,
+        };
+      });
+    } catch (error) {
+      if (error instanceof InquestError) return [];
+      throw error;
+    }
+  });
+}
+
+function superBlocks(kernel: Kernel): readonly VirtualAddress[] {
+  const head = superBlocksHead(kernel);
+  const list = kernel.types.tryStruct("super_block")?.tryField("s_list");
+  if (head === undefined || list === undefined) return [];
+  const found: VirtualAddress[] = [];
+  for (let node = kernel.memory.tryU64(head); node !== undefined && node !== head && found.length < MAX_TYPES; ) {
+    found.push(add(virtual(node), -list.offset));
+    node = kernel.memory.tryU64(virtual(node));
+  }
+  return found;
+}
+
 /** Types at which the list is entered. */
 function entries(kernel: Kernel, chain: FileSystemChain): readonly VirtualAddress[] {
   const first = chain.first();
   if (first !== undefined) return [first];
-  const head = superBlocksHead(kernel);
-  const struct = kernel.types.tryStruct("super_block");
-  if (head === undefined || struct === undefined) return [];
-  const [list, type] = [struct.field("s_list"), struct.field("s_type")];
-  const found: VirtualAddress[] = [];
-  for (let node = kernel.memory.tryU64(head); node !== undefined && node !== head && found.length < MAX_TYPES; ) {
-    found.push(type.pointer(add(virtual(node), -list.offset)));
-    node = kernel.memory.tryU64(virtual(node));
-  }
-  return found;
+  const type = kernel.types.tryStruct("super_block")?.field("s_type");
+  return type === undefined ? [] : superBlocks(kernel).map((superBlock) => type.pointer(superBlock));
 }

@@ -17,7 +17,7 @@ import type { DiagnosisContext } from "../context.ts";
 import type { Detector } from "../detector.ts";
 import type { Finding } from "../finding.ts";
 import type { Check, Evidence, VerdictClass } from "../verdict.ts";
-import { fileSystemOwners } from "./file-systems.ts";
+import { fileSystemOwners, mountedKinds } from "./file-systems.ts";
 import { frameEvidence, type LastStack, lastFrames, lastStack, nameOf, type PanicText, panicText, placeOfFrame } from "./last-stack.ts";
 
 /** Callers of panic() that pass on what something else found: other detectors speak of that. */
@@ -114,11 +114,16 @@ function ownerOf(kernel: Kernel, last: LastStack, guilty: StackFrame): { readonl
   if (guilty.module !== undefined) {
     const type = owners.find(({ module }) => module === guilty.module);
     if (type !== undefined) return { class: "filesystem-panic", why: `module ${guilty.module} is the file system ${type.name}` };
+    const mounted = mountedKinds(kernel).find(({ module }) => module === guilty.module);
+    if (mounted !== undefined)
+      return { class: "filesystem-panic", why: `module ${guilty.module} has the operations of the mounted file system ${mounted.name}` };
     return { class: "device-panic", why: `module ${guilty.module} is no file system and no part of the kernel's core` };
   }
   const name = nameOf(guilty).replace(/^_+/, "");
   const type = owners.find((each) => each.module === undefined && each.onDevice && name.startsWith(`${each.name}_`));
   if (type !== undefined) return { class: "filesystem-panic", why: `the function is of the file system ${type.name}` };
+  const kind = mountedKinds(kernel).find(({ module, prefix, onDevice }) => module === undefined && onDevice && name.startsWith(`${prefix}_`));
+  if (kind !== undefined) return { class: "filesystem-panic", why: `the function is of the mounted file system ${kind.name}` };
   const driver = DRIVER.exec(name);
   return driver === null
     ? { class: "panic", why: "" }

@@ -21,12 +21,19 @@ const MODULE_WAITS =
 const MACHINERY =
   /^(?:(?:__)?(?:const_)?u?delay\w*|delay_(?:tsc|loop|halt|mwaitx?)\w*|__[un]delay|arch_timer_\w+|cpu_relax\w*|rcu_(?:gp_)?(?:barrier|wait)\w*|blk_(?:mq_)?freeze\w*|blk_execute_rq|submit_bio_wait|kthread_stop|kthread_park|wait4|kernel_wait4|smp_call_\w+|on_each_cpu\w*|stop_(?:one_cpu|machine)\w*|csd_lock_wait|flush_tlb_\w+|native_flush_tlb\w*|process_one_work|worker_thread|percpu_ref_\w+|srcu_\w+|__synchronize_srcu|synchronize_srcu\w*|schedule_(?:timeout|hrtimeout)\w*|timer_delete\w*|timer_shutdown\w*|hrtimer_\w+|native_(?:halt|safe_halt)|swait_\w+|jiffies\w*|ktime_get\w*|sched_clock\w*|local_clock\w*|rdtsc\w*|read_tsc|touch_\w+|__cond_resched|_cond_resched|__list_\w+|rb_next|rb_prev|memory_\w+|asm_\w+|call_timer_fn)$/;
 
+/**
+ * Taking a node away waits until those who read it have left: fs/kernfs/dir.c (kernfs_drain), fs/sysfs, fs/proc/inode.c
+ * (proc_entry_rundown), fs/debugfs, and what removes nodes for whoever asks (lib/kobject.c, drivers/base/core.c).
+ */
+const REMOVES =
+  /^(?:kernfs_drain|__kernfs_remove|kernfs_remove\w*|remove_files|sysfs_remove_\w+|internal_remove_group\w*|_*kobject_(?:del|cleanup|put)|device_(?:del|unregister|destroy|remove_\w+)|proc_entry_rundown|remove_proc_\w+|proc_remove|__debugfs_file_removed|debugfs_remove\w*|remove_one|simple_recursive_removal|start_unregistering|drop_sysctl_table|unregister_sysctl_table)$/;
+
 /** Not one to name. */
 export function isMachinery({ function: name, module, certainty }: StackFrame): boolean {
   if (name === undefined || certainty === "guessed") return true;
   const plain = plainName(name);
   if (module !== undefined) return MODULE_WAITS.test(plain);
-  return isScheduling(plain) || isWaiting(plain) || isPassedOver(plain) || MACHINERY.test(plain);
+  return isScheduling(plain) || isWaiting(plain) || isPassedOver(plain) || MACHINERY.test(plain) || REMOVES.test(plain);
 }
 
 /** Index of the frame to name, from `from` outwards; undefined when all is machinery. */

@@ -57,6 +57,11 @@ const GIVES: Readonly<Partial<Record<HeldKind, RegExp>>> = {
   rwlock: /^_*(?:raw_)?(?:read|write)_unlock\w*$/,
 };
 
+/** What an inlined spin_lock() calls when the lock is not free: it returns with the lock taken (include/asm-generic/qspinlock.h). */
+const SLOW_PATH = /^(?:native_|__pv_)?queued_spin_lock_slowpath$/;
+/** Its first step, an atomic access that acquires: compare and swap, or the load of a pair (arm64 inlines it without preemption). */
+const ACQUIRES = /^(?:casa|casal|ldaxr)$/;
+
 /** Tasks and locks of one dump that are asked for: each costs milliseconds. */
 const MAX_ASKED = 256;
 /** Frames that are looked into before they are begun again with, and how often that is. */
@@ -101,6 +106,20 @@ function clears({ instruction }: InstructionFacts, valueIn: (register: string) =
       operand.size === 1 &&
       operand.index === undefined &&
       BigInt.asUintN(64, (operand.base === undefined ? 0n : (valueIn(operand.base) ?? 0n)) + operand.displacement) === lock,
+  );
+}
+
+/** spin_lock() that was inlined: whether its first step wins or its slow path does, the lock is taken behind it. */
+function acquires({ instruction }: InstructionFacts, valueIn: (register: string) => bigint | undefined, lock: VirtualAddress): boolean {
+  return (
+    ACQUIRES.test(instruction.mnemonic) &&
+    instruction.operands.some(
+      (operand) =>
+        operand.kind === "memory" &&
+        operand.base !== undefined &&
+        operand.index === undefined &&
+        BigInt.asUintN(64, (valueIn(operand.base) ?? 0n) + operand.displacement) === lock,
+    )
   );
 }
 
@@ -186,15 +205,22 @@ function sectionFrom(
     const { flow, pc } = activation;
     if (flow === undefined) continue;
     const events = new Map<bigint, HeldSection | "given">();
+    const acquired: VirtualAddress[] = [];
+    let inlined = false;
+    const taken = (at: VirtualAddress, by: string) =>
+      events.set(at, { function: plainName(flow.name), module: flow.module, at, by, frame: activation.frame });
     for (const at of flow.addresses) {
       const facts = flow.at(at);
       const name = plainName(facts?.call?.name ?? "");
       const valueIn = (register: string) => values.of(level, flow.originOf(at, register))?.value;
-      if (takes.test(name) && valueIn(argument) === lock)
-        events.set(at, { function: plainName(flow.name), module: flow.module, at: virtual(at), by: name, frame: activation.frame });
+      if (takes.test(name) && valueIn(argument) === lock) taken(virtual(at), name);
       else if (gives.test(name) ? valueIn(argument) === lock : facts !== undefined && isSpinKind && clears(facts, valueIn, lock))
         events.set(at, "given");
+      else if (isSpinKind && SLOW_PATH.test(name)) inlined ||= valueIn(argument) === lock;
+      else if (isSpinKind && facts !== undefined && acquires(facts, valueIn, lock)) acquired.push(virtual(at));
     }
+    // Without the slow path it is a trylock, which may have failed.
+    if (inlined) for (const at of acquired) taken(at, "queued_spin_lock");
     // Most functions take no lock at all.
     const took = [...events.values()].every((each) => each === "given") ? undefined : lastTaken(flow, pc, events);
     if (took !== undefined) return { section: took, reached };

@@ -93,7 +93,7 @@ function ofMachine({ kernel }: DiagnosisContext, report: OomReport | undefined, 
 }
 
 function sums(kernel: Kernel, holders: Holders): string {
-  const { total, free, freeCma = 0, anonymous, shared, pageCache, slab, stacks, pageTables, areas, unaccounted } = holders;
+  const { total, free, freeCma = 0, anonymous, shared, pageCache, slab, stacks, pageTables, areas, perCpu, unaccounted } = holders;
   const parts: readonly (readonly [string, number | undefined])[] = [
     ["free", free],
     ["processes", anonymous],
@@ -103,6 +103,7 @@ function sums(kernel: Kernel, holders: Holders): string {
     ["stacks of tasks", stacks],
     ["page tables", pageTables],
     ["vmalloc()", areas],
+    ["per-CPU memory", perCpu],
     ["in no account", unaccounted],
   ];
   const cma =

@@ -9,6 +9,8 @@ import { largestFamily, STACK_MAKERS, type TaskFamily } from "./task-memory.ts";
 
 /** Shared memory of fewer bytes is not looked into. */
 const LITTLE = 16 << 20;
+/** mm/percpu.c: chunks and their maps. */
+const CHUNK_BOOKS = /^pcpu_\w+$/;
 
 export interface Suspect {
   readonly pages: number;
@@ -22,7 +24,7 @@ export interface Suspect {
 }
 
 /** The largest first. */
-export function suspects(kernel: Kernel, { caches, processes, shared, areas, unaccounted }: Holders): Suspect[] {
+export function suspects(kernel: Kernel, { caches, processes, shared, areas, perCpu, unaccounted }: Holders): Suspect[] {
   const found: Suspect[] = [];
   const [cache] = caches;
   if (cache !== undefined) {
@@ -52,8 +54,9 @@ export function suspects(kernel: Kernel, { caches, processes, shared, areas, una
   if (shared !== undefined) found.push(sharedMemory(kernel, shared));
   const family = largestFamily(kernel, caches);
   if (family !== undefined) found.push(tasksOf(kernel, family));
-  // Stacks are the tasks'.
-  const [caller] = areasByCaller(kernel).filter(({ function: name }) => !STACK_MAKERS.test(name));
+  if (perCpu !== undefined) found.push(perCpuMemory(kernel, perCpu));
+  // Stacks are the tasks', and the books of the chunks are per-CPU memory's.
+  const [caller] = areasByCaller(kernel).filter(({ function: name }) => !STACK_MAKERS.test(name) && !CHUNK_BOOKS.test(name));
   if (areas !== undefined && caller !== undefined) {
     const name = `${caller.function}${caller.module === undefined ? "" : ` [${caller.module}]`}`;
     found.push({
@@ -75,6 +78,31 @@ export function suspects(kernel: Kernel, { caches, processes, shared, areas, una
       evidence: [],
     });
   return found.sort((a, b) => b.pages - a.pages);
+}
+
+/** What alloc_percpu() handed out: each object costs its size on every CPU, and each chunk its books, which come from vmalloc(). */
+function perCpuMemory(kernel: Kernel, populated: number): Suspect {
+  const books = areasByCaller(kernel).reduce((sum, { function: name, pages }) => (CHUNK_BOOKS.test(name) ? sum + pages : sum), 0);
+  const pages = populated + books;
+  const counter = kernel.tryAddress("pcpu_nr_populated");
+  return {
+    pages,
+    name: "per-cpu",
+    what: `per-CPU memory holds ${sizeText(kernel, pages)}`,
+    story: [
+      `alloc_percpu() gave out ${sizeText(kernel, populated)}${books * 8 < populated ? "" : `, and its chunks' own books take ${sizeText(kernel, books)} of vmalloc()`}: an object costs its size once for every possible CPU. Whoever asks for them does not free them.`,
+    ],
+    evidence:
+      counter === undefined
+        ? []
+        : [
+            {
+              claim: "the populated pages of all chunks, for one CPU",
+              command: `rd ${counter.toString(16)}`,
+              values: [{ address: counter, value: kernel.memory.u64(counter) }],
+            },
+          ],
+  };
 }
 
 /** Tasks that never end: their stacks and structures. */
