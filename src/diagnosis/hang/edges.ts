@@ -7,6 +7,7 @@
  *   thread      task in kthread_stop() ─► the thread that is to end
  *   completion  task ─► a task that waits itself, and whose code goes on to complete() this very completion
  *   readers     task in synchronize_srcu(), synchronize_rcu() ─► a reader that waits itself
+ *   readers     task in kernfs_drain() ─► a task in a call on a file of that node
  *   timer       task in timer_delete_sync() ─► the task over which the timer's function runs
  *
  * A task waits for one thing at a time. Of several tasks that it may wait for, the one that the edge names is the surest.
@@ -17,6 +18,7 @@ import { lockEdges } from "../../linux/locking/lock-graph.ts";
 import type { Evidence } from "../verdict.ts";
 import { completionEdges } from "./completion-edges.ts";
 import { readerEdges } from "./reader-edges.ts";
+import { removalEdges } from "./removal-edges.ts";
 import { spinEdges } from "./spin-edges.ts";
 import type { Standstill } from "./standstill.ts";
 import { threadEdges } from "./thread-edges.ts";
@@ -45,7 +47,7 @@ export interface HangEdge {
 export function hangEdges(still: Standstill): ReadonlyMap<VirtualAddress, HangEdge> {
   return still.kernel.memo(hangEdges, () => {
     const edges = new Map<VirtualAddress, HangEdge>();
-    const kinds = [ownerEdges, workEdges, threadEdges, spinEdges, readerEdges, timerEdges];
+    const kinds = [ownerEdges, workEdges, threadEdges, spinEdges, readerEdges, removalEdges, timerEdges];
     for (const edge of kinds.flatMap((edgesOf) => edgesOf(still))) {
       const known = edges.get(edge.from.address);
       if (known === undefined || (known.certainty !== "exact" && edge.certainty === "exact")) edges.set(edge.from.address, edge);

@@ -16,6 +16,7 @@ import { plainName, spinFrames, waitFrames } from "../../linux/locking/wait-func
 import type { Task } from "../../linux/task.ts";
 import type { FunctionFlow, InstructionFacts } from "../../type-flow/function-flow.ts";
 import { Activations } from "../fault/activation.ts";
+import { instructionBefore } from "../fault/instruction-at.ts";
 import { KnownValues } from "../fault/known-values.ts";
 import { guarded } from "../guarded.ts";
 import { struckFrame } from "./guilty-frame.ts";
@@ -90,7 +91,8 @@ function find(still: Standstill, task: Task, kind: HeldKind, lock: VirtualAddres
     const { section, reached = at } = guarded(() => sectionFrom(still, task, stack, at, { ...wanted, isBroken: round > 0 })) ?? {};
     if (section !== undefined) return section;
     const next = stack.frames.findIndex(
-      ({ kind: each, certainty }, index) => index > reached && (each === "interrupted" || (each === "call" && certainty === "exact")),
+      ({ kind: each, certainty }, index) =>
+        index > reached && (each === "interrupted" || (wanted.isSpinKind && each === "call" && certainty === "exact")),
     );
     from = next < 0 ? undefined : next;
   }
@@ -202,8 +204,10 @@ function sectionFrom(
     const activation = activations.at(level);
     if (activation === undefined) break;
     reached = Math.max(reached, activation.frame ?? 0);
-    const { flow, pc } = activation;
-    if (flow === undefined) continue;
+    const { flow } = activation;
+    // A caller's frame has the return address: what it called has not ended.
+    const pc = level === 0 && inner.kind === "call" ? instructionBefore(kernel, inner.pc)?.address : activation.pc;
+    if (flow === undefined || pc === undefined) continue;
     const events = new Map<bigint, HeldSection | "given">();
     const acquired: VirtualAddress[] = [];
     let inlined = false;
@@ -219,8 +223,8 @@ function sectionFrom(
       else if (isSpinKind && SLOW_PATH.test(name)) inlined ||= valueIn(argument) === lock;
       else if (isSpinKind && facts !== undefined && acquires(facts, valueIn, lock)) acquired.push(virtual(at));
     }
-    // Without the slow path it is a trylock, which may have failed.
-    if (inlined) for (const at of acquired) taken(at, "queued_spin_lock");
+    // Without the slow path it is a trylock, which may have failed; and who stands in the slow path has not taken it yet.
+    if (inlined && !SLOW_PATH.test(plainName(flow.at(pc)?.call?.name ?? ""))) for (const at of acquired) taken(at, "queued_spin_lock");
     // Most functions take no lock at all.
     const took = [...events.values()].every((each) => each === "given") ? undefined : lastTaken(flow, pc, events);
     if (took !== undefined) return { section: took, reached };
