@@ -122,7 +122,9 @@ function ownerOf(kernel: Kernel, last: LastStack, guilty: StackFrame): { readonl
   const name = nameOf(guilty).replace(/^_+/, "");
   const type = owners.find((each) => each.module === undefined && each.onDevice && name.startsWith(`${each.name}_`));
   if (type !== undefined) return { class: "filesystem-panic", why: `the function is of the file system ${type.name}` };
-  const kind = mountedKinds(kernel).find(({ module, prefix, onDevice }) => module === undefined && onDevice && name.startsWith(`${prefix}_`));
+  const kind = mountedKinds(kernel).find(
+    ({ module, prefix, onDevice }) => module === undefined && onDevice && name.startsWith(`${prefix}_`),
+  );
   if (kind !== undefined) return { class: "filesystem-panic", why: `the function is of the mounted file system ${kind.name}` };
   const driver = DRIVER.exec(name);
   return driver === null

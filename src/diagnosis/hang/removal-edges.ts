@@ -23,8 +23,7 @@ import { who } from "./who.ts";
 
 /** kernfs_drain() is inlined into its only caller by some compilers. */
 const DRAINS = /^(?:kernfs_drain|__kernfs_remove)$/;
-const USES =
-  /^(?:kernfs_(?:fop_(?:read|write|mmap|poll)\w*|seq_\w+|vop_\w+|file_\w+)|sysfs_kf_\w+|cgroup_(?:seqfile_show|file_write))$/;
+const USES = /^(?:kernfs_(?:fop_(?:read|write|mmap|poll)\w*|seq_\w+|vop_\w+|file_\w+)|sysfs_kf_\w+|cgroup_(?:seqfile_show|file_write))$/;
 /** INT_MIN + 1: added to the count of users when the node is taken away. */
 const DEACTIVATED = -(2 ** 31) + 1;
 /** More users at once than a node has. */

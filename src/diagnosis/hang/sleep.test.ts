@@ -11,6 +11,7 @@ describe("what a task sleeps for", () => {
     ["work", ["__schedule", "schedule", "schedule_timeout", "wait_for_completion", "__flush_work", "adc_stop [adc]"]],
     ["RCU", ["__schedule", "schedule", "schedule_timeout", "wait_for_completion", "__wait_rcu_gp", "synchronize_rcu", "foo_remove [foo]"]],
     ["memory", ["__schedule", "schedule", "schedule_timeout", "throttle_direct_reclaim", "try_to_free_pages"]],
+    ["event", ["__schedule", "schedule", "schedule_timeout", "dma_fence_default_wait", "dma_fence_wait_timeout", "gpu_present [gpu]"]],
     ["event", ["__schedule", "schedule", "snap_drain [snapref]"]],
   ] as const)("%s", (kind, names) => {
     expect(sleepOf(task(), stackOfNames(...names)).kind).toBe(kind);

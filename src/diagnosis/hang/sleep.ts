@@ -69,6 +69,8 @@ const KINDS: readonly (readonly [SleepKind, RegExp, string])[] = [
     "waits for a disk",
   ],
   ["completion", /^(?:_*wait_for_completion\w*|_*(?:do_)?wait_for_common\w*)$/, "waits for a completion"],
+  // Its timeout is MAX_SCHEDULE_TIMEOUT as a rule: no timer runs (drivers/dma-buf/dma-fence.c).
+  ["event", /^dma_(?:fence|resv)_(?:default_wait|wait_timeout|wait_any_timeout)$/, "waits for a fence that a driver is to signal"],
   ["timer", /^(?:msleep\w*|usleep_range\w*|do_nanosleep|hrtimer_nanosleep|schedule_timeout_\w+|fsleep)$/, "sleeps on a timer"],
   ["timer", /^schedule_(?:hr)?timeout\w*$/, "sleeps on a timer, or until it is woken"],
 ];

@@ -8,7 +8,7 @@
  *          ├─ slab                by cache: slabs × pages
  *          ├─ page tables, kernel stacks
  *          ├─ vmalloc()           areas that hold pages, by who asked for them
- *          ├─ per-CPU memory      populated pages of the chunks (mm/percpu.c, pcpu_nr_pages()): Percpu in /proc/meminfo since 4.20
+ *          ├─ per-CPU memory      populated pages of the chunks (mm/percpu.c)
  *          └─ in no account       pages that drivers took from the allocator themselves
  *
  * The sums come from the kernel's counters (mm/vmstat.c), where those cannot be read from the report in the log; caches and processes are
@@ -26,9 +26,7 @@ import { globalNodeCounters, globalZoneCounters } from "../../linux/vmstat.ts";
 import { guarded } from "../guarded.ts";
 import { areasByCaller } from "./areas.ts";
 import type { OomReport } from "./oom-report.ts";
-
-/** More than a kernel has CPUs. */
-const MAX_UNITS = 1 << 16;
+import { perCpuMemory } from "./per-cpu-memory.ts";
 
 /** All in pages. */
 export interface Holders {
@@ -45,7 +43,7 @@ export interface Holders {
   readonly freeCma: number | undefined;
   /** Of vmalloc(), without the stacks of tasks. */
   readonly areas: number | undefined;
-  /** alloc_percpu()'s pages, of all CPUs; undefined when the kernel does not count them, or its symbols are of functions only. */
+  /** alloc_percpu()'s pages, of all CPUs; undefined when they cannot be counted. */
   readonly perCpu: number | undefined;
   /** What none of the others has; undefined when one of them is not known. */
   readonly unaccounted: number | undefined;
@@ -97,7 +95,7 @@ export function memoryHolders(kernel: Kernel, report: OomReport | undefined): Ho
     pageTables: told("pagetables") ?? counters.get("NR_PAGETABLE"),
     areas: Math.max(0, areasByCaller(kernel).reduce((sum, { pages }) => sum + pages, 0) - stacks),
   };
-  const perCpu = perCpuPages(kernel);
+  const perCpu = perCpuMemory(kernel)?.pages;
   const sum = Object.values(parts).reduce<number | undefined>(
     (all, part) => (all === undefined || part === undefined ? undefined : all + part),
     stacks + (perCpu ?? 0),
@@ -117,16 +115,6 @@ export function memoryHolders(kernel: Kernel, report: OomReport | undefined): Ho
 function countersOf(kernel: Kernel): ReadonlyMap<string, number> {
   const all = [globalZoneCounters, globalNodeCounters].flatMap((read) => guarded(() => read(kernel))?.counters ?? []);
   return new Map(all.map(({ name, value }) => [name, Math.max(0, value)]));
-}
-
-/** pcpu_nr_pages(): pages that are populated, counted once for a chunk, times the units of a chunk. */
-function perCpuPages(kernel: Kernel): number | undefined {
-  const [populated, units] = [kernel.tryAddress("pcpu_nr_populated"), kernel.tryAddress("pcpu_nr_units")];
-  if (populated === undefined || units === undefined) return undefined;
-  return guarded(() => {
-    const [pages, each] = [kernel.memory.u64(populated), kernel.memory.u32(units)];
-    return each === 0 || each > MAX_UNITS || pages > 1n << 40n ? undefined : Number(pages) * each;
-  });
 }
 
 function cachesOf(kernel: Kernel): HeldCache[] {

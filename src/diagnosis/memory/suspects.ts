@@ -4,6 +4,7 @@ import type { Task } from "../../linux/task.ts";
 import type { Evidence, Participant, Verdict } from "../verdict.ts";
 import { areasByCaller } from "./areas.ts";
 import { type Holders, sizeText } from "./holders.ts";
+import { perCpuMemory } from "./per-cpu-memory.ts";
 import { makerOf, mostShared } from "./shared-files.ts";
 import { largestFamily, STACK_MAKERS, type TaskFamily } from "./task-memory.ts";
 
@@ -54,7 +55,7 @@ export function suspects(kernel: Kernel, { caches, processes, shared, areas, per
   if (shared !== undefined) found.push(sharedMemory(kernel, shared));
   const family = largestFamily(kernel, caches);
   if (family !== undefined) found.push(tasksOf(kernel, family));
-  if (perCpu !== undefined) found.push(perCpuMemory(kernel, perCpu));
+  if (perCpu !== undefined) found.push(perCpuObjects(kernel, perCpu));
   // Stacks are the tasks', and the books of the chunks are per-CPU memory's.
   const [caller] = areasByCaller(kernel).filter(({ function: name }) => !STACK_MAKERS.test(name) && !CHUNK_BOOKS.test(name));
   if (areas !== undefined && caller !== undefined) {
@@ -81,10 +82,9 @@ export function suspects(kernel: Kernel, { caches, processes, shared, areas, per
 }
 
 /** What alloc_percpu() handed out: each object costs its size on every CPU, and each chunk its books, which come from vmalloc(). */
-function perCpuMemory(kernel: Kernel, populated: number): Suspect {
+function perCpuObjects(kernel: Kernel, populated: number): Suspect {
   const books = areasByCaller(kernel).reduce((sum, { function: name, pages }) => (CHUNK_BOOKS.test(name) ? sum + pages : sum), 0);
   const pages = populated + books;
-  const counter = kernel.tryAddress("pcpu_nr_populated");
   return {
     pages,
     name: "per-cpu",
@@ -92,16 +92,7 @@ function perCpuMemory(kernel: Kernel, populated: number): Suspect {
     story: [
       `alloc_percpu() gave out ${sizeText(kernel, populated)}${books * 8 < populated ? "" : `, and its chunks' own books take ${sizeText(kernel, books)} of vmalloc()`}: an object costs its size once for every possible CPU. Whoever asks for them does not free them.`,
     ],
-    evidence:
-      counter === undefined
-        ? []
-        : [
-            {
-              claim: "the populated pages of all chunks, for one CPU",
-              command: `rd ${counter.toString(16)}`,
-              values: [{ address: counter, value: kernel.memory.u64(counter) }],
-            },
-          ],
+    evidence: perCpuMemory(kernel)?.evidence ?? [],
   };
 }
 
