@@ -9,8 +9,10 @@
  */
 
 import { type VirtualAddress, virtual } from "../../bytes/address.ts";
+import { sizeOf } from "../../debug-info/c-type.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
 import { type FunctionFlow, flowOf, type OperandFact } from "../../type-flow/function-flow.ts";
+import type { Origin } from "../../type-flow/origin.ts";
 import { Activations } from "../fault/activation.ts";
 import { KnownValues } from "../fault/known-values.ts";
 import { typedFlow } from "../fault/typed-flow.ts";
@@ -50,8 +52,44 @@ export function loopObject(kernel: Kernel, { stack, struck, guilty, cpu, task }:
     });
     // Nearest to where the loop is closed.
     const last = found.at(-1);
-    return last === undefined ? undefined : objectOf(kernel, last, frame.registers.record());
+    if (last !== undefined) return objectOf(kernel, last, frame.registers.record());
+    const bound = boundOf(flow, loop);
+    return bound === undefined ? undefined : boundObject(kernel, bound, values);
   });
+}
+
+type Load = Extract<Origin, { readonly kind: "load" }>;
+
+/**
+ * A loop that reads nothing it compares counts to a bound: a register that the loop does not write, loaded before it.
+ *
+ *       movzwl (%r13),%ebp       bank->count           ◄ read once
+ *   1:  …                                              counts
+ *       cmp %bp,%ax ; jb 1b
+ */
+function boundOf(flow: FunctionFlow, loop: readonly bigint[]): Load | undefined {
+  const closing = loop.findLast((at) => TESTS.test(flow.at(at)?.instruction.mnemonic ?? ""));
+  if (closing === undefined) return undefined;
+  const written = new Set(loop.flatMap((at) => flow.at(at)?.instruction.writes ?? []));
+  const loads = (flow.at(closing)?.instruction.reads ?? []).flatMap((register): Load[] => {
+    const origin = written.has(register) ? undefined : flow.originOf(closing, register);
+    return origin?.kind === "load" && origin.container !== undefined && origin.member !== undefined ? [origin] : [];
+  });
+  return loads.length === 1 ? loads[0] : undefined;
+}
+
+function boundObject({ memory }: Kernel, { container, member, offset, from, type }: Load, values: KnownValues): Finding["object"] {
+  const start = from === undefined ? undefined : values.of(0, from)?.value;
+  const size = type === undefined ? undefined : sizeOf(type);
+  const at = start === undefined ? undefined : virtual(BigInt.asUintN(64, start + offset));
+  const bytes = at === undefined || size === undefined || size < 1 || size > 8 ? undefined : memory.tryBytes(at, size);
+  const value = bytes === undefined ? undefined : bytes.reduceRight((all, byte) => (all << 8n) | BigInt(byte), 0n);
+  return {
+    ...(container === undefined ? {} : { type: container }),
+    ...(member === undefined ? {} : { member }),
+    ...(start === undefined ? {} : { address: start }),
+    ...(value === undefined ? {} : { state: `${value}: the loop counts to it` }),
+  };
 }
 
 /** An instruction stands in a loop of its own function. */
