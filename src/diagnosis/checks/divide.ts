@@ -19,6 +19,7 @@ import type { Check, Evidence } from "../verdict.ts";
 import { objectAt } from "./argument.ts";
 import { blameOf } from "./blame.ts";
 import { comparedOperand } from "./compared.ts";
+import { type Quotient, quotientOf } from "./quotient.ts";
 import { framesOf, placeOfBlame } from "./trap-case.ts";
 
 export const divide: Detector = {
@@ -38,6 +39,8 @@ export const divide: Detector = {
 interface Divisor {
   readonly text: string;
   readonly value: bigint | undefined;
+  /** Bytes. */
+  readonly size: number;
   readonly object?: NonNullable<Finding["object"]>;
   readonly origin?: string;
   readonly evidence: readonly Evidence[];
@@ -50,17 +53,14 @@ function findingOf(_context: DiagnosisContext, fault: FaultCase, instruction: De
   const frames = framesOf({ fault, blame });
   const checks: Check[] = fault.state.checks.map(({ what, agrees }) => ({ what, result: agrees ? "held" : "refuted" }));
   const isZero = divisor?.value === 0n;
-  checks.push({
-    what:
-      divisor?.value === undefined
-        ? "the divisor is known"
-        : `the divisor is ${isZero ? "0" : `0x${divisor.value.toString(16)}: the quotient does not fit`}`,
-    result: divisor?.value === undefined ? "not possible" : "held",
-  });
+  const known = fault.activations.at(0)?.registers ?? new Map<string, bigint>();
+  const result = divisor?.value === undefined ? undefined : quotientOf(instruction.mnemonic, divisor.size, known, divisor.value);
+  const overflows = result?.fits === false;
+  checks.push(isZero ? { what: "the divisor is 0", result: "held" } : overflowCheck(result));
   const name = divisor?.text ?? "its divisor";
   return {
     class: "divide-error",
-    title: `${functionText(blame.activation)} divides by ${name}${isZero ? ", which is 0" : divisor?.value === undefined ? "" : `: the quotient does not fit`}`,
+    title: `${functionText(blame.activation)} divides by ${name}${isZero ? ", which is 0" : overflows ? ": the quotient does not fit" : ""}`,
     checks,
     place: placeOfBlame(blame, frames),
     frames,
@@ -68,6 +68,7 @@ function findingOf(_context: DiagnosisContext, fault: FaultCase, instruction: De
     ...(divisor?.origin === undefined ? {} : { origin: divisor.origin }),
     story: [
       `${instruction.mnemonic} in ${functionText(blame.activation)} divides by ${name}${isZero ? " = 0" : ""}.`,
+      ...(overflows && result !== undefined && divisor !== undefined ? [overflowText(result, divisor.size)] : []),
       ...(divisor?.origin === undefined ? [] : [`The divisor was ${divisor.origin}.`]),
     ],
     evidence: [
@@ -76,6 +77,16 @@ function findingOf(_context: DiagnosisContext, fault: FaultCase, instruction: De
       { claim: "the instruction that divides", command: `dis ${hex16(instruction.address)} 1`, values: [] },
     ],
   };
+}
+
+function overflowCheck(result: Quotient | undefined): Check {
+  if (result === undefined) return { what: "the dividend and the divisor are known", result: "not possible" };
+  const { dividend, divisor, quotient, fits } = result;
+  return { what: `the quotient ${dividend} / ${divisor} = ${quotient} does not fit`, result: fits ? "refuted" : "held" };
+}
+
+function overflowText({ dividend, divisor, quotient }: Quotient, size: number): string {
+  return `The divisor is not 0: ${dividend} / ${divisor} is ${quotient}, which ${8 * size} bits do not hold.`;
 }
 
 function divisorOf(fault: FaultCase, instruction: DecodedInstruction, operand: Operand): Divisor | undefined {
@@ -87,12 +98,13 @@ function divisorOf(fault: FaultCase, instruction: DecodedInstruction, operand: O
     return {
       text: seen.text,
       value: seen.value,
+      size,
       ...(seen.base === undefined ? {} : { object: objectAt(kernel, seen.base, typed(seen.container, seen.member)) }),
       evidence: memoryEvidence(seen.address, seen.read, seen.value),
     };
   }
   const whole = activations.at(0)?.registers.get(operand.full);
-  if (whole === undefined) return seen === undefined ? undefined : { text: seen.text, value: seen.value, evidence: [] };
+  if (whole === undefined) return seen === undefined ? undefined : { text: seen.text, value: seen.value, size, evidence: [] };
   const value = BigInt.asUintN(size * 8, whole);
   const origin = valueOrigin(kernel, activations, values, 0, operand.full, whole);
   const source = sourceOf({ bad: { origin } as NonNullable<FaultCase["bad"]> });
@@ -107,6 +119,7 @@ function divisorOf(fault: FaultCase, instruction: DecodedInstruction, operand: O
   return {
     text,
     value,
+    size,
     ...(base === undefined ? {} : { object: objectAt(kernel, base, typed(source?.container, source?.member)) }),
     ...(told.length === 0 ? {} : { origin: told.join("; ") }),
     evidence: memoryEvidence(source?.address, source?.size, source?.now),
