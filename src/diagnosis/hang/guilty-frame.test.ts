@@ -28,6 +28,12 @@ describe("the function to name", () => {
     ).toBe("adc_stop");
   });
 
+  test("lies behind what takes nodes away for its caller", () => {
+    const removal = ["schedule", "kernfs_drain", "__kernfs_remove.part.0", "kernfs_remove_by_name_ns", "sw_port_unregister [sw]"];
+    expect(named(stackOfNames(...removal))).toBe("sw_port_unregister");
+    expect(named(stackOfNames("schedule", "wait_for_completion", "proc_entry_rundown", "proc_remove", "foo_exit [foo]"))).toBe("foo_exit");
+  });
+
   test("of a CPU begins behind what struck it", () => {
     const stack = stackOfNames(
       "delay_tsc",
