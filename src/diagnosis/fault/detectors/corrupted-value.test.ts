@@ -11,6 +11,7 @@ import { bitFlip } from "./bit-flip.ts";
 import { outOfBounds } from "./out-of-bounds.ts";
 import { overwrittenPointer } from "./overwritten-pointer.ts";
 import { beginsWith, contains } from "./type-confusion.ts";
+import { wildPointer } from "./wild-pointer.ts";
 
 const PC = virtual(0xffff_ffff_8100_0010n);
 const OBJECT = 0xffff_8880_0000_1000n;
@@ -161,6 +162,16 @@ describe("out of bounds", () => {
     expect(found).toMatchObject({ class: "out-of-bounds", depth: "cause", object: { address: TABLE } });
     expect(found?.title).toContain("rcx = 100000");
     expect(found?.title).toContain("the variable table [mod], 64 bytes");
+  });
+
+  it("is the number of a bit, which is no wild pointer", () => {
+    const value = 0xffff_ffffn;
+    const bits = { base: { register: "rdi", value: TABLE }, index: { register: "rbx", value, scale: 1, bits: true } };
+    const given = { value, symbols, culprit: bits, address: TABLE + 0x1fff_fff8n };
+    expect(wildPointer.detect(faultOf({ memory: new SparseMemory(), ...given }))).toBeUndefined();
+    const found = outOfBounds.detect(faultOf({ memory: new SparseMemory(), ...given }));
+    expect(found).toMatchObject({ class: "out-of-bounds", object: { address: TABLE } });
+    expect(found?.story.join(" ")).toContain("The index in rbx is 4294967295, counted in bits.");
   });
 
   it("is none within the table", () => {

@@ -49,11 +49,14 @@ export const wildPointer: FaultDetector = {
     "the value is NULL, an error code or a poison",
     "the memory is mapped in the dump and allows the access",
     "it is the function's own stack",
+    "it is the number of a bit, and the bitmap is there",
   ],
   detect(fault: FaultCase): Finding | undefined {
     const { bad, kernel, access, state } = fault;
     if (!has(fault, wildPointer.needs) || bad === undefined || access.kind !== "memory" || ranOut(fault)) return undefined;
-    const { address } = access;
+    const { address, culprit } = access;
+    // The number of a bit is no pointer.
+    if (culprit.index?.bits === true && culprit.index.register === bad.register) return undefined;
     if (isInFirstPage(kernel, bad.value) || isErrorPointer(bad.value) || poisonOf(bad.value) !== undefined) return undefined;
     if ((bad.origin?.steps ?? []).some(({ kind, value }) => value === 0n && kind !== "sum")) return undefined;
     const notCanonical = bad.identity.region === "non-canonical";
